@@ -1,0 +1,77 @@
+"""The engine's public face: what HTTP may call, and the records it gets back.
+
+Knows nothing about torch: `app.build` puts the real engine together, tests script one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.engine.types import (
+    EmbeddingRequest,
+    EngineState,
+    Event,
+    GenerationRequest,
+    ModelInfo,
+    Stats,
+    TokenIds,
+)
+
+
+class Stream(Protocol):
+    """One accepted request's way back. Used by one HTTP thread."""
+
+    prompt_tokens: int  #: over all prompts or inputs
+
+    @property
+    def done(self) -> bool:
+        """True when every choice has finished and all events were taken."""
+
+    def next_events(self, timeout_s: float) -> list[Event]:
+        """Wait for at least one event, then take all there are; [] when the time is up.
+
+        Raises:
+            EngineError: the request failed; nothing more will come.
+        """
+
+    def cancel(self) -> None:
+        """Give the request's place back. Harmless when it is done, and when called twice."""
+
+
+class Engine(Protocol):
+    """A loaded (or still loading) model that answers many requests at once.
+
+    Every method may be called from any thread. `state` and `stats` take no lock.
+    """
+
+    @property
+    def state(self) -> EngineState:
+        """Where the engine is in its life; also tells a hung engine (DEAD)."""
+
+    @property
+    def stats(self) -> Stats:
+        """The counters as of the last step."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model. Raises Unavailable until it is loaded."""
+
+    def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
+        """Token ids of `text`, BOS first where the tokenizer says so. A control token's
+        spelling becomes that token only with `allow_special` (text from a template, in which
+        users' own spellings are already broken up: see `app.prompts`)."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, control tokens left out."""
+
+    def generate(self, request: GenerationRequest) -> Stream:
+        """Accept a request, or refuse it. Events are Progress and Delta.
+
+        Raises:
+            InvalidRequest: it can never be served as asked.
+            Unavailable: not now.
+        """
+
+    def embed(self, request: EmbeddingRequest) -> Stream:
+        """As `generate`; events are Progress and Vector."""

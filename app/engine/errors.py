@@ -1,0 +1,69 @@
+"""Every error the engine raises towards its callers.
+
+Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
+
+    EngineError
+    ├── InvalidRequest          the request cannot be served as asked
+    │   ├── ContextExceeded     prompt, or prompt and max_tokens, over the context
+    │   ├── EmptyPrompt         no tokens
+    │   └── UnknownToken        an id that is not in the vocabulary
+    ├── Unavailable             not now
+    │   ├── ModelLoading
+    │   ├── Overloaded          more than `max_in_flight`
+    │   └── ShuttingDown
+    └── GenerationFailed        accepted, then lost to a fault of ours
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class EngineError(Exception):
+    """Base of all errors the engine raises."""
+
+
+class InvalidRequest(EngineError):
+    """The request cannot be served as asked; `field` says which part is wrong."""
+
+    def __init__(self, message: str, field: Literal["prompt", "max_tokens"] = "prompt") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ContextExceeded(InvalidRequest):
+    """The prompt, or the prompt and `max_tokens` together, do not fit the context."""
+
+
+class EmptyPrompt(InvalidRequest):
+    """A prompt or an input has no tokens."""
+
+
+class UnknownToken(InvalidRequest):
+    """A token id is not in the vocabulary."""
+
+
+class Unavailable(EngineError):
+    """Not now; the client may try again after `retry_after_s` seconds."""
+
+    retry_after_s: int = 1
+
+
+class ModelLoading(Unavailable):
+    """The model's weights are still being read."""
+
+    retry_after_s = 2
+
+
+class Overloaded(Unavailable):
+    """As many requests are in flight as the server allows."""
+
+
+class ShuttingDown(Unavailable):
+    """The server is stopping, or its engine is dead."""
+
+    retry_after_s = 5
+
+
+class GenerationFailed(EngineError):
+    """An accepted request was lost to a fault of the server."""

@@ -1,0 +1,144 @@
+"""The frozen records that cross the engine's border, in both directions.
+
+Knows nothing about HTTP, OpenAI's field names, torch or how text is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+TokenIds = tuple[int, ...]
+
+
+class FinishReason(StrEnum):
+    """Why a choice ended."""
+
+    STOP = "stop"  #: an end-of-sequence token or a stop string
+    LENGTH = "length"  #: `max_tokens` or the context's end
+
+
+class EngineState(StrEnum):
+    """Where the engine is in its life; only READY answers."""
+
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"  #: refuses new requests, finishes those it has
+    DEAD = "dead"  #: a fault that needs a new process
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the next token is chosen. The order is transformers':
+    repetition penalty, temperature, top_k, top_p, min_p."""
+
+    temperature: float = 1.0  #: 0 is greedy
+    top_k: int = 0  #: 0: all
+    top_p: float = 1.0  #: 0 is greedy
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None  #: None: a fresh one per request
+    logprobs: int | None = None  #: alternatives reported per token; None: no logprobs at all
+
+    @property
+    def greedy(self) -> bool:
+        """True when no random number is drawn."""
+        return self.temperature == 0 or self.top_p == 0 or self.top_k == 1
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One HTTP request's generation work: `n` choices for each prompt."""
+
+    prompts: tuple[TokenIds, ...]
+    params: SamplingParams = field(default_factory=SamplingParams)
+    n: int = 1
+    max_tokens: int | None = None  #: asked for by the client; refused when it does not fit
+    default_max_tokens: int | None = None  #: cut to what is left; None: what is left
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
+    drop_leading_space: bool = False  #: after a template: white space before the answer goes
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """One HTTP request's embedding work: one vector for each input."""
+
+    inputs: tuple[TokenIds, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One sampled token with the model's own log-probabilities (before any processing)."""
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]  #: (token id, logprob), likeliest first
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """New text of one choice. `token_ids` may be given before their text: text that could
+    still become a stop string, or half a character, is held back."""
+
+    index: int  #: prompt number × n + choice number
+    text: str
+    token_ids: TokenIds = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One finished embedding: the mean of the final hidden states, scaled to length 1."""
+
+    index: int
+    values: bytes  #: little-endian float32, `ModelInfo.hidden_size` of them
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a request stands before its first text."""
+
+    queued: int = 0  #: requests ahead of this one, 0 once it runs
+    prefilled_tokens: int = 0
+    prompt_tokens: int = 0
+
+
+Event = Delta | Vector | Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What HTTP may know about the loaded model."""
+
+    max_model_len: int  #: tokens of prompt and answer together
+    hidden_size: int
+    vocab_size: int  #: ids at or above this are not tokens
+    chat_template: str | None = None  #: the tokenizer's own, Jinja source
+    bos_text: str = ""
+    eos_text: str = ""
+    special_texts: tuple[str, ...] = ()  #: spellings of control tokens
+    description: str = ""  #: architecture, dtype, device and memory, for people
+    loaded_at: int = 0  #: Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A snapshot of the engine's counters; never locked, may be a step old."""
+
+    running: int = 0
+    waiting: int = 0
+    accepted: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    prompt_tokens: int = 0
+    generation_tokens: int = 0
+    steps: int = 0
+    kv_usage_ratio: float = 0.0
+    finished: tuple[tuple[str, int], ...] = ()  #: (finish reason, choices)
+    ttft_seconds: tuple[tuple[float, int], ...] = ()  #: (upper bound, cumulative count)
+    ttft_sum_seconds: float = 0.0
+    itl_seconds: tuple[tuple[float, int], ...] = ()
+    itl_sum_seconds: float = 0.0
