@@ -1,16 +1,20 @@
 """`config.json` as one frozen record: the shape of a llama, mistral, qwen2 or qwen3 model.
 
-Knows nothing about weights; refuses what the forward pass cannot do exactly.
+Knows nothing about weights; refuses what the forward pass cannot do exactly. A key that is
+missing has the default of transformers' own config class.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.json_file import Fields, read_json
+from app.checkpoint.rope import ROPE_TYPES, RopeConfig, read_rope
+
+__all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_config"]
 
 ARCHITECTURES = {
     "LlamaForCausalLM": "llama",
@@ -19,16 +23,27 @@ ARCHITECTURES = {
     "Qwen2ForCausalLM": "qwen2",
     "Qwen3ForCausalLM": "qwen3",
 }
-ROPE_TYPES = ("default", "linear", "yarn", "llama3")
+DTYPES = ("float32", "float16", "bfloat16")
 
-
-@dataclass(frozen=True, slots=True)
-class RopeConfig:
-    """Rotary position embedding: its base and, by type, its scaling factors."""
-
-    theta: float
-    kind: str  #: one of ROPE_TYPES
-    options: dict[str, Any]  #: the other keys of config.json's rope parameters
+_LLAMA = {
+    "vocab_size": 32000,
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "max_position_embeddings": 2048,
+}
+_MISTRAL = _LLAMA | {"intermediate_size": 14336, "max_position_embeddings": 4096 * 32}
+_QWEN = _LLAMA | {
+    "vocab_size": 151936,
+    "intermediate_size": 22016,
+    "max_position_embeddings": 32768,
+}
+_SIZES = {"llama": _LLAMA, "mistral": _MISTRAL, "qwen2": _QWEN, "qwen3": _QWEN}
+#: Without the key; with null it is the number of heads.
+_KV_HEADS = {"llama": None, "mistral": 8, "qwen2": 32, "qwen3": 32}
+#: Keys that ask transformers to run code of the checkpoint's, or of a caller's.
+_REMOTE_CODE = ("auto_map", "trust_remote_code", "_attn_implementation_internal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,170 @@ class ModelConfig:
     o_bias: bool
     mlp_bias: bool
     qk_norm: bool  #: qwen3: RMSNorm over each head of q and k
-    windows: tuple[int | None, ...]  #: per layer: how many tokens back attention sees; None: all
-    dtype: str  #: the checkpoint's own, as config.json names it: "float16", ...
+    windows: tuple[int | None, ...]  #: per layer: how many tokens attention sees; None: all
+    dtype: str  #: the checkpoint's own, one of DTYPES; "" when config.json does not say
     bos_id: int | None
-    eos_ids: tuple[int, ...]
+    eos_ids: tuple[int, ...]  #: generation_config's, then config's; the tokenizer's come later
+
+
+def read_config(directory: Path) -> ModelConfig:
+    """The model that `directory`'s config.json describes.
+
+    Raises:
+        StartupError: config.json is missing or garbled, or describes what is not supported.
+    """
+    path = directory / "config.json"
+    config = Fields(read_json(path), str(path))
+    _refuse_unsupported(config)
+    kind = _architecture(config)
+    sizes = {name: config.integer(name, default) for name, default in _SIZES[kind].items()}
+    if "max_position_embeddings" not in config.values:  # the name in some 2023 files
+        sizes["max_position_embeddings"] = config.integer(
+            "max_sequence_length", sizes["max_position_embeddings"]
+        )
+    layers = config.integer("num_hidden_layers", sizes["num_hidden_layers"], maximum=1024)
+    heads, kv_heads, head_dim = _heads(config, kind, sizes)
+    attention_bias = kind in ("llama", "qwen3") and config.boolean("attention_bias", False)
+    return ModelConfig(
+        architecture=kind,
+        vocab_size=sizes["vocab_size"],
+        hidden_size=sizes["hidden_size"],
+        intermediate_size=sizes["intermediate_size"],
+        layers=layers,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        norm_eps=config.number("rms_norm_eps", 1e-6),
+        rope=read_rope(config, sizes["max_position_embeddings"]),
+        max_positions=sizes["max_position_embeddings"],
+        tied_head=config.boolean("tie_word_embeddings", False),
+        qkv_bias=attention_bias or kind == "qwen2",
+        o_bias=attention_bias,
+        mlp_bias=kind == "llama" and config.boolean("mlp_bias", False),
+        qk_norm=kind == "qwen3",
+        windows=_windows(config, kind, layers),
+        dtype=_dtype(config),
+        bos_id=_bos_id(config, kind, sizes["vocab_size"]),
+        eos_ids=_eos_ids(config, kind, directory, sizes["vocab_size"]),
+    )
+
+
+def _refuse_unsupported(config: Fields) -> None:
+    for name in _REMOTE_CODE:
+        if config.values.get(name):
+            raise StartupError(
+                f"{config.source} has {name!r}: models that bring their own code are refused"
+            )
+    quantized = config.values.get("quantization_config")
+    if quantized:
+        method = quantized.get("quant_method") if isinstance(quantized, dict) else None
+        raise StartupError(
+            f"{config.source} has 'quantization_config' ({method or 'unnamed'}): quantized "
+            "checkpoints are not supported; pass the original 16-bit or 32-bit one"
+        )
+    act = config.text("hidden_act", "silu")
+    if act != "silu":
+        raise StartupError(f"{config.source}: hidden_act {act!r} is not supported; only 'silu'")
+
+
+def _architecture(config: Fields) -> str:
+    supported = ", ".join(ARCHITECTURES)
+    named = config.values.get("architectures")
+    if named is None:
+        kind = config.text("model_type", "")
+        if kind in ARCHITECTURES.values():
+            return kind
+        shown = f"model_type {kind!r}" if kind else "no architecture"
+        raise StartupError(f"{config.source} names {shown}; supported: {supported}")
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise config.wrong("architectures", "a list of names")
+    for name in named:
+        if name in ARCHITECTURES:
+            return ARCHITECTURES[name]
+    shown = ", ".join(named) or "none"
+    raise StartupError(f"{config.source}: architecture {shown} is not supported; {supported} are")
+
+
+def _heads(config: Fields, kind: str, sizes: dict[str, int]) -> tuple[int, int, int]:
+    """Query heads, key/value heads and the width of one."""
+    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
+    default_kv = None if "num_key_value_heads" in config.values else _KV_HEADS[kind]
+    kv_heads = config.integer("num_key_value_heads", default_kv or heads)
+    if heads % kv_heads:
+        raise StartupError(
+            f"{config.source}: num_attention_heads {heads} is not a multiple of "
+            f"num_key_value_heads {kv_heads}"
+        )
+    given = config.values.get("head_dim") is not None
+    if hidden % heads and (kind == "llama" or not (given or kind == "qwen3")):
+        raise StartupError(
+            f"{config.source}: hidden_size {hidden} is not a multiple of "
+            f"num_attention_heads {heads}"
+        )
+    head_dim = config.integer("head_dim", 128 if kind == "qwen3" else max(hidden // heads, 1))
+    if head_dim % 2:
+        raise StartupError(f"{config.source}: head_dim {head_dim} is odd, rotary needs it even")
+    return heads, kv_heads, head_dim
+
+
+def _windows(config: Fields, kind: str, layers: int) -> tuple[int | None, ...]:
+    if kind == "llama":
+        return (None,) * layers
+    default = None if "sliding_window" in config.values else 4096
+    window = config.integer("sliding_window", default or 0) or None
+    if kind == "mistral":
+        return (window,) * layers
+    window = window if config.boolean("use_sliding_window", False) else None
+    types = config.values.get("layer_types")
+    if types is None:
+        first = config.integer("max_window_layers", 28, minimum=0)
+        return tuple(window if layer >= first else None for layer in range(layers))
+    return tuple(_layer_window(config, name, window) for name in _layer_types(config, layers))
+
+
+def _layer_types(config: Fields, layers: int) -> list[Any]:
+    types = config.values["layer_types"]
+    if not isinstance(types, list) or len(types) != layers:
+        raise config.wrong("layer_types", f"a list of {layers} names, one for each layer")
+    return types
+
+
+def _layer_window(config: Fields, name: object, window: int | None) -> int | None:
+    if name in ("full_attention", "attention"):  # the second is transformers' older name
+        return None
+    if name != "sliding_attention":
+        raise StartupError(f"{config.source}: layer type {name!r} is not supported")
+    if window is None:
+        raise StartupError(
+            f"{config.source}: layer_types has 'sliding_attention' without "
+            "use_sliding_window and sliding_window"
+        )
+    return window
+
+
+def _dtype(config: Fields) -> str:
+    name = config.text("dtype", config.text("torch_dtype", "")).removeprefix("torch.")
+    if name not in ("", "auto", *DTYPES):
+        raise StartupError(
+            f"{config.source}: dtype {name!r} is not supported; {', '.join(DTYPES)} are"
+        )
+    return name if name in DTYPES else ""
+
+
+def _bos_id(config: Fields, kind: str, vocab_size: int) -> int | None:
+    default = 1 if kind in ("llama", "mistral") and "bos_token_id" not in config.values else None
+    found = config.ids("bos_token_id") or ((default,) if default is not None else ())
+    return found[0] if found and 0 <= found[0] < vocab_size else None
+
+
+def _eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tuple[int, ...]:
+    found: list[int] = []
+    path = directory / "generation_config.json"
+    if path.is_file():
+        found += Fields(read_json(path), str(path)).ids("eos_token_id")
+    if "eos_token_id" in config.values:
+        found += config.ids("eos_token_id")
+    elif kind in ("llama", "mistral"):
+        found.append(2)
+    # A checkpoint may name ids of a vocabulary it was cut from: they can never be sampled.
+    return tuple(dict.fromkeys(token for token in found if 0 <= token < vocab_size))

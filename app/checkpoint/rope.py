@@ -1,0 +1,93 @@
+"""The rotary position embedding of a config.json, in its old spelling and its new one.
+
+Knows nothing about angles or tensors: only which type it is and which numbers it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.json_file import Fields
+
+ROPE_TYPES = ("default", "linear", "yarn", "llama3")
+#: What transformers calls the fixed base of llama, mistral, qwen2 and qwen3.
+DEFAULT_THETA = 10_000.0
+
+_REQUIRED = {
+    "default": (),
+    "linear": ("factor",),
+    "yarn": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor"),
+}
+_OPTIONAL = {
+    "default": (),
+    "linear": (),
+    "yarn": ("attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"),
+    "llama3": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RopeConfig:
+    """Rotary position embedding: its base and, by type, its scaling factors."""
+
+    theta: float
+    kind: str  #: one of ROPE_TYPES
+    #: The type's other keys that config.json gives, numbers as floats; for "yarn" and "llama3"
+    #: always with "original_max_position_embeddings".
+    options: dict[str, Any]
+
+
+def read_rope(config: Fields, max_positions: int) -> RopeConfig:
+    """The rope of a config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.
+
+    Raises:
+        StartupError: an unsupported type, a missing or nonsensical factor.
+    """
+    given = config.values.get("rope_scaling") or config.values.get("rope_parameters") or {}
+    if not isinstance(given, dict):
+        raise config.wrong("rope_scaling", "an object")
+    rope = Fields(given, f"{config.source}: rope parameters")
+    if any(isinstance(value, dict) for value in given.values()):
+        raise StartupError(f"{rope.source} differ between layers, which is not supported")
+    kind = rope.text("rope_type", rope.text("type", "default"))
+    if kind not in ROPE_TYPES:
+        raise StartupError(
+            f"{config.source}: rope type {kind!r} is not supported; supported: "
+            + ", ".join(ROPE_TYPES)
+        )
+    theta = rope.number("rope_theta", config.number("rope_theta", DEFAULT_THETA), above=1.0)
+    partial = rope.number("partial_rotary_factor", config.number("partial_rotary_factor", 1.0))
+    if partial != 1.0:
+        raise StartupError(f"{config.source}: partial_rotary_factor {partial:g} is not supported")
+    return RopeConfig(theta, kind, _options(kind, rope, config, max_positions))
+
+
+def _options(kind: str, rope: Fields, config: Fields, max_positions: int) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if kind in ("yarn", "llama3"):
+        # A value beside the rope parameters wins over one among them, as in transformers.
+        inner = rope.integer("original_max_position_embeddings", max_positions)
+        options["original_max_position_embeddings"] = config.integer(
+            "original_max_position_embeddings", inner
+        )
+    if kind == "yarn" and "factor" in rope.values and rope.values["factor"] is None:
+        original = options["original_max_position_embeddings"]
+        rope = Fields({**rope.values, "factor": max_positions / original}, rope.source)
+    for name in _REQUIRED[kind]:
+        if rope.values.get(name) is None:
+            raise StartupError(f"{rope.source} of type {kind!r} lack {name!r}")
+        options[name] = rope.number(name, 1.0)
+    for name in _OPTIONAL[kind]:
+        if rope.values.get(name) is None:
+            continue
+        if name == "truncate":
+            options[name] = rope.boolean(name, True)
+        else:
+            # Zero means "not given" to transformers' yarn; a negative number means nothing.
+            options[name] = rope.number(name, 0.0, above=-1e-9)
+    if kind == "llama3" and options["high_freq_factor"] <= options["low_freq_factor"]:
+        raise StartupError(f"{rope.source}: high_freq_factor must exceed low_freq_factor")
+    return options

@@ -1,0 +1,203 @@
+"""Every setting of the server in one frozen record, read from WESTLAKE_* variables.
+
+Knows nothing about the command line (`app.serving.arguments` turns flags into the same
+variables), models or gunicorn; imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TypeVar
+
+PREFIX = "WESTLAKE_"
+EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
+
+#: Settings of the contract that a later step builds, and the values that change nothing.
+NOT_BUILT: Mapping[str, tuple[str, ...]] = {
+    "LORA_MODEL": (),
+    "LOAD_IN_8BIT": ("0", "false", "no", "off"),
+    "ALPHA": ("1", "1.0"),
+    "MODEL_ALIAS": (),
+    "CHAT_TEMPLATE": (),
+    "API_KEYS_FILE": (),
+    "RATE_LIMIT": (),
+    "CORS_ORIGINS": (),
+}
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A setting is unknown, malformed or out of range; the message is one line."""
+
+
+def setting(default: T, parse: Callable[[str], T]) -> T:
+    """A Config field with the function that reads it from text."""
+    result: T = field(default=default, metadata={"parse": parse})
+    return result
+
+
+def whole(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `minimum` to `maximum`."""
+
+    def parse(text: str) -> int:
+        # int() would also take "1_000", full-width digits and surrounding blanks.
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not minimum <= int(text) <= maximum:
+            raise ConfigError(f"expected a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return parse
+
+
+def optional_whole(minimum: int, maximum: int) -> Callable[[str], int | None]:
+    """As `whole`, for a setting whose default is None."""
+    return whole(minimum, maximum)
+
+
+def seconds(text: str) -> float:
+    """A time from 0 to a day."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) > 86_400:
+        raise ConfigError("expected seconds from 0 to 86400")
+    return float(text)
+
+
+def switch(text: str) -> bool:
+    """On or off."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError("expected 1, true, yes, on or 0, false, no, off")
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A parser of one of `choices`."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ConfigError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """A parser of text that `pattern` matches as a whole; `expected` says it in words."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ConfigError(f"expected {expected}")
+        return text
+
+    return parse
+
+
+def optional_text(text: str) -> str | None:
+    """Any text, for a setting whose default is None."""
+    return text
+
+
+def gpu_ids(text: str) -> tuple[int, ...]:
+    """One GPU id; several are a later step's."""
+    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):
+        raise ConfigError("expected a GPU id such as 0")
+    ids = tuple(int(part) for part in text.split(","))
+    if len(ids) > 1:
+        raise ConfigError("several GPUs are not built yet; pass one id")
+    return ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The server's settings. Each is a flag (`--base_model`) and an environment variable
+    (`WESTLAKE_BASE_MODEL`); a text that is empty counts as not given."""
+
+    #: Directory, or name on the Hugging Face Hub, of a model in HF format.
+    BASE_MODEL: str = setting(EMBEDDED_MODEL, str)
+    #: Directory of the tokenizer; None: BASE_MODEL's.
+    TOKENIZER_PATH: str | None = setting(None, optional_text)
+    #: GPU ids; empty: GPU 0 where there is one, and the CPU for the embedded model.
+    GPUS: tuple[int, ...] = setting((), gpu_ids)
+    #: Stay on the CPU, GPU or not.
+    ONLY_CPU: bool = setting(False, switch)
+    #: What the model computes in; "auto": float32 on a CPU, 16 bits on a GPU.
+    DTYPE: str = setting("auto", one_of("auto", "float32", "float16", "bfloat16"))
+    #: Tokens of prompt and answer together; None: what the model was made for.
+    MAX_MODEL_LEN: int | None = setting(None, optional_whole(2, 2**24))
+    #: Memory for keys and values of running requests, in MiB; None: what fits.
+    KV_CACHE_MB: int | None = setting(None, optional_whole(1, 2**24))
+    #: CPU threads of the model; None: one for each core.
+    THREADS: int | None = setting(None, optional_whole(1, 1024))
+    #: Load pickled weights (with torch's `weights_only`).
+    ALLOW_PICKLE: bool = setting(False, switch)
+
+    #: The served model's name, in answers and in /v1/models.
+    MODEL_NAME: str = setting(
+        "chinese-llama-alpaca",
+        matching(r"[^\s\x00-\x1f\x7f]{1,200}", "1 to 200 characters without blanks"),
+    )
+    #: What wraps a text prompt of /v1/completions.
+    PROMPT_TEMPLATE: str = setting("alpaca", one_of("alpaca", "none"))
+
+    #: Address to listen on.
+    HOST: str = setting("0.0.0.0", matching(r"[0-9A-Za-z.:_-]{1,253}", "a name or an address"))  # noqa: S104 - a server for other machines
+    #: TCP port to listen on.
+    PORT: int = setting(19327, whole(1, 65535))
+    #: Path all routes lie under, behind a proxy: "" or "/llm".
+    BASE_PATH: str = setting(
+        "", matching(r"(/[A-Za-z0-9._~-]+)+", "a path such as /llm, without a slash at its end")
+    )
+    #: Requests accepted at once, running and waiting; more get 503.
+    MAX_IN_FLIGHT: int = setting(128, whole(1, 4096))
+    #: Seconds one request may take in all; 0: no limit.
+    REQUEST_TIMEOUT: float = setting(0.0, seconds)
+    #: Largest request body, in MiB.
+    MAX_BODY_MB: int = setting(8, whole(1, 1024))
+    #: One line of text or one JSON object for each log entry.
+    LOG_FORMAT: str = setting("text", one_of("text", "json"))
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError when settings contradict each other."""
+        if self.ONLY_CPU and self.GPUS:
+            raise ConfigError("--only_cpu and --gpus contradict each other; pass one of them")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Config:
+        """The settings that `environ` gives, defaults for the others.
+
+        Raises:
+            ConfigError: an unknown WESTLAKE_ name, a value out of its range, or a setting
+                that is not built yet.
+        """
+        parsers = {item.name: item.metadata["parse"] for item in fields(cls)}
+        values: dict[str, object] = {}
+        for variable in sorted(environ):
+            text = environ[variable]
+            if not variable.startswith(PREFIX):
+                continue
+            name = variable.removeprefix(PREFIX)
+            if name in NOT_BUILT:
+                _refuse_not_built(name, text)
+            elif name not in parsers:
+                raise ConfigError(f"{variable} is not a setting{_closest(name, list(parsers))}")
+            elif text:
+                try:
+                    values[name] = parsers[name](text)
+                except ConfigError as error:
+                    shown = text if len(text) <= 60 else text[:57] + "..."
+                    raise ConfigError(f"--{name.lower()} is {shown!r}: {error}") from None
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _refuse_not_built(name: str, text: str) -> None:
+    if text and text.lower() not in NOT_BUILT[name]:
+        raise ConfigError(f"--{name.lower()} is not built yet; start without it")
+
+
+def _closest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {PREFIX}{close[0]}?" if close else "; see python wsgi.py --help"
