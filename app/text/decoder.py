@@ -1,0 +1,44 @@
+"""Turns token ids into text one by one, never taking back what it has said.
+
+Knows nothing about tokenizers: a table of each id's bytes is all it reads.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class IncrementalDecoder:
+    """Decodes one answer. Bytes that cannot be UTF-8 become U+FFFD as soon as that is certain;
+    bytes that may still become a character wait for it. Never raises.
+
+    The joined pieces are the same text however the ids arrive, so streamed and unstreamed
+    answers are both made here. Belongs to one thread at a time.
+    """
+
+    def __init__(self, token_bytes: Sequence[bytes]) -> None:
+        self._token_bytes = token_bytes
+        self._utf8 = _Utf8Decoder(errors="replace")
+
+    def push(self, token_id: int) -> str:
+        """The text that `token_id` completes; "" for control tokens and unknown ids."""
+        if 0 <= token_id < len(self._token_bytes):
+            return self._utf8.decode(self._token_bytes[token_id])
+        return ""
+
+    def finish(self) -> str:
+        """What waited for more bytes, now decided; the decoder is as new afterwards."""
+        rest = self._utf8.decode(b"", final=True)
+        self._utf8.reset()
+        return rest
+
+
+def decode_all(token_bytes: Sequence[bytes], ids: Iterable[int]) -> str:
+    """The text of `ids` at once, by the same decoder."""
+    decoder = IncrementalDecoder(token_bytes)
+    parts = [decoder.push(token_id) for token_id in ids]
+    parts.append(decoder.finish())
+    return "".join(parts)

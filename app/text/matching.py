@@ -1,0 +1,80 @@
+"""Cuts text at the spellings of added tokens, the longest first where several begin.
+
+Knows nothing about vocabularies: what lies between the cuts is someone else's to encode.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from app.text.tokenizer_files import AddedToken
+
+#: Stands inside a user's own spelling of a control token, after its first character, in text
+#: that a template made. A private character that no vocabulary uses; it is never encoded.
+BREAK = "\ue0ff"
+
+Segment = str | int  #: text to encode, or the id of an added token
+
+
+class TokenMatcher:
+    """Finds added tokens in text. Immutable, for any number of threads."""
+
+    def __init__(self, tokens: Iterable[AddedToken]) -> None:
+        self._tokens = {token.text: token for token in tokens if token.text}
+        longest_first = sorted(self._tokens, key=len, reverse=True)
+        # An empty alternation would match everywhere; `(?!)` matches nowhere.
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+
+    def split(self, text: str) -> Iterator[Segment]:
+        """The text's parts in order, without empty ones."""
+        start = 0
+        strip_next = False
+        for match in self._pattern.finditer(text):
+            token = self._tokens[match.group()]
+            before = _between(text[start : match.start()], strip_next, token.lstrip)
+            if before:
+                yield before
+            yield token.id
+            start = match.end()
+            strip_next = token.rstrip
+        rest = _between(text[start:], strip_next, False)
+        if rest:
+            yield rest
+
+    def break_up(self, text: str) -> list[str]:
+        """The text in parts none of which holds a whole spelling: cut after the first
+        character of each. A spelling of one character stays."""
+        cuts = [0, *(m.start() + 1 for m in self._pattern.finditer(text)), len(text)]
+        parts = (text[a:b] for a, b in itertools.pairwise(cuts))
+        return [part for part in parts if part]
+
+
+def encode_plain(
+    text: str,
+    first: Callable[[str], list[int]],
+    inner: Callable[[str], list[int]],
+    forbidden: frozenset[int],
+    spellings: TokenMatcher,
+) -> list[int]:
+    """Encode `text`, which stands for itself: none of the ids is in `forbidden`.
+
+    Vocabularies seldom find a control token in text on their own, so this is one call as a
+    rule. Where it is not, the spellings are broken up, and what even that does not help (a
+    spelling that only normalising makes) is left out.
+    """
+    ids = first(text)
+    if forbidden.isdisjoint(ids):
+        return ids
+    head, *rest = spellings.break_up(text)
+    ids = first(head)
+    for part in rest:
+        ids.extend(inner(part))
+    return [token_id for token_id in ids if token_id not in forbidden]
+
+
+def _between(text: str, lstrip: bool, rstrip: bool) -> str:
+    if lstrip:
+        text = text.lstrip()
+    return text.rstrip() if rstrip else text

@@ -1,0 +1,85 @@
+"""The one tokenizer face the engine uses, and the choice of who reads a directory.
+
+Knows nothing about either reader's insides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from app.checkpoint.errors import StartupError
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back. Never changes; every method may be called from any thread."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids at or above this are not tokens."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token a text begins with, if the vocabulary has one."""
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer, as the tokenizer's own files name them."""
+
+    @property
+    def special_texts(self) -> tuple[str, ...]:
+        """Spellings of all control tokens."""
+
+    @property
+    def bos_text(self) -> str:
+        """The spelling of `bos_id`, for templates; "" if there is none."""
+
+    @property
+    def eos_text(self) -> str:
+        """The spelling of the first of `eos_ids`; "" if there is none."""
+
+    @property
+    def chat_template(self) -> str | None:
+        """The tokenizer's own chat template, as Jinja source."""
+
+    @property
+    def token_bytes(self) -> tuple[bytes, ...]:
+        """Each id's bytes; b"" for control tokens and for ids nothing is known of."""
+
+    def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
+        """Token ids of `text`, BOS first where the files do not say otherwise.
+
+        Spellings of control tokens are plain text, unless `allow_special`: that is for text a
+        chat template made, in which a user's own spellings are broken up by `matching.BREAK`.
+
+        Raises:
+            ValueError: the text holds half a surrogate pair.
+        """
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, control tokens left out, without the blank that encoding puts
+        before a text. Never raises; half characters become U+FFFD."""
+
+
+def load_tokenizer(directory: Path) -> Tokenizer:
+    """Read the tokenizer in `directory`: `tokenizer.model` by sentencepiece itself, else
+    `tokenizer.json` by transformers.
+
+    Raises:
+        StartupError: there is neither, or a file of it cannot be read.
+    """
+    if (directory / "tokenizer.model").is_file():
+        from app.text.sentencepiece_tokenizer import SentencePieceTokenizer
+
+        return SentencePieceTokenizer(directory)
+    if (directory / "tokenizer.json").is_file():
+        from app.text.fast_tokenizer import FastTokenizer  # transformers takes seconds
+
+        return FastTokenizer(directory)
+    what = "holds neither tokenizer.model nor tokenizer.json"
+    if not directory.is_dir():
+        what = "is no directory"
+    raise StartupError(
+        f"{directory} {what}: pass --tokenizer_path with the directory of the model's tokenizer."
+    )

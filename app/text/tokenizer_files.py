@@ -1,0 +1,159 @@
+"""Reads the small JSON files beside a vocabulary: added and named tokens, BOS rule, template.
+
+Knows nothing about how text is split; every file may be missing, as in a LoRA's directory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.checkpoint.errors import StartupError
+
+_NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"))
+# added_tokens.json has no flags. What is spelled like this is a control token all the same.
+_CONTROL = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
+_LISTS = ("additional_special_tokens", "extra_special_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class AddedToken:
+    """A token that is matched in the text before the vocabulary's own rules apply."""
+
+    text: str
+    id: int
+    special: bool = False  #: a control token: no text of its own
+    lstrip: bool = False  #: takes the white space before it along
+    rstrip: bool = False  #: … and after it
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerFiles:
+    """What the files of one directory say, empty spellings left out."""
+
+    added: tuple[AddedToken, ...]  #: those a file gives an id, by id
+    named: Mapping[str, str]  #: "bos_token" … to spelling
+    special: frozenset[str]  #: the spellings that are control tokens
+    add_bos: bool | None  #: None: the files are silent
+    chat_template: str | None
+
+
+def read_tokenizer_files(directory: Path) -> TokenizerFiles:
+    """Read the files of `directory`.
+
+    Raises:
+        StartupError: one of them cannot be read or is not what it should be.
+    """
+    config = read_json_object(directory / "tokenizer_config.json")
+    special_map = read_json_object(directory / "special_tokens_map.json")
+    # As the files' writer reads them: the map is the older place and has the last word,
+    # unless the config is of the newer kind that holds everything.
+    newer = "added_tokens_decoder" in config
+    sources = (special_map, config) if newer else (config, special_map)
+    named = {k: text for src in sources for k in _NAMES if (text := _spelling(src.get(k)))}
+    special = set(named.values()) | {text for src in sources for text in _listed_specials(src)}
+    by_id = {
+        token.id: token
+        for token in (
+            *_from_added_tokens(directory / "added_tokens.json", special),
+            *_from_config(directory / "tokenizer_config.json", config, special),
+        )
+    }
+    add_bos = config.get("add_bos_token")
+    return TokenizerFiles(
+        added=tuple(by_id[token_id] for token_id in sorted(by_id)),
+        named=named,
+        special=frozenset(special | {token.text for token in by_id.values() if token.special}),
+        add_bos=add_bos if isinstance(add_bos, bool) else None,
+        chat_template=_chat_template(directory, config),
+    )
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; {} if there is no such file.
+
+    Raises:
+        StartupError: it cannot be read, or holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StartupError(f"{path} cannot be read as JSON: {_line(error)}") from error
+    if not isinstance(content, dict):
+        raise StartupError(f"{path} should hold a JSON object.")
+    return content
+
+
+def _spelling(value: object) -> str:
+    """A token is written as its text, or as an object that has it under "content"."""
+    if isinstance(value, dict):
+        value = value.get("content")
+    return value if isinstance(value, str) else ""
+
+
+def _listed_specials(source: Mapping[str, Any]) -> Iterator[str]:
+    for key in _LISTS:
+        values = source.get(key)
+        if isinstance(values, dict):  # {"image_token": "<image>"}
+            values = list(values.values())
+        if isinstance(values, list):
+            yield from filter(None, map(_spelling, values))
+
+
+def _from_added_tokens(path: Path, special: set[str]) -> Iterator[AddedToken]:
+    for text, token_id in read_json_object(path).items():
+        if text:
+            is_special = text in special or _CONTROL.fullmatch(text) is not None
+            yield AddedToken(text, _checked_id(token_id, path), is_special)
+
+
+def _from_config(path: Path, config: dict[str, Any], special: set[str]) -> Iterator[AddedToken]:
+    entries = config.get("added_tokens_decoder") or {}
+    if not isinstance(entries, dict):
+        raise StartupError(f"{path}: added_tokens_decoder should be an object.")
+    for key, entry in entries.items():
+        if text := _spelling(entry):
+            flags = entry if isinstance(entry, dict) else {}
+            yield AddedToken(
+                text,
+                _checked_id(int(key) if key.isdecimal() else key, path),
+                bool(flags.get("special")) or text in special,
+                bool(flags.get("lstrip")),
+                bool(flags.get("rstrip")),
+            )
+
+
+def _checked_id(value: object, path: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**24:
+        raise StartupError(f"{path} gives a token the id {str(value)[:40]!r}.")
+    return value
+
+
+def _chat_template(directory: Path, config: dict[str, Any]) -> str | None:
+    path = directory / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise StartupError(f"{path} cannot be read: {_line(error)}") from error
+    for value in (
+        config.get("chat_template"),
+        read_json_object(directory / "chat_template.json").get("chat_template"),
+    ):
+        if isinstance(value, list):
+            value = {
+                item.get("name"): item.get("template") for item in value if isinstance(item, dict)
+            }.get("default")
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
