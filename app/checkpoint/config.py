@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from app.checkpoint.attention import read_heads, read_windows
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields, read_json
 from app.checkpoint.rope import ROPE_TYPES, RopeConfig, read_rope
+from app.checkpoint.special_ids import bos_id, eos_ids
 
 __all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_config"]
 
@@ -40,8 +41,6 @@ _QWEN = _LLAMA | {
     "max_position_embeddings": 32768,
 }
 _SIZES = {"llama": _LLAMA, "mistral": _MISTRAL, "qwen2": _QWEN, "qwen3": _QWEN}
-#: Without the key; with null it is the number of heads.
-_KV_HEADS = {"llama": None, "mistral": 8, "qwen2": 32, "qwen3": 32}
 #: Keys that ask transformers to run code of the checkpoint's, or of a caller's.
 _REMOTE_CODE = ("auto_map", "trust_remote_code", "_attn_implementation_internal")
 
@@ -88,7 +87,9 @@ def read_config(directory: Path) -> ModelConfig:
             "max_sequence_length", sizes["max_position_embeddings"]
         )
     layers = config.integer("num_hidden_layers", sizes["num_hidden_layers"], maximum=1024)
-    heads, kv_heads, head_dim = _heads(config, kind, sizes)
+    heads, kv_heads, head_dim = read_heads(
+        config, kind, sizes["hidden_size"], sizes["num_attention_heads"]
+    )
     attention_bias = kind in ("llama", "qwen3") and config.boolean("attention_bias", False)
     return ModelConfig(
         architecture=kind,
@@ -107,10 +108,10 @@ def read_config(directory: Path) -> ModelConfig:
         o_bias=attention_bias,
         mlp_bias=kind == "llama" and config.boolean("mlp_bias", False),
         qk_norm=kind == "qwen3",
-        windows=_windows(config, kind, layers),
+        windows=read_windows(config, kind, layers),
         dtype=_dtype(config),
-        bos_id=_bos_id(config, kind, sizes["vocab_size"]),
-        eos_ids=_eos_ids(config, kind, directory, sizes["vocab_size"]),
+        bos_id=bos_id(config, kind, sizes["vocab_size"]),
+        eos_ids=eos_ids(config, kind, directory, sizes["vocab_size"]),
     )
 
 
@@ -150,63 +151,6 @@ def _architecture(config: Fields) -> str:
     raise StartupError(f"{config.source}: architecture {shown} is not supported; {supported} are")
 
 
-def _heads(config: Fields, kind: str, sizes: dict[str, int]) -> tuple[int, int, int]:
-    """Query heads, key/value heads and the width of one."""
-    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
-    default_kv = None if "num_key_value_heads" in config.values else _KV_HEADS[kind]
-    kv_heads = config.integer("num_key_value_heads", default_kv or heads)
-    if heads % kv_heads:
-        raise StartupError(
-            f"{config.source}: num_attention_heads {heads} is not a multiple of "
-            f"num_key_value_heads {kv_heads}"
-        )
-    given = config.values.get("head_dim") is not None
-    if hidden % heads and (kind == "llama" or not (given or kind == "qwen3")):
-        raise StartupError(
-            f"{config.source}: hidden_size {hidden} is not a multiple of "
-            f"num_attention_heads {heads}"
-        )
-    head_dim = config.integer("head_dim", 128 if kind == "qwen3" else max(hidden // heads, 1))
-    if head_dim % 2:
-        raise StartupError(f"{config.source}: head_dim {head_dim} is odd, rotary needs it even")
-    return heads, kv_heads, head_dim
-
-
-def _windows(config: Fields, kind: str, layers: int) -> tuple[int | None, ...]:
-    if kind == "llama":
-        return (None,) * layers
-    default = None if "sliding_window" in config.values else 4096
-    window = config.integer("sliding_window", default or 0) or None
-    if kind == "mistral":
-        return (window,) * layers
-    window = window if config.boolean("use_sliding_window", False) else None
-    types = config.values.get("layer_types")
-    if types is None:
-        first = config.integer("max_window_layers", 28, minimum=0)
-        return tuple(window if layer >= first else None for layer in range(layers))
-    return tuple(_layer_window(config, name, window) for name in _layer_types(config, layers))
-
-
-def _layer_types(config: Fields, layers: int) -> list[Any]:
-    types = config.values["layer_types"]
-    if not isinstance(types, list) or len(types) != layers:
-        raise config.wrong("layer_types", f"a list of {layers} names, one for each layer")
-    return types
-
-
-def _layer_window(config: Fields, name: object, window: int | None) -> int | None:
-    if name in ("full_attention", "attention"):  # the second is transformers' older name
-        return None
-    if name != "sliding_attention":
-        raise StartupError(f"{config.source}: layer type {name!r} is not supported")
-    if window is None:
-        raise StartupError(
-            f"{config.source}: layer_types has 'sliding_attention' without "
-            "use_sliding_window and sliding_window"
-        )
-    return window
-
-
 def _dtype(config: Fields) -> str:
     name = config.text("dtype", config.text("torch_dtype", "")).removeprefix("torch.")
     if name not in ("", "auto", *DTYPES):
@@ -214,22 +158,3 @@ def _dtype(config: Fields) -> str:
             f"{config.source}: dtype {name!r} is not supported; {', '.join(DTYPES)} are"
         )
     return name if name in DTYPES else ""
-
-
-def _bos_id(config: Fields, kind: str, vocab_size: int) -> int | None:
-    default = 1 if kind in ("llama", "mistral") and "bos_token_id" not in config.values else None
-    found = config.ids("bos_token_id") or ((default,) if default is not None else ())
-    return found[0] if found and 0 <= found[0] < vocab_size else None
-
-
-def _eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tuple[int, ...]:
-    found: list[int] = []
-    path = directory / "generation_config.json"
-    if path.is_file():
-        found += Fields(read_json(path), str(path)).ids("eos_token_id")
-    if "eos_token_id" in config.values:
-        found += config.ids("eos_token_id")
-    elif kind in ("llama", "mistral"):
-        found.append(2)
-    # A checkpoint may name ids of a vocabulary it was cut from: they can never be sampled.
-    return tuple(dict.fromkeys(token for token in found if 0 <= token < vocab_size))

@@ -1,0 +1,58 @@
+"""Turns `--base_model` into a directory: it is one, or a model's name on the Hugging Face Hub.
+
+Knows nothing about what the files hold.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from app.checkpoint.errors import StartupError
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_FILES = ["*.json", "*.jinja", "*.safetensors", "tokenizer.model"]
+_PICKLES = ["pytorch_model*.bin"]
+#: A start-up mistake must be told within 10 seconds, an unreachable Hub too.
+_CONNECT_TIMEOUT_S = 4.0
+
+
+def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path:
+    """The directory that `name` means, downloaded into the Hub's cache if need be (HF_HOME,
+    HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE are respected). `flag` names the setting in errors.
+
+    Raises:
+        StartupError: neither a directory nor a model that the Hub gives us.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    if path.exists():
+        raise StartupError(f"{flag} is {name!r}, which is a file; pass the directory it lies in")
+    if not _HUB_NAME.fullmatch(name):
+        raise StartupError(f"{flag} is {name!r}: there is no such directory")
+    return _download(name, flag, allow_pickle)
+
+
+def _download(name: str, flag: str, allow_pickle: bool) -> Path:
+    import huggingface_hub  # only here: most starts need no Hub
+    from huggingface_hub import errors
+
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                name,
+                allow_patterns=_FILES + (_PICKLES if allow_pickle else []),
+                etag_timeout=_CONNECT_TIMEOUT_S,
+            )
+        )
+    except errors.GatedRepoError:
+        reason = "the Hub asks you to accept its licence and to set HF_TOKEN"
+    except errors.RepositoryNotFoundError:
+        reason = "the Hub has no such model, or only with another HF_TOKEN"
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
+        reason = "the Hub cannot be reached and its cache does not hold it"
+    except Exception as error:  # the Hub client raises many kinds, httpx's and the system's too
+        first_line = (str(error).splitlines() or [""])[0]
+        reason = f"asking the Hub failed: {type(error).__name__}: {first_line[:200]}"
+    raise StartupError(f"{flag} is {name!r}: there is no such directory, and {reason}")

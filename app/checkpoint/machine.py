@@ -1,0 +1,118 @@
+"""What the machine has: memory a process may still take, and GPUs.
+
+Knows nothing about models or torch; reads /proc, cgroup files and the CUDA driver.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+#: cgroup v1 writes "no limit" as a number near 2**63.
+_NO_LIMIT = 2**60
+
+
+def available_bytes(
+    proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Bytes a new process may take: the least of what the machine has left and what its
+    control groups allow; None where neither can be read."""
+    found = [_machine_bytes(proc), *_cgroup_bytes(proc, cgroups)]
+    known = [value for value in found if value is not None]
+    return min(known) if known else None
+
+
+def _machine_bytes(proc: Path) -> int | None:
+    available = _table(proc / "meminfo").get("MemAvailable:")
+    if available is not None:
+        return available * 1024
+    try:  # no /proc, as on macOS: all of it is better than no bound
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _cgroup_bytes(proc: Path, root: Path) -> list[int | None]:
+    try:
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    found: list[int | None] = []
+    for line in lines:
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        v2 = hierarchy == "0"
+        if not v2 and "memory" not in controllers.split(","):
+            continue
+        base = root if v2 else root / "memory"
+        # A limit may lie on any group above ours. Inside a container the path may be the
+        # host's and not exist; the container's own group is then the root.
+        for depth in range(len(parts) + 1):
+            found.append(_group_bytes(base.joinpath(*parts[:depth]), v2))
+    return found
+
+
+def _group_bytes(group: Path, v2: bool) -> int | None:
+    limit = _number(group / ("memory.max" if v2 else "memory.limit_in_bytes"))
+    used = _number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
+    if limit is None or used is None or limit >= _NO_LIMIT:
+        return None
+    stat = _table(group / "memory.stat")
+    prefix = "" if v2 else "total_"
+    # Cached files count as used, but give way: a model just downloaded fills the cache.
+    cache = stat.get(f"{prefix}inactive_file", 0) + stat.get(f"{prefix}active_file", 0)
+    return max(limit - max(used - cache, 0), 0)
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
+
+
+def _table(path: Path) -> dict[str, int]:
+    """Lines of a name, blanks and a number."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdigit()}
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """The GPUs of this machine, as the CUDA driver tells."""
+
+    total_bytes: tuple[int, ...]  #: memory of each, by id
+    torch_can_use_them: bool  #: the installed torch was built for CUDA
+
+
+def find_gpus() -> Gpus:
+    """Ask the CUDA driver; no GPUs where there is no driver."""
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Gpus((), _torch_has_cuda())
+    count = ctypes.c_int(0)
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return Gpus((), _torch_has_cuda())
+    sizes = []
+    for ordinal in range(count.value):
+        device, size = ctypes.c_int(0), ctypes.c_size_t(0)
+        cuda.cuDeviceGet(ctypes.byref(device), ordinal)
+        cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device)
+        sizes.append(size.value)
+    return Gpus(tuple(sizes), _torch_has_cuda())
+
+
+def _torch_has_cuda() -> bool:
+    """True when torch's CUDA part lies on disk; importing torch would take seconds."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return False
+    return any((Path(spec.origin).parent / "lib").glob("libtorch_cuda*"))

@@ -1,0 +1,35 @@
+"""The ids a checkpoint's JSON files start and end a text with.
+
+Knows nothing about tokenizers, which may add ids of their own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.checkpoint.json_file import Fields, read_json
+
+
+def bos_id(config: Fields, kind: str, vocab_size: int) -> int | None:
+    """The id config.json starts a text with; None: it names none that is in the vocabulary."""
+    default = 1 if kind in ("llama", "mistral") and "bos_token_id" not in config.values else None
+    found = config.ids("bos_token_id") or ((default,) if default is not None else ())
+    return found[0] if found and 0 <= found[0] < vocab_size else None
+
+
+def eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tuple[int, ...]:
+    """The ids that end a text: generation_config.json's, then config.json's.
+
+    Raises:
+        StartupError: generation_config.json is garbled.
+    """
+    found: list[int] = []
+    path = directory / "generation_config.json"
+    if path.is_file():
+        found += Fields(read_json(path), str(path)).ids("eos_token_id")
+    if "eos_token_id" in config.values:
+        found += config.ids("eos_token_id")
+    elif kind in ("llama", "mistral"):
+        found.append(2)
+    # A checkpoint may name ids of a vocabulary it was cut from: they can never be sampled.
+    return tuple(dict.fromkeys(token for token in found if 0 <= token < vocab_size))
