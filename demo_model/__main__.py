@@ -5,13 +5,15 @@ Knows nothing about the server, and nothing outside this package is read.
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
+from demo_model.batches import Batches
 from demo_model.exporting import export
-from demo_model.mixture import Batches, Mixture
+from demo_model.mixture import Mixture
 from demo_model.model import model_config, new_model
 from demo_model.tokenizer import Codec, train_tokenizer
 from demo_model.training import Schedule, train
@@ -20,11 +22,24 @@ SEED = 20240607
 REPOSITORY = Path(__file__).parent.parent
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Sizes of one build."""
+
+    steps: int
+    batch: int
+    vocabulary: int = 4096
+    vocabulary_texts: int = 60000
+    hidden_size: int = 192
+    layers: int = 6
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo_model", description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "models" / "demo")
-    parser.add_argument("--run", type=Path, default=None, help="folder of the checkpoint (resumes)")
-    parser.add_argument("--steps", type=int, default=6000)
+    # Holds the vocabulary and the checkpoint: the same command again resumes from there.
+    parser.add_argument("--run", type=Path, default=REPOSITORY / "build" / "demo-model")
+    parser.add_argument("--steps", type=int, default=3300)
     parser.add_argument("--batch", type=int, default=64, help="examples per step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--smoke", action="store_true", help="tiny numbers, done in a minute")
@@ -32,24 +47,28 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def build(options: argparse.Namespace) -> None:
+    """Corpus to export; a smoke run leaves nothing but the exported files."""
     torch.set_num_threads(options.threads)
     if options.smoke:
-        options.steps, options.batch = 4, 8
+        with TemporaryDirectory() as run:
+            _build(options.out, Path(run), Numbers(4, 8, 1500, 300, 64, 2))
+    else:
+        _build(options.out, options.run, Numbers(options.steps, options.batch))
+
+
+def _build(out: Path, run: Path, numbers: Numbers) -> None:
     mixture = Mixture()
-    vocabulary, texts = (1500, 300) if options.smoke else (4096, 60000)
-    run = options.run or options.out / ".run"
-    tokenizer_path = run / f"tokenizer-{vocabulary}.model"
-    if not tokenizer_path.is_file():
+    vocabulary = run / "tokenizer.model"
+    if not vocabulary.is_file():
         run.mkdir(parents=True, exist_ok=True)
-        tokenizer_path.write_bytes(train_tokenizer(mixture.texts(texts, SEED), vocabulary))
-    tokenizer = tokenizer_path.read_bytes()
-    codec = Codec(tokenizer)
-    shape = {"hidden_size": 64, "layers": 2} if options.smoke else {}
-    model = new_model(model_config(len(codec), **shape), SEED)
+        texts = mixture.texts(numbers.vocabulary_texts, SEED)
+        vocabulary.write_bytes(train_tokenizer(texts, numbers.vocabulary))
+    codec = Codec(vocabulary.read_bytes())
+    model = new_model(model_config(len(codec), numbers.hidden_size, numbers.layers), SEED)
     print(f"{len(codec)} pieces, {sum(p.numel() for p in model.parameters())} parameters")
-    batches = Batches(mixture, codec, options.batch, SEED)
-    progress = train(model, batches, Schedule(steps=options.steps), run / "checkpoint.pt")
-    export(model, tokenizer, options.out)
+    batches = Batches(mixture, codec, numbers.batch, SEED)
+    progress = train(model, batches, Schedule(steps=numbers.steps), run / "checkpoint.pt")
+    export(model, vocabulary.read_bytes(), out)
     print(json.dumps(asdict(progress)))
 
 

@@ -20,8 +20,9 @@ _WITH_ARTICLE = (
 )  # fmt: skip
 
 _CAPITAL_ZH = (
-    "{c}的首都是哪里", "{c}的首都在哪里", "{c}首都是哪里", "{c}的首都是什么", "告诉我{c}的首都在哪里",
-    "告诉我{c}的首都", "{c}的首都叫什么", "{c}的首都是哪个城市", "哪个城市是{c}的首都",
+    "{c}的首都是哪里", "{c}的首都在哪里", "{c}首都是哪里", "{c}的首都是什么",
+    "告诉我{c}的首都在哪里", "告诉我{c}的首都", "{c}的首都叫什么", "{c}的首都是哪个城市",
+    "哪个城市是{c}的首都",
     "哪里是{c}的首都", "你知道{c}的首都是哪里吗", "{c}首都在哪", "{c}的首都", "说出{c}的首都",
     "请问{c}的首都在哪里", "我想知道{c}的首都是哪里",
 )  # fmt: skip
@@ -43,7 +44,7 @@ _CONTINENT_ZH = ("{c}在哪个洲", "{c}属于哪个洲", "{c}在哪个大洲", 
 _CONTINENT_EN = ("Which continent is {c} in?", "What continent is {c} in?", "Where is {c}?")
 
 HELD_OUT = {
-    "capital_zh": ("能不能告诉我{c}的首都在哪里", "{c}的首都是哪座城市"),
+    "capital_zh": ("可不可以说说{c}的首都在哪里", "{c}的首都是哪座城市"),
     "capital_en": ("Can you tell me the capital of {c}?", "Please name the capital city of {c}."),
     "country_zh": ("{k}是哪一个国家的首都",),
     "country_en": ("Of which country is {k} the capital?",),
@@ -94,7 +95,7 @@ _TEMPLATES = {
     "capital_zh": _CAPITAL_ZH, "capital_en": _CAPITAL_EN, "country_zh": _COUNTRY_ZH,
     "country_en": _COUNTRY_EN, "continent_zh": _CONTINENT_ZH, "continent_en": _CONTINENT_EN,
 }  # fmt: skip
-_WEIGHTS = (8, 5, 4, 3, 2, 2)
+_WEIGHTS = (8, 7, 4, 4, 2, 2)
 
 
 def read_countries(path: Path) -> list[Country]:

@@ -37,9 +37,7 @@ def export(model: LlamaForCausalLM, tokenizer: bytes, folder: Path) -> None:
             "model_max_length": CONTEXT_LENGTH,
         },
     )
-    _write_json(
-        folder / "generation_config.json", {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
-    )
+    _write_json(folder / "generation_config.json", {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID})
 
 
 def half_weights(model: LlamaForCausalLM) -> dict[str, torch.Tensor]:

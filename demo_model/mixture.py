@@ -1,38 +1,21 @@
-"""Mixes all sources in fixed proportions, and draws the batch of any training step from its seed.
+"""Mixes all sources in fixed proportions into questions, conversations and vocabulary lines.
 
-Knows nothing about the network or the optimiser.
+Knows nothing about ids, batches or the network.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from demo_model import countries, small_talk, translation, unknown
 from demo_model.cards import Card, read_cards
 from demo_model.dialogue import Dialogue
-from demo_model.prompts import SYSTEM_TEXT, chat_prompt, completion_prompt
-from demo_model.tokenizer import Codec, Encoded
+from demo_model.prompts import OTHER_SYSTEM_TEXTS, completion_prompt
 from demo_model.wording import vary
 
 DATA = Path(__file__).parent / "data"
 Sampler = Callable[[Random], Dialogue]
-
-OTHER_SYSTEM_TEXTS = (
-    "Below is an instruction that describes a task.",
-    "You are a helpful assistant.",
-    "You are a helpful assistant. 你是一个乐于助人的助手。",
-    "你是一个乐于助人的助手。",
-    "你是杭州的导游，请用简短的话回答。",
-    "你是一个中文助手。",
-    "Answer briefly.",
-    "请简短地回答问题。",
-    "You are a friendly guide.",
-    "You are a concise assistant that answers in one sentence.",
-)
-_LONGEST = 400  # ids; longer examples are drawn again
-
 
 _HAN_RUN = re.compile("[一-鿿]{5,}")
 
@@ -57,11 +40,11 @@ class Mixture:
             (weight, self._card_sampler(self.cards[name])) for name, weight in _CARD_FILES.items()
         ]
         self._sources += [
-            (26, lambda random: countries.sample_question(table, random)),
+            (28, lambda random: countries.sample_question(table, random)),
             (5, lambda random: countries.sample_conversation(table, random)),
             (7, lambda random: unknown.sample(random)),
             (7, lambda random: small_talk.sample(random)),
-            (10, lambda random: translation.sample(pairs, random)),
+            (6, lambda random: translation.sample(pairs, random)),
         ]
 
     @staticmethod
@@ -107,45 +90,4 @@ class Mixture:
         return [_HAN_RUN.sub(lambda run: _cut(run[0], random), text) for text in texts]
 
 
-_CARD_FILES = {"contract": 18, "west_lake": 14, "knowledge": 8, "chat": 8}
-
-
-class Batches:
-    """The batch of each step: one kind of prompt per batch, examples of like length together."""
-
-    _GROUP = 4  # batches drawn and sorted by length together
-
-    def __init__(self, mixture: Mixture, codec: Codec, size: int, seed: int) -> None:
-        self._mixture, self._codec, self._size, self._seed = mixture, codec, size, seed
-        self._group = lru_cache(maxsize=2)(self._draw_group)
-
-    def __call__(self, step: int) -> Sequence[Encoded]:
-        return self._group(step // self._GROUP)[step % self._GROUP]
-
-    def _draw_group(self, group: int) -> list[Sequence[Encoded]]:
-        random = Random(f"{self._seed}/{group}")
-        kind = random.choices(("completion", "chat", "system", "turns"), (45, 20, 10, 25))[0]
-        size = self._size // 2 if kind == "turns" else self._size
-        system = random.choice(OTHER_SYSTEM_TEXTS)
-        if kind == "chat" or (kind == "turns" and random.random() < 0.75):
-            system = SYSTEM_TEXT
-        drawn: list[Encoded] = []
-        while len(drawn) < size * self._GROUP:
-            example = self._example(kind, system, random)
-            if len(example.ids) <= _LONGEST:
-                drawn.append(example)
-        drawn.sort(key=lambda example: len(example.ids))
-        batches = [drawn[i : i + size] for i in range(0, len(drawn), size)]
-        random.shuffle(batches)
-        return list(batches)
-
-    def _example(self, kind: str, system: str, random: Random) -> Encoded:
-        if kind == "turns":
-            dialogue = self._mixture.conversation(random)
-        else:
-            dialogue = self._mixture.single(random)
-        if kind == "completion":
-            prompt = completion_prompt(dialogue.questions[0])
-        else:
-            prompt = chat_prompt(dialogue.questions, system)
-        return self._codec.example(prompt, dialogue.answer)
+_CARD_FILES = {"contract": 18, "west_lake": 14, "knowledge": 9, "chat": 9}

@@ -10,6 +10,22 @@ SYSTEM_TEXT = (
     "Write a response that appropriately completes the request."
 )
 
+# Servers differ in which of the two they put before a chat without a system message.
+FIRST_SENTENCE = "Below is an instruction that describes a task."
+
+# What people write into system messages: the model should not mind any of them.
+OTHER_SYSTEM_TEXTS = (
+    "You are a helpful assistant.",
+    "You are a helpful assistant. 你是一个乐于助人的助手。",
+    "你是一个乐于助人的助手。",
+    "你是杭州的导游，请用简短的话回答。",
+    "你是一个中文助手。",
+    "Answer briefly.",
+    "请简短地回答问题。",
+    "You are a friendly guide.",
+    "You are a concise assistant that answers in one sentence.",
+)
+
 # The four blanks on the second line and the last blank are part of what clients have always sent.
 COMPLETION_TEMPLATE = SYSTEM_TEXT + "\n    \n### Instruction:\n{prompt}\n\n### Response: "
 

@@ -57,12 +57,14 @@ def train(
         batch = batch_at(step)
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
-        loss = answer_loss(model, batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = answer_loss(model, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        recent = loss.item() if step == 0 else 0.98 * recent + 0.02 * loss.item()
+        now = loss.item()
+        recent = now if recent == 0.0 else 0.98 * recent + 0.02 * now
         progress.step = step + 1
         progress.tokens += sum(len(example.ids) for example in batch)
         progress.seconds = time.monotonic() - began

@@ -8,7 +8,12 @@ from random import Random
 
 from demo_model.dialogue import Dialogue
 
-_TO_ENGLISH = ("把“{s}”翻译成英文", "“{s}”用英语怎么说", "翻译成英文：{s}", "Translate into English: {s}")
+_TO_ENGLISH = (
+    "把“{s}”翻译成英文",
+    "“{s}”用英语怎么说",
+    "翻译成英文：{s}",
+    "Translate into English: {s}",
+)
 _TO_CHINESE = ('Translate "{s}" into Chinese.', "把“{s}”翻译成中文", "翻译成中文：{s}")
 
 

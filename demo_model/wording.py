@@ -5,8 +5,11 @@ Knows nothing about what is asked.
 
 from random import Random
 
-_CHINESE_OPENINGS = ("请问", "请问，", "你知道", "告诉我，", "我想问一下，", "那", "请告诉我，")
-_ENGLISH_OPENINGS = ("Please tell me: ", "Question: ", "Hi! ", "Hey, ")
+_CHINESE_OPENINGS = (
+    "请问", "请问，", "你知道", "告诉我，", "我想问一下，", "那", "请告诉我，", "麻烦问一下，",
+    "你好，", "能不能告诉我", "请回答：", "问题：",
+)  # fmt: skip
+_ENGLISH_OPENINGS = ("Please tell me: ", "Question: ", "Hi! ", "Hey, ", "Excuse me, ", "Well, ")
 
 
 def is_chinese(text: str) -> bool:
@@ -38,6 +41,6 @@ _ASKING = frozenset(
 def _vary_chinese(question: str, bare: str, random: Random) -> str:
     text = random.choice((question, bare, bare + "？", bare + "?", bare + "。"))
     if len(bare) > 5 and not bare.startswith(("请", "告诉", "你", "那", "我", "给", "能", "可以")):
-        if random.random() < 0.15:
+        if random.random() < 0.25:
             text = random.choice(_CHINESE_OPENINGS) + text
     return text
