@@ -8,9 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sentencepiece as spm
-from sentencepiece import sentencepiece_model_pb2 as model_proto
 
 UNK_ID, BOS_ID, EOS_ID = 0, 1, 2
+
+# `normalizer_spec { add_dummy_prefix: true }` in protobuf's encoding: a message appended to another
+# overrides it. The prefix is switched on after training only: trained with it, the vocabulary would
+# fill with Chinese words that begin with a blank, which prompts never contain; there a Chinese text
+# follows a new line or the template's own blank.
+_DUMMY_PREFIX = b"\x1a\x02\x18\x01"
 
 
 @dataclass(frozen=True)
@@ -46,19 +51,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
         num_threads=1,
         minloglevel=2,
     )
-    return _with_dummy_prefix(written.getvalue())
-
-
-def _with_dummy_prefix(model: bytes) -> bytes:
-    """Switches the dummy prefix on after training.
-
-    Trained with it, the vocabulary would fill with Chinese words that begin with a blank, which
-    prompts never contain: there a Chinese text follows a new line or the template's own blank.
-    """
-    proto = model_proto.ModelProto()
-    proto.ParseFromString(model)
-    proto.normalizer_spec.add_dummy_prefix = True
-    return bytes(proto.SerializeToString())
+    return written.getvalue() + _DUMMY_PREFIX
 
 
 class Codec:
