@@ -43,7 +43,7 @@ class SamplingParams:
     @property
     def greedy(self) -> bool:
         """True when no random number is drawn."""
-        return self.temperature == 0 or self.top_p == 0 or self.top_k == 1
+        return self.temperature < 1e-5 or self.top_p == 0 or self.top_k == 1
 
 
 @dataclass(frozen=True, slots=True)

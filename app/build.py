@@ -1,0 +1,60 @@
+"""Puts the engine together from settings: files, tokenizer, weights, runner, sampler, thread.
+
+Knows nothing about HTTP. Importing it is cheap: torch comes in on the engine's own thread.
+"""
+
+from __future__ import annotations
+
+import time
+
+from app.checkpoint.check import CheckedModel
+from app.checkpoint.errors import StartupError
+from app.engine.model import LoadedModel
+from app.engine.service import EngineService
+from app.engine.types import ModelInfo
+from app.text.tokenizer import Tokenizer, load_tokenizer
+from config import Config
+
+
+def build_engine(config: Config, checked: CheckedModel) -> EngineService:
+    """An engine that loads `checked` once it is started."""
+    return EngineService(lambda: load(config, checked), config.MAX_IN_FLIGHT)
+
+
+def load(config: Config, checked: CheckedModel) -> LoadedModel:
+    """Read tokenizer and weights.
+
+    Raises:
+        StartupError: they cannot be read, do not agree or do not fit.
+    """
+    from app.model.load import load_runner, max_model_len  # torch: seconds to import
+    from app.model.sampler import TorchSampler
+
+    tokenizer = load_tokenizer(checked.tokenizer_directory)
+    rows = checked.model.vocab_size
+    if tokenizer.vocab_size > rows:
+        raise StartupError(
+            f"the tokenizer in {checked.tokenizer_directory} has {tokenizer.vocab_size} tokens, "
+            f"the model's vocabulary only {rows}: pass the model's own with --tokenizer_path"
+        )
+    runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
+    info = _info(config, checked, tokenizer, max_model_len(config, checked))
+    eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
+    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info)
+
+
+def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int) -> ModelInfo:
+    device = "CPU" if checked.gpu is None else f"GPU {checked.gpu}"
+    dtype = "float32" if checked.gpu is None else config.DTYPE
+    weights = checked.memory.weights / 2**30
+    return ModelInfo(
+        max_model_len=length,
+        hidden_size=checked.model.hidden_size,
+        vocab_size=tokenizer.vocab_size,
+        chat_template=tokenizer.chat_template,
+        bos_text=tokenizer.bos_text,
+        eos_text=tokenizer.eos_text,
+        special_texts=tokenizer.special_texts,
+        description=f"{checked.model.architecture}, {dtype} on {device}, {weights:.2f} GiB of weights",
+        loaded_at=int(time.time()),
+    )

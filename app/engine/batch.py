@@ -1,0 +1,101 @@
+"""What one engine step computes, and what comes back: the seam below which a runner lives.
+
+Knows nothing about requests, text or torch; integers and opaque tensors only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from app.engine.types import SamplingParams, TokenIds, TokenLogprob
+
+
+class Want(Enum):
+    """What a tile's caller needs besides the cache being filled."""
+
+    NOTHING = 0
+    LOGITS = 1  #: of the tile's last token
+    POOL = 2  #: the sum of the tile's final hidden states
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRow:
+    """One token of a running sequence, at `position`."""
+
+    slot: int
+    position: int
+    token: int
+    wants_logits: bool  #: False while a preempted sequence's own tokens are replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A piece of a prompt, cut on a fixed grid so that its bits never depend on the load."""
+
+    slot: int
+    start: int  #: position of the first token
+    tokens: TokenIds
+    want: Want
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step: decode rows and prompt tiles together."""
+
+    rows: tuple[DecodeRow, ...]
+    tiles: tuple[Tile, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Rows of the matrix products."""
+        return len(self.rows) + sum(len(tile.tokens) for tile in self.tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """A step's outcome, in the batch's order."""
+
+    logits: Any  #: [rows and tiles that want logits, vocab]; None without any
+    pooled: tuple[Any, ...]  #: one [hidden] float64 sum for each tile that wants it
+
+
+class Runner(Protocol):
+    """Computes a batch. Called by the engine thread only."""
+
+    slots: int
+    positions: int  #: tokens one slot can hold
+    bytes_per_token: int  #: of cache
+
+    def run(self, batch: Batch) -> StepResult:
+        """Compute and fill the cache."""
+
+    def release(self, slot: int) -> None:
+        """The slot's content is not needed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """All that the choice of one token depends on besides its logits."""
+
+    params: SamplingParams
+    seed: int
+    choice: int  #: which of the request's `n`
+    position: int  #: how many tokens were generated before
+    seen: frozenset[int] | set[int]  #: tokens of prompt and output, for the repetition penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The chosen token; `token_id` -1 when the logits were not numbers."""
+
+    token_id: int
+    logprob: TokenLogprob | None = None
+
+
+class Sampler(Protocol):
+    """Chooses one token per row of logits. Called by the engine thread only."""
+
+    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
+        """One pick for each row, which depends on that row alone."""

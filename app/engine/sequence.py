@@ -1,0 +1,57 @@
+"""One prompt on its way to one answer or one vector.
+
+Knows nothing about other sequences; the scheduler moves it, the service feeds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.engine.answer import Answer
+from app.engine.batch import Draw
+from app.engine.ticket import Ticket
+from app.engine.types import SamplingParams
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """Owned by the engine thread.
+
+    The cache holds the first `computed` of `tokens`. Prompt tokens are computed in tiles,
+    generated ones in decode rows; after a preemption both are computed again the same way,
+    so that they get the same bits.
+    """
+
+    ticket: Ticket
+    index: int  #: which choice or input of its request
+    tokens: list[int]
+    prompt_length: int
+    max_tokens: int = 0  #: 0: an embedding
+    params: SamplingParams = field(default_factory=SamplingParams)
+    seed: int = 0
+    choice: int = 0
+    ignore_eos: bool = False
+    answer: Answer | None = None  #: None: an embedding
+    computed: int = 0
+    slot: int = -1  #: -1 while it waits
+    pooled: object | None = None  #: sum of final hidden states so far
+    seen: set[int] = field(default_factory=set)
+    last_token_at: float = 0.0
+
+    @property
+    def generated(self) -> int:
+        """Tokens of the answer so far."""
+        return len(self.tokens) - self.prompt_length
+
+    @property
+    def prefilling(self) -> bool:
+        """True until the whole prompt is in the cache."""
+        return self.computed < self.prompt_length
+
+    def likely_length(self, growth: int) -> int:
+        """Tokens of cache it will probably need, at most `growth` of them for the answer."""
+        return max(len(self.tokens), self.prompt_length + min(self.max_tokens, growth))
+
+    def draw(self) -> Draw:
+        """What the sampler has to know to choose the next token."""
+        return Draw(self.params, self.seed, self.choice, self.generated, self.seen)

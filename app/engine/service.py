@@ -1,0 +1,205 @@
+"""The engine as HTTP sees it: one daemon thread that alone touches the model.
+
+Knows nothing about HTTP. Requests go in through a queue, events come out through each
+request's own outbox; what the thread computes, it alone decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+from app.engine import admission
+from app.engine.errors import GenerationFailed, ModelLoading, Overloaded, ShuttingDown
+from app.engine.ledger import Ledger
+from app.engine.model import LoadedModel
+from app.engine.sequence import Sequence as TokenSequence
+from app.engine.stepper import Stepper
+from app.engine.ticket import Ticket
+from app.engine.types import (
+    EmbeddingRequest,
+    EngineState,
+    GenerationRequest,
+    ModelInfo,
+    Stats,
+    TokenIds,
+)
+
+log = logging.getLogger(__name__)
+
+#: A step that takes longer than this, or this many faulty steps in a row, is the engine's end.
+HUNG_AFTER_S = 60.0
+FAULTS_ALLOWED = 3
+
+
+class EngineService:
+    """Implements `app.engine.Engine`. `start` once; any thread may call the rest."""
+
+    def __init__(self, load: Callable[[], LoadedModel], max_in_flight: int = 128) -> None:
+        """load: reads the model; called on the engine's thread."""
+        self._load, self._max_in_flight = load, max_in_flight
+        self._model: LoadedModel | None = None
+        self._state = EngineState.LOADING
+        self._ledger = Ledger()
+        self._stats = Stats()
+        self._lock = threading.Lock()  # guards `accepted`, and that nothing enters once closed
+        self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
+        self._step_began = 0.0  # monotonic; 0 between steps
+
+    def start(
+        self,
+        on_ready: Callable[[ModelInfo], None] = lambda info: None,
+        on_failure: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        """Start the thread, which loads the model and then serves. The callbacks run on it:
+        `on_ready` once the model answers, `on_failure` when loading or the engine itself fails."""
+
+        def main() -> None:
+            try:
+                self._serve(on_ready)
+            except BaseException as error:
+                self._state = EngineState.DEAD
+                on_failure(error)
+
+        threading.Thread(target=main, name="engine", daemon=True).start()
+
+    # --- any thread
+
+    @property
+    def state(self) -> EngineState:
+        """Where the engine is in its life; a step that never ends makes it DEAD."""
+        began = self._step_began
+        if began and time.monotonic() - began > HUNG_AFTER_S:
+            return EngineState.DEAD
+        return self._state
+
+    @property
+    def stats(self) -> Stats:
+        """The counters as of the last step."""
+        return self._stats
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model. Raises Unavailable until it is loaded."""
+        return self._loaded().info
+
+    def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
+        """Token ids of `text`, BOS first where the tokenizer says so."""
+        return self._loaded().tokenizer.encode(text, allow_special=allow_special)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, control tokens left out."""
+        return self._loaded().tokenizer.decode(ids)
+
+    def generate(self, request: GenerationRequest) -> Ticket:
+        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        model = self._loaded()
+        rooms = admission.check_generation(request, model)
+        prompt_tokens = sum(len(prompt) for prompt in request.prompts)
+        choices = len(request.prompts) * request.n
+        ticket = Ticket(prompt_tokens, choices, self._wake)
+        return self._enter(
+            ticket, admission.generation_sequences(request, model, ticket, rooms)
+        )
+
+    def embed(self, request: EmbeddingRequest) -> Ticket:
+        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        model = self._loaded()
+        admission.check_embedding(request, model)
+        ticket = Ticket(sum(len(i) for i in request.inputs), len(request.inputs), self._wake)
+        return self._enter(ticket, admission.embedding_sequences(request, ticket))
+
+    def drain(self, grace_s: float) -> None:
+        """Refuse new requests from now on; those still running after `grace_s` seconds end
+        with ShuttingDown. Returns at once."""
+        with self._lock:
+            if self._state is not EngineState.DEAD:
+                self._state = EngineState.DRAINING
+
+        def cut() -> None:
+            error = ShuttingDown("the server is stopping")
+            self._inbox.put(lambda stepper: stepper.fail(stepper.tickets, error))
+
+        timer = threading.Timer(grace_s, cut)
+        timer.daemon = True
+        timer.start()
+
+    def _loaded(self) -> LoadedModel:
+        model = self._model
+        if self._state is EngineState.LOADING or model is None:
+            raise ModelLoading("the model is still loading")
+        return model
+
+    def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
+        with self._lock:
+            if self.state is not EngineState.READY:
+                raise ShuttingDown("the server is stopping")
+            if self._ledger.in_flight >= self._max_in_flight:
+                raise Overloaded(
+                    f"the server is busy with {self._max_in_flight} requests, as many as it takes"
+                )
+            self._ledger.accepted += 1
+        self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
+        return ticket
+
+    def _wake(self) -> None:
+        self._inbox.put(None)
+
+    # --- the engine's thread
+
+    def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
+        self._model = model = self._load()
+        stepper = Stepper(model, self._ledger)
+        with self._lock:
+            if self._state is EngineState.LOADING:
+                self._state = EngineState.READY
+        on_ready(model.info)
+        faults = 0
+        while True:
+            self._take_inbox(stepper)
+            stepper.drop_cancelled()
+            faults = 0 if self._step(stepper) else faults + 1
+            self._publish(stepper)
+            if faults >= FAULTS_ALLOWED:
+                self._die(stepper)
+
+    def _take_inbox(self, stepper: Stepper) -> None:
+        """Do what other threads asked for; wait for it when there is nothing to compute."""
+        if not stepper.scheduler.busy:
+            self._do(self._inbox.get(), stepper)
+        while not self._inbox.empty():
+            self._do(self._inbox.get(), stepper)
+
+    @staticmethod
+    def _do(task: Callable[[Stepper], None] | None, stepper: Stepper) -> None:
+        if task is not None:
+            task(stepper)
+
+    def _step(self, stepper: Stepper) -> bool:
+        """Compute one step; False when it failed, which costs only those it ran for."""
+        self._step_began = time.monotonic()
+        try:
+            stepper.step()
+        except Exception:
+            log.exception("a step of the engine failed")
+            stepper.fail(stepper.blame(), GenerationFailed("the server failed; try again"))
+            return False
+        finally:
+            self._step_began = 0.0
+        return True
+
+    def _publish(self, stepper: Stepper) -> None:
+        used = stepper.scheduler.used_tokens / stepper.scheduler.pool_tokens
+        self._stats = self._ledger.snapshot(stepper.running_requests, used)
+
+    def _die(self, stepper: Stepper) -> None:
+        with self._lock:  # nothing is accepted after this
+            self._state = EngineState.DEAD
+        while not self._inbox.empty():
+            self._do(self._inbox.get(), stepper)
+        stepper.fail(stepper.tickets, GenerationFailed("the server failed; try again"))
+        self._publish(stepper)
+        raise GenerationFailed(f"{FAULTS_ALLOWED} steps in a row failed")

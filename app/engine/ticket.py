@@ -1,0 +1,81 @@
+"""One accepted request: what the engine's thread and one HTTP thread share.
+
+Knows nothing about scheduling. Events flow one way through the outbox; the only thing that ever
+flows back is the flag `cancelled`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from app.engine.errors import EngineError
+from app.engine.types import Event
+
+_END = None
+
+
+class Ticket:
+    """Implements `app.engine.Stream` for HTTP; the other methods are the engine thread's."""
+
+    def __init__(self, prompt_tokens: int, choices: int, wake: Callable[[], None]) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.open_choices = choices  #: owned by the engine thread
+        self.accepted_at = time.monotonic()
+        self.cancelled = False
+        self.settled = False  #: owned by the engine thread: counted in the ledger
+        self._wake = wake
+        self._outbox: SimpleQueue[tuple[Event, ...] | EngineError | None] = SimpleQueue()
+        self._done = False
+
+    # --- HTTP's side
+
+    @property
+    def done(self) -> bool:
+        """True when every event was taken, or the request failed."""
+        return self._done
+
+    def next_events(self, timeout_s: float) -> list[Event]:
+        """Wait for at least one event, then take all there are; [] when the time is up.
+
+        Raises:
+            EngineError: the request failed; nothing more will come.
+        """
+        events: list[Event] = []
+        try:
+            item = self._outbox.get(timeout=timeout_s)
+            while True:
+                if item is _END:
+                    self._done = True
+                    return events
+                if isinstance(item, EngineError):
+                    if events:  # what came before the failure is delivered first
+                        self._outbox.put(item)
+                        return events
+                    self._done = True
+                    raise item
+                events += item
+                item = self._outbox.get_nowait()
+        except Empty:
+            return events
+
+    def cancel(self) -> None:
+        """Ask for the request's place back; harmless when it is done."""
+        if not self._done and not self.cancelled:
+            self.cancelled = True
+            self._wake()
+
+    # --- the engine's side
+
+    def send(self, events: tuple[Event, ...]) -> None:
+        """Put one step's events into the outbox."""
+        self._outbox.put(events)
+
+    def end(self) -> None:
+        """Say that all choices have finished."""
+        self._outbox.put(_END)
+
+    def fail(self, error: EngineError) -> None:
+        """Say that the request is lost."""
+        self._outbox.put(error)

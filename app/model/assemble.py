@@ -1,0 +1,107 @@
+"""From named tensors to `Weights`: fuse, fold, pad and pack, one layer at a time.
+
+Knows nothing about where the tensors come from: a checkpoint's files and transformers' modules
+are both a function from name to tensor, so both give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from app.checkpoint.config import ModelConfig
+from app.model.linear import Linear, PlainLinear, pack
+from app.model.weights import LayerWeights, Weights
+
+#: the tensor of a checkpoint name such as "model.norm.weight"
+Source = Callable[[str], Tensor]
+#: called with the number of layers done and their total
+Report = Callable[[int, int], None]
+
+#: Elementwise kernels handle a row's last few elements by other code than the rest; a row that
+#: is a multiple of this has no such tail, so it does not matter which rows it is computed with.
+ROW_MULTIPLE = 64
+
+
+def assemble(config: ModelConfig, source: Source, dtype: torch.dtype, report: Report) -> Weights:
+    """Build every layer where its tensors live; a CPU gets packed kernels.
+
+    dtype: of activations: float32 on a CPU.
+    """
+    layers = []
+    for number in range(config.layers):
+        layers.append(_layer(config, source, number, dtype))
+        report(number + 1, config.layers)
+    embedding = source("model.embed_tokens.weight")
+    head = _linear(embedding if config.tied_head else source("lm_head.weight"), dtype)
+    norm = source("model.norm.weight").to(dtype)
+    return Weights(
+        config=config,
+        embedding=embedding,
+        layers=tuple(layers),
+        norm=norm,
+        head_norm=norm * head.scale,
+        head=head,
+        dtype=dtype,
+        device=embedding.device,
+    )
+
+
+def _layer(config: ModelConfig, source: Source, number: int, dtype: torch.dtype) -> LayerWeights:
+    prefix = f"model.layers.{number}."
+    attention, mlp = prefix + "self_attn.", prefix + "mlp."
+
+    def vector(name: str, present: bool = True) -> Tensor | None:
+        return source(name).to(dtype) if present else None
+
+    def fused(part: str, *names: str) -> Tensor:
+        return torch.cat([source(f"{part}{name}.weight") for name in names])
+
+    qkv = _linear(fused(attention, "q_proj", "k_proj", "v_proj"), dtype)
+    gate_up = _linear(_pad_rows(fused(mlp, "gate_proj", "up_proj"), 2), dtype)
+    qkv_bias = [vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]
+    gate_bias = [vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")]
+    bias = _joined(gate_bias)
+    attention_norm = source(prefix + "input_layernorm.weight").to(dtype)
+    return LayerWeights(
+        attention_norm=attention_norm * qkv.scale,
+        qkv=qkv,
+        qkv_bias=_joined(qkv_bias),
+        q_norm=vector(attention + "q_norm.weight", config.qk_norm),
+        k_norm=vector(attention + "k_norm.weight", config.qk_norm),
+        out=_linear(source(attention + "o_proj.weight"), dtype),
+        out_bias=vector(attention + "o_proj.bias", config.o_bias),
+        mlp_norm=source(prefix + "post_attention_layernorm.weight").to(dtype) * gate_up.scale,
+        gate_up=gate_up,
+        gate_up_bias=None if bias is None else _pad_rows(bias, 2),
+        down=_linear(_pad_columns(source(mlp + "down_proj.weight")), dtype),
+        down_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
+        window=config.windows[number],
+        device=attention_norm.device,
+    )
+
+
+def _linear(weight: Tensor, dtype: torch.dtype) -> Linear:
+    return pack(weight) if weight.device.type == "cpu" else PlainLinear(weight.to(dtype))
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None
+
+
+def _pad_rows(weight: Tensor, halves: int) -> Tensor:
+    """Zero rows after each of the `halves` equal parts of the first dimension."""
+    rows = weight.shape[0] // halves
+    missing = -rows % ROW_MULTIPLE
+    if not missing:
+        return weight
+    zeros = weight.new_zeros((missing, *weight.shape[1:]))
+    return torch.cat([part for half in weight.split(rows) for part in (half, zeros)])
+
+
+def _pad_columns(weight: Tensor) -> Tensor:
+    missing = -weight.shape[1] % ROW_MULTIPLE
+    return torch.nn.functional.pad(weight, (0, missing)) if missing else weight

@@ -1,0 +1,92 @@
+"""The decoder itself: tokens in, final hidden states out, over frozen weights and the cache.
+
+Knows nothing about requests, sampling or where weights come from. llama, mistral, qwen2 and
+qwen3 differ only in which optional tensors a layer has (arXiv 2302.13971, 2310.06825,
+2407.10671, 2505.09388).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import rms_norm, silu
+
+from app.model.attention import Span, attend
+from app.model.rope import RopeTable
+from app.model.weights import LayerWeights, Weights
+
+
+def forward(
+    weights: Weights,
+    cache: list[Tensor],
+    rope: RopeTable,
+    tokens: Tensor,
+    slots: Tensor,
+    positions: Tensor,
+    spans: list[Span],
+) -> Tensor:
+    """Run a step and fill the cache.
+
+    tokens, slots, positions: int64 [rows]; cache: per layer, see SlotCache.
+    Returns hidden states before the final norm, [rows, hidden].
+    """
+    hidden = weights.embedding[tokens].to(weights.dtype)
+    cos, sin = rope.cos[positions][:, None], rope.sin[positions][:, None]
+    for layer, layer_cache in zip(weights.layers, cache, strict=True):
+        normed = _norm(hidden, layer.attention_norm, weights)
+        query = _project(weights, layer, normed, cos, sin, layer_cache, slots, positions)
+        grouped = weights.config.heads != weights.config.kv_heads
+        attended = attend(query, layer_cache, spans, layer.window, grouped)
+        hidden = torch.add(hidden, layer.out(attended), alpha=layer.out.scale)
+        if layer.out_bias is not None:
+            hidden += layer.out_bias
+        hidden = _mlp(weights, layer, hidden)
+    return hidden
+
+
+def _project(
+    weights: Weights,
+    layer: LayerWeights,
+    normed: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    cache: Tensor,
+    slots: Tensor,
+    positions: Tensor,
+) -> Tensor:
+    """Queries [rows, heads, head_dim]; keys and values go to the cache."""
+    config = weights.config
+    rotated = config.heads + config.kv_heads
+    projected = layer.qkv(normed)
+    if layer.qkv_bias is not None:
+        projected += layer.qkv_bias
+    heads = projected.view(-1, rotated + config.kv_heads, config.head_dim)
+    if layer.q_norm is not None and layer.k_norm is not None:
+        heads[:, : config.heads] = _head_norm(heads[:, : config.heads], layer.q_norm, weights)
+        keys = heads[:, config.heads : rotated]
+        heads[:, config.heads : rotated] = _head_norm(keys, layer.k_norm, weights)
+    turning = heads[:, :rotated]
+    turned = torch.roll(turning, config.head_dim // 2, -1).mul_(sin)
+    turning.mul_(cos).add_(turned)
+    written = heads[:, config.heads :].view(-1, 2, config.kv_heads, config.head_dim)
+    cache[slots, :, :, positions] = written
+    return heads[:, : config.heads]
+
+
+def _mlp(weights: Weights, layer: LayerWeights, hidden: Tensor) -> Tensor:
+    both = layer.gate_up(_norm(hidden, layer.mlp_norm, weights))
+    if layer.gate_up_bias is not None:
+        both += layer.gate_up_bias
+    gate, up = both.chunk(2, -1)
+    hidden = torch.add(hidden, layer.down(silu(gate).mul_(up)), alpha=layer.down.scale)
+    if layer.down_bias is not None:
+        hidden += layer.down_bias
+    return hidden
+
+
+def _norm(hidden: Tensor, weight: Tensor, weights: Weights) -> Tensor:
+    return rms_norm(hidden, hidden.shape[-1:], weight, weights.config.norm_eps)
+
+
+def _head_norm(heads: Tensor, weight: Tensor, weights: Weights) -> Tensor:
+    return rms_norm(heads, heads.shape[-1:], weight, weights.config.norm_eps)

@@ -1,0 +1,68 @@
+"""Keys and values of all running sequences: one slot each, mapped only where it was written.
+
+Knows nothing about who owns a slot; the scheduler hands slots out and takes them back.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+import torch
+from torch import Tensor
+
+from app.checkpoint.config import ModelConfig
+from app.checkpoint.errors import StartupError
+
+#: decode attention reads lengths rounded up to this; bits differ for other lengths (docs/lab-log.md)
+READ_MULTIPLE = 16
+_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+
+
+class SlotCache:
+    """`layers[i]` is a [slots, 2, kv_heads, positions, head_dim] view: keys at 0, values at 1.
+
+    Owned by the engine thread. On a CPU the whole of it is one lazy mapping in which each
+    slot is contiguous, so a released slot gives its memory back in one call.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        slots: int,
+        positions: int,
+        dtype: torch.dtype,
+        devices: tuple[torch.device, ...],
+    ) -> None:
+        self.slots = slots
+        self.positions = -(-positions // READ_MULTIPLE) * READ_MULTIPLE
+        shape = (slots, config.layers, 2, config.kv_heads, self.positions, config.head_dim)
+        self.bytes_per_token = 2 * config.layers * config.kv_heads * config.head_dim * dtype.itemsize
+        self._slot_bytes = self.bytes_per_token * self.positions
+        self._mapping: mmap.mmap | None = None
+        if devices[0].type == "cpu":
+            whole = self._map(slots * self._slot_bytes).view(dtype).view(shape)
+            self.layers = [whole[:, layer] for layer in range(config.layers)]
+        else:
+            per_layer = (slots, *shape[2:])
+            self.layers = [torch.zeros(per_layer, dtype=dtype, device=d) for d in devices]
+
+    def release(self, slot: int) -> None:
+        """Give the memory behind a slot back to the system."""
+        if self._mapping is not None:
+            start = slot * self._slot_bytes
+            # only whole pages go; a page shared with the next slot stays until that is released
+            first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+            end = (start + self._slot_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
+            if end > first:
+                self._mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+    def _map(self, size: int) -> Tensor:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
+        try:
+            self._mapping = mmap.mmap(-1, size, flags=flags)
+        except OSError as error:
+            raise StartupError(
+                f"cannot reserve {size / 2**30:.1f} GiB of address space for the KV cache "
+                f"({error.strerror}): pass a smaller --max_model_len"
+            ) from error
+        return torch.frombuffer(self._mapping, dtype=torch.uint8)

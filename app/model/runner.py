@@ -1,0 +1,86 @@
+"""The torch runner: a batch of integers in, logits and pooled hidden states out.
+
+Knows nothing about requests or text; it is the seam where another backend could attach.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import rms_norm
+
+from app.engine.batch import Batch, StepResult, Want
+from app.model.attention import plan_spans
+from app.model.forward import forward
+from app.model.kv_cache import SlotCache
+from app.model.rope import build_table
+from app.model.weights import Weights
+
+
+class TorchRunner:
+    """Runs batches on one device. Owned by the engine thread."""
+
+    def __init__(self, weights: Weights, cache: SlotCache, vocab_size: int) -> None:
+        """vocab_size: ids at or above it are not tokens and are never sampled."""
+        self.slots, self.positions = cache.slots, cache.positions
+        self.bytes_per_token = cache.bytes_per_token
+        self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
+        config = weights.config
+        self._windows = [layer.window for layer in weights.layers]
+        self._rope = build_table(
+            config.rope, config.head_dim, cache.positions, weights.dtype, weights.device
+        )
+
+    @torch.inference_mode()
+    def run(self, batch: Batch) -> StepResult:
+        """Compute a batch whose rows stand in slot order."""
+        weights, device = self._weights, self._weights.device
+        tokens = [row.token for row in batch.rows]
+        slots = [row.slot for row in batch.rows]
+        positions = [row.position for row in batch.rows]
+        for tile in batch.tiles:
+            tokens += tile.tokens
+            slots += [tile.slot] * len(tile.tokens)
+            positions += range(tile.start, tile.start + len(tile.tokens))
+        layer_bytes = self.bytes_per_token // weights.config.layers
+        spans = plan_spans(batch, self._windows, layer_bytes, weights.dtype, device)
+        ids = torch.tensor((tokens, slots, positions)).to(device)
+        hidden = forward(weights, self._cache.layers, self._rope, ids[0], ids[1], ids[2], spans)
+        return StepResult(self._logits(batch, hidden), self._pooled(batch, hidden))
+
+    def release(self, slot: int) -> None:
+        """Give a slot's memory back."""
+        self._cache.release(slot)
+
+    def _logits(self, batch: Batch, hidden: Tensor) -> Tensor | None:
+        """float32 [rows and tiles that want logits, vocab]."""
+        wanted = [number for number, row in enumerate(batch.rows) if row.wants_logits]
+        end = len(batch.rows)
+        for tile in batch.tiles:
+            end += len(tile.tokens)
+            if tile.want is Want.LOGITS:
+                wanted.append(end - 1)
+        if not wanted:
+            return None
+        if len(wanted) < len(hidden):
+            hidden = hidden[torch.tensor(wanted, device=hidden.device)]
+        weights = self._weights
+        normed = rms_norm(hidden, hidden.shape[-1:], weights.head_norm, weights.config.norm_eps)
+        logits = weights.head(normed).float()
+        if logits.shape[-1] > self._vocab_size:
+            logits[:, self._vocab_size :] = float("-inf")
+        return logits
+
+    def _pooled(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:
+        pooled = []
+        first = len(batch.rows)
+        for tile in batch.tiles:
+            last = first + len(tile.tokens)
+            if tile.want is Want.POOL:
+                rows = hidden[first:last]
+                normed = rms_norm(
+                    rows, rows.shape[-1:], self._weights.norm, self._weights.config.norm_eps
+                )
+                pooled.append(normed.double().sum(0).cpu())
+            first = last
+        return tuple(pooled)
