@@ -10,11 +10,12 @@ from pathlib import Path
 
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gpus import Gpus, find_gpus
 from app.checkpoint.headers import TensorIndex, read_index
 from app.checkpoint.hub import local_directory
 from app.checkpoint.json_file import read_json
 from app.checkpoint.layout import EMBEDDING, check_layout
-from app.checkpoint.machine import Gpus, available_bytes, find_gpus
+from app.checkpoint.machine import available_bytes
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
 from config import EMBEDDED_MODEL, Config
 

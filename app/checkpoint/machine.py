@@ -1,14 +1,11 @@
-"""What the machine has: memory a process may still take, and GPUs.
+"""How much memory a process may still take on this machine.
 
-Knows nothing about models or torch; reads /proc, cgroup files and the CUDA driver.
+Knows nothing about models; reads /proc and the control groups' files.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 #: cgroup v1 writes "no limit" as a number near 2**63.
@@ -82,37 +79,3 @@ def _table(path: Path) -> dict[str, int]:
     except OSError:
         return {}
     return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdigit()}
-
-
-@dataclass(frozen=True, slots=True)
-class Gpus:
-    """The GPUs of this machine, as the CUDA driver tells."""
-
-    total_bytes: tuple[int, ...]  #: memory of each, by id
-    torch_can_use_them: bool  #: the installed torch was built for CUDA
-
-
-def find_gpus() -> Gpus:
-    """Ask the CUDA driver; no GPUs where there is no driver."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return Gpus((), _torch_has_cuda())
-    count = ctypes.c_int(0)
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return Gpus((), _torch_has_cuda())
-    sizes = []
-    for ordinal in range(count.value):
-        device, size = ctypes.c_int(0), ctypes.c_size_t(0)
-        cuda.cuDeviceGet(ctypes.byref(device), ordinal)
-        cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device)
-        sizes.append(size.value)
-    return Gpus(tuple(sizes), _torch_has_cuda())
-
-
-def _torch_has_cuda() -> bool:
-    """True when torch's CUDA part lies on disk; importing torch would take seconds."""
-    spec = importlib.util.find_spec("torch")
-    if spec is None or spec.origin is None:
-        return False
-    return any((Path(spec.origin).parent / "lib").glob("libtorch_cuda*"))

@@ -1,0 +1,150 @@
+"""The command line: each flag sets the environment variable of the same name.
+
+Knows nothing about values or defaults beyond their texts: `config.Config` reads and checks
+them, so that flags and variables cannot differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from config import NOT_BUILT, PREFIX, ConfigError
+
+#: (group, ((setting, what stands for its value or "" for a switch, help), ...))
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "the model",
+        (
+            (
+                "BASE_MODEL",
+                "DIR",
+                "directory, or name on the Hugging Face Hub, of a llama, mistral, qwen2 or qwen3 "
+                "model: config.json, safetensors, tokenizer (default: the embedded demo model)",
+            ),
+            ("LORA_MODEL", "DIR", "directory or Hub name of a LoRA; A,B: both, in that order"),
+            (
+                "TOKENIZER_PATH",
+                "DIR",
+                "directory of the tokenizer (default: that of --base_model)",
+            ),
+            (
+                "ALLOW_PICKLE",
+                "",
+                "load pickled weights (pytorch_model.bin) too; only from a source you trust",
+            ),
+            ("MAX_MODEL_LEN", "N", "tokens of prompt and answer together (default: the model's)"),
+            ("ALPHA", "X", "NTK factor that scales the rotary base once at start (default: 1.0)"),
+        ),
+    ),
+    (
+        "the machine",
+        (
+            (
+                "GPUS",
+                "ID",
+                "GPU to use (default: 0 where there is one; the embedded model stays on the CPU "
+                "unless this is given)",
+            ),
+            ("ONLY_CPU", "", "stay on the CPU"),
+            (
+                "DTYPE",
+                "TYPE",
+                "auto, float32, float16 or bfloat16; auto: float32 on a CPU, the checkpoint's "
+                "16-bit type on a GPU (default: auto)",
+            ),
+            ("LOAD_IN_8BIT", "", "8-bit weights: less memory, maybe a little less quality"),
+            ("KV_CACHE_MB", "MB", "memory for running requests, in MiB (default: what fits)"),
+            ("THREADS", "N", "CPU threads of the model (default: one for each core)"),
+        ),
+    ),
+    (
+        "the server",
+        (
+            ("HOST", "H", "address to listen on (default: 0.0.0.0, every address)"),
+            ("PORT", "P", "port to listen on (default: 19327)"),
+            ("BASE_PATH", "PATH", "path that all routes lie under, such as /llm (default: none)"),
+            (
+                "MAX_IN_FLIGHT",
+                "N",
+                "requests accepted at once, running and waiting; more get 503 (default: 128)",
+            ),
+            (
+                "REQUEST_TIMEOUT",
+                "S",
+                "seconds one request may take; 0: no limit (default: 0)",
+            ),
+            ("MAX_BODY_MB", "MB", "largest request body, in MiB (default: 8)"),
+            ("LOG_FORMAT", "FORMAT", "text or json (default: text)"),
+            ("API_KEYS_FILE", "FILE", "API keys, one on each line: name key"),
+            ("RATE_LIMIT", "N", "requests per minute and client"),
+            ("CORS_ORIGINS", "URLS", "web origins whose pages may call the API"),
+        ),
+    ),
+    (
+        "answers",
+        (
+            ("MODEL_NAME", "NAME", "name of the model (default: chinese-llama-alpaca)"),
+            ("MODEL_ALIAS", "A,B", "further names of the model"),
+            (
+                "PROMPT_TEMPLATE",
+                "NAME",
+                "what wraps a text prompt of /v1/completions: alpaca or none (default: alpaca)",
+            ),
+            ("CHAT_TEMPLATE", "FILE", "Jinja file or name of the chat template"),
+        ),
+    ),
+)
+
+_ABOUT = "Serve a LLaMA with an OpenAI-style API: completions, chat and embeddings."
+_NOTE = (
+    "Every flag is also an environment variable: --base_model is WESTLAKE_BASE_MODEL; a flag "
+    "wins over its variable. Dashes work for underscores. gunicorn wsgi:app starts the same "
+    "server from the variables alone."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of argparse's usage and message."""
+        raise ConfigError(f"{message}; see python wsgi.py --help")
+
+
+def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
+    """The environment variables that `arguments` (without the program's name) stand for.
+    Prints the help and exits with 0 when asked for it.
+
+    Raises:
+        ConfigError: an unknown flag, or one without its value.
+    """
+    given = vars(_parser().parse_args([_underscored(argument) for argument in arguments]))
+    return {PREFIX + name: value for name, value in given.items()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python wsgi.py",
+        description=_ABOUT,
+        epilog=_NOTE,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    for title, settings in GROUPS:
+        group = parser.add_argument_group(title)
+        for name, metavar, text in settings:
+            text = f"{text} (not built yet)" if name in NOT_BUILT else text
+            flag = f"--{name.lower()}"
+            if metavar:
+                group.add_argument(flag, dest=name, metavar=metavar, help=text)
+            else:
+                group.add_argument(flag, dest=name, action="store_const", const="1", help=text)
+    return parser
+
+
+def _underscored(argument: str) -> str:
+    """`--base-model=a-b` as `--base_model=a-b`."""
+    if not argument.startswith("--"):
+        return argument
+    flag, equals, value = argument[2:].partition("=")
+    return "--" + flag.replace("-", "_") + equals + value

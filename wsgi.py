@@ -1,0 +1,94 @@
+"""The server's two entrances: `python wsgi.py --flags`, and `gunicorn wsgi:app`.
+
+Knows nothing about models or routes; it is the only module with side effects at import, and
+those only inside gunicorn's worker.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.engine.types import ModelInfo
+    from app.serving.worker import HardenedWorker
+    from config import Config
+
+ROOT = Path(__file__).resolve().parent
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Check everything that can be checked without loading the model, then become gunicorn."""
+    from app.serving import startup
+    from app.serving.arguments import parse_arguments
+
+    environ = os.environ | startup.or_fail(lambda: parse_arguments(arguments))
+    config = startup.read_settings(environ)
+    startup.or_fail(lambda: startup.check_concurrency(environ))
+    addresses = [] if startup.inherited_listeners() else [(config.HOST, config.PORT)]
+    startup.or_fail(lambda: startup.check_all(config, addresses))
+    for name in ("BASE_MODEL", "TOKENIZER_PATH"):  # gunicorn runs in another folder
+        path = Path(getattr(config, name) or "").expanduser()
+        if getattr(config, name) and path.is_dir():
+            environ[f"WESTLAKE_{name}"] = str(path.resolve())
+    command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)]
+    command += ["--config", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+    os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant
+
+
+def load() -> Flask:
+    """The application of this worker, its engine started: the model loads while it answers
+    503. A mistake ends the worker, and gunicorn with it, with one line."""
+    from app.serving import worker
+    from app.serving.log import HALT
+    from app.serving.startup import fail, read_settings
+
+    if worker.current is None:
+        fail(
+            RuntimeError(
+                "wsgi:app runs in one gunicorn worker with the settings of gunicorn.conf.py: "
+                "start it in this folder, without --preload; or use python wsgi.py"
+            )
+        )
+    config = read_settings(os.environ)
+    try:
+        return _build(config, worker.current)
+    except Exception as error:
+        fail(error, HALT)
+
+
+def _build(config: Config, worker: HardenedWorker) -> Flask:
+    from app import create_app
+    from app.build import build_engine
+    from app.checkpoint.check import check_model
+    from app.serving.log import HALT, announce
+    from app.serving.startup import one_line
+
+    engine = build_engine(config, check_model(config))
+    failure_code = HALT  # until the model is ready: what stopped it would stop it again
+
+    def on_ready(info: ModelInfo) -> None:
+        nonlocal failure_code
+        failure_code = 1  # gunicorn starts a new worker in place of this one
+        addresses = ", ".join(str(listener) for listener in worker.sockets)
+        announce(f"ready: {addresses} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
+
+    def on_failure(error: BaseException) -> None:
+        announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
+        os._exit(failure_code)  # an exception would end only the engine's thread
+
+    app = create_app(config, engine)
+    worker.on_drain = engine.drain
+    engine.start(on_ready=on_ready, on_failure=on_failure)
+    return app
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+else:
+    app = load()
