@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from app.text.tokenizer_files import AddedToken
 
@@ -49,29 +49,6 @@ class TokenMatcher:
         cuts = [0, *(m.start() + 1 for m in self._pattern.finditer(text)), len(text)]
         parts = (text[a:b] for a, b in itertools.pairwise(cuts))
         return [part for part in parts if part]
-
-
-def encode_plain(
-    text: str,
-    first: Callable[[str], list[int]],
-    inner: Callable[[str], list[int]],
-    forbidden: frozenset[int],
-    spellings: TokenMatcher,
-) -> list[int]:
-    """Encode `text`, which stands for itself: none of the ids is in `forbidden`.
-
-    Vocabularies seldom find a control token in text on their own, so this is one call as a
-    rule. Where it is not, the spellings are broken up, and what even that does not help (a
-    spelling that only normalising makes) is left out.
-    """
-    ids = first(text)
-    if forbidden.isdisjoint(ids):
-        return ids
-    head, *rest = spellings.break_up(text)
-    ids = first(head)
-    for part in rest:
-        ids.extend(inner(part))
-    return [token_id for token_id in ids if token_id not in forbidden]
 
 
 def _between(text: str, lstrip: bool, rstrip: bool) -> str:

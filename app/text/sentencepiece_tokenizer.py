@@ -17,7 +17,8 @@ import sentencepiece
 
 from app.checkpoint.errors import StartupError
 from app.text.decoder import decode_all
-from app.text.matching import BREAK, TokenMatcher, encode_plain
+from app.text.encoding import TextEncoder, Vocabulary
+from app.text.matching import TokenMatcher
 from app.text.tokenizer_files import AddedToken, TokenizerFiles, read_tokenizer_files
 
 # `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Messages merge when
@@ -33,49 +34,35 @@ class SentencePieceTokenizer:
     def __init__(self, directory: Path) -> None:
         """Raises StartupError when a file in `directory` cannot be read."""
         files = read_tokenizer_files(directory)
-        self._model, self._inner = _load(directory / "tokenizer.model")
-        pieces = _pieces(self._model)
-        base = _base_specials(self._model, pieces, files)
-        tokens = _with_base(files.added, base)
-        specials = [token for token in tokens if token.special]
-        plain = [token for token in tokens if not token.special]
+        model, inner = _load(directory / "tokenizer.model")
+        pieces = _pieces(model)
+        tokens = _with_base(files.added, _base_specials(model, pieces, files))
+        specials = {token.text: token.id for token in tokens if token.special}
 
         self.vocab_size = max(len(pieces), *(token.id + 1 for token in tokens))
-        self.token_bytes = _bytes_table(self._model, pieces, tokens, self.vocab_size)
-        self.special_texts = tuple(token.text for token in specials)
+        self.token_bytes = _bytes_table(model, pieces, tokens, self.vocab_size)
+        self.special_texts = tuple(specials)
         self.chat_template = files.chat_template
-        ids = {token.text: token.id for token in specials}
-        self.bos_id, self.bos_text = _named(files, "bos_token", ids, self._model.bos_id(), pieces)
-        eos_id, self.eos_text = _named(files, "eos_token", ids, self._model.eos_id(), pieces)
+        self.bos_id, self.bos_text = _named(files, "bos_token", specials, model.bos_id(), pieces)
+        eos_id, self.eos_text = _named(files, "eos_token", specials, model.eos_id(), pieces)
         self.eos_ids = () if eos_id is None else (eos_id,)
 
-        self._prefix = () if self.bos_id is None or files.add_bos is False else (self.bos_id,)
-        self._leading_blank = self._model.normalize("a").startswith(_SPACE)
-        self._plain = TokenMatcher(plain)
-        self._all = TokenMatcher(tokens)
-        # What sentencepiece must not find by itself, and how it would be spelled.
-        self._forbidden = frozenset(ids.values()) - {self._model.unk_id()}
-        self._spellings = TokenMatcher(
-            AddedToken(pieces[token.id].strip(_SPACE), token.id)
-            for token in specials
-            if token.id < len(pieces)
+        self._leading_blank = model.normalize("a").startswith(_SPACE)
+        own = [  # what sentencepiece could find by itself, as it would be spelled
+            AddedToken(pieces[token_id].strip(_SPACE), token_id)
+            for token_id in specials.values()
+            if token_id < len(pieces) and token_id != model.unk_id()
+        ]
+        forbidden = frozenset(token.id for token in own)
+        self._encoder = TextEncoder(
+            Vocabulary(model.encode, inner.encode, forbidden, TokenMatcher(own)),
+            tokens,
+            () if self.bos_id is None or files.add_bos is False else (self.bos_id,),
         )
 
     def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
         """See `tokenizer.Tokenizer.encode`. Raises ValueError on half a surrogate pair."""
-        text.encode()  # a UnicodeEncodeError is a ValueError
-        ids: list[int] = []
-        first, inner = self._model.encode, self._inner.encode
-        for segment in (self._all if allow_special else self._plain).split(text):
-            if isinstance(segment, int):
-                ids.append(segment)
-            else:
-                words = segment.replace(BREAK, "") if allow_special else segment
-                ids += encode_plain(words, first, inner, self._forbidden, self._spellings)
-            first = inner
-        if ids[:1] == list(self._prefix):  # a template's own BOS
-            return tuple(ids)
-        return (*self._prefix, *ids)
+        return self._encoder.encode(text, allow_special=allow_special)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `tokenizer.Tokenizer.decode`."""

@@ -64,7 +64,7 @@ class Tokenizer(Protocol):
 
 def load_tokenizer(directory: Path) -> Tokenizer:
     """Read the tokenizer in `directory`: `tokenizer.model` by sentencepiece itself, else
-    `tokenizer.json` by transformers.
+    `tokenizer.json` by the library under transformers.
 
     Raises:
         StartupError: there is neither, or a file of it cannot be read.
@@ -74,7 +74,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
         return SentencePieceTokenizer(directory)
     if (directory / "tokenizer.json").is_file():
-        from app.text.fast_tokenizer import FastTokenizer  # transformers takes seconds
+        from app.text.fast_tokenizer import FastTokenizer
 
         return FastTokenizer(directory)
     what = "holds neither tokenizer.model nor tokenizer.json"
