@@ -2,3 +2,44 @@
 
 Knows nothing yet at import: no model, no thread, no environment is read here.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.engine import Engine
+
+
+def create_app(config: object, engine: Engine) -> Flask:
+    """The web application around `engine`, loaded or still loading.
+
+    `config` has upper-case attributes: MODEL_NAME, PROMPT_TEMPLATE, MAX_BODY_MB, BASE_PATH.
+    """
+    # Inside, so that the engine's rooms can be imported without a web framework.
+    from flask import Flask
+
+    from app.api import v1_blueprint
+    from app.ops.base_path import BasePath
+    from app.ops.errors import handle_errors
+    from app.ops.health import health_blueprint
+    from app.ops.metrics import metrics_blueprint
+    from app.ops.requests import watch_requests
+    from app.playground import playground_blueprint
+
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config.from_object(config)
+    # "//v1" is no route, rather than a redirect that loses a POST's body.
+    app.url_map.merge_slashes = False
+    app.extensions["engine"] = engine
+    counter = watch_requests(app)
+    handle_errors(app)
+    app.register_blueprint(v1_blueprint())
+    app.register_blueprint(health_blueprint())
+    app.register_blueprint(metrics_blueprint(counter))
+    app.register_blueprint(playground_blueprint())
+    if base_path := app.config["BASE_PATH"]:
+        app.wsgi_app = BasePath(app.wsgi_app, base_path)  # type: ignore[assignment,method-assign]
+    return app

@@ -1,0 +1,22 @@
+"""POST /v1/embeddings.
+
+Knows nothing about fields, tokens or how a vector is made.
+"""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.api import wire
+from app.calls.collecting import collect_vectors
+from app.calls.embeddings import start_embeddings
+from app.schemas.embeddings import embeddings_body
+
+
+def create() -> Response:
+    """Embed one or more texts."""
+    served = wire.served()
+    work = start_embeddings(wire.read_object(), wire.engine(), served)
+    vectors = collect_vectors(work.stream, len(work.call.inputs), wire.connection())
+    body = embeddings_body(work.call, served.model_name, vectors, work.stream.prompt_tokens)
+    return wire.json_pieces(body, work.call.ignored)

@@ -1,0 +1,26 @@
+"""One call from a read request to the engine and back: validate, render, submit, collect.
+
+Knows nothing about Flask: the API and the playground are two ways to the same calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.schemas.errors import ModelNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the server's settings say about answering."""
+
+    model_name: str
+    prompt_template: str  #: "alpaca" or "none": what wraps a completion's text prompt
+
+    def check_model(self, name: str | None) -> None:
+        """Raises ModelNotFound unless `name` is served, or not given."""
+        if name not in (None, self.model_name):
+            shown = name if len(name) <= 100 else name[:99] + "…"
+            raise ModelNotFound(
+                f'There is no model "{shown}" here; served: {self.model_name}', "model"
+            )

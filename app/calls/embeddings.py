@@ -1,0 +1,47 @@
+"""A /v1/embeddings request, accepted by the engine or refused.
+
+Knows nothing about Flask or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.calls import Served
+from app.calls.submitting import encode_items, fields_named
+from app.engine import Engine, Stream
+from app.engine.types import EmbeddingRequest
+from app.prompts import Prompt
+from app.schemas.embeddings import EmbeddingsCall, read_embeddings
+from app.schemas.reading import refuse
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsWork:
+    """A request the engine has accepted."""
+
+    call: EmbeddingsCall
+    stream: Stream
+
+
+def start_embeddings(data: Mapping[str, object], engine: Engine, served: Served) -> EmbeddingsWork:
+    """Read the request and submit it.
+
+    Raises:
+        RequestRefused: it is wrong, or can never be served.
+        Unavailable: not now.
+    """
+    call = read_embeddings(data)
+    served.check_model(call.model)
+    size = engine.info.hidden_size
+    if call.dimensions is not None and call.dimensions > size:
+        raise refuse("dimensions", f"must be a whole number from 1 to {size}")
+    inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
+    with fields_named("input"):
+        stream = engine.embed(EmbeddingRequest(inputs))
+    return EmbeddingsWork(call, stream)
+
+
+def _plain(text: str) -> Prompt:
+    return Prompt(text, allow_special=False)

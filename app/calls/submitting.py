@@ -1,0 +1,87 @@
+"""Texts to token ids, and the engine's refusals under the request's own field names.
+
+Knows nothing about dialects or templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from app.engine import Engine
+from app.engine.errors import ContextExceeded, InvalidRequest
+from app.engine.types import TokenIds
+from app.prompts import Prompt
+from app.schemas.errors import FieldRefused
+from app.schemas.reading import refuse
+from app.schemas.texts import TextOrIds
+
+#: No vocabulary in use has a longer token (128 blanks): a text with more characters per token
+#: of the context than this cannot fit, and need not be tokenized to know it.
+MAX_CHARACTERS_PER_TOKEN = 128
+
+
+def encode(engine: Engine, prompt: Prompt) -> TokenIds:
+    """The prompt's ids, with one BOS even where a template wrote its own.
+
+    Raises:
+        ContextExceeded: the text is far too long.
+        Unavailable: the model is still loading.
+    """
+    limit = engine.info.max_model_len * MAX_CHARACTERS_PER_TOKEN
+    if len(prompt.text) > limit:
+        raise ContextExceeded(
+            f"The text has {len(prompt.text)} characters; the model's context of "
+            f"{engine.info.max_model_len} tokens cannot hold it"
+        )
+    ids = engine.encode(prompt.text, allow_special=prompt.allow_special)
+    if prompt.allow_special:
+        first = engine.encode("")
+        if first and ids[: 2 * len(first)] == first * 2:
+            return ids[len(first) :]
+    return ids
+
+
+@contextmanager
+def fields_named(prompt: str, max_tokens: str = "max_tokens") -> Iterator[None]:
+    """Give the engine's refusals the names that the request has for its fields.
+
+    Raises:
+        FieldRefused: for any InvalidRequest inside.
+    """
+    try:
+        yield
+    except InvalidRequest as error:
+        raise FieldRefused(error, max_tokens if error.field == "max_tokens" else prompt) from error
+
+
+def encode_items(
+    engine: Engine,
+    items: Sequence[TextOrIds],
+    field: str,
+    is_list: bool,
+    render: Callable[[str], Prompt],
+) -> tuple[TokenIds, ...]:
+    """The ids of each prompt or input: texts rendered and encoded, ids as they are.
+
+    Raises:
+        RequestRefused: with the path of the first bad one.
+        Unavailable: the model is still loading.
+    """
+    result = []
+    for number, item in enumerate(items):
+        path = f"{field}.{number}" if is_list else field
+        if isinstance(item, str):
+            with fields_named(path):
+                result.append(encode(engine, render(item)))
+        else:
+            _check_ids(item, engine.info.vocab_size, path)
+            result.append(item)
+    return tuple(result)
+
+
+def _check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
+    if max(ids) < vocab_size:
+        return
+    place = next(index for index, token in enumerate(ids) if token >= vocab_size)
+    raise refuse(f"{path}.{place}", f"is not in the vocabulary of {vocab_size} tokens")

@@ -1,0 +1,26 @@
+"""Serves the app below a path, for a proxy that leaves the path on and one that takes it off.
+
+Knows nothing about Flask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class BasePath:
+    """WSGI middleware that moves `base_path` from PATH_INFO to SCRIPT_NAME."""
+
+    def __init__(self, app: WSGIApplication, base_path: str) -> None:
+        self._app, self._base_path = app, base_path
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == self._base_path or path.startswith(self._base_path + "/"):
+            environ["PATH_INFO"] = path[len(self._base_path) :] or "/"
+        environ["SCRIPT_NAME"] = self._base_path
+        return self._app(environ, start)

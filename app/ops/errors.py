@@ -1,0 +1,81 @@
+"""Every exception that leaves a view, as the answer its client can read.
+
+Knows nothing about what went wrong: `app.schemas.errors` does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+from flask import Flask, Response, g, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from app.schemas.errors import INVALID, OURS, Failure, describe
+
+_log = logging.getLogger(__name__)
+_OURS_FROM = 500
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def handle_errors(app: Flask) -> None:
+    """Answer all exceptions: JSON under /v1 and to programs, a page to browsers."""
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        response = _response(_http_failure(app, error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    @app.errorhandler(Exception)
+    def other_error(error: Exception) -> Response:
+        failure = describe(error, g.request_id)
+        if failure.status == _OURS_FROM:
+            _log.exception("request %s failed", g.request_id)
+        return _response(failure)
+
+
+def _http_failure(app: Flask, error: HTTPException) -> Failure:
+    status = error.code or _OURS_FROM
+    message = error.description or error.name
+    if isinstance(error, NotFound):
+        message = f"There is no {_shown_path()} here; there are {_routes(app)}"
+    elif isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        message = f"{_shown_path()} takes {allowed} only"
+    return Failure(status, message, INVALID if status < _OURS_FROM else OURS)
+
+
+def _response(failure: Failure) -> Response:
+    if _wants_page():
+        page = render_template("error.html", failure=failure, request_id=g.request_id)
+        response = Response(page, status=failure.status, mimetype="text/html")
+    else:
+        body = json.dumps(failure.body(), ensure_ascii=False)
+        response = Response(body, status=failure.status, mimetype="application/json")
+    if failure.retry_after_s is not None:
+        response.headers["Retry-After"] = str(failure.retry_after_s)
+    return response
+
+
+def _wants_page() -> bool:
+    if request.path == "/v1" or request.path.startswith("/v1/"):
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
+def _shown_path() -> str:
+    path = request.path
+    return path if len(path) <= 100 else path[:99] + "…"
+
+
+def _routes(app: Flask) -> str:
+    lines = []
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/v1/"):
+            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+            path = _VARIABLE.sub(r"{\1}", rule.rule)
+            lines.append(f"{'/'.join(methods)} {path}")
+    return ", ".join(sorted(lines, key=lambda line: line.split()[1]))

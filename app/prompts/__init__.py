@@ -1,0 +1,42 @@
+"""Strings only: instructions and conversations to the text a model reads.
+
+Knows nothing about HTTP, token ids or where a template came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: Stands inside a user's own spelling of a control token, after its first character, wherever
+#: a tokenizer's template is used. The tokenizer removes it after it has looked for control
+#: tokens (`app.text.matching` has the same constant: neither room may import the other).
+BREAK = "\ue0ff"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered text, and how to encode it."""
+
+    text: str
+    allow_special: bool  #: spellings of control tokens in it are the template's
+
+
+class TemplateRefused(Exception):
+    """The template does not take this conversation; the message is for the client."""
+
+
+class ReservedCharacter(Exception):
+    """A turn holds U+E0FF, which marks broken-up spellings; `turn` is its number."""
+
+    def __init__(self, turn: int) -> None:
+        super().__init__(f"turn {turn} holds U+E0FF")
+        self.turn = turn

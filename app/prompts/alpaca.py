@@ -1,0 +1,39 @@
+"""The built-in template, for one instruction and for many turns.
+
+Knows nothing about tokenizers' own templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.prompts import Prompt, Turn
+
+INTRODUCTION = (
+    "Below is an instruction that describes a task. "
+    "Write a response that appropriately completes the request."
+)
+ANSWER = "### Response: "
+
+# The four blanks alone on the second line, and the last one, are what models were trained on.
+_INSTRUCTION = INTRODUCTION + "\n    \n### Instruction:\n{prompt}\n\n" + ANSWER
+
+
+def render_instruction(instruction: str) -> Prompt:
+    """One instruction, up to where the answer begins."""
+    return Prompt(_INSTRUCTION.replace("{prompt}", instruction), allow_special=False)
+
+
+def render_turns(turns: Sequence[Turn]) -> Prompt:
+    """A conversation, up to where the next answer begins. The last system turn, wherever it
+    stands, takes the introduction's place."""
+    system = INTRODUCTION
+    parts: list[str] = []
+    for turn in turns:
+        if turn.role == "system":
+            system = turn.text
+        elif turn.role == "user":
+            parts.append(f"### Instruction:\n{turn.text}\n\n")
+        else:
+            parts.append(f"{ANSWER}{turn.text}\n\n")
+    return Prompt(f"{system}\n\n{''.join(parts)}{ANSWER}", allow_special=False)

@@ -1,0 +1,43 @@
+"""Breaks up control tokens' spellings in users' texts, so that they stay text.
+
+Knows nothing about templates or vocabularies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from app.prompts import BREAK
+
+
+def break_up(text: str, special_texts: tuple[str, ...]) -> str:
+    """`text` with BREAK after the first character of each spelling in it, overlapping ones
+    too, and of one that only begins at its end: a template may put two texts side by side.
+    """
+    spellings = tuple(sorted(spelling for spelling in special_texts if spelling))
+    if not spellings:
+        return text
+    broken = _whole(spellings).sub(lambda match: match.group() + BREAK, text)
+    return _break_end(broken, spellings)
+
+
+def _break_end(text: str, spellings: Iterable[str]) -> str:
+    longest = max(map(len, spellings)) - 1
+    for start in range(max(0, len(text) - longest), len(text)):
+        tail = text[start:]
+        if any(spelling.startswith(tail) for spelling in spellings):
+            return f"{text[: start + 1]}{BREAK}{text[start + 1 :]}"
+    return text
+
+
+@lru_cache(maxsize=4)
+def _whole(spellings: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches the first character wherever any spelling begins."""
+    rests: dict[str, list[str]] = {}
+    for spelling in spellings:
+        rests.setdefault(spelling[0], []).append(re.escape(spelling[1:]))
+    return re.compile(
+        "|".join(f"{re.escape(first)}(?={'|'.join(ends)})" for first, ends in rests.items())
+    )

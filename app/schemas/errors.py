@@ -1,0 +1,131 @@
+"""Every refusal a client can meet, and the one table from exceptions to statuses.
+
+Knows nothing about Flask, routes or who asked.
+
+    RequestRefused
+    ├── BadRequest              JSON, a field, its type or its value
+    ├── ModelNotFound           a model's name that is not served
+    ├── NotJson                 a body of another content type
+    ├── BodyTooLarge            over `MAX_BODY_MB`
+    ├── CrossSite               a form posted from another site's page
+    ├── FieldRefused            the engine's InvalidRequest, under the request's own field name
+    └── ClientGone              nobody waits for the answer any more
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.engine import errors as engine_errors
+
+
+class RequestRefused(Exception):
+    """Base of the refusals made on the HTTP side; the message is for the client."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class BadRequest(RequestRefused):
+    """The body, a field, its type or its value is wrong."""
+
+
+class ModelNotFound(RequestRefused):
+    """The request names a model that is not served."""
+
+
+class NotJson(RequestRefused):
+    """The body's content type is not the one the route reads."""
+
+
+class BodyTooLarge(RequestRefused):
+    """The body is over the limit."""
+
+
+class CrossSite(RequestRefused):
+    """A page of another site posted a form here."""
+
+
+class FieldRefused(RequestRefused):
+    """The engine refused the request; `param` is the field as the client spelled it."""
+
+    def __init__(self, cause: engine_errors.InvalidRequest, param: str) -> None:
+        super().__init__(str(cause), param)
+        self.cause = cause
+
+
+class ClientGone(RequestRefused):
+    """The client has closed its connection; the answer will reach nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the client gets to see of an exception."""
+
+    status: int
+    message: str
+    type: str
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+
+    def body(self) -> dict[str, object]:
+        """The error envelope of every /v1 path."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+INVALID = "invalid_request_error"
+OURS = "server_error"
+
+#: (exception, status, type, code); the first row an exception is an instance of counts.
+_TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
+    (ModelNotFound, 404, INVALID, "model_not_found"),
+    (NotJson, 415, INVALID, None),
+    (BodyTooLarge, 413, INVALID, None),
+    (CrossSite, 403, INVALID, None),
+    (ClientGone, 499, INVALID, None),
+    (BadRequest, 400, INVALID, None),
+    (engine_errors.ContextExceeded, 400, INVALID, "context_length_exceeded"),
+    (engine_errors.InvalidRequest, 400, INVALID, None),
+    (engine_errors.ModelLoading, 503, OURS, "model_loading"),
+    (engine_errors.Overloaded, 503, OURS, "overloaded"),
+    (engine_errors.ShuttingDown, 503, OURS, "shutting_down"),
+    (engine_errors.Unavailable, 503, OURS, "overloaded"),
+)
+
+
+def describe(exc: Exception, request_id: str) -> Failure:
+    """What to tell the client about `exc`; an exception that is no refusal is a fault of
+    ours, of which the client learns the request's id and nothing else."""
+    cause = exc.cause if isinstance(exc, FieldRefused) else exc
+    for kind, status, error_type, code in _TABLE:
+        if isinstance(cause, kind):
+            return Failure(
+                status=status,
+                message=str(exc),
+                type=error_type,
+                code=code,
+                param=_param(exc),
+                retry_after_s=_retry_after_s(exc),
+            )
+    message = f"The server failed on this request. Its id, for whoever runs it: {request_id}"
+    return Failure(status=500, message=message, type=OURS)
+
+
+def _param(exc: Exception) -> str | None:
+    if isinstance(exc, RequestRefused):
+        return exc.param
+    return exc.field if isinstance(exc, engine_errors.InvalidRequest) else None
+
+
+def _retry_after_s(exc: Exception) -> int | None:
+    return exc.retry_after_s if isinstance(exc, engine_errors.Unavailable) else None

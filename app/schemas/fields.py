@@ -1,0 +1,121 @@
+"""Fields as the contract means them: exact JSON types, closed ranges, no conversions.
+
+Knows nothing about which request has which field.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+_INT64_MAX = 2**63 - 1
+
+
+class Whole(fields.Field[int]):
+    """A JSON number without a fraction; true, "3" and 3.0 are none."""
+
+    def __init__(self, minimum: int = -_INT64_MAX - 1, maximum: int = _INT64_MAX) -> None:
+        super().__init__()
+        self.minimum, self.maximum = minimum, maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is int and self.minimum <= value <= self.maximum:
+            return value
+        raise ValidationError(f"must be a whole number{self._range()}")
+
+    def _range(self) -> str:
+        if self.maximum < _INT64_MAX:
+            return f" from {self.minimum} to {self.maximum}"
+        return f", {self.minimum} or more" if self.minimum > -_INT64_MAX else ""
+
+
+class Number(fields.Field[float]):
+    """A JSON number in a closed range, or one open at its lower end."""
+
+    def __init__(self, minimum: float, maximum: float, *, above_minimum: bool = False) -> None:
+        super().__init__()
+        self.minimum, self.maximum, self.above_minimum = minimum, maximum, above_minimum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        # Written so that NaN fails.
+        if type(value) in (int, float) and self.minimum <= value <= self.maximum:
+            if not (self.above_minimum and value == self.minimum):
+                return float(value)
+        low = f"above {self.minimum:g}" if self.above_minimum else f"from {self.minimum:g}"
+        raise ValidationError(f"must be a number {low} to {self.maximum:g}")
+
+
+class Switch(fields.Field[bool]):
+    """true or false; 1, "yes" and the like are none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise ValidationError("must be true or false")
+
+
+class Text(fields.Field[str]):
+    """A string, or one of `choices`."""
+
+    def __init__(self, *choices: str) -> None:
+        super().__init__()
+        self.choices = choices
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("must be a string")
+        if self.choices and value not in self.choices:
+            raise ValidationError("must be one of " + ", ".join(f'"{c}"' for c in self.choices))
+        return value
+
+
+class Stop(fields.Field[tuple[str, ...]]):
+    """A stop string or a list of them: at most 4, of 1 to 256 characters."""
+
+    MAX_STRINGS = 4
+    MAX_CHARACTERS = 256
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> tuple[str, ...]:
+        if isinstance(value, str):
+            self._check(value)
+            return (value,)
+        if not isinstance(value, list) or len(value) > self.MAX_STRINGS:
+            raise ValidationError(f"must be a string or a list of at most {self.MAX_STRINGS}")
+        for index, text in enumerate(value):
+            try:
+                self._check(text)
+            except ValidationError as error:
+                raise ValidationError({index: error.messages}) from None
+        return tuple(value)
+
+    def _check(self, text: object) -> None:
+        if not isinstance(text, str) or not 1 <= len(text) <= self.MAX_CHARACTERS:
+            raise ValidationError(f"must be a string of 1 to {self.MAX_CHARACTERS} characters")
+
+
+class Unsupported(fields.Field[None]):
+    """A field that would change the answer and is not served: refused, unless it carries one
+    of the values that ask for nothing (`no_op`)."""
+
+    def __init__(self, *no_op: object) -> None:
+        super().__init__()
+        self.no_op = no_op
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> None:
+        if not any(_same(value, allowed) for allowed in self.no_op):
+            raise ValidationError("is not supported by this server")
+
+
+class Accepted(fields.Field[None]):
+    """A field that changes nothing here, whatever it holds."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> None:
+        return None
+
+
+def _same(value: object, allowed: object) -> bool:
+    """Equal as JSON: false is not 0, but 0 is 0.0."""
+    return value == allowed and isinstance(value, bool) == isinstance(allowed, bool)

@@ -1,0 +1,28 @@
+"""/v1/models on the wire.
+
+Knows nothing about how many models there could be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.engine.types import ModelInfo
+
+
+def model_body(name: str, info: ModelInfo) -> dict[str, object]:
+    """One served model."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": info.loaded_at,
+        "owned_by": "westlake",
+        "root": name,
+        "parent": None,
+        "max_model_len": info.max_model_len,
+    }
+
+
+def models_body(models: Sequence[dict[str, object]]) -> dict[str, object]:
+    """All of them."""
+    return {"object": "list", "data": list(models)}

@@ -1,0 +1,154 @@
+"""The fields both text routes share, their defaults, and the engine's parameters they become.
+
+Knows nothing about prompts, messages or answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from app.engine.types import SamplingParams
+from app.schemas.fields import Accepted, Number, Stop, Switch, Text, Unsupported, Whole
+from app.schemas.reading import refuse
+
+
+class StreamOptions(fields.Field[bool]):
+    """`stream_options`, read as whether a usage chunk is asked for."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, dict):
+            raise ValidationError("must be an object")
+        for name in ("include_usage", "include_obfuscation"):
+            if not isinstance(value.get(name), bool | None):
+                raise ValidationError({name: ["must be true or false"]})
+        return value.get("include_usage") is True
+
+
+class GenerationSchema(Schema):
+    """What /v1/completions and /v1/chat/completions have in common."""
+
+    model = Text()
+    max_tokens = Whole(1)
+    temperature = Number(0, 2)
+    top_p = Number(0, 1)
+    top_k = Whole(0)
+    min_p = Number(0, 1)
+    num_beams = Whole(1, 16)
+    repetition_penalty = Number(0, 10, above_minimum=True)
+    do_sample = Switch()
+    n = Whole(1, 8)
+    stop = Stop()
+    stream = Switch()
+    stream_options = StreamOptions()
+    seed = Whole()
+    ignore_eos = Switch()
+    user = Text()
+
+    # OpenAI's, not built yet or never to be.
+    logit_bias = Unsupported({})
+    presence_penalty = Unsupported(0)
+    frequency_penalty = Unsupported(0)
+
+    # Other servers', which would change the answer.
+    prompt_embeds = Unsupported()
+    documents = Unsupported([])
+    grammar = Unsupported("")
+    regex = Unsupported("")
+    json_schema = Unsupported({})
+    structured_outputs = Unsupported({})
+    guided_json = Unsupported()
+    guided_regex = Unsupported()
+    guided_choice = Unsupported()
+    guided_grammar = Unsupported()
+    stop_token_ids = Unsupported([])
+    bad_words = Unsupported([])
+    min_tokens = Unsupported(0)
+    length_penalty = Unsupported(1)
+    early_stopping = Unsupported(False)
+    use_beam_search = Unsupported(False)
+    typical_p = Unsupported(1)
+    add_special_tokens = Unsupported(True)
+    skip_special_tokens = Unsupported(True)
+
+    # They change nothing here.
+    metadata = Accepted()
+    store = Accepted()
+    service_tier = Accepted()
+    safety_identifier = Accepted()
+    prompt_cache_key = Accepted()
+    prompt_cache_options = Accepted()
+    prompt_cache_retention = Accepted()
+    moderation = Accepted()
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a route's fields are when the request does not say."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int | None  #: None: what is left of the context
+
+
+COMPLETION_DEFAULTS = Defaults(temperature=0.1, top_p=0.75, top_k=40, max_tokens=128)
+CLASSIC_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=40, max_tokens=128)
+OPENAI_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=0, max_tokens=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How to generate, and how to send it."""
+
+    model: str | None
+    params: SamplingParams
+    n: int
+    max_tokens: int | None  #: asked for
+    max_tokens_field: str  #: the name it was asked for by
+    default_max_tokens: int | None
+    stop: tuple[str, ...]
+    ignore_eos: bool
+    stream: bool
+    include_usage: bool
+
+
+def read_generation(values: Mapping[str, Any], defaults: Defaults) -> Generation:
+    """The shared part of a request that GenerationSchema has read.
+
+    Raises:
+        BadRequest: fields that contradict each other, or beams.
+    """
+    if values.get("num_beams", 1) != 1:
+        raise refuse("num_beams", "beam search is not built yet; only 1 is served")
+    stream = values.get("stream", False)
+    if "stream_options" in values and not stream:
+        raise refuse("stream_options", "is only for requests with stream true")
+    wins = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
+    return Generation(
+        model=values.get("model"),
+        params=_sampling_params(values, defaults),
+        n=values.get("n", 1),
+        max_tokens=values.get(wins),
+        max_tokens_field=wins,
+        default_max_tokens=None if wins in values else defaults.max_tokens,
+        stop=values.get("stop", ()),
+        ignore_eos=values.get("ignore_eos", False),
+        stream=stream,
+        include_usage=values.get("stream_options", False),
+    )
+
+
+def _sampling_params(values: Mapping[str, Any], defaults: Defaults) -> SamplingParams:
+    temperature = values.get("temperature", defaults.temperature)
+    return SamplingParams(
+        temperature=temperature if values.get("do_sample", True) else 0.0,
+        top_k=values.get("top_k", defaults.top_k),
+        top_p=values.get("top_p", defaults.top_p),
+        min_p=values.get("min_p", 0.0),
+        repetition_penalty=values.get("repetition_penalty", 1.0),
+        seed=values.get("seed"),
+    )

@@ -1,0 +1,155 @@
+"""Bytes of a request body to a JSON object, or a refusal that says what is wrong and where.
+
+Knows nothing about the fields that may be in it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+
+from app.schemas.errors import BadRequest
+
+MAX_DEPTH = 64
+_INT64 = 2**63
+
+# Possessive, so that no text makes it slow. A string without its end runs to the end.
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+_NOT_UTF8 = (
+    "The body is not UTF-8 (byte {position}). Windows shells often send Chinese text in the "
+    "system's own code page (GBK, for example): write the JSON to a file saved as UTF-8 and "
+    "send that with `curl --data-binary @file.json`, or run `chcp 65001` first."
+)
+_BOM = "The body begins with a byte order mark; save the JSON as UTF-8 without one (no BOM)."
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Stands in the parsed value where something that JSON or we do not allow was."""
+
+    message: str
+    key: str | None = None
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """The JSON object that `body` holds.
+
+    Raises:
+        BadRequest: not UTF-8, not JSON, nested more than 64 deep, NaN or an infinity, a number
+            out of range, half a surrogate pair, a key given twice, or not an object.
+    """
+    text = _decode(body)
+    _refuse_deep(body, text)
+    value, clean = _load(text)
+    if not clean or _ESCAPED_SURROGATE.search(text):
+        _find_fault(value, "")
+    if not isinstance(value, dict):
+        raise BadRequest("The body must be a JSON object: {...}")
+    return value
+
+
+def _decode(body: bytes) -> str:
+    if not body.strip():
+        raise BadRequest("The body is empty; it must be a JSON object")
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise BadRequest(_BOM)
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(_NOT_UTF8.format(position=error.start)) from None
+
+
+def _refuse_deep(body: bytes, text: str) -> None:
+    """json.loads recurses; a body nested deeper than Python's stack must not reach it."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        first = match.group()[0]
+        if first in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadRequest(f"The body is nested more than {MAX_DEPTH} levels deep")
+        elif first in "]}":
+            depth -= 1
+
+
+def _load(text: str) -> tuple[object, bool]:
+    """The parsed value, and whether it is free of faults."""
+    faults: list[_Fault] = []
+
+    def fault(message: str, key: str | None = None) -> _Fault:
+        faults.append(_Fault(message, key))
+        return faults[-1]
+
+    def whole(digits: str) -> int | _Fault:
+        # int() of thousands of digits is slow, and an error above 4300.
+        if len(digits) > 20 or not -_INT64 <= int(digits) < _INT64:
+            return fault("is a whole number outside 64 bits")
+        return int(digits)
+
+    def number(digits: str) -> float | _Fault:
+        value = float(digits)
+        return value if math.isfinite(value) else fault("is a number too large")
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object] | _Fault:
+        result = dict(items)
+        if len(result) == len(items):
+            return result
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                return fault("is given twice", key)
+            seen.add(key)
+        raise AssertionError("fewer keys than pairs, and none twice")
+
+    try:
+        value: object = json.loads(
+            text,
+            parse_int=whole,
+            parse_float=number,
+            parse_constant=lambda name: fault(f"is {name}, which JSON does not have"),
+            object_pairs_hook=pairs,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(f"The body is not valid JSON: {error.msg} ({place})") from None
+    return value, not faults
+
+
+def _find_fault(value: object, path: str) -> None:
+    """Raise for the first fault in `value`, if there is any."""
+    if isinstance(value, _Fault):
+        _refuse(value, path)
+    elif isinstance(value, str):
+        _refuse_surrogates(value, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _find_fault(item, _join(path, str(index)))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_surrogates(key, path)
+            _find_fault(item, _join(path, key))
+
+
+def _refuse(fault: _Fault, path: str) -> None:
+    if fault.key is not None:
+        _refuse_surrogates(fault.key, path)
+        path = _join(path, fault.key)
+    raise BadRequest(f"{path or 'The body'} {fault.message}", path or None)
+
+
+def _refuse_surrogates(text: str, path: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        message = f"{path or 'A key'} has half of a surrogate pair, which is no character"
+        raise BadRequest(message, path or None) from None
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name[:100]}" if path else name[:100]

@@ -1,0 +1,71 @@
+"""The field that is a text, token ids, or a list of either: `prompt` and `input`.
+
+Knows nothing about tokenizers: whether an id exists is for the engine to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from app.engine.types import TokenIds
+
+TextOrIds = str | TokenIds
+
+_KINDS = "must be a string, a list of strings, a list of token ids, or a list of those"
+
+
+class Texts(fields.Field[tuple[TextOrIds, ...]]):
+    """Always read as a tuple: one item per prompt or input, none of them empty."""
+
+    def __init__(self, *, max_items: int) -> None:
+        super().__init__(required=True, error_messages={"required": "is required"})
+        self.max_items = max_items
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> tuple[TextOrIds, ...]:
+        if isinstance(value, str):
+            return (_text(value),)
+        if not isinstance(value, list):
+            raise ValidationError(_KINDS)
+        if not value:
+            raise ValidationError("must not be empty")
+        if _is_number(value[0]):
+            return (_ids(value),)
+        if len(value) > self.max_items:
+            raise ValidationError(f"must hold at most {self.max_items} items")
+        read = _text if isinstance(value[0], str) else _ids
+        return tuple(_at(index, read, item) for index, item in enumerate(value))
+
+
+def _at(index: int, read: Any, item: object) -> TextOrIds:
+    try:
+        result: TextOrIds = read(item)
+    except ValidationError as error:
+        raise ValidationError({index: error.messages}) from None
+    return result
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValidationError("must be a string, as the first item is")
+    if not value:
+        raise ValidationError("must not be empty")
+    return value
+
+
+def _ids(value: object) -> TokenIds:
+    if not isinstance(value, list):
+        raise ValidationError(_KINDS)
+    if not value:
+        raise ValidationError("must not be empty")
+    for index, token in enumerate(value):
+        if type(token) is not int or token < 0:
+            raise ValidationError({index: ["must be a token id: a whole number, 0 or more"]})
+    return tuple(value)

@@ -1,0 +1,230 @@
+"""An engine without a model: byte-level tokens and answers made from the request alone.
+
+Knows nothing about torch; tests steer it through its constructor.
+"""
+
+from __future__ import annotations
+
+import codecs
+import struct
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from zlib import crc32
+
+from app.engine.errors import (
+    ContextExceeded,
+    EmptyPrompt,
+    EngineError,
+    ModelLoading,
+    Overloaded,
+    ShuttingDown,
+    UnknownToken,
+)
+from app.engine.types import (
+    Delta,
+    EmbeddingRequest,
+    EngineState,
+    Event,
+    FinishReason,
+    GenerationRequest,
+    ModelInfo,
+    Progress,
+    Stats,
+    TokenIds,
+    Vector,
+)
+from app.prompts import BREAK
+
+BOS, EOS, FIRST_BYTE = 1, 2, 3
+VOCAB_SIZE = FIRST_BYTE + 256
+
+INFO = ModelInfo(
+    max_model_len=2048,
+    hidden_size=8,
+    vocab_size=VOCAB_SIZE,
+    bos_text="<s>",
+    eos_text="</s>",
+    special_texts=("<unk>", "<s>", "</s>"),
+    description="a script",
+    loaded_at=1_700_000_000,
+)
+
+Script = Callable[[GenerationRequest, int], str]
+
+
+def answer_for(request: GenerationRequest, index: int) -> str:
+    """The answer a ScriptedEngine gives by default: it tells requests and choices apart."""
+    prompt = request.prompts[index // request.n]
+    return f"答案{index}：{crc32(repr((prompt, request.params.seed)).encode()):08x}"
+
+
+@dataclass
+class ScriptedEngine:
+    """Implements `app.engine.Engine`. Its attributes may be changed between requests."""
+
+    answer: Script = answer_for
+    info_: ModelInfo = INFO
+    state: EngineState = EngineState.READY
+    max_in_flight: int = 128
+    bytes_per_event: int = 5  #: not a character's: deltas must not split one
+    first_delay_s: float = 0.0  #: before any text
+    delay_s: float = 0.0  #: before each further piece of text
+    progress: tuple[Progress, ...] = ()
+    refusal: EngineError | None = None  #: raised by generate and embed
+    failure: Exception | None = None  #: raised by a stream after `fail_after` pieces of text
+    fail_after: int = 0
+    requests: list[GenerationRequest | EmbeddingRequest] = field(default_factory=list)
+    streams: list[ScriptedStream] = field(default_factory=list)
+    encoded: list[tuple[str, bool]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def info(self) -> ModelInfo:
+        if self.state is EngineState.LOADING:
+            raise ModelLoading("The model is still loading")
+        return self.info_
+
+    @property
+    def stats(self) -> Stats:
+        streams = list(self.streams)
+        ends = [stream.end for stream in streams]
+        return Stats(
+            running=ends.count(None),
+            accepted=len(streams),
+            completed=ends.count("completed"),
+            failed=ends.count("failed"),
+            cancelled=ends.count("cancelled"),
+            prompt_tokens=sum(stream.prompt_tokens for stream in streams),
+            finished=(("stop", 1), ("length", 0)),
+            ttft_seconds=((0.1, 1), (float("inf"), 2)),
+            ttft_sum_seconds=0.5,
+        )
+
+    def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
+        if text:
+            self.encoded.append((text, allow_special))
+        ids = [BOS]
+        while text:
+            special = next(
+                (s for s in self.info.special_texts if allow_special and text.startswith(s)), ""
+            )
+            if special:
+                ids.append(self.info.special_texts.index(special))
+            elif not (allow_special and text[0] == BREAK):
+                ids += [FIRST_BYTE + byte for byte in text[0].encode()]
+            text = text[len(special) or 1 :]
+        return tuple(ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(i - FIRST_BYTE for i in ids if i >= FIRST_BYTE).decode(errors="replace")
+
+    def generate(self, request: GenerationRequest) -> ScriptedStream:
+        longest = max(map(len, request.prompts))
+        if longest + (request.max_tokens or 1) > self.info.max_model_len:
+            field_name = "prompt" if request.max_tokens is None else "max_tokens"
+            raise ContextExceeded("The context is too small", field_name)
+        events: list[Event] = []
+        choices = range(len(request.prompts) * request.n)
+        pieces = [self._pieces(request, index) for index in choices]
+        for step in range(max(map(len, pieces))):
+            events += [piece[step] for piece in pieces if step < len(piece)]
+        return self._accept(request, request.prompts, events)
+
+    def embed(self, request: EmbeddingRequest) -> ScriptedStream:
+        vectors = [Vector(i, self.vector(ids)) for i, ids in enumerate(request.inputs)]
+        return self._accept(request, request.inputs, list(vectors))
+
+    def vector(self, ids: TokenIds) -> bytes:
+        """A vector of length 1 made from the ids alone."""
+        size = self.info.hidden_size
+        values = [crc32(bytes([place]) + repr(ids).encode()) - 2**31 for place in range(size)]
+        length = sum(value * value for value in values) ** 0.5
+        return struct.pack(f"<{size}f", *(value / length for value in values))
+
+    def _accept(
+        self,
+        request: GenerationRequest | EmbeddingRequest,
+        prompts: Sequence[TokenIds],
+        events: list[Event],
+    ) -> ScriptedStream:
+        for prompt in prompts:
+            if not prompt:
+                raise EmptyPrompt("A prompt has no tokens")
+            if max(prompt) >= self.info.vocab_size or min(prompt) < 0:
+                raise UnknownToken("A token is not in the vocabulary")
+        with self._lock:
+            if self.refusal is not None:
+                raise self.refusal
+            if self.state is not EngineState.READY:
+                raise ShuttingDown("The server is stopping")
+            if sum(stream.end is None for stream in self.streams) >= self.max_in_flight:
+                raise Overloaded("Too many requests are in flight")
+            stream = ScriptedStream(self, sum(map(len, prompts)), events)
+            self.requests.append(request)
+            self.streams.append(stream)
+        return stream
+
+    def _pieces(self, request: GenerationRequest, index: int) -> list[Delta]:
+        text = self.answer(request, index)
+        if request.drop_leading_space:
+            text = text.lstrip()
+        for stop in request.stop:
+            text = text.split(stop)[0]
+        data = text.encode()
+        limit = request.max_tokens or request.default_max_tokens or len(data) + 1
+        reason = FinishReason.LENGTH if len(data) >= limit else FinishReason.STOP
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pieces = []
+        for start in range(0, min(len(data), limit), self.bytes_per_event):
+            piece = data[start : min(start + self.bytes_per_event, limit)]
+            ids = tuple(FIRST_BYTE + byte for byte in piece)
+            pieces.append(Delta(index, decoder.decode(piece), ids))
+        if not pieces:
+            return [Delta(index, "", (), finish_reason=reason)]
+        last = pieces[-1]
+        pieces[-1] = replace(last, text=last.text + decoder.decode(b"", True), finish_reason=reason)
+        return pieces
+
+
+class ScriptedStream:
+    """Implements `app.engine.Stream`."""
+
+    def __init__(self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event]) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.end: str | None = None  #: "completed", "failed" or "cancelled"
+        self._engine = engine
+        self._events: list[Event] = [*engine.progress, *events]
+        self._taken = 0
+        self._pieces = 0
+        self._next_at = time.monotonic() + engine.first_delay_s
+
+    @property
+    def done(self) -> bool:
+        return self._taken == len(self._events)
+
+    def next_events(self, timeout_s: float) -> list[Event]:
+        engine = self._engine
+        event = self._events[self._taken]
+        if isinstance(event, Progress):
+            self._taken += 1
+            return [event]
+        if engine.failure is not None and self._pieces >= engine.fail_after:
+            self.end = "failed"
+            raise engine.failure
+        wait_s = self._next_at - time.monotonic()
+        if wait_s > 0:
+            time.sleep(min(wait_s, timeout_s))
+            if wait_s > timeout_s:
+                return []
+        self._next_at = time.monotonic() + engine.delay_s
+        self._taken += 1
+        self._pieces += 1
+        if self.done and self.end is None:
+            self.end = "completed"
+        return [event]
+
+    def cancel(self) -> None:
+        if self.end is None:
+            self.end = "cancelled"
