@@ -12,7 +12,7 @@ _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class IncrementalDecoder:
-    """Decodes one answer. Bytes that cannot be UTF-8 become U+FFFD as soon as that is certain;
+    """Decodes one answer. Bytes that cannot be UTF-8 become U+FFFD, at most two bytes late;
     bytes that may still become a character wait for it. Never raises.
 
     The joined pieces are the same text however the ids arrive, so streamed and unstreamed

@@ -61,9 +61,6 @@ def sp_directory(tmp_path: Path, merged_model: bytes) -> Path:
     return tmp_path
 
 
-BYTE_LEVEL_SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-
-
 @pytest.fixture(scope="session")
 def byte_level(sentences: list[str]) -> Tokenizer:
     """As Qwen's: GPT-2's bytes, no BOS."""
@@ -72,7 +69,7 @@ def byte_level(sentences: list[str]) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=2000,
-        special_tokens=BYTE_LEVEL_SPECIALS,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
