@@ -12,6 +12,7 @@ from app.checkpoint.errors import StartupError
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
 from app.engine.types import ModelInfo
+from app.model.threads import bound_spinning
 from app.text.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
@@ -27,6 +28,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     Raises:
         StartupError: they cannot be read, do not agree or do not fit.
     """
+    bound_spinning()
     from app.model.load import load_runner, max_model_len  # torch: seconds to import
     from app.model.sampler import TorchSampler
 

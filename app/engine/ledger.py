@@ -38,7 +38,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.accepted = self.completed = self.failed = self.cancelled = 0
-        self.prompt_tokens = self.generation_tokens = self.steps = 0
+        self.prompt_tokens = self.generation_tokens = self.steps = self.preemptions = 0
         self.finished = dict.fromkeys(FinishReason, 0)
         self.time_to_first_token = Histogram(TTFT_BOUNDS_S)
         self.inter_token_latency = Histogram(ITL_BOUNDS_S)
@@ -60,6 +60,7 @@ class Ledger:
             prompt_tokens=self.prompt_tokens,
             generation_tokens=self.generation_tokens,
             steps=self.steps,
+            preemptions=self.preemptions,
             kv_usage_ratio=kv_usage_ratio,
             finished=tuple((reason.value, count) for reason, count in self.finished.items()),
             ttft_seconds=self.time_to_first_token.cumulative(),

@@ -6,6 +6,7 @@ Knows nothing about other sequences; the scheduler moves it, the service feeds i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.engine.answer import Answer
 from app.engine.batch import Draw
@@ -34,7 +35,7 @@ class Sequence:
     answer: Answer | None = None  #: None: an embedding
     computed: int = 0
     slot: int = -1  #: -1 while it waits
-    pooled: object | None = None  #: sum of final hidden states so far
+    pooled: Any = None  #: sum of final hidden states so far
     seen: set[int] = field(default_factory=set)
     last_token_at: float = 0.0
 

@@ -162,7 +162,8 @@ class EngineService:
             self._take_inbox(stepper)
             stepper.drop_cancelled()
             faults = 0 if self._step(stepper) else faults + 1
-            self._publish(stepper)
+            self._publish(stepper)  # first, so that whoever has an answer finds it counted
+            stepper.flush()
             if faults >= FAULTS_ALLOWED:
                 self._die(stepper)
 

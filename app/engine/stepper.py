@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from app.engine.batch import Pick, StepResult
+from app.engine.batch import Pick, StepResult, Want
 from app.engine.errors import EngineError, GenerationFailed
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
@@ -67,13 +67,14 @@ class Stepper:
                 ticket.fail(error)
 
     def step(self) -> None:
-        """Compute one batch and send what it gave; does nothing when there is no work.
+        """Compute one batch, if there is work; `flush` then sends what it gave.
 
         Raises:
             Exception: whatever the runner or sampler raised; `blame` says for whom it ran.
         """
         for slot in self.scheduler.make_room():
             self._model.runner.release(slot)
+            self._ledger.preemptions += 1
         plan = self.scheduler.plan()
         self._plan = plan
         if not plan.batch.tokens:
@@ -86,7 +87,14 @@ class Stepper:
         for sequence, pick in zip(asking, picks, strict=True):
             self._take(sequence, pick)
         self._tell_progress(plan)
-        self._flush()
+
+    def flush(self) -> None:
+        """Send what the step gave: one put per request."""
+        for ticket, events in self._events.items():
+            ticket.send(tuple(events))
+            if ticket not in self._open:
+                ticket.end()
+        self._events.clear()
 
     def blame(self) -> list[Ticket]:
         """The requests that the last planned step ran for."""
@@ -101,16 +109,19 @@ class Stepper:
                 asking.append(sequence)
         for sequence, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
             sequence.computed = tile.start + len(tile.tokens)
-            if tile.want.name == "LOGITS":
+            if tile.want is Want.LOGITS:
                 asking.append(sequence)
         return asking
 
     def _pool(self, plan: Plan, result: StepResult) -> None:
         """Add up embeddings; send those that are whole."""
-        tiles = [s for s in plan.tiles if s.answer is None]
-        for sequence, part in zip(tiles, result.pooled, strict=True):
-            sequence.pooled = part if sequence.pooled is None else sequence.pooled + part  # type: ignore[operator]
-            if not sequence.prefilling:
+        parts = iter(result.pooled)
+        for sequence, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
+            if tile.want is not Want.POOL:
+                continue
+            part = next(parts)
+            sequence.pooled = part if sequence.pooled is None else sequence.pooled + part
+            if tile.start + len(tile.tokens) == sequence.prompt_length:
                 vector = normalised(sequence.pooled, sequence.prompt_length)
                 self._events[sequence.ticket].append(Vector(sequence.index, vector))
                 self._leave(sequence)
@@ -187,11 +198,3 @@ class Stepper:
             for ahead, sequence in enumerate(self.scheduler.waiting()):
                 if ahead:
                     self._events[sequence.ticket].append(Progress(queued=ahead))
-
-    def _flush(self) -> None:
-        """One put per request and step."""
-        for ticket, events in self._events.items():
-            ticket.send(tuple(events))
-            if ticket not in self._open:
-                ticket.end()
-        self._events.clear()

@@ -136,6 +136,7 @@ class Stats:
     prompt_tokens: int = 0
     generation_tokens: int = 0
     steps: int = 0
+    preemptions: int = 0
     kv_usage_ratio: float = 0.0
     finished: tuple[tuple[str, int], ...] = ()  #: (finish reason, choices)
     ttft_seconds: tuple[tuple[float, int], ...] = ()  #: (upper bound, cumulative count)

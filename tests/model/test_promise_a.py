@@ -1,0 +1,114 @@
+"""Promise A: the same request gives the same bytes, whatever runs beside it (CPU)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.engine.service import EngineService
+from app.engine.ticket import Ticket
+from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
+from tests.model.conftest import SaveModel
+from tests.model.serving import Choice, collect, collect_vectors, engine_of
+
+REQUESTS = 200
+VOCAB = 400
+
+
+def requests(seed: int) -> list[GenerationRequest]:
+    """Greedy and seeded sampling of every kind, prompts of 1 to 900 tokens."""
+    rng = random.Random(seed)
+    kinds = [
+        SamplingParams(temperature=0),
+        SamplingParams(temperature=0, repetition_penalty=1.3),
+        SamplingParams(temperature=1.0),
+        SamplingParams(temperature=0.7, top_k=40, top_p=0.9),
+        SamplingParams(temperature=1.2, top_p=0.8),
+        SamplingParams(temperature=0.9, min_p=0.05, repetition_penalty=1.1),
+        SamplingParams(temperature=0.8, top_k=150),
+    ]
+    made = []
+    for number in range(REQUESTS):
+        length = rng.choice([1, 5, 31, 32, 33, 64, 65, rng.randint(1, 120), rng.randint(120, 900)])
+        prompt = tuple(rng.randrange(3, VOCAB) for _ in range(length))
+        params = replace(kinds[number % len(kinds)], seed=rng.getrandbits(40), logprobs=3)
+        tokens = min(rng.randint(1, 60), 1024 - length)
+        made.append(GenerationRequest((prompt,), params, n=1, max_tokens=tokens))
+    return made
+
+
+@pytest.fixture(scope="module", params=["float16", "float32"])
+def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[EngineService]:
+    """16-bit storage, and packed float32; grouped queries."""
+    engine = engine_of(save_model("llama", request.param, seed=3).directory)
+    yield engine
+    engine.drain(0)
+
+
+@pytest.fixture(scope="module")
+def alone(engine: EngineService) -> list[list[Choice]]:
+    """Every request's answer with nothing else running."""
+    return [collect(engine.generate(request)) for request in requests(1)]
+
+
+@pytest.mark.parametrize("mix", [1, 2])
+def test_answers_do_not_depend_on_the_company(
+    engine: EngineService, alone: list[list[Choice]], mix: int
+) -> None:
+    rng = random.Random(mix)
+    order = list(enumerate(requests(1)))
+    rng.shuffle(order)
+    tickets: dict[int, Ticket] = {}
+    cancelled: list[Ticket] = []
+    for number, request in order:
+        if rng.random() < 0.2:  # company that leaves midway
+            passing = engine.generate(replace(requests(9)[number], max_tokens=None))
+            cancelled.append(passing)
+        if rng.random() < 0.1:
+            cancelled.append(engine.embed(EmbeddingRequest(request.prompts * 3)))
+        tickets[number] = engine.generate(request)
+        if rng.random() < 0.5:
+            time.sleep(rng.random() * 0.01)
+        if cancelled and rng.random() < 0.3:
+            cancelled.pop().cancel()
+    for ticket in cancelled:
+        ticket.cancel()
+    for number, ticket in tickets.items():
+        assert collect(ticket) == alone[number], f"request {number}"
+
+
+def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> None:
+    """Preempted requests are computed again, to the same bits."""
+    directory: Path = save_model("llama", "float16", seed=3).directory
+    roomy, tight = engine_of(directory), engine_of(directory, KV_CACHE_MB=1)
+    wanted = [
+        replace(request, max_tokens=200, ignore_eos=True)
+        for request in requests(4)
+        if len(request.prompts[0]) < 500
+    ][:40]
+    alone = [collect(roomy.generate(request)) for request in wanted]
+    tickets = [tight.generate(request) for request in wanted]
+    assert [collect(ticket) for ticket in tickets] == alone
+    steps = sum(len(choices[0].tokens) for choices in alone)
+    assert tight.stats.generation_tokens == steps
+    assert tight.stats.preemptions > 0
+
+
+def test_embeddings_do_not_depend_on_the_company(engine: EngineService) -> None:
+    inputs = tuple(request.prompts[0] for request in requests(6)[:60])
+    together = collect_vectors(engine.embed(EmbeddingRequest(inputs)))
+    for tokens, vector in zip(inputs, together, strict=True):
+        assert collect_vectors(engine.embed(EmbeddingRequest((tokens,)))) == [vector]
+
+
+def test_choices_of_one_request_differ_and_repeat(engine: EngineService) -> None:
+    params = SamplingParams(temperature=1.0, seed=11)
+    request = GenerationRequest(((5, 6, 7),), params, n=4, max_tokens=20)
+    first, second = collect(engine.generate(request)), collect(engine.generate(request))
+    assert first == second
+    assert len({choice.text for choice in first}) == 4

@@ -1,0 +1,148 @@
+"""Promise B: transformers' own tokens, but for true ties.
+
+Our tokens are fed through transformers, so that one tie cannot make all later ones differ.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import LogitsProcessorList, PreTrainedModel, RepetitionPenaltyLogitsProcessor
+
+from app.engine.service import EngineService
+from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams, TokenIds
+from tests.model.conftest import SavedModel, SaveModel
+from tests.model.serving import collect, collect_vectors, engine_of
+
+TIE = 1e-3
+PROMPTS = 50
+
+MODELS: list[tuple[str, str, dict[str, Any]]] = [
+    ("llama", "float32", {"num_key_value_heads": 4}),
+    ("llama", "float16", {"tie_word_embeddings": True}),
+    ("llama", "bfloat16", {"attention_bias": True, "mlp_bias": True}),
+    ("mistral", "float32", {"sliding_window": 24}),
+    ("mistral", "bfloat16", {"sliding_window": None, "head_dim": 32}),
+    ("qwen2", "float16", {"tie_word_embeddings": True}),
+    (
+        "qwen2",
+        "float32",
+        {"use_sliding_window": True, "sliding_window": 20, "max_window_layers": 1},
+    ),
+    ("qwen3", "float32", {"head_dim": 32}),
+    ("qwen3", "bfloat16", {"head_dim": 16, "tie_word_embeddings": True}),
+]
+ROPES: list[dict[str, Any]] = [
+    {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.5},
+    {
+        "rope_type": "llama3",
+        "rope_theta": 500000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 128,
+    },
+    {
+        "rope_type": "yarn",
+        "rope_theta": 10000.0,
+        "factor": 4.0,
+        "original_max_position_embeddings": 128,
+    },
+]
+
+
+def prompts(seed: int, vocab: int) -> list[TokenIds]:
+    """Random prompts, short and long, many ending at an edge of the tile grid."""
+    rng = random.Random(seed)
+    lengths = [1, 2, 31, 32, 33, 63, 64, 65, 96, 130]
+    lengths += [rng.randint(1, 160) for _ in range(PROMPTS - len(lengths))]
+    return [tuple(rng.randrange(3, vocab) for _ in range(length)) for length in lengths]
+
+
+def assert_greedy(
+    model: PreTrainedModel, prompt: TokenIds, answer: list[int], penalty: float
+) -> int:
+    """Every token of `answer` is transformers' choice or tied with it; returns the ties."""
+    processors = LogitsProcessorList()
+    if penalty != 1.0:
+        processors.append(RepetitionPenaltyLogitsProcessor(penalty))
+    ids = torch.tensor([list(prompt) + answer])
+    with torch.inference_mode():
+        logits = model(ids).logits[0].float()
+    ties = 0
+    for number, token in enumerate(answer):
+        end = len(prompt) + number
+        scores = processors(ids[:, :end], logits[end - 1][None].clone())[0]
+        best = scores.max().item()
+        assert best - scores[token].item() < TIE, f"token {number} of {answer}"
+        ties += token != int(scores.argmax())
+    return ties
+
+
+def check_model(engine: EngineService, saved: SavedModel, seed: int) -> None:
+    for penalty in (1.0, 1.3):
+        params = SamplingParams(temperature=0, repetition_penalty=penalty)
+        for max_tokens in (1, 7, 90):
+            wanted = prompts(seed, engine.info.vocab_size)
+            request = GenerationRequest(tuple(wanted), params, max_tokens=max_tokens)
+            choices = collect(engine.generate(request))
+            ties = 0
+            for prompt, choice in zip(wanted, choices, strict=True):
+                assert choice.reason is not None
+                assert len(choice.tokens) == max_tokens or choice.tokens[-1] == 2
+                ties += assert_greedy(saved.reference, prompt, choice.tokens, penalty)
+            assert ties <= max(1, sum(len(choice.tokens) for choice in choices) // 100)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "changes"), MODELS, ids=[f"{m[0]}-{m[1]}-{'-'.join(m[2])}" for m in MODELS]
+)
+def test_greedy_tokens_are_those_of_transformers(
+    save_model: SaveModel, kind: str, dtype: str, changes: dict[str, Any]
+) -> None:
+    saved = save_model(kind, dtype, **changes)
+    check_model(engine_of(saved.directory), saved, seed=7)
+
+
+@pytest.mark.parametrize("rope", ROPES, ids=[rope["rope_type"] for rope in ROPES])
+def test_scaled_positions_are_those_of_transformers(
+    save_model: SaveModel, rope: dict[str, Any]
+) -> None:
+    saved = save_model("llama", "float32", rope_parameters=rope, max_position_embeddings=512)
+    engine = engine_of(saved.directory)
+    for prompt in prompts(3, engine.info.vocab_size)[:12]:
+        request = GenerationRequest((prompt,), SamplingParams(temperature=0), max_tokens=20)
+        (choice,) = collect(engine.generate(request))
+        assert_greedy(saved.reference, prompt, choice.tokens, 1.0)
+
+
+def test_logprobs_are_the_models_own(tiny: SavedModel, tiny_engine: EngineService) -> None:
+    params = SamplingParams(temperature=0, repetition_penalty=1.5, logprobs=5)
+    prompt = prompts(1, 400)[20]
+    (choice,) = collect(
+        tiny_engine.generate(GenerationRequest((prompt,), params, max_tokens=20, ignore_eos=True))
+    )
+    ids = torch.tensor([list(prompt) + choice.tokens])
+    with torch.inference_mode():
+        own = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
+    for number, reported in enumerate(choice.logprobs):
+        row = own[len(prompt) + number - 1]
+        assert reported.logprob == pytest.approx(row[reported.token_id].item(), abs=1e-4)
+        assert [token for token, _ in reported.top] == row.topk(5).indices.tolist()
+
+
+def test_embeddings_are_the_mean_of_the_last_hidden_state(
+    tiny: SavedModel, tiny_engine: EngineService
+) -> None:
+    inputs = tuple(prompts(5, 400))
+    vectors = collect_vectors(tiny_engine.embed(EmbeddingRequest(inputs)))
+    for tokens, vector in zip(inputs, vectors, strict=True):
+        with torch.inference_mode():
+            hidden = tiny.reference.model(torch.tensor([list(tokens)])).last_hidden_state[0]
+        mean = hidden.mean(0).double()
+        expected = (mean / mean.norm()).numpy()
+        assert np.abs(np.frombuffer(vector, "<f4") - expected).max() < 1e-5
