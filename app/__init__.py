@@ -24,6 +24,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.api import v1_blueprint
     from app.ops.base_path import BasePath
     from app.ops.errors import handle_errors
+    from app.ops.headers import secure_pages
     from app.ops.health import health_blueprint
     from app.ops.metrics import metrics_blueprint
     from app.ops.requests import watch_requests
@@ -36,6 +37,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     app.extensions["engine"] = engine
     counter = watch_requests(app)
     handle_errors(app)
+    secure_pages(app)
     app.register_blueprint(v1_blueprint())
     app.register_blueprint(health_blueprint())
     app.register_blueprint(metrics_blueprint(counter))

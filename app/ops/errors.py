@@ -16,6 +16,15 @@ from app.schemas.errors import INVALID, OURS, Failure, describe
 
 _log = logging.getLogger(__name__)
 _OURS_FROM = 500
+_FOR_PROGRAMS = (
+    "/v1/",
+    "/tokenize/",
+    "/detokenize/",
+    "/health/",
+    "/ready/",
+    "/metrics/",
+    "/openapi.json/",
+)
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -61,7 +70,9 @@ def _response(failure: Failure) -> Response:
 
 
 def _wants_page() -> bool:
-    if request.path == "/v1" or request.path.startswith("/v1/"):
+    if request.path == "/" or request.path.startswith("/playground/"):
+        return True
+    if f"{request.path}/".startswith(_FOR_PROGRAMS):
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 

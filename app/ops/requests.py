@@ -53,7 +53,6 @@ def watch_requests(app: Flask) -> RequestCounter:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
         route = request.url_rule.rule if request.url_rule is not None else "other"
         method = request.method if request.method in _METHODS else "other"
         counter.add((route, method, response.status_code))

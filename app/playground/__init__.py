@@ -1,13 +1,20 @@
-"""The page for people at GET /.
+"""The page for people at GET /, whose three forms work without JavaScript.
 
-Knows nothing about fields or defaults: its forms go through the API's own calls.
+Knows nothing about fields' ranges or defaults: its forms go through the API's own calls.
 """
 
 from __future__ import annotations
 
 from flask import Blueprint
 
+from app.playground import views
+
 
 def playground_blueprint() -> Blueprint:
     """The page and its forms."""
-    return Blueprint("playground", __name__)
+    blueprint = Blueprint("playground", __name__)
+    blueprint.before_request(views.refuse_other_sites)
+    blueprint.add_url_rule("/", view_func=views.show, methods=["GET"])
+    for view in (views.completion, views.chat, views.embeddings):
+        blueprint.add_url_rule(f"/playground/{view.__name__}", view_func=view, methods=["POST"])
+    return blueprint

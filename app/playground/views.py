@@ -1,0 +1,178 @@
+"""The page's views: a form's request through the API's calls, and the page with its answer.
+
+Knows nothing about models, tokens or the API's routes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Response, current_app, g, render_template, request
+
+from app.calls import Served
+from app.calls.body import read_body
+from app.calls.chat import start_chat
+from app.calls.collecting import collect_answers, collect_vectors
+from app.calls.completions import start_completion
+from app.calls.connection import Connection
+from app.calls.embeddings import start_embeddings
+from app.engine import Engine
+from app.engine.errors import EngineError
+from app.playground.forms import (
+    Form,
+    chat_request,
+    completion_request,
+    embeddings_request,
+    history,
+    parse_form,
+)
+from app.playground.origin import is_cross_site
+from app.playground.results import EmbeddingRow, compare
+from app.playground.texts import TEXTS
+from app.schemas.errors import (
+    BadRequest,
+    ClientGone,
+    CrossSite,
+    Failure,
+    NotJson,
+    RequestRefused,
+    describe,
+)
+from app.schemas.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
+
+KINDS = ("completion", "chat", "embeddings")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the page shows besides empty forms: one form's fields and what came of them."""
+
+    form: Form
+    kind: str = ""  #: "completion", "chat" or "embeddings"
+    text: str = ""
+    turns: tuple[dict[str, str], ...] = ()
+    rows: tuple[EmbeddingRow, ...] = ()
+    failure: Failure | None = None
+
+
+def refuse_other_sites() -> None:
+    """Raises CrossSite for a form that another site's page posts."""
+    headers = request.headers
+    fetch_site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    if request.method == "POST" and is_cross_site(fetch_site, origin, request.host):
+        raise CrossSite("This form can only be sent from this server's own page")
+
+
+def show() -> Response:
+    """The page with empty forms."""
+    return _page(Outcome(Form(())))
+
+
+def completion() -> Response:
+    """The completion form's answer."""
+    return _answer("completion", _complete)
+
+
+def chat() -> Response:
+    """The chat form's next turn."""
+    return _answer("chat", _chat)
+
+
+def embeddings() -> Response:
+    """The embeddings form's comparison."""
+    return _answer("embeddings", _embed)
+
+
+def _complete(form: Form, engine: Engine, served: Served) -> Outcome:
+    work = start_completion(completion_request(form), engine, served)
+    answers = collect_answers(work.stream, work.call.choices, _connection()).answers
+    return Outcome(form, "completion", text=answers[0].text)
+
+
+def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
+    work = start_chat(chat_request(form), engine, served)
+    answers = collect_answers(work.stream, work.call.generation.n, _connection()).answers
+    new = [
+        {"role": "user", "content": form.text("message")},
+        {"role": "assistant", "content": answers[0].text},
+    ]
+    # The turn has moved into the history; the field is empty for the next one.
+    fields = tuple(pair for pair in form.fields if pair[0] != "message")
+    return Outcome(Form(fields), "chat", turns=(*history(form), *new))
+
+
+def _embed(form: Form, engine: Engine, served: Served) -> Outcome:
+    work = start_embeddings(embeddings_request(form), engine, served)
+    inputs = [str(item) for item in work.call.inputs]
+    vectors = collect_vectors(work.stream, len(inputs), _connection())
+    return Outcome(form, "embeddings", rows=compare(inputs, vectors))
+
+
+def _answer(kind: str, answer: Callable[[Form, Engine, Served], Outcome]) -> Response:
+    engine: Engine = current_app.extensions["engine"]
+    config = current_app.config
+    form = Form(())
+    try:
+        form = _read_form()
+        outcome = answer(form, engine, Served(config["MODEL_NAME"], config["PROMPT_TEMPLATE"]))
+    except ClientGone:
+        raise
+    except (RequestRefused, EngineError) as error:
+        failure = describe(error, g.request_id)
+        if failure.status == 500:
+            _log.exception("request %s failed", g.request_id)
+        return _page(Outcome(form, kind, turns=_turns_kept(kind, form), failure=failure))
+    return _page(outcome)
+
+
+def _turns_kept(kind: str, form: Form) -> tuple[dict[str, str], ...]:
+    try:
+        return tuple(history(form)) if kind == "chat" else ()
+    except BadRequest:
+        return ()
+
+
+def _read_form() -> Form:
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise NotJson("The form must be sent as application/x-www-form-urlencoded")
+    limit_bytes = current_app.config["MAX_BODY_MB"] << 20
+    return parse_form(read_body(request.stream, request.content_length, limit_bytes))
+
+
+def _connection() -> Connection:
+    return Connection(request.environ)
+
+
+def _page(outcome: Outcome) -> Response:
+    engine: Engine = current_app.extensions["engine"]
+    chosen = request.args.get("lang", "")
+    lang = chosen if chosen in TEXTS else request.accept_languages.best_match(TEXTS, "en")
+    failure = outcome.failure
+    page = render_template(
+        "playground.html",
+        t=TEXTS[lang],
+        lang=lang,
+        chosen=chosen if chosen in TEXTS else None,
+        model=current_app.config["MODEL_NAME"],
+        state=engine.state.value,
+        outcome=outcome,
+        forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
+        bad_field=(failure.param or "").split(".")[0] if failure else "",
+        completion_defaults=COMPLETION_DEFAULTS,
+        chat_defaults=OPENAI_CHAT_DEFAULTS,
+    )
+    response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept-Language"
+    if failure is not None and failure.retry_after_s is not None:
+        response.headers["Retry-After"] = str(failure.retry_after_s)
+    return response
+
+
+def _first(kind: str) -> Form:
+    # Without JavaScript nothing shows until the answer's end: a chat should not run on.
+    return Form((("max_tokens", "256"),)) if kind == "chat" else Form(())
