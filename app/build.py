@@ -57,6 +57,6 @@ def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: i
         bos_text=tokenizer.bos_text,
         eos_text=tokenizer.eos_text,
         special_texts=tokenizer.special_texts,
-        description=f"{checked.model.architecture}, {dtype} on {device}, {weights:.2f} GiB of weights",
+        description=f"{checked.model.architecture}, {dtype} on {device}, {weights:.2f} GiB",
         loaded_at=int(time.time()),
     )

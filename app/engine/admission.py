@@ -37,7 +37,9 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
                 f"together over this model's context of {limit} tokens",
                 "max_tokens",
             )
-        wanted = request.max_tokens if request.max_tokens is not None else request.default_max_tokens
+        wanted = (
+            request.max_tokens if request.max_tokens is not None else request.default_max_tokens
+        )
         rooms.append(room if wanted is None else min(wanted, room))
     return rooms
 

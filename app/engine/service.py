@@ -44,7 +44,7 @@ class EngineService:
         self._model: LoadedModel | None = None
         self._state = EngineState.LOADING
         self._ledger = Ledger()
-        self._stats = Stats()
+        self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
         self._lock = threading.Lock()  # guards `accepted`, and that nothing enters once closed
         self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
         self._step_began = 0.0  # monotonic; 0 between steps
@@ -78,8 +78,8 @@ class EngineService:
 
     @property
     def stats(self) -> Stats:
-        """The counters as of the last step."""
-        return self._stats
+        """The counters now, those of the cache as of the last step."""
+        return self._ledger.snapshot(self._running, self._kv_usage_ratio)
 
     @property
     def info(self) -> ModelInfo:
@@ -101,9 +101,7 @@ class EngineService:
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
         ticket = Ticket(prompt_tokens, choices, self._wake)
-        return self._enter(
-            ticket, admission.generation_sequences(request, model, ticket, rooms)
-        )
+        return self._enter(ticket, admission.generation_sequences(request, model, ticket, rooms))
 
     def embed(self, request: EmbeddingRequest) -> Ticket:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
@@ -193,8 +191,8 @@ class EngineService:
         return True
 
     def _publish(self, stepper: Stepper) -> None:
-        used = stepper.scheduler.used_tokens / stepper.scheduler.pool_tokens
-        self._stats = self._ledger.snapshot(stepper.running_requests, used)
+        self._running = stepper.running_requests
+        self._kv_usage_ratio = stepper.scheduler.used_tokens / stepper.scheduler.pool_tokens
 
     def _die(self, stepper: Stepper) -> None:
         with self._lock:  # nothing is accepted after this

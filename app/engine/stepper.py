@@ -81,7 +81,9 @@ class Stepper:
             return
         result = self._model.runner.run(plan.batch)
         asking = self._advance(plan)
-        picks = self._model.sampler.pick(result.logits, [s.draw() for s in asking]) if asking else []
+        picks = (
+            self._model.sampler.pick(result.logits, [s.draw() for s in asking]) if asking else []
+        )
         self._ledger.steps += 1
         self._pool(plan, result)
         for sequence, pick in zip(asking, picks, strict=True):

@@ -99,7 +99,8 @@ def _pad_rows(weight: Tensor, halves: int) -> Tensor:
     if not missing:
         return weight
     zeros = weight.new_zeros((missing, *weight.shape[1:]))
-    return torch.cat([part for half in weight.split(rows) for part in (half, zeros)])
+    parts = [(weight[first : first + rows], zeros) for first in range(0, rows * halves, rows)]
+    return torch.cat([part for pair in parts for part in pair])
 
 
 def _pad_columns(weight: Tensor) -> Tensor:

@@ -69,7 +69,9 @@ def plan_spans(
     return spans
 
 
-def attend(query: Tensor, cache: Tensor, spans: list[Span], window: Window, grouped: bool) -> Tensor:
+def attend(
+    query: Tensor, cache: Tensor, spans: list[Span], window: Window, grouped: bool
+) -> Tensor:
     """Attention of all rows of a step.
 
     query: [rows, heads, head_dim], rotated; cache: [slots, 2, kv_heads, positions, head_dim]

@@ -13,7 +13,7 @@ from torch import Tensor
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 
-#: decode attention reads lengths rounded up to this; bits differ for other lengths (docs/lab-log.md)
+#: Attention reads lengths rounded up to this; other lengths give other bits (docs/lab-log.md).
 READ_MULTIPLE = 16
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
@@ -36,7 +36,9 @@ class SlotCache:
         self.slots = slots
         self.positions = -(-positions // READ_MULTIPLE) * READ_MULTIPLE
         shape = (slots, config.layers, 2, config.kv_heads, self.positions, config.head_dim)
-        self.bytes_per_token = 2 * config.layers * config.kv_heads * config.head_dim * dtype.itemsize
+        self.bytes_per_token = (
+            2 * config.layers * config.kv_heads * config.head_dim * dtype.itemsize
+        )
         self._slot_bytes = self.bytes_per_token * self.positions
         self._mapping: mmap.mmap | None = None
         if devices[0].type == "cpu":

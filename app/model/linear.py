@@ -76,7 +76,7 @@ def pack(weight: Tensor) -> Linear:
     """The smallest exact CPU kernel for a [out, in] weight of any float dtype."""
     full = weight.float()
     if not _has_fbgemm():
-        return PackedLinear(full) if torch.backends.mkldnn.is_available() else PlainLinear(full)
+        return PackedLinear(full) if torch._C._has_mkldnn else PlainLinear(full)
     if weight.dtype == torch.float16:
         return HalfLinear(full, 1.0)
     scaled, factor = _as_half(full)

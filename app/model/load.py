@@ -40,12 +40,17 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     """
     torch.set_num_threads(config.THREADS or len(os.sched_getaffinity(0)))
     length = max_model_len(config, checked)
-    with torch.inference_mode(), tqdm(
-        total=checked.model.layers, desc="Loading weights", unit="layer", leave=False
-    ) as bar:
-        weights = load_weights(config, checked, lambda done, total: bar.update(done - bar.n) and None)
+    with (
+        torch.inference_mode(),
+        tqdm(total=checked.model.layers, desc="Loading weights", unit="layer", leave=False) as bar,
+    ):
+        weights = load_weights(
+            config, checked, lambda done, total: bar.update(done - bar.n) and None
+        )
         devices = tuple(layer.device for layer in weights.layers)
-        cache = SlotCache(checked.model, _slots(config, weights, length), length, weights.dtype, devices)
+        cache = SlotCache(
+            checked.model, _slots(config, weights, length), length, weights.dtype, devices
+        )
         runner = TorchRunner(weights, cache, vocab_size)
         if weights.device.type == "cpu":
             log.info("batch_invariant=%s", "yes" if batch_invariant(weights) else "no")
@@ -56,7 +61,9 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
     """Weights straight from the files on a CPU, through transformers on a GPU."""
     if checked.gpu is None:
         source: Source
-        source = from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
+        source = (
+            from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
+        )
         return assemble(checked.model, source, torch.float32, report)
     return _gpu_weights(config, checked, report)
 

@@ -69,13 +69,17 @@ class TorchSampler:
             token = table.choose(row, draw.params, point, mass)
             if token is None:  # the nucleus is wider than the candidates: rare, so a sort will do
                 whole, order = logits[row].sort(descending=True)
-                wide = candidates.Candidates.of(whole[None].cpu().numpy(), order[None].cpu().numpy())
+                wide = candidates.Candidates.of(
+                    whole[None].cpu().numpy(), order[None].cpu().numpy()
+                )
                 token = wide.choose(0, draw.params, point, None)
                 assert token is not None
             tokens.append(token)
         return tokens
 
-    def _logprobs(self, logits: Tensor, draws: list[Draw]) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
+    def _logprobs(
+        self, logits: Tensor, draws: list[Draw]
+    ) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
         """For rows that report: the model's own log-probabilities, and the top ones of them."""
         rows = [row for row, draw in enumerate(draws) if draw.params.logprobs is not None]
         if not rows:
@@ -132,6 +136,8 @@ def _from_all(logits: Tensor, draws: list[Draw], points: list[float]) -> list[in
 def _report(own: Tensor, top: Tensor, ids: Tensor, token: int, draw: Draw) -> TokenLogprob | None:
     if token < 0:
         return None
-    pairs = sorted(zip(top.tolist(), ids.tolist(), strict=True), key=lambda pair: (-pair[0], pair[1]))
+    pairs = sorted(
+        zip(top.tolist(), ids.tolist(), strict=True), key=lambda pair: (-pair[0], pair[1])
+    )
     count = draw.params.logprobs or 0
     return TokenLogprob(token, float(own[token]), tuple((i, v) for v, i in pairs[:count]))

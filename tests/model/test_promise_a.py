@@ -87,10 +87,10 @@ def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> Non
     directory: Path = save_model("llama", "float16", seed=3).directory
     roomy, tight = engine_of(directory), engine_of(directory, KV_CACHE_MB=1)
     wanted = [
-        replace(request, max_tokens=200, ignore_eos=True)
+        replace(request, max_tokens=500, ignore_eos=True)
         for request in requests(4)
-        if len(request.prompts[0]) < 500
-    ][:40]
+        if len(request.prompts[0]) < 400
+    ][:14]
     alone = [collect(roomy.generate(request)) for request in wanted]
     tickets = [tight.generate(request) for request in wanted]
     assert [collect(ticket) for ticket in tickets] == alone

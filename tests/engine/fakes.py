@@ -1,0 +1,94 @@
+"""A runner that counts instead of computing, and a sampler that follows it.
+
+Knows nothing about torch. It checks what a real cache would silently get wrong: that every
+position is written once, in order, before it is read, and that slots are given back empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.engine.batch import Batch, Draw, Pick, StepResult, Want
+from app.engine.model import LoadedModel
+from app.engine.scheduler import TILE
+from app.engine.types import ModelInfo
+from tests.model.serving import NumberTokenizer
+
+VOCAB = 1000
+EOS = 2
+
+
+class CountingRunner:
+    """The next token is the sum of all tokens before it, modulo the vocabulary."""
+
+    bytes_per_token = 64
+
+    def __init__(self, slots: int = 8, positions: int = 512) -> None:
+        self.slots, self.positions = slots, positions
+        self.cache: dict[int, list[int]] = {}
+        self.batches: list[Batch] = []
+        self.on_step: Callable[[Batch], None] = lambda batch: None
+
+    def run(self, batch: Batch) -> StepResult:
+        self.batches.append(batch)
+        self.on_step(batch)
+        assert [row.slot for row in batch.rows] == sorted({row.slot for row in batch.rows})
+        logits: list[Any] = []
+        pooled: list[Any] = []
+        for row in batch.rows:
+            self._write(row.slot, row.position, (row.token,))
+            if row.wants_logits:
+                logits.append(self.cache[row.slot])
+        for tile in batch.tiles:
+            assert tile.start % TILE == 0 and len(tile.tokens) <= TILE
+            self._write(tile.slot, tile.start, tile.tokens)
+            if tile.want is Want.LOGITS:
+                logits.append(self.cache[tile.slot])
+            if tile.want is Want.POOL:
+                pooled.append(float(sum(tile.tokens)))
+        return StepResult([sum(tokens) % VOCAB for tokens in logits], tuple(pooled))
+
+    def release(self, slot: int) -> None:
+        self.cache.pop(slot, None)
+
+    def _write(self, slot: int, position: int, tokens: tuple[int, ...]) -> None:
+        held = self.cache.setdefault(slot, [])
+        assert len(held) == position, f"slot {slot} holds {len(held)} tokens, not {position}"
+        held += tokens
+        assert len(held) <= self.positions
+
+
+class FollowingSampler:
+    """Takes the number the runner gave; keeps away from the end token."""
+
+    def __init__(self) -> None:
+        self.broken: Callable[[Draw], bool] = lambda draw: False
+
+    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
+        assert len(logits) == len(draws)
+        return [
+            Pick(-1 if self.broken(draw) else max(value, EOS + 1))
+            for value, draw in zip(logits, draws, strict=True)
+        ]
+
+
+def fake_model(
+    runner: CountingRunner, sampler: FollowingSampler | None = None, pool_tokens: int = 10_000
+) -> LoadedModel:
+    return LoadedModel(
+        runner=runner,
+        sampler=sampler or FollowingSampler(),
+        tokenizer=NumberTokenizer(VOCAB, (EOS,)),
+        eos_ids=frozenset((EOS,)),
+        pool_tokens=pool_tokens,
+        info=ModelInfo(max_model_len=runner.positions, hidden_size=1, vocab_size=VOCAB),
+    )
+
+
+def expected(prompt: tuple[int, ...], count: int) -> list[int]:
+    """What the two above answer, computed the plain way."""
+    tokens = list(prompt)
+    for _ in range(count):
+        tokens.append(max(sum(tokens) % VOCAB, EOS + 1))
+    return tokens[len(prompt) :]

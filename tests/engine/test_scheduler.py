@@ -1,0 +1,118 @@
+"""Who runs in a step: budgets, turns between requests, admission and preemption."""
+
+from __future__ import annotations
+
+from app.engine.answer import Answer
+from app.engine.batch import Want
+from app.engine.scheduler import BUDGET_ALONE, BUDGET_BESIDE, LIKELY_GROWTH, TILE, Scheduler
+from app.engine.sequence import Sequence
+from app.engine.ticket import Ticket
+
+
+def sequence(length: int, max_tokens: int = 50, ticket: Ticket | None = None) -> Sequence:
+    ticket = ticket or Ticket(length, 1, lambda: None)
+    answer = Answer((), (), False) if max_tokens else None
+    return Sequence(ticket, 0, [7] * length, length, max_tokens, answer=answer)
+
+
+def advance(scheduler: Scheduler) -> None:
+    """Pretend that the planned step was computed and every answer got a token."""
+    plan = scheduler.plan()
+    for each in plan.rows:
+        each.computed += 1
+        if each.computed == len(each.tokens):
+            each.tokens.append(7)
+    for each, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
+        each.computed = tile.start + len(tile.tokens)
+        if tile.want is Want.LOGITS:
+            each.tokens.append(7)
+
+
+def test_prompts_are_cut_on_the_grid_within_the_budget() -> None:
+    scheduler = Scheduler(4, 10_000)
+    scheduler.add([sequence(1000)])
+    tiles = scheduler.plan().batch.tiles
+    assert [tile.start for tile in tiles] == list(range(0, BUDGET_ALONE, TILE))
+    assert {len(tile.tokens) for tile in tiles} == {TILE}
+    assert {tile.want for tile in tiles} == {Want.NOTHING}
+
+
+def test_only_the_last_tile_of_a_prompt_asks_for_logits() -> None:
+    scheduler = Scheduler(4, 10_000)
+    scheduler.add([sequence(70)])
+    tiles = scheduler.plan().batch.tiles
+    assert [(tile.start, len(tile.tokens), tile.want) for tile in tiles] == [
+        (0, 32, Want.NOTHING),
+        (32, 32, Want.NOTHING),
+        (64, 6, Want.LOGITS),
+    ]
+
+
+def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
+    scheduler = Scheduler(4, 10_000)
+    scheduler.add([sequence(5)])
+    advance(scheduler)
+    scheduler.add([sequence(1000)])
+    for _ in range(5):
+        batch = scheduler.plan().batch
+        assert len(batch.rows) == 1
+        assert 0 < sum(len(tile.tokens) for tile in batch.tiles) <= BUDGET_BESIDE
+        advance(scheduler)
+
+
+def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
+    scheduler = Scheduler(4, 10_000)
+    many = Ticket(0, 100, lambda: None)
+    scheduler.add([sequence(TILE, 0, many) for _ in range(100)])
+    late = sequence(5)
+    scheduler.add([late])
+    scheduler.plan()
+    assert late in scheduler.running
+
+
+def test_admission_expects_likely_lengths_and_never_blocks_an_empty_engine() -> None:
+    scheduler = Scheduler(8, 2 * (LIKELY_GROWTH + 10))
+    for _ in range(4):
+        scheduler.add([sequence(10, max_tokens=10_000)])
+    scheduler.plan()
+    assert len(scheduler.running) == 2
+    small = Scheduler(8, 100)
+    small.add([sequence(90, max_tokens=10)])
+    small.plan()
+    assert len(small.running) == 1
+
+
+def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> None:
+    scheduler = Scheduler(4, 600)
+    old, young, later = sequence(10, 1000), sequence(10, 1000), sequence(10, 1000)
+    for each in (old, young, later):
+        scheduler.add([each])
+    freed: list[int] = []
+    while not freed:
+        freed = scheduler.make_room()
+        advance(scheduler)
+    assert scheduler.waiting()[0] is young or young.computed < old.computed
+    assert old in scheduler.running
+    assert freed == [1]
+    generated = young.generated
+    assert generated > 0, "what was said is not taken back"
+
+
+def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> None:
+    scheduler = Scheduler(2, 10_000)
+    each = sequence(40, 100)
+    scheduler.add([each])
+    for _ in range(6):
+        advance(scheduler)
+    scheduler.remove(each)
+    each.computed = 0
+    scheduler.add([each])
+    told = each.generated
+    tiles = scheduler.plan().batch.tiles
+    assert [tile.want for tile in tiles] == [Want.NOTHING, Want.NOTHING]
+    advance(scheduler)
+    wants = []
+    for _ in range(told):
+        wants.append(scheduler.plan().batch.rows[0].wants_logits)
+        advance(scheduler)
+    assert wants == [False] * (told - 1) + [True]

@@ -1,0 +1,274 @@
+"""The engine's life: answers, refusals, cancels, faults, drain, and a ledger that adds up."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from app.engine.errors import (
+    ContextExceeded,
+    EmptyPrompt,
+    GenerationFailed,
+    ModelLoading,
+    Overloaded,
+    ShuttingDown,
+    UnknownToken,
+)
+from app.engine.model import LoadedModel
+from app.engine.service import EngineService
+from app.engine.types import EmbeddingRequest, EngineState, FinishReason, GenerationRequest, Stats
+from tests.engine.fakes import VOCAB, CountingRunner, FollowingSampler, expected, fake_model
+from tests.model.serving import collect, collect_vectors, start
+
+
+def serve(model: LoadedModel, max_in_flight: int = 1000) -> EngineService:
+    return start(EngineService(lambda: model, max_in_flight))
+
+
+def settled(engine: EngineService) -> Stats:
+    """The counters once nothing is in flight."""
+    until(lambda: engine.stats.running + engine.stats.waiting == 0)
+    stats = engine.stats
+    assert stats.accepted == stats.completed + stats.failed + stats.cancelled
+    return stats
+
+
+def until(true: Callable[[], bool], limit_s: float = 10.0) -> None:
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.002)
+
+
+def test_answers_are_right_for_prompts_of_all_lengths() -> None:
+    runner = CountingRunner()
+    engine = serve(fake_model(runner))
+    prompts = tuple(tuple(range(3, 3 + length)) for length in (1, 31, 32, 33, 100, 300))
+    choices = collect(engine.generate(GenerationRequest(prompts, max_tokens=40, n=2)))
+    for number, choice in enumerate(choices):
+        assert choice.tokens == expected(prompts[number // 2], 40)
+        assert choice.text == "".join(f"{token}." for token in choice.tokens)
+        assert choice.reason is FinishReason.LENGTH
+    assert settled(engine).completed == 1
+    assert not runner.cache, "a slot was not given back"
+
+
+def test_stop_strings_end_an_answer_without_leaking() -> None:
+    engine = serve(fake_model(CountingRunner()))
+    prompt = (5, 6)
+    tokens = expected(prompt, 10)
+    stop = f"{tokens[3]}.{str(tokens[4])[0]}"
+    request = GenerationRequest((prompt,), max_tokens=50, stop=(stop,))
+    (choice,) = collect(engine.generate(request))
+    assert choice.text == "".join(f"{token}." for token in tokens[:3])
+    assert choice.reason is FinishReason.STOP
+    assert engine.stats.finished == (("stop", 1), ("length", 0))
+
+
+def test_the_default_length_is_cut_to_the_context_and_an_explicit_one_refused() -> None:
+    engine = serve(fake_model(CountingRunner(positions=64)))
+    prompt = tuple(range(3, 63))
+    (rest,) = collect(engine.generate(GenerationRequest((prompt,))))
+    assert len(rest.tokens) == 4
+    (cut,) = collect(engine.generate(GenerationRequest((prompt,), default_max_tokens=128)))
+    assert len(cut.tokens) == 4
+    with pytest.raises(ContextExceeded) as refused:
+        engine.generate(GenerationRequest((prompt,), max_tokens=5))
+    assert refused.value.field == "max_tokens"
+    with pytest.raises(ContextExceeded) as refused:
+        engine.generate(GenerationRequest((tuple(range(3, 67)),), max_tokens=1))
+    assert refused.value.field == "prompt"
+    assert engine.stats.accepted == 2
+
+
+@pytest.mark.parametrize("tokens", [(VOCAB,), (-1,), (5, 10**9)])
+def test_ids_outside_the_vocabulary_are_refused(tokens: tuple[int, ...]) -> None:
+    engine = serve(fake_model(CountingRunner()))
+    with pytest.raises(UnknownToken):
+        engine.generate(GenerationRequest((tokens,)))
+    with pytest.raises(UnknownToken):
+        engine.embed(EmbeddingRequest((tokens,)))
+
+
+def test_empty_prompts_are_refused() -> None:
+    engine = serve(fake_model(CountingRunner()))
+    with pytest.raises(EmptyPrompt):
+        engine.generate(GenerationRequest(((),)))
+    with pytest.raises(EmptyPrompt):
+        engine.embed(EmbeddingRequest(((5,), ())))
+
+
+def test_more_than_the_limit_in_flight_is_refused_until_one_ends() -> None:
+    runner = CountingRunner()
+    gate = threading.Event()
+    runner.on_step = lambda batch: gate.wait(10) and None
+    engine = serve(fake_model(runner), max_in_flight=2)
+    tickets = [engine.generate(GenerationRequest(((5,),), max_tokens=3)) for _ in range(2)]
+    with pytest.raises(Overloaded):
+        engine.generate(GenerationRequest(((5,),), max_tokens=3))
+    gate.set()
+    for ticket in tickets:
+        collect(ticket)
+    until(lambda: engine.stats.completed == 2)
+    collect(engine.generate(GenerationRequest(((5,),), max_tokens=3)))
+
+
+def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
+    runner = CountingRunner(slots=2)
+    runner.on_step = lambda batch: time.sleep(0.002)
+    engine = serve(fake_model(runner))
+    long = GenerationRequest(((5,),), max_tokens=500)
+    tickets = [engine.generate(long) for _ in range(5)]  # two run, three wait
+    until(lambda: engine.stats.running == 2)
+    for ticket in tickets:
+        ticket.cancel()
+        ticket.cancel()
+    stats = settled(engine)
+    assert stats.cancelled == 5
+    assert not runner.cache
+    for ticket in tickets:
+        while not ticket.done:
+            ticket.next_events(5)
+
+
+def test_one_broken_row_fails_alone() -> None:
+    sampler = FollowingSampler()
+    sampler.broken = lambda draw: draw.params.seed == 13 and draw.position == 4
+    engine = serve(fake_model(CountingRunner(), sampler))
+    from app.engine.types import SamplingParams
+
+    tickets = [
+        engine.generate(
+            GenerationRequest(((5, 6, seed),), SamplingParams(seed=seed), max_tokens=20)
+        )
+        for seed in range(10, 18)
+    ]
+    for seed, ticket in zip(range(10, 18), tickets, strict=True):
+        if seed == 13:
+            with pytest.raises(GenerationFailed):
+                collect(ticket)
+        else:
+            assert collect(ticket)[0].tokens == expected((5, 6, seed), 20)
+    stats = settled(engine)
+    assert (stats.failed, stats.completed) == (1, 7)
+
+
+def test_a_failed_step_costs_only_those_it_ran_for() -> None:
+    runner = CountingRunner(slots=1)
+    engine = serve(fake_model(runner))
+
+    def fail_once(batch: object) -> None:
+        runner.on_step = lambda batch: None
+        raise RuntimeError("a fault")
+
+    runner.on_step = fail_once
+    first = engine.generate(GenerationRequest(((5,),), max_tokens=5))
+    second = engine.generate(GenerationRequest(((6,),), max_tokens=5))
+    with pytest.raises(GenerationFailed):
+        collect(first)
+    assert collect(second)[0].tokens == expected((6,), 5)
+    assert settled(engine).failed == 1
+    assert engine.state is EngineState.READY
+
+
+def test_an_engine_that_keeps_failing_dies_loudly() -> None:
+    runner = CountingRunner()
+
+    def fail(batch: object) -> None:
+        raise RuntimeError("a lasting fault")
+
+    runner.on_step = fail
+    died: list[BaseException] = []
+    engine = EngineService(lambda: fake_model(runner))
+    engine.start(on_failure=died.append)
+    until(lambda: engine.state is EngineState.READY)
+    tickets = []
+    while engine.state is EngineState.READY:
+        try:
+            tickets.append(engine.generate(GenerationRequest(((5,),), max_tokens=5)))
+        except ShuttingDown:
+            break
+        with pytest.raises(GenerationFailed):
+            collect(tickets[-1])
+    until(lambda: bool(died))
+    with pytest.raises(ShuttingDown):
+        engine.generate(GenerationRequest(((5,),), max_tokens=5))
+    assert engine.stats.failed == len(tickets) == 3
+
+
+def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> None:
+    runner = CountingRunner()
+    runner.on_step = lambda batch: time.sleep(0.01)
+    engine = serve(fake_model(runner))
+    short = engine.generate(GenerationRequest(((5,),), max_tokens=5))
+    long = engine.generate(GenerationRequest(((6,),), max_tokens=400))
+    engine.drain(grace_s=0.5)
+    with pytest.raises(ShuttingDown):
+        engine.generate(GenerationRequest(((5,),), max_tokens=5))
+    assert len(collect(short)[0].tokens) == 5
+    with pytest.raises(ShuttingDown):
+        collect(long)
+    assert settled(engine).failed == 1
+
+
+def test_nothing_is_answered_before_the_model_is_loaded() -> None:
+    gate = threading.Event()
+
+    def load() -> LoadedModel:
+        gate.wait(10)
+        return fake_model(CountingRunner())
+
+    engine = EngineService(load)
+    engine.start()
+    assert engine.state is EngineState.LOADING
+    for call in (lambda: engine.encode("5."), lambda: engine.info, lambda: engine.decode((5,))):
+        with pytest.raises(ModelLoading):
+            call()
+    gate.set()
+    until(lambda: engine.state is EngineState.READY)
+    assert engine.encode("5.6.") == (5, 6)
+
+
+def test_a_load_that_fails_is_told() -> None:
+    def load() -> LoadedModel:
+        raise ValueError("no such file")
+
+    failures: list[BaseException] = []
+    engine = EngineService(load)
+    engine.start(on_failure=failures.append)
+    until(lambda: bool(failures))
+    assert str(failures[0]) == "no such file"
+    assert engine.state is EngineState.DEAD
+
+
+def test_mixed_requests_with_cancels_add_up() -> None:
+    runner = CountingRunner(slots=6)
+    engine = serve(fake_model(runner, pool_tokens=700))
+    rng = random.Random(5)
+    answers = 0
+    for _ in range(300):
+        prompt = tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 200)))
+        if rng.random() < 0.2:
+            vectors = engine.embed(EmbeddingRequest((prompt,) * rng.randint(1, 4)))
+            if rng.random() < 0.5:
+                collect_vectors(vectors)
+            else:
+                vectors.cancel()
+            continue
+        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=rng.randint(1, 300)))
+        if rng.random() < 0.3:
+            ticket.cancel()
+        elif rng.random() < 0.3:
+            (choice,) = collect(ticket)
+            assert choice.tokens == expected(prompt, len(choice.tokens))
+            answers += 1
+    stats = settled(engine)
+    assert stats.accepted == 300
+    assert stats.failed == 0
+    assert answers > 20
+    assert stats.kv_usage_ratio == 0
+    assert not runner.cache
