@@ -13,7 +13,7 @@ from app.engine.batch import Batch, Draw, Pick, StepResult, Want
 from app.engine.model import LoadedModel
 from app.engine.scheduler import TILE
 from app.engine.types import ModelInfo
-from tests.model.serving import NumberTokenizer
+from benchmarks.id_tokenizer import IdTokenizer
 
 VOCAB = 1000
 EOS = 2
@@ -79,7 +79,7 @@ def fake_model(
     return LoadedModel(
         runner=runner,
         sampler=sampler or FollowingSampler(),
-        tokenizer=NumberTokenizer(VOCAB, (EOS,)),
+        tokenizer=IdTokenizer(VOCAB, (EOS,)),
         eos_ids=frozenset((EOS,)),
         pool_tokens=pool_tokens,
         info=ModelInfo(max_model_len=runner.positions, hidden_size=1, vocab_size=VOCAB),

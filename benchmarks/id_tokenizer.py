@@ -1,0 +1,28 @@
+"""A tokenizer for models without one: token i is spelled `i.`.
+
+Knows nothing about torch; benchmarks and engine tests send token ids and read them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class IdTokenizer:
+    """Implements `app.text.tokenizer.Tokenizer`."""
+
+    bos_id, bos_text, eos_text = 1, "", ""
+    chat_template = None
+    special_texts: tuple[str, ...] = ()
+
+    def __init__(self, vocab_size: int, eos_ids: tuple[int, ...]) -> None:
+        self.vocab_size, self.eos_ids = vocab_size, eos_ids
+        self.token_bytes = tuple(f"{number}.".encode() for number in range(vocab_size))
+
+    def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
+        """Ids of "5.6."."""
+        return tuple(int(part) for part in text.split(".") if part)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The spelling of ids, such as "5.6."."""
+        return "".join(f"{number}." for number in ids)

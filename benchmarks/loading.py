@@ -1,0 +1,30 @@
+"""Loads a checkpoint that has no tokenizer, for benchmarks that send token ids.
+
+Knows nothing about HTTP.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.checkpoint.check import check_model
+from app.engine.model import LoadedModel
+from app.engine.types import ModelInfo
+from app.model.load import load_runner, max_model_len
+from app.model.sampler import TorchSampler
+from benchmarks.id_tokenizer import IdTokenizer
+from config import Config
+
+
+def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
+    """What the engine needs, on the CPU; settings: fields of Config."""
+    config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
+    (directory / "tokenizer.json").touch()  # the checks want one; nothing reads it here
+    checked = check_model(config)
+    model = checked.model
+    runner, pool_tokens = load_runner(config, checked, model.vocab_size)
+    info = ModelInfo(max_model_len(config, checked), model.hidden_size, model.vocab_size)
+    tokenizer = IdTokenizer(model.vocab_size, model.eos_ids)
+    eos_ids = frozenset(model.eos_ids)
+    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info)

@@ -1,0 +1,186 @@
+"""From files to weights: exact storage, both builders, shards, pickles, padding, memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from app.checkpoint.config import read_config
+from app.checkpoint.errors import StartupError
+from app.checkpoint.headers import read_index
+from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.types import GenerationRequest, SamplingParams
+from app.model.assemble import assemble
+from app.model.kv_cache import SlotCache
+from app.model.linear import HalfLinear, PackedLinear, pack
+from app.model.runner import TorchRunner
+from app.model.selfcheck import batch_invariant
+from app.model.sources import from_checkpoint, from_modules, from_pickles
+from app.model.weights import Weights
+from benchmarks.loading import load_without_tokenizer
+from tests.model.conftest import SaveModel
+from tests.model.serving import collect, engine_of
+
+CPU = torch.device("cpu")
+
+
+def weights_of(directory: Path) -> Weights:
+    source = from_checkpoint(read_index(directory))
+    return assemble(read_config(directory), source, torch.float32, lambda done, total: None)
+
+
+def runner_of(weights: Weights) -> TorchRunner:
+    cache = SlotCache(weights.config, 4, 256, torch.float32, (CPU,) * weights.config.layers)
+    return TorchRunner(weights, cache, weights.config.vocab_size)
+
+
+def outputs(runner: TorchRunner) -> list[Tensor]:
+    """Logits of a prompt's end and of the next token, and a pooled tile."""
+    tokens = tuple(range(3, 35))
+    first = runner.run(Batch((), (Tile(0, 0, tokens, Want.LOGITS), Tile(1, 0, tokens, Want.POOL))))
+    second = runner.run(Batch((DecodeRow(0, 32, 9, True),), ()))
+    return [first.logits, *first.pooled, second.logits]
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_modules_and_files_give_the_same_bits(save_model: SaveModel, kind: str, dtype: str) -> None:
+    directory = save_model(kind, dtype, head_dim=16).directory
+    modules = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype))
+    config = read_config(directory)
+    other = assemble(config, from_modules(modules), torch.float32, lambda done, total: None)
+    for mine, theirs in zip(
+        outputs(runner_of(weights_of(directory))), outputs(runner_of(other)), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sixteen_bit_weights_are_stored_in_sixteen_bits_exactly(dtype: torch.dtype) -> None:
+    weight = (torch.randn(64, 128) * 0.05).to(dtype)
+    linear = pack(weight)
+    assert isinstance(linear, HalfLinear)
+    assert linear.nbytes == weight.numel() * 2
+    x = torch.eye(128)
+    assert torch.equal(linear(x) * linear.scale, weight.float().T)
+
+
+def test_weights_that_float16_cannot_hold_stay_float32() -> None:
+    full = torch.randn(64, 128)
+    assert isinstance(pack(full), PackedLinear)
+    assert torch.allclose(pack(full)(torch.eye(128)), full.T)
+    wide = full.bfloat16()
+    wide[0, 0], wide[1, 1] = 2.0**60, 2.0**-60
+    assert isinstance(pack(wide), PackedLinear)
+
+
+def test_a_float32_checkpoint_of_sixteen_bit_numbers_is_stored_in_sixteen() -> None:
+    assert isinstance(pack(torch.randn(64, 64).half().float()), HalfLinear)
+
+
+def test_sharded_files_load(save_model: SaveModel, tmp_path: Path) -> None:
+    saved = save_model("llama", "float16", seed=4)
+    half = AutoModelForCausalLM.from_pretrained(saved.directory, dtype=torch.float16)
+    half.save_pretrained(tmp_path, max_shard_size="100KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    first, second = runner_of(weights_of(saved.directory)), runner_of(weights_of(tmp_path))
+    for mine, theirs in zip(outputs(first), outputs(second), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_allowed_pickles_load_to_the_same_bits(save_model: SaveModel, tmp_path: Path) -> None:
+    saved = save_model("llama", "float16", seed=4)
+    torch.save(load_file(saved.directory / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    config = read_config(saved.directory)
+    other = assemble(config, from_pickles(tmp_path), torch.float32, lambda done, total: None)
+    first, second = runner_of(weights_of(saved.directory)), runner_of(other)
+    for mine, theirs in zip(outputs(first), outputs(second), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+class Trap:
+    """Would run code when unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("gotcha",)
+
+
+def test_a_pickle_with_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"model.norm.weight": Trap()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(StartupError, match=r"pytorch_model\.bin"):
+        from_pickles(tmp_path)
+    assert "gotcha" not in capsys.readouterr().out
+
+
+def test_rows_beyond_the_tokenizer_are_never_sampled(save_model: SaveModel) -> None:
+    saved = save_model("llama", "float16", seed=5)
+    weights = weights_of(saved.directory)
+    cache = SlotCache(weights.config, 2, 64, torch.float32, (CPU,) * 2)
+    logits = outputs(TorchRunner(weights, cache, 300))[0]
+    assert torch.isneginf(logits[:, 300:]).all()
+    assert torch.isfinite(logits[:, :300]).all()
+
+
+def test_a_pool_smaller_than_one_context_is_refused(save_model: SaveModel) -> None:
+    directory = save_model("llama", "float16", max_position_embeddings=4096).directory
+    with pytest.raises(StartupError, match="kv_cache_mb"):
+        load_without_tokenizer(directory, KV_CACHE_MB=1)
+
+
+def resident_mib() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no VmRSS")
+
+
+def test_the_cache_takes_memory_only_where_it_is_written(save_model: SaveModel) -> None:
+    config = replace(read_config(save_model("llama").directory), layers=8)
+    before = resident_mib()
+    cache = SlotCache(config, 64, 65536, torch.float32, (CPU,) * 8)
+    assert cache.slots * cache.positions * cache.bytes_per_token == 8 * 2**30
+    assert resident_mib() - before < 8
+    for layer in cache.layers:
+        layer[7, :, :, :20000] = 1
+    assert resident_mib() - before > 30
+    cache.release(7)
+    assert resident_mib() - before < 8
+    assert not any(layer[7].any() for layer in cache.layers)
+
+
+def test_this_machine_keeps_rows_apart(save_model: SaveModel) -> None:
+    assert batch_invariant(weights_of(save_model("llama", "float16").directory))
+    assert batch_invariant(weights_of(save_model("qwen3", "float32", head_dim=32).directory))
+
+
+def test_the_check_sees_a_kernel_that_mixes_rows(save_model: SaveModel) -> None:
+    weights = weights_of(save_model("llama", "float32").directory)
+
+    class Careless:
+        scale, nbytes = 1.0, 0
+
+        def __call__(self, x: Tensor) -> Tensor:
+            return weights.layers[0].qkv(x) + len(x) * 1e-7
+
+    layer = replace(weights.layers[0], qkv=Careless())
+    assert not batch_invariant(replace(weights, layers=(layer, *weights.layers[1:])))
+
+
+def test_a_checkpoint_with_several_ends_stops_at_each(save_model: SaveModel) -> None:
+    saved = save_model("llama", "float16", seed=6)
+    settings = json.loads((saved.directory / "config.json").read_text())
+    request = GenerationRequest(((5, 6, 7),), SamplingParams(temperature=0), max_tokens=30)
+    (free,) = collect(engine_of(saved.directory).generate(replace(request, ignore_eos=True)))
+    end = free.tokens[4]
+    settings["eos_token_id"] = [399, end]
+    (saved.directory / "config.json").write_text(json.dumps(settings))
+    (choice,) = collect(engine_of(saved.directory).generate(request))
+    assert choice.tokens == free.tokens[: free.tokens.index(end) + 1]
+    assert not choice.text.endswith(f"{end}.")
