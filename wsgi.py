@@ -44,20 +44,19 @@ def main(arguments: Sequence[str]) -> NoReturn:
 def load() -> Flask:
     """The application of this worker, its engine started: the model loads while it answers
     503. A mistake ends the worker, and gunicorn with it, with one line."""
+    from app.checkpoint.errors import StartupError
     from app.serving import worker
     from app.serving.log import HALT
-    from app.serving.startup import fail, read_settings
+    from app.serving.startup import fail
+    from config import Config
 
-    if worker.current is None:
-        fail(
-            RuntimeError(
-                "wsgi:app runs in one gunicorn worker with the settings of gunicorn.conf.py: "
-                "start it in this folder, without --preload; or use python wsgi.py"
-            )
-        )
-    config = read_settings(os.environ)
     try:
-        return _build(config, worker.current)
+        if worker.current is None:
+            raise StartupError(
+                "wsgi:app runs in one gunicorn worker with the settings of gunicorn.conf.py: "
+                "start it in the folder of both, without --preload; or use python wsgi.py"
+            )
+        return _build(Config.from_env(os.environ), worker.current)
     except Exception as error:
         fail(error, HALT)
 

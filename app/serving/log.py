@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 
 #: The worker's exit code that makes gunicorn's master stop instead of starting another.
 HALT = 4
+_HALTED = ("Shutting down: Master", "Reason: App failed to load.")
 _TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -46,7 +47,7 @@ class _Noise(logging.Filter):
         if message.startswith("Worker (pid:%s) exited with code"):
             arguments = record.args if isinstance(record.args, tuple) else ()
             return HALT not in arguments[1:]
-        return message not in ("Reason: App failed to load.", "Shutting down: Master")
+        return record.getMessage() not in _HALTED
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
