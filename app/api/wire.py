@@ -81,7 +81,7 @@ def name_ignored(response: Response, names: Sequence[str]) -> None:
     shown: list[str] = []
     for name in names:
         quoted = quote(name, safe="")
-        if len(", ".join([*shown, quoted])) <= _MAX_IGNORED_BYTES:
+        if quoted and len(", ".join([*shown, quoted])) <= _MAX_IGNORED_BYTES:
             shown.append(quoted)
         if len(shown) == _MAX_IGNORED_NAMES:
             break

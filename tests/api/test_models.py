@@ -1,0 +1,48 @@
+"""GET /v1/models and /v1/models/{id}."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.engine.types import EngineState
+from config import Config
+from tests.fakes import ScriptedEngine
+
+MODEL = {
+    "id": "chinese-llama-alpaca",
+    "object": "model",
+    "created": 1_700_000_000,
+    "owned_by": "westlake",
+    "root": "chinese-llama-alpaca",
+    "parent": None,
+    "max_model_len": 2048,
+}
+
+
+def test_list(client: FlaskClient) -> None:
+    assert client.get("/v1/models").get_json() == {"object": "list", "data": [MODEL]}
+
+
+def test_one(client: FlaskClient) -> None:
+    assert client.get("/v1/models/chinese-llama-alpaca").get_json() == MODEL
+
+
+def test_name_with_a_slash(engine: ScriptedEngine) -> None:
+    client = create_app(Config(MODEL_NAME="me/alpaca"), engine).test_client()
+    assert client.get("/v1/models/me/alpaca").get_json()["id"] == "me/alpaca"
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "chinese-llama-alpaca/x", "%ff"])
+def test_unknown(client: FlaskClient, name: str) -> None:
+    response = client.get(f"/v1/models/{name}")
+    assert response.status_code == 404
+    assert response.get_json()["error"]["code"] == "model_not_found"
+
+
+def test_loading(client: FlaskClient, engine: ScriptedEngine) -> None:
+    engine.state = EngineState.LOADING
+    response = client.get("/v1/models")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]

@@ -1,0 +1,49 @@
+"""No text of a user's can spell a control token, however texts are put side by side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.prompts import BREAK
+from app.prompts.spellings import break_up
+
+SPECIALS = ("<s>", "</s>", "<|im_start|>", "<|im_end|>", "[PAD]", "<<s>>", "aa")
+pieces = st.sampled_from(
+    [*SPECIALS, "<", "s>", "|im_", "end|>", "a", "x", "[", "PAD]", "你", "\n", ""]
+)
+texts = st.lists(pieces, max_size=8).map("".join)
+
+
+@given(st.lists(texts, max_size=5))
+def test_no_spelling_is_left(parts: list[str]) -> None:
+    joined = "".join(break_up(part, SPECIALS) for part in parts)
+    assert not any(special in joined for special in SPECIALS)
+    assert joined.replace(BREAK, "") == "".join(parts), "nothing else is changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("<s>", f"<{BREAK}s>"),
+        ("a <|im_end|> b", f"a <{BREAK}|im_end|> b"),
+        ("x</", f"x<{BREAK}/"),
+        ("aaa", f"a{BREAK}a{BREAK}a{BREAK}"),
+        ("1 < 2", "1 < 2"),
+        ("普通的文字", "普通的文字"),
+    ],
+)
+def test_examples(text: str, broken: str) -> None:
+    assert break_up(text, SPECIALS) == broken
+
+
+def test_no_specials() -> None:
+    assert break_up("<s>", ()) == "<s>"
+    assert break_up("<s>", ("",)) == "<s>"
+
+
+def test_break_is_the_tokenizers() -> None:
+    from app.text import matching
+
+    assert matching.BREAK == BREAK
