@@ -50,10 +50,11 @@ def read_windows(config: Fields, kind: str, layers: int) -> tuple[int | None, ..
         return (None,) * layers
     default = None if "sliding_window" in config.values else 4096
     window = config.integer("sliding_window", default or 0) or None
-    if kind == "mistral":
-        return (window,) * layers
-    window = window if config.boolean("use_sliding_window", False) else None
+    if kind != "mistral" and not config.boolean("use_sliding_window", False):
+        window = None
     types = config.values.get("layer_types")
+    if types is None and kind == "mistral":
+        return (window,) * layers
     if types is None:
         first = config.integer("max_window_layers", 28, minimum=0)
         return tuple(window if layer >= first else None for layer in range(layers))
@@ -74,7 +75,6 @@ def _layer_window(config: Fields, name: object, window: int | None) -> int | Non
         raise StartupError(f"{config.source}: layer type {name!r} is not supported")
     if window is None:
         raise StartupError(
-            f"{config.source}: layer_types has 'sliding_attention' without "
-            "use_sliding_window and sliding_window"
+            f"{config.source}: layer_types has 'sliding_attention', but sliding_window is off"
         )
     return window

@@ -105,7 +105,7 @@ def _read_shards(directory: Path) -> dict[str, TensorInfo]:
     shards: dict[str, dict[str, TensorInfo]] = {}
     tensors: dict[str, TensorInfo] = {}
     for name, file in weight_map.items():
-        if not isinstance(file, str) or Path(file).name != file:
+        if not isinstance(file, str) or not file or Path(file).name != file:
             raise StartupError(f"{path}: {name!r} lies in {file!r}, which is no file name")
         if file not in shards:
             if not (directory / file).exists():
@@ -158,7 +158,7 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
         raise StartupError(f"{path}: {name!r} has a malformed header entry") from None
     if any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
         raise StartupError(f"{path}: {name!r} has a malformed shape or offset")
-    if dtype not in DTYPE_BYTES:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise StartupError(f"{path}: {name!r} has the unknown dtype {dtype!r}")
     elements = 1
     for dimension in shape:
