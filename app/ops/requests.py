@@ -14,7 +14,7 @@ from collections import Counter
 import shortuuid
 from flask import Flask, Response, g, request
 
-_log = logging.getLogger("westlake.access")
+_log = logging.getLogger("app.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 

@@ -85,6 +85,10 @@ class GenerationSchema(Schema):
     moderation = Accepted()
 
 
+#: Smaller ones say the same, until float32 cannot hold a logit divided by them (at 1e-38).
+_LEAST_PENALTY = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """What a route's fields are when the request does not say."""
@@ -149,6 +153,6 @@ def _sampling_params(values: Mapping[str, Any], defaults: Defaults) -> SamplingP
         top_k=values.get("top_k", defaults.top_k),
         top_p=values.get("top_p", defaults.top_p),
         min_p=values.get("min_p", 0.0),
-        repetition_penalty=values.get("repetition_penalty", 1.0),
+        repetition_penalty=max(values.get("repetition_penalty", 1.0), _LEAST_PENALTY),
         seed=values.get("seed"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from app.schemas.errors import BadRequest
@@ -44,8 +45,9 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     text = _decode(body)
     _refuse_deep(body, text)
-    value, clean = _load(text)
-    if not clean or _ESCAPED_SURROGATE.search(text):
+    loader = _Loader()
+    value = loader.load(text)
+    if not loader.clean or _ESCAPED_SURROGATE.search(text):
         _find_fault(value, "")
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object: {...}")
@@ -78,47 +80,51 @@ def _refuse_deep(body: bytes, text: str) -> None:
             depth -= 1
 
 
-def _load(text: str) -> tuple[object, bool]:
-    """The parsed value, and whether it is free of faults."""
-    faults: list[_Fault] = []
+class _Loader:
+    """json.loads with hooks that put a _Fault where they find one, so that a walk over the
+    value can tell its place. Owned by one call."""
 
-    def fault(message: str, key: str | None = None) -> _Fault:
-        faults.append(_Fault(message, key))
-        return faults[-1]
+    def __init__(self) -> None:
+        self.clean = True
 
-    def whole(digits: str) -> int | _Fault:
+    def load(self, text: str) -> object:
+        """The value of `text`. Raises BadRequest when it is no JSON."""
+        try:
+            value: object = json.loads(
+                text,
+                parse_int=self._whole,
+                parse_float=self._number,
+                parse_constant=self._constant,
+                object_pairs_hook=self._pairs,
+            )
+        except json.JSONDecodeError as error:
+            place = f"line {error.lineno}, column {error.colno}"
+            raise BadRequest(f"The body is not valid JSON: {error.msg} ({place})") from None
+        return value
+
+    def _fault(self, message: str, key: str | None = None) -> _Fault:
+        self.clean = False
+        return _Fault(message, key)
+
+    def _whole(self, digits: str) -> int | _Fault:
         # int() of thousands of digits is slow, and an error above 4300.
         if len(digits) > 20 or not -_INT64 <= int(digits) < _INT64:
-            return fault("is a whole number outside 64 bits")
+            return self._fault("is a whole number outside 64 bits")
         return int(digits)
 
-    def number(digits: str) -> float | _Fault:
+    def _number(self, digits: str) -> float | _Fault:
         value = float(digits)
-        return value if math.isfinite(value) else fault("is a number too large")
+        return value if math.isfinite(value) else self._fault("is a number too large")
 
-    def pairs(items: list[tuple[str, object]]) -> dict[str, object] | _Fault:
+    def _constant(self, name: str) -> _Fault:
+        return self._fault(f"is {name}, which JSON does not have")
+
+    def _pairs(self, items: list[tuple[str, object]]) -> dict[str, object] | _Fault:
         result = dict(items)
         if len(result) == len(items):
             return result
-        seen: set[str] = set()
-        for key, _ in items:
-            if key in seen:
-                return fault("is given twice", key)
-            seen.add(key)
-        raise AssertionError("fewer keys than pairs, and none twice")
-
-    try:
-        value: object = json.loads(
-            text,
-            parse_int=whole,
-            parse_float=number,
-            parse_constant=lambda name: fault(f"is {name}, which JSON does not have"),
-            object_pairs_hook=pairs,
-        )
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise BadRequest(f"The body is not valid JSON: {error.msg} ({place})") from None
-    return value, not faults
+        counts = Counter(key for key, _ in items)
+        return self._fault("is given twice", counts.most_common(1)[0][0])
 
 
 def _find_fault(value: object, path: str) -> None:

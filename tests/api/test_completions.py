@@ -109,6 +109,13 @@ def test_do_sample_false_is_greedy(client: FlaskClient, engine: ScriptedEngine) 
     assert sent(engine).params.greedy
 
 
+def test_penalties_that_float32_cannot_divide_by(
+    client: FlaskClient, engine: ScriptedEngine
+) -> None:
+    complete(client, repetition_penalty=5e-324)
+    assert sent(engine).params.repetition_penalty == 1e-6
+
+
 @pytest.mark.parametrize("stop", ["。", ["。"]])
 def test_stop_as_text_or_list(client: FlaskClient, engine: ScriptedEngine, stop: object) -> None:
     engine.answer = lambda request, index: "一。二"

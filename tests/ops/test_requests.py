@@ -40,7 +40,7 @@ def test_one_line_each_without_texts(client: FlaskClient, caplog: pytest.LogCapt
         "/v1/completions", json={"prompt": "secret"}, headers={"X-Request-Id": "r1"}
     ).close()
     client.get("/v1/a%0Ab%1B[31m" + "x" * 5_000).close()
-    lines = [record.getMessage() for record in caplog.records if record.name == "westlake.access"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "app.access"]
     assert len(lines) == 2
     assert lines[0].startswith("POST '/v1/completions' 200 ") and lines[0].endswith(" ms r1")
     assert "\n" not in lines[1] and "\x1b" not in lines[1] and len(lines[1]) < 400
@@ -50,7 +50,7 @@ def test_one_line_each_without_texts(client: FlaskClient, caplog: pytest.LogCapt
 def test_streams_are_logged_when_they_end(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "westlake.access")
+    caplog.set_level(logging.INFO, "app.access")
     response = client.post("/v1/completions", json={"prompt": "a", "stream": True}, buffered=False)
     next(response.iter_encoded())
     assert caplog.records == []
