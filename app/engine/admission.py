@@ -26,7 +26,7 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
     for prompt in request.prompts:
         _check_prompt(prompt, model)
         room = limit - len(prompt)
-        if room < 1:
+        if room < (0 if request.max_tokens == 0 else 1):
             raise ContextExceeded(
                 f"the prompt has {len(prompt)} tokens, which leaves no room for an answer: this "
                 f"model's context is {limit} tokens, prompt and answer together"
@@ -75,6 +75,7 @@ def generation_sequences(
             choice=choice,
             ignore_eos=request.ignore_eos,
             answer=Answer(model.tokenizer.token_bytes, request.stop, request.drop_leading_space),
+            scores=request.prompt_logprobs if choice == 0 else None,
             seen=set(prompt) if remembers else set(),
         )
         for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True))

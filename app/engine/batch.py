@@ -5,7 +5,8 @@ Knows nothing about requests, text or torch; integers and opaque tensors only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
@@ -38,6 +39,7 @@ class Tile:
     start: int  #: position of the first token
     tokens: TokenIds
     want: Want
+    targets: TokenIds = ()  #: the tokens to score its first rows against: each one's successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class StepResult:
 
     logits: Any  #: [rows and tiles that want logits, vocab]; None without any
     pooled: tuple[Any, ...]  #: one [hidden] float64 sum for each tile that wants it
+    scored: tuple[Any, ...] = ()  #: [targets, vocab] logits for each tile that has targets
 
 
 class Runner(Protocol):
@@ -83,7 +86,8 @@ class Draw:
     seed: int
     choice: int  #: which of the request's `n`
     position: int  #: how many tokens were generated before
-    seen: frozenset[int] | set[int]  #: tokens of prompt and output, for the repetition penalty
+    seen: Set[int]  #: tokens of prompt and output, for the repetition penalty
+    counts: Mapping[int, int] = field(default_factory=dict)  #: of the output's tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,6 @@ class Sampler(Protocol):
 
     def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
         """One pick for each row, which depends on that row alone."""
+
+    def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+        """The log-probability of one given token for each row."""

@@ -124,8 +124,7 @@ class Scheduler:
         start, taken = sequence.computed, 0
         while start < sequence.prompt_length and taken < budget:
             end = min(start + TILE, sequence.prompt_length)
-            tokens = tuple(sequence.tokens[start:end])
-            tiles.append((sequence, Tile(sequence.slot, start, tokens, _want(sequence, end))))
+            tiles.append((sequence, _tile(sequence, start, end)))
             taken += end - start
             start = end
         return taken
@@ -137,9 +136,14 @@ def _row(sequence: Sequence) -> DecodeRow:
     return DecodeRow(sequence.slot, position, sequence.tokens[position], newest)
 
 
-def _want(sequence: Sequence, end: int) -> Want:
+def _tile(sequence: Sequence, start: int, end: int) -> Tile:
+    tokens = tuple(sequence.tokens[start:end])
     if sequence.answer is None:
-        return Want.POOL
-    # a preempted answer's first tokens are known already
-    asks = end == sequence.prompt_length and sequence.generated == 0
-    return Want.LOGITS if asks else Want.NOTHING
+        return Tile(sequence.slot, start, tokens, Want.POOL)
+    # a preempted answer's first tokens are known already, and its prompt's scores were told
+    new = sequence.generated == 0
+    asks = new and end == sequence.prompt_length and sequence.max_tokens > 0
+    targets: tuple[int, ...] = ()
+    if new and sequence.scores is not None:
+        targets = tuple(sequence.tokens[start + 1 : min(end + 1, sequence.prompt_length)])
+    return Tile(sequence.slot, start, tokens, Want.LOGITS if asks else Want.NOTHING, targets)

@@ -27,7 +27,7 @@ class Sequence:
     index: int  #: which choice or input of its request
     tokens: list[int]
     prompt_length: int
-    max_tokens: int = 0  #: 0: an embedding
+    max_tokens: int = 0
     params: SamplingParams = field(default_factory=SamplingParams)
     seed: int = 0
     choice: int = 0
@@ -36,7 +36,9 @@ class Sequence:
     computed: int = 0
     slot: int = -1  #: -1 while it waits
     pooled: Any = None  #: sum of final hidden states so far
+    scores: int | None = None  #: alternatives per scored prompt token; None: no scores
     seen: set[int] = field(default_factory=set)
+    counts: dict[int, int] = field(default_factory=dict)
     last_token_at: float = 0.0
 
     @property
@@ -55,4 +57,5 @@ class Sequence:
 
     def draw(self) -> Draw:
         """What the sampler has to know to choose the next token."""
-        return Draw(self.params, self.seed, self.choice, self.generated, self.seen)
+        params = self.params
+        return Draw(params, self.seed, self.choice, self.generated, self.seen, self.counts)

@@ -15,7 +15,7 @@ from app.engine.model import LoadedModel
 from app.engine.scheduler import Plan, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
-from app.engine.types import Delta, Event, FinishReason, Progress, Vector
+from app.engine.types import Delta, Event, FinishReason, Progress, PromptScores, Vector
 from app.engine.vectors import normalised
 
 #: Waiting requests hear how many are ahead of them this often.
@@ -85,6 +85,7 @@ class Stepper:
             self._model.sampler.pick(result.logits, [s.draw() for s in asking]) if asking else []
         )
         self._ledger.steps += 1
+        self._score(plan, result)
         self._pool(plan, result)
         for sequence, pick in zip(asking, picks, strict=True):
             self._take(sequence, pick)
@@ -115,6 +116,20 @@ class Stepper:
                 asking.append(sequence)
         return asking
 
+    def _score(self, plan: Plan, result: StepResult) -> None:
+        """Report the prompt tokens of requests that ask for their scores."""
+        scored = iter(result.scored)
+        for sequence, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
+            if tile.targets:
+                assert sequence.scores is not None
+                logits = next(scored)
+                scores = self._model.sampler.score(logits, tile.targets, sequence.scores)
+                told = PromptScores(sequence.index, tuple(scores))
+                self._events[sequence.ticket].append(told)
+            ended = tile.start + len(tile.tokens) == sequence.prompt_length
+            if ended and sequence.answer is not None and sequence.max_tokens == 0:
+                self._finish(sequence, Delta(sequence.index, "", (), (), FinishReason.LENGTH))
+
     def _pool(self, plan: Plan, result: StepResult) -> None:
         """Add up embeddings; send those that are whole."""
         parts = iter(result.pooled)
@@ -142,14 +157,15 @@ class Stepper:
         sequence.tokens.append(token)
         if sequence.params.repetition_penalty != 1.0:
             sequence.seen.add(token)
+        sequence.counts[token] = sequence.counts.get(token, 0) + 1
         self._ledger.generation_tokens += 1
         text, reason = self._extend(sequence, token)
         logprobs = (pick.logprob,) if pick.logprob else ()
         delta = Delta(sequence.index, text, (token,), logprobs, reason)
-        self._events[sequence.ticket].append(delta)
-        if reason is not None:
-            self._ledger.finished[reason] += 1
-            self._leave(sequence)
+        if reason is None:
+            self._events[sequence.ticket].append(delta)
+        else:
+            self._finish(sequence, delta)
 
     def _extend(self, sequence: Sequence, token: int) -> tuple[str, FinishReason | None]:
         """New text, and the reason if the answer ends with this token."""
@@ -169,6 +185,13 @@ class Stepper:
         else:
             self._ledger.inter_token_latency.observe(now - sequence.last_token_at)
         sequence.last_token_at = now
+
+    def _finish(self, sequence: Sequence, delta: Delta) -> None:
+        """Send an answer's last delta."""
+        assert delta.finish_reason is not None
+        self._ledger.finished[delta.finish_reason] += 1
+        self._events[sequence.ticket].append(delta)
+        self._leave(sequence)
 
     def _leave(self, sequence: Sequence) -> None:
         """A choice is complete; with the last of them so is its request."""

@@ -29,14 +29,17 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How the next token is chosen. The order is transformers':
-    repetition penalty, temperature, top_k, top_p, min_p."""
+    """How the next token is chosen. The order is transformers': logit_bias, presence and
+    frequency penalty, repetition penalty, temperature, top_k, top_p, min_p."""
 
     temperature: float = 1.0  #: 0 is greedy
     top_k: int = 0  #: 0: all
     top_p: float = 1.0  #: 0 is greedy
     min_p: float = 0.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0  #: off the logit of every token of the output
+    frequency_penalty: float = 0.0  #: the same, times how often it is there
+    logit_bias: tuple[tuple[int, float], ...] = ()  #: (token id, added to its logit)
     seed: int | None = None  #: None: a fresh one per request
     logprobs: int | None = None  #: alternatives reported per token; None: no logprobs at all
 
@@ -58,6 +61,9 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     drop_leading_space: bool = False  #: after a template: white space before the answer goes
+    #: Alternatives reported for each prompt token; None: prompts are not scored. With it
+    #: `max_tokens` may be 0: nothing is generated then.
+    prompt_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class EmbeddingRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One sampled token with the model's own log-probabilities (before any processing)."""
+    """One token with the model's own log-probabilities (before any processing)."""
 
     token_id: int
     logprob: float
@@ -89,6 +95,15 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptScores:
+    """Log-probabilities of a prompt's tokens from its second on, in order; all of them come
+    before the choice's first Delta, in one or several events."""
+
+    index: int
+    logprobs: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Vector:
     """One finished embedding: the mean of the final hidden states, scaled to length 1."""
 
@@ -105,7 +120,7 @@ class Progress:
     prompt_tokens: int = 0
 
 
-Event = Delta | Vector | Progress
+Event = Delta | PromptScores | Vector | Progress
 
 
 @dataclass(frozen=True, slots=True)

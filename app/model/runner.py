@@ -46,7 +46,9 @@ class TorchRunner:
         spans = plan_spans(batch, self._windows, layer_bytes, weights.dtype, device)
         ids = torch.tensor((tokens, slots, positions)).to(device)
         hidden = forward(weights, self._cache.layers, self._rope, ids[0], ids[1], ids[2], spans)
-        return StepResult(self._logits(batch, hidden), self._pooled(batch, hidden))
+        return StepResult(
+            self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)
+        )
 
     def release(self, slot: int) -> None:
         """Give a slot's memory back."""
@@ -64,6 +66,19 @@ class TorchRunner:
             return None
         if len(wanted) < len(hidden):
             hidden = hidden[torch.tensor(wanted, device=hidden.device)]
+        return self._head(hidden)
+
+    def _scored(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:
+        """A tile at a time: logits of a whole prompt could be gigabytes."""
+        scored = []
+        first = len(batch.rows)
+        for tile in batch.tiles:
+            if tile.targets:
+                scored.append(self._head(hidden[first : first + len(tile.targets)]))
+            first += len(tile.tokens)
+        return tuple(scored)
+
+    def _head(self, hidden: Tensor) -> Tensor:
         weights = self._weights
         normed = rms_norm(hidden, hidden.shape[-1:], weights.head_norm, weights.config.norm_eps)
         logits = weights.head(normed).float()

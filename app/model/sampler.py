@@ -13,7 +13,7 @@ from torch import Tensor
 
 from app.engine.batch import Draw, Pick
 from app.engine.randomness import uniform
-from app.engine.types import SamplingParams, TokenLogprob
+from app.engine.types import SamplingParams, TokenIds, TokenLogprob
 from app.model import candidates
 
 #: Rows whose `top_k` is below the first size look at that many likeliest tokens, and so on.
@@ -29,11 +29,12 @@ class TorchSampler:
         """One pick per row; logits: float32 [rows, vocab], changed in place."""
         reported = self._logprobs(logits, draws)
         for row, draw in enumerate(draws):
-            if draw.params.repetition_penalty != 1.0:
-                _penalise(logits[row], draw)
+            _process(logits[row], draw)
         chosen = self._choose(logits, draws)
         return [
-            Pick(token, _report(*reported[row], token, draw) if row in reported else None)
+            Pick(token, _report(*reported[row], token, draw.params.logprobs or 0))
+            if row in reported and token >= 0
+            else Pick(token)
             for row, (token, draw) in enumerate(zip(chosen, draws, strict=True))
         ]
 
@@ -77,6 +78,16 @@ class TorchSampler:
             tokens.append(token)
         return tokens
 
+    @torch.inference_mode()
+    def score(self, logits: Tensor, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+        """The model's own log-probability of one given token for each row."""
+        own = torch.log_softmax(logits, -1)
+        top, ids = own.topk(min(SIZES[0], own.shape[-1]), -1)
+        return [
+            _report(own[row], top[row], ids[row], token, alternatives)
+            for row, token in enumerate(targets)
+        ]
+
     def _logprobs(
         self, logits: Tensor, draws: list[Draw]
     ) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
@@ -111,12 +122,25 @@ def _mass(row: Tensor, temperature: float) -> float:
     return float(torch.logsumexp(row / temperature, -1))
 
 
-def _penalise(row: Tensor, draw: Draw) -> None:
-    """CTRL's repetition penalty (arXiv 1909.05858) over prompt and output, in place."""
-    ids = torch.tensor(list(draw.seen), device=row.device)
-    seen = row[ids]
-    factor = draw.params.repetition_penalty
-    row[ids] = torch.where(seen < 0, seen * factor, seen / factor)
+def _process(row: Tensor, draw: Draw) -> None:
+    """Bias and penalties, in place and in the contract's order.
+
+    Presence and frequency as OpenAI defines them, over the output; the repetition penalty as
+    CTRL does (arXiv 1909.05858), over prompt and output.
+    """
+    params = draw.params
+    if params.logit_bias:
+        ids = torch.tensor([token for token, _ in params.logit_bias], device=row.device)
+        row[ids] += torch.tensor([bias for _, bias in params.logit_bias], device=row.device)
+    if draw.counts and (params.presence_penalty or params.frequency_penalty):
+        ids = torch.tensor(list(draw.counts), device=row.device)
+        counts = torch.tensor(list(draw.counts.values()), device=row.device)
+        row[ids] -= params.presence_penalty + params.frequency_penalty * counts
+    if params.repetition_penalty != 1.0 and draw.seen:
+        ids = torch.tensor(list(draw.seen), device=row.device)
+        seen = row[ids]
+        factor = params.repetition_penalty
+        row[ids] = torch.where(seen < 0, seen * factor, seen / factor)
 
 
 def _from_all(logits: Tensor, draws: list[Draw], points: list[float]) -> list[int]:
@@ -133,11 +157,7 @@ def _from_all(logits: Tensor, draws: list[Draw], points: list[float]) -> list[in
     return found.clamp_(max=logits.shape[-1] - 1)[:, 0].tolist()
 
 
-def _report(own: Tensor, top: Tensor, ids: Tensor, token: int, draw: Draw) -> TokenLogprob | None:
-    if token < 0:
-        return None
-    pairs = sorted(
-        zip(top.tolist(), ids.tolist(), strict=True), key=lambda pair: (-pair[0], pair[1])
-    )
-    count = draw.params.logprobs or 0
-    return TokenLogprob(token, float(own[token]), tuple((i, v) for v, i in pairs[:count]))
+def _report(own: Tensor, top: Tensor, ids: Tensor, token: int, count: int) -> TokenLogprob:
+    pairs = zip(top.tolist(), ids.tolist(), strict=True)
+    ordered = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))[:count]
+    return TokenLogprob(token, float(own[token]), tuple((i, value) for value, i in ordered))

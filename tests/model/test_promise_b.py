@@ -14,7 +14,14 @@ import torch
 from transformers import LogitsProcessorList, PreTrainedModel, RepetitionPenaltyLogitsProcessor
 
 from app.engine.service import EngineService
-from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams, TokenIds
+from app.engine.types import (
+    EmbeddingRequest,
+    GenerationRequest,
+    PromptScores,
+    SamplingParams,
+    TokenIds,
+    TokenLogprob,
+)
 from tests.model.conftest import SavedModel, SaveModel
 from tests.model.serving import collect, collect_vectors, engine_of
 
@@ -146,3 +153,48 @@ def test_embeddings_are_the_mean_of_the_last_hidden_state(
         mean = hidden.mean(0).double()
         expected = (mean / mean.norm()).numpy()
         assert np.abs(np.frombuffer(vector, "<f4") - expected).max() < 1e-5
+
+
+def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: EngineService) -> None:
+    """Over several tiles, with nothing generated; their sum is the model's loss."""
+    prompt = prompts(2, 400)[9]
+    assert len(prompt) > 64
+    request = GenerationRequest((prompt,), max_tokens=0, prompt_logprobs=2)
+    ticket = tiny_engine.generate(request)
+    told: list[TokenLogprob] = []
+    while not ticket.done:
+        for event in ticket.next_events(30):
+            if isinstance(event, PromptScores):
+                told += event.logprobs
+    with torch.inference_mode():
+        ids = torch.tensor([list(prompt)])
+        own = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
+        loss = tiny.reference(ids, labels=ids).loss.item()
+    assert [each.token_id for each in told] == list(prompt[1:])
+    for number, each in enumerate(told):
+        assert each.logprob == pytest.approx(own[number, each.token_id].item(), abs=1e-4)
+        assert [token for token, _ in each.top] == own[number].topk(2).indices.tolist()
+    assert sum(each.logprob for each in told) == pytest.approx(-loss * len(told), rel=1e-4)
+
+
+@pytest.mark.parametrize("params", [
+    SamplingParams(temperature=0, presence_penalty=1.1, frequency_penalty=0.4),
+    SamplingParams(temperature=0, frequency_penalty=-0.7, logit_bias=((9, 3.0), (12, -100.0))),
+])  # fmt: skip
+def test_penalties_count_the_output_as_openai_defines_them(
+    tiny: SavedModel, tiny_engine: EngineService, params: SamplingParams
+) -> None:
+    for prompt in prompts(4, 400)[:6]:
+        request = GenerationRequest((prompt,), params, max_tokens=40, ignore_eos=True)
+        (choice,) = collect(tiny_engine.generate(request))
+        with torch.inference_mode():
+            logits = tiny.reference(torch.tensor([[*prompt, *choice.tokens]])).logits[0].float()
+        for number, token in enumerate(choice.tokens):
+            row = logits[len(prompt) + number - 1].clone()
+            for biased, bias in params.logit_bias:
+                row[biased] += bias
+            said = choice.tokens[:number]
+            for each in set(said):
+                row[each] -= params.presence_penalty + params.frequency_penalty * said.count(each)
+            assert row.max().item() - row[token].item() < TIE
+        assert 12 not in choice.tokens or not params.logit_bias
