@@ -1,0 +1,132 @@
+"""A trivial application under the real gunicorn with our worker, its time-outs cut short."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+IO_S = 1.0
+
+SETTINGS = """
+from app.serving import worker
+from app.serving.log import Logger
+from app.serving.master import _ignore_second_workers
+from tests.serving import trivial
+
+worker.IO_TIMEOUT_S = {io}
+worker.FAREWELL_S = 0.5
+worker_class = worker.HardenedWorker
+logger_class = Logger
+threads = 4
+keepalive = 75
+graceful_timeout = 4
+control_socket_disable = True
+
+def on_starting(server):
+    _ignore_second_workers(server)
+
+def post_worker_init(w):
+    w.on_drain = trivial.drained
+"""
+
+
+@dataclass
+class Trivial:
+    """A running gunicorn with tests/serving/trivial.py."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    stack: ExitStack  #: closes what `connect` opened
+
+    def connect(self, request: bytes = b"", receive_buffer: int | None = None) -> socket.socket:
+        """A new connection that has sent `request`."""
+        peer = self.stack.enter_context(socket.socket())
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        peer.settimeout(10)
+        peer.connect(("127.0.0.1", self.port))
+        peer.sendall(request)
+        return peer
+
+    def get(self, path: str, *headers: str) -> bytes:
+        """The answer's body, over a connection of its own."""
+        return read_all(self.connect(request(path, "Connection: close", *headers)))
+
+    def seconds(self, path: str) -> float:
+        """How long `get` takes."""
+        began = time.monotonic()
+        self.get(path)
+        return time.monotonic() - began
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the master."""
+        self.process.send_signal(number)
+
+    def logged(self) -> str:
+        """What gunicorn has written."""
+        return self.log.read_text()
+
+
+def request(path: str, *headers: str) -> bytes:
+    """A whole GET request."""
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def read_all(peer: socket.socket) -> bytes:
+    """Everything until the server closes; the body only."""
+    received = b""
+    while part := peer.recv(65536):
+        received += part
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def wait_for(probe: Callable[[], bool], limit_s: float) -> float:
+    """Seconds until `probe` was true; fails after `limit_s`."""
+    began = time.monotonic()
+    while not probe():
+        assert time.monotonic() - began < limit_s, f"not within {limit_s} s"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def trivial(tmp_path: Path) -> Iterator[Trivial]:
+    """Started and answering."""
+    (tmp_path / "conf.py").write_text(SETTINGS.format(io=IO_S))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(tmp_path / "conf.py")]
+    command += ["-b", f"127.0.0.1:{port}", "tests.serving.trivial:application"]
+    log = tmp_path / "log"
+    environ = {k: v for k, v in os.environ.items() if k != "WEB_CONCURRENCY"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
+    with ExitStack() as stack:
+        found = Trivial(process, port, log, stack)
+
+        def answers() -> bool:
+            assert process.poll() is None, found.logged()
+            try:
+                return found.get("/health") == b"ok"
+            except OSError:
+                return False
+
+        try:
+            wait_for(answers, 10)
+            yield found
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()

@@ -1,0 +1,129 @@
+"""Settings: what WESTLAKE_* variables may say, and what stops a start."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from config import EMBEDDED_MODEL, NOT_BUILT, Config, ConfigError
+
+
+def test_defaults_are_the_contracts() -> None:
+    config = Config.from_env({})
+    assert config == Config()
+    assert (config.HOST, config.PORT) == ("0.0.0.0", 19327)
+    assert config.BASE_MODEL == EMBEDDED_MODEL
+    assert config.MODEL_NAME == "chinese-llama-alpaca"
+    assert (config.MAX_IN_FLIGHT, config.MAX_BODY_MB) == (128, 8)
+    assert (config.DTYPE, config.PROMPT_TEMPLATE, config.LOG_FORMAT) == ("auto", "alpaca", "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("BASE_MODEL", "models/7b", "models/7b"),
+        ("TOKENIZER_PATH", "tok", "tok"),
+        ("GPUS", "1", (1,)),
+        ("ONLY_CPU", "TRUE", True),
+        ("ONLY_CPU", "off", False),
+        ("DTYPE", "bfloat16", "bfloat16"),
+        ("HOST", "::1", "::1"),
+        ("PORT", "1", 1),
+        ("PORT", "65535", 65535),
+        ("MODEL_NAME", "我的模型", "我的模型"),
+        ("PROMPT_TEMPLATE", "none", "none"),
+        ("MAX_MODEL_LEN", "2048", 2048),
+        ("KV_CACHE_MB", "512", 512),
+        ("THREADS", "4", 4),
+        ("MAX_IN_FLIGHT", "4096", 4096),
+        ("REQUEST_TIMEOUT", "0.5", 0.5),
+        ("BASE_PATH", "/a/b-c", "/a/b-c"),
+        ("MAX_BODY_MB", "1", 1),
+        ("LOG_FORMAT", "json", "json"),
+        ("ALLOW_PICKLE", "1", True),
+    ],
+)
+def test_reads(name: str, text: str, value: object) -> None:
+    assert getattr(Config.from_env({f"WESTLAKE_{name}": text, "OTHER": "x"}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "80.0"),
+        ("PORT", "1_000"),
+        ("PORT", " 80"),
+        ("PORT", "８０"),
+        ("PORT", "9" * 5000),
+        ("ONLY_CPU", "maybe"),
+        ("GPUS", "a"),
+        ("GPUS", "-1"),
+        ("GPUS", "0,1"),
+        ("DTYPE", "int8"),
+        ("HOST", "a b"),
+        ("MODEL_NAME", "a b"),
+        ("MODEL_NAME", "a\nb"),
+        ("MODEL_NAME", "x" * 201),
+        ("PROMPT_TEMPLATE", "chatml"),
+        ("MAX_MODEL_LEN", "1"),
+        ("KV_CACHE_MB", "0"),
+        ("THREADS", "0"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("REQUEST_TIMEOUT", "nan"),
+        ("REQUEST_TIMEOUT", "-1"),
+        ("BASE_PATH", "llm"),
+        ("BASE_PATH", "/llm/"),
+        ("BASE_PATH", "/a b"),
+        ("MAX_BODY_MB", "2000"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_refuses(name: str, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({f"WESTLAKE_{name}": text})
+    message = str(caught.value)
+    assert f"--{name.lower()}" in message
+    assert "\n" not in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"), [("WESTLAKE_PROT", "WESTLAKE_PORT?"), ("WESTLAKE_", "--help")]
+)
+def test_refuses_unknown_names(variable: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=variable) as caught:
+        Config.from_env({variable: "1"})
+    assert hint in str(caught.value)
+
+
+def test_empty_is_not_given() -> None:
+    environ = {f"WESTLAKE_{item.name}": "" for item in fields(Config)}
+    assert Config.from_env(environ | {f"WESTLAKE_{name}": "" for name in NOT_BUILT}) == Config()
+
+
+@pytest.mark.parametrize("name", NOT_BUILT)
+def test_later_steps_settings_stop(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{name.lower()} is not built yet"):
+        Config.from_env({f"WESTLAKE_{name}": "2"})
+
+
+@pytest.mark.parametrize(("name", "text"), [("ALPHA", "1.0"), ("LOAD_IN_8BIT", "false")])
+def test_later_steps_settings_that_change_nothing_pass(name: str, text: str) -> None:
+    assert Config.from_env({f"WESTLAKE_{name}": text}) == Config()
+
+
+def test_contradictions_stop() -> None:
+    with pytest.raises(ConfigError, match="contradict"):
+        Config(ONLY_CPU=True, GPUS=(0,))
+
+
+def test_is_frozen_and_keyword_only() -> None:
+    config: Any = Config()
+    with pytest.raises(FrozenInstanceError):
+        config.PORT = 1
+    with pytest.raises(TypeError):
+        Config("x")  # type: ignore[misc]
