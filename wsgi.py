@@ -74,8 +74,9 @@ def _build(config: Config, worker: HardenedWorker) -> Flask:
     def on_ready(info: ModelInfo) -> None:
         nonlocal failure_code
         failure_code = 1  # gunicorn starts a new worker in place of this one
-        addresses = ", ".join(str(listener) for listener in worker.sockets)
-        announce(f"ready: {addresses} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
+        where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
+        where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
+        announce(f"{config.MODEL_NAME} at {where}: {info.description}", config.LOG_FORMAT)
 
     def on_failure(error: BaseException) -> None:
         announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)

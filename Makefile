@@ -1,0 +1,82 @@
+# Everything a person does with this repository, one word each. `make` alone lists them.
+#
+#   VENV=DIR         where the virtual environment is            (.venv)
+#   PYTHON=COMMAND   the Python 3.11 or newer that makes it      (the first one found)
+#   TORCH_INDEX=URL  where pip takes torch from, such as https://download.pytorch.org/whl/cpu
+#   ARGS="..."       passed on to the server, to pytest or to the benchmark
+
+VENV ?= .venv
+ARGS ?=
+TORCH_INDEX ?=
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+
+# Programs besides Python that tests drive (a browser, a proxy). None is needed yet; a name
+# written here is fetched by `make test` where it can be: by root, on Debian and its kin.
+SYSTEM_PACKAGES :=
+
+# On CI a test that is skipped or left out counts as failed.
+STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
+PYTEST := $(BIN)/python -m pytest $(STRICT)
+
+.DEFAULT_GOAL := help
+.PHONY: help run install lint format test verify bench system-packages clean
+
+help:  ## list these words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED)  ## install what the server needs, once, and start it on port 19327
+	@exec $(BIN)/python wsgi.py $(ARGS)
+
+install: $(INSTALLED)  ## install what the server needs
+
+lint: $(INSTALLED_DEV)  ## check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED_DEV)  ## put the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint system-packages  ## lint, then run the tests
+	$(PYTEST) -m "not figures" $(ARGS)
+
+verify: lint system-packages  ## run all tests, those with full figures too
+	$(PYTEST) $(ARGS)
+
+bench: $(INSTALLED_DEV)  ## measure speed against transformers in the same run
+	$(BIN)/python -m benchmarks.offline $(ARGS)
+
+clean:  ## remove the virtual environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes first and alone, so that only torch is taken from its own index.
+$(INSTALLED): requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "installing into $(VENV) ..."
+ifneq ($(TORCH_INDEX),)
+	@$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' requirements.txt)"
+endif
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+system-packages:
+ifneq ($(strip $(SYSTEM_PACKAGES)),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1 || \
+			{ apt-get -qq update && apt-get -qq install --no-install-recommends -y $(SYSTEM_PACKAGES); }; \
+	fi
+endif
