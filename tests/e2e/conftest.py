@@ -29,7 +29,7 @@ def http(server: Server) -> Client:
     return server.client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that takes four requests and has cache for two or three long ones."""
     port = free_port()

@@ -1,0 +1,39 @@
+"""gunicorn's entry for a server whose engine breaks on request; see test_broken_engine.
+
+Knows nothing about models: what happens to a request is written in its prompt.
+"""
+
+from __future__ import annotations
+
+from app import create_app
+from app.engine.errors import GenerationFailed
+from app.engine.types import GenerationRequest
+from config import Config
+from tests.fakes import ScriptedEngine, ScriptedStream
+
+#: Prompts, and what the engine does after two pieces of text.
+FAULTS: dict[str, Exception] = {
+    "refuse": GenerationFailed("the server failed; try again"),
+    "break": ZeroDivisionError("a secret of ours"),
+}
+SILENT = "silent"
+SILENCE_S = 60.0
+
+
+class BreakingEngine(ScriptedEngine):
+    """A new engine for each request, so that they do not disturb one another."""
+
+    def generate(self, request: GenerationRequest) -> ScriptedStream:
+        """As the prompt says."""
+        prompt = self.decode(request.prompts[0])
+        own = ScriptedEngine(
+            failure=FAULTS.get(prompt),
+            fail_after=2,
+            first_delay_s=SILENCE_S if prompt == SILENT else 0.0,
+        )
+        stream = own.generate(request)
+        self.streams.append(stream)
+        return stream
+
+
+app = create_app(Config(PROMPT_TEMPLATE="none"), BreakingEngine())

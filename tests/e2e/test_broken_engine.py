@@ -1,0 +1,66 @@
+"""What clients see when the engine breaks, on the wire of the real gunicorn.
+
+Knows nothing about models: the engine is a script, because the real one does not break.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from http.client import IncompleteRead
+
+import pytest
+
+from tests.e2e.client import COMPLETIONS, Client
+from tests.e2e.scripted_wsgi import SILENT
+from tests.e2e.server import ROOT, Server, eventually, free_port, running, wait_ready
+from tests.event_stream import read_events
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
+    command += ["--bind", f"127.0.0.1:{port}", "tests.e2e.scripted_wsgi:app"]
+    with running(command, port, tmp_path_factory.mktemp("scripted") / "log") as server:
+        wait_ready(server)
+        yield server
+
+
+@pytest.fixture
+def broken(scripted: Server) -> Client:
+    return scripted.client
+
+
+@pytest.mark.parametrize("prompt", ["refuse", "break"])
+def test_in_the_middle_of_a_stream(broken: Client, prompt: str) -> None:
+    with pytest.raises(IncompleteRead) as cut:  # the body must not look complete
+        broken.post(COMPLETIONS, {"prompt": prompt, "stream": True})
+    events = read_events(cut.value.partial)
+    assert not events.done
+    *texts, last = events.chunks
+    assert len(texts) == 2 and all("choices" in text for text in texts)
+    assert list(last) == ["error"]
+    assert list(last["error"]) == ["message", "type", "param", "code"]
+    assert last["error"]["type"] == "server_error"
+    assert "secret" not in str(last)
+
+
+@pytest.mark.parametrize("prompt", ["refuse", "break"])
+def test_before_a_whole_answer(broken: Client, prompt: str) -> None:
+    reply = broken.post(COMPLETIONS, {"prompt": prompt})
+    assert reply.status == 500
+    assert reply.error()["type"] == "server_error"
+    assert reply.headers["x-request-id"] in reply.error()["message"]
+    assert "secret" not in str(reply.body)
+    assert broken.post(COMPLETIONS, {"prompt": "good"}).status == 200
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_leaves_an_engine_that_says_nothing(broken: Client, streamed: bool) -> None:
+    """No write can tell that the client has gone: nothing is written."""
+    before = broken.metrics()["requests_cancelled_total"]
+    with broken.open(COMPLETIONS, {"prompt": SILENT, "stream": streamed}):
+        eventually(lambda: broken.in_flight() == 1, 2, lambda: "it was not accepted")
+    eventually(lambda: broken.in_flight() == 0, 1, lambda: str(broken.metrics()))
+    assert broken.metrics()["requests_cancelled_total"] == before + 1

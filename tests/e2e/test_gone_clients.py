@@ -1,0 +1,102 @@
+"""Clients that hang up: their place is free within a second, and nothing computes for them.
+
+Knows nothing about how the server notices.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.e2e.server import Server, eventually
+
+FREE_WITHIN_S = 1.0
+LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 900, "ignore_eos": True}
+LONG_CHAT: dict[str, object] = {
+    "messages": [{"role": "user", "message": "你好"}],
+    "max_tokens": 900,
+    "ignore_eos": True,
+}
+#: Seconds of reading before the last answer's first token.
+MANY_PROMPTS: dict[str, object] = {"prompt": [[1] + [300] * 999] * 120, "max_tokens": 1}
+MANY_INPUTS: dict[str, object] = {"input": [[1] + [300] * 999] * 120}
+
+
+def check_freed(http: Client, before: dict[str, float]) -> None:
+    """Call right after hanging up: one place more is free, for good, and counted."""
+    begin = time.monotonic()
+    busy = before["requests_running"] + before["requests_waiting"]
+    eventually(lambda: http.in_flight() <= busy, FREE_WITHIN_S, lambda: str(http.metrics()))
+    print(f"free after {1000 * (time.monotonic() - begin):.0f} ms")
+    after = http.metrics()
+    assert after["requests_cancelled_total"] == before["requests_cancelled_total"] + 1
+    for name in ("requests_completed_total", "requests_failed_total"):
+        assert after[name] == before[name], name
+
+
+def check_idle(http: Client) -> None:
+    """Nothing generates any more: of the tokens counted from now on, each was asked for."""
+    before = http.metrics()
+    http.completion("你好", max_tokens=8, ignore_eos=True)
+    after = http.metrics()
+    assert after["generation_tokens_total"] == before["generation_tokens_total"] + 8
+    assert after["kv_cache_usage_ratio"] == 0
+
+
+@pytest.mark.parametrize("path, body", [(COMPLETIONS, LONG), (CHAT, LONG_CHAT)])
+def test_in_the_middle_of_a_stream(http: Client, path: str, body: dict[str, object]) -> None:
+    before = http.metrics()
+    with http.open(path, {**body, "stream": True}) as stream:
+        for _, (_, line) in zip(range(20), stream.lines(), strict=False):
+            assert line.startswith(("data: ", ": "))
+        assert http.in_flight() == 1
+    check_freed(http, before)
+    check_idle(http)
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        (COMPLETIONS, LONG),
+        (CHAT, LONG_CHAT),
+        (COMPLETIONS, MANY_PROMPTS),
+        (EMBEDDINGS, MANY_INPUTS),
+    ],
+    ids=["completion", "chat", "long_prefill", "embeddings"],
+)
+def test_while_waiting_for_a_whole_answer(http: Client, path: str, body: dict[str, object]) -> None:
+    before = http.metrics()
+    with http.open(path, body):
+        eventually(lambda: http.metrics()["requests_running"] == 1, 5, lambda: "it never ran")
+    check_freed(http, before)
+    check_idle(http)
+
+
+def test_in_a_long_prefill_of_a_stream(http: Client) -> None:
+    before = http.metrics()
+    with http.open(COMPLETIONS, {**MANY_PROMPTS, "stream": True}) as stream:
+        line = next(line for _, line in stream.lines() if line.startswith(": "))
+        assert line.startswith(": prefill "), line
+    check_freed(http, before)
+    check_idle(http)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_in_the_queue(small_server: Server, streamed: bool) -> None:
+    http = small_server.client
+    with ExitStack() as stack:
+        for _ in range(3):
+            running = stack.enter_context(http.open(COMPLETIONS, {**LONG, "stream": True}))
+            next(running.tokens())
+        before = http.metrics()
+        assert (before["requests_running"], before["requests_waiting"]) == (3, 0)
+        with http.open(COMPLETIONS, {**LONG, "stream": streamed}):
+            eventually(
+                lambda: http.metrics()["requests_waiting"] == 1, 2, lambda: "it is not queued"
+            )
+        check_freed(http, before)
+    eventually(lambda: http.in_flight() == 0, FREE_WITHIN_S, lambda: str(http.metrics()))
+    check_idle(http)
