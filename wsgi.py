@@ -76,7 +76,7 @@ def _build(config: Config, worker: HardenedWorker) -> Flask:
         failure_code = 1  # gunicorn starts a new worker in place of this one
         where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
         where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
-        announce(f"{config.MODEL_NAME} at {where}: {info.description}", config.LOG_FORMAT)
+        announce(f"ready: {where} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
 
     def on_failure(error: BaseException) -> None:
         announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
