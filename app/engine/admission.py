@@ -1,17 +1,12 @@
-"""Turns a request into sequences, or refuses it before the engine's thread ever sees it.
+"""Refuses what can never be served, before the engine's thread ever sees it.
 
 Knows nothing about scheduling; runs on the HTTP thread.
 """
 
 from __future__ import annotations
 
-import secrets
-
-from app.engine.answer import Answer
 from app.engine.errors import ContextExceeded, EmptyPrompt, UnknownToken
 from app.engine.model import LoadedModel
-from app.engine.sequence import Sequence
-from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
 
 
@@ -37,11 +32,25 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
                 f"together over this model's context of {limit} tokens",
                 "max_tokens",
             )
+        if request.num_beams > 1:
+            room = _beam_room(request, model, len(prompt), room)
         wanted = (
             request.max_tokens if request.max_tokens is not None else request.default_max_tokens
         )
         rooms.append(room if wanted is None else min(wanted, room))
     return rooms
+
+
+def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room: int) -> int:
+    """Tokens an answer may have so that all beams fit the cache at their longest."""
+    fits = model.pool_tokens // request.num_beams - prompt
+    if request.num_beams > model.runner.slots or fits < (request.max_tokens or 1):
+        raise ContextExceeded(
+            f"{request.num_beams} beams of {prompt + (request.max_tokens or 1)} tokens do not fit "
+            f"the cache of {model.pool_tokens} tokens",
+            "max_tokens",
+        )
+    return min(room, fits)
 
 
 def check_embedding(request: EmbeddingRequest, model: LoadedModel) -> None:
@@ -53,42 +62,6 @@ def check_embedding(request: EmbeddingRequest, model: LoadedModel) -> None:
             raise ContextExceeded(
                 f"the input has {len(tokens)} tokens; this model's context is {limit} tokens"
             )
-
-
-def generation_sequences(
-    request: GenerationRequest, model: LoadedModel, ticket: Ticket, rooms: list[int]
-) -> list[Sequence]:
-    """`n` sequences for each prompt; choices of equal number share their random numbers."""
-    seed = request.params.seed
-    if seed is None:
-        seed = secrets.randbits(63)
-    remembers = request.params.repetition_penalty != 1.0
-    return [
-        Sequence(
-            ticket=ticket,
-            index=number * request.n + choice,
-            tokens=list(prompt),
-            prompt_length=len(prompt),
-            max_tokens=room,
-            params=request.params,
-            seed=seed,
-            choice=choice,
-            ignore_eos=request.ignore_eos,
-            answer=Answer(model.tokenizer.token_bytes, request.stop, request.drop_leading_space),
-            scores=request.prompt_logprobs if choice == 0 else None,
-            seen=set(prompt) if remembers else set(),
-        )
-        for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True))
-        for choice in range(request.n)
-    ]
-
-
-def embedding_sequences(request: EmbeddingRequest, ticket: Ticket) -> list[Sequence]:
-    """One sequence for each input."""
-    return [
-        Sequence(ticket=ticket, index=index, tokens=list(tokens), prompt_length=len(tokens))
-        for index, tokens in enumerate(request.inputs)
-    ]
 
 
 def _check_prompt(prompt: TokenIds, model: LoadedModel) -> None:

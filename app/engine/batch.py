@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+from app.engine.beams import Candidate
 from app.engine.types import SamplingParams, TokenIds, TokenLogprob
 
 
@@ -77,6 +78,9 @@ class Runner(Protocol):
     def release(self, slot: int) -> None:
         """The slot's content is not needed any more."""
 
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Copy the cache's positions [start, end) from one slot to another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
@@ -103,6 +107,12 @@ class Sampler(Protocol):
 
     def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
         """One pick for each row, which depends on that row alone."""
+
+    def extend(
+        self, logits: Any, draws: list[Draw], scores: list[float], count: int
+    ) -> list[Candidate]:
+        """At most `count` continuations of one prompt's beams, best or first drawn first;
+        none when the logits are not numbers. scores: the beams' so far."""
 
     def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The log-probability of one given token for each row."""

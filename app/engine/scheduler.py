@@ -63,28 +63,41 @@ class Scheduler:
         """The next sequence of each waiting request, in the order they will be admitted."""
         return [queue[0] for queue in self._waiting]
 
-    def remove(self, sequence: Sequence) -> int:
-        """Forget a sequence; returns the slot it held, -1 if none."""
-        slot = sequence.slot
-        if slot >= 0:
-            self.running.remove(sequence)
-            heapq.heappush(self._free, slot)
+    def remove(self, sequence: Sequence) -> list[int]:
+        """Forget a sequence, or the whole beam search it leads; returns the slots it held."""
+        group = sequence.group
+        slots = group.slots if group else [sequence.slot]
+        if sequence.slot >= 0:
+            leaving = set(map(id, group.members if group else [sequence]))
+            self.running = [each for each in self.running if id(each) not in leaving]
+            for slot in slots:
+                heapq.heappush(self._free, slot)
             sequence.slot = -1
-            return slot
+            return slots
         for queue in self._waiting:
             if sequence in queue:
                 queue.remove(sequence)
                 break
         self._waiting = deque(queue for queue in self._waiting if queue)
-        return -1
+        return []
+
+    def branch(self, before: list[Sequence], after: list[Sequence]) -> None:
+        """Let a beam search's new members run in place of those before."""
+        at = min(self.running.index(member) for member in before)
+        gone = set(map(id, before))
+        rest = [each for each in self.running if id(each) not in gone]
+        self.running = rest[:at] + after + rest[at:]
 
     def make_room(self) -> list[int]:
         """Send the youngest back to the queue until the next tokens fit the cache; returns
         the slots they held. They will be computed again, bit for bit."""
         freed = []
-        while len(self.running) > 1 and self.used_tokens + len(self.running) > self.pool_tokens:
-            victim = self.running[-1]
-            freed.append(self.remove(victim))
+        while self.used_tokens + len(self.running) > self.pool_tokens:
+            victims = [sequence for sequence in self.running if sequence.group is None]
+            if not victims or len(self.running) == 1:
+                break
+            victim = victims[-1]
+            freed += self.remove(victim)
             victim.computed, victim.pooled = 0, None
             self._waiting.appendleft(deque((victim,)))
         return freed
@@ -105,10 +118,10 @@ class Scheduler:
 
     def _admit(self) -> bool:
         """Give the first waiting sequence a slot, if it will probably fit."""
-        if not self._waiting or not self._free:
+        if not self._waiting or len(self._free) < self._waiting[0][0].width:
             return False
         queue = self._waiting[0]
-        promised = sum(sequence.likely_length(LIKELY_GROWTH) for sequence in self.running)
+        promised = self._promised()
         if self.running and promised + queue[0].likely_length(LIKELY_GROWTH) > self.pool_tokens:
             return False
         sequence = queue.popleft()
@@ -116,8 +129,16 @@ class Scheduler:
         if queue:
             self._waiting.append(queue)
         sequence.slot = heapq.heappop(self._free)
+        if sequence.group:
+            sequence.group.members = [sequence]
+            sequence.group.spare = [heapq.heappop(self._free) for _ in range(1, sequence.width)]
         self.running.append(sequence)
         return True
+
+    def _promised(self) -> int:
+        """Tokens of cache that those running will probably need; a beam search counts once."""
+        units = {id(each.group or each): each for each in self.running}
+        return sum(each.likely_length(LIKELY_GROWTH) for each in units.values())
 
     def _cut(self, sequence: Sequence, budget: int, tiles: list[tuple[Sequence, Tile]]) -> int:
         """Append the next tiles of a prompt, at least one; returns their tokens."""

@@ -5,13 +5,17 @@ Knows nothing about other sequences; the scheduler moves it, the service feeds i
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.engine.answer import Answer
 from app.engine.batch import Draw
 from app.engine.ticket import Ticket
-from app.engine.types import SamplingParams
+from app.engine.types import FinishReason, SamplingParams
+
+if TYPE_CHECKING:
+    from app.engine.beam_group import BeamGroup
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +44,7 @@ class Sequence:
     seen: set[int] = field(default_factory=set)
     counts: dict[int, int] = field(default_factory=dict)
     last_token_at: float = 0.0
+    group: BeamGroup | None = None  #: the beam search it belongs to
 
     @property
     def generated(self) -> int:
@@ -51,9 +56,33 @@ class Sequence:
         """True until the whole prompt is in the cache."""
         return self.computed < self.prompt_length
 
+    @property
+    def width(self) -> int:
+        """Slots it needs."""
+        return self.group.search.width if self.group else 1
+
     def likely_length(self, growth: int) -> int:
-        """Tokens of cache it will probably need, at most `growth` of them for the answer."""
+        """Tokens of cache it will probably need, at most `growth` of them for the answer. A
+        beam search gets all it may need: it is never sent back to the queue."""
+        if self.group:
+            return self.width * (self.prompt_length + self.max_tokens)
         return max(len(self.tokens), self.prompt_length + min(self.max_tokens, growth))
+
+    def append(self, token: int, eos_ids: Set[int]) -> tuple[str, FinishReason | None]:
+        """Take the next token; returns the text that is certain now, and why it ends, if so."""
+        answer = self.answer
+        assert answer is not None
+        self.tokens.append(token)
+        if self.params.repetition_penalty != 1.0:
+            self.seen.add(token)
+        self.counts[token] = self.counts.get(token, 0) + 1
+        if token in eos_ids and not self.ignore_eos:
+            return answer.finish()[0], FinishReason.STOP
+        text, stopped = answer.push(token)
+        if not stopped and self.generated >= self.max_tokens:
+            rest, stopped = answer.finish()
+            return text + rest, FinishReason.STOP if stopped else FinishReason.LENGTH
+        return text, FinishReason.STOP if stopped else None
 
     def draw(self) -> Draw:
         """What the sampler has to know to choose the next token."""

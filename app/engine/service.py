@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
-from app.engine import admission
+from app.engine import admission, unfolding
 from app.engine.errors import GenerationFailed, ModelLoading, Overloaded, ShuttingDown
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
@@ -101,14 +101,14 @@ class EngineService:
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
         ticket = Ticket(prompt_tokens, choices, self._wake)
-        return self._enter(ticket, admission.generation_sequences(request, model, ticket, rooms))
+        return self._enter(ticket, unfolding.generation_sequences(request, model, ticket, rooms))
 
     def embed(self, request: EmbeddingRequest) -> Ticket:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
         model = self._loaded()
         admission.check_embedding(request, model)
         ticket = Ticket(sum(len(i) for i in request.inputs), len(request.inputs), self._wake)
-        return self._enter(ticket, admission.embedding_sequences(request, ticket))
+        return self._enter(ticket, unfolding.embedding_sequences(request, ticket))
 
     def drain(self, grace_s: float) -> None:
         """Refuse new requests from now on; those still running after `grace_s` seconds end

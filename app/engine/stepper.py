@@ -6,16 +6,17 @@ Knows nothing about threads or where requests come from; lives on the engine's t
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 
 from app.engine.batch import Pick, StepResult, Want
+from app.engine.beam_group import BeamGroup
+from app.engine.deliveries import Deliveries
 from app.engine.errors import EngineError, GenerationFailed
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
 from app.engine.scheduler import Plan, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
-from app.engine.types import Delta, Event, FinishReason, Progress, PromptScores, Vector
+from app.engine.types import Delta, FinishReason, Progress, PromptScores, Vector
 from app.engine.vectors import normalised
 
 #: Waiting requests hear how many are ahead of them this often.
@@ -28,14 +29,13 @@ class Stepper:
     def __init__(self, model: LoadedModel, ledger: Ledger) -> None:
         self.scheduler = Scheduler(model.runner.slots, model.pool_tokens)
         self._model, self._ledger = model, ledger
-        self._open: dict[Ticket, list[Sequence]] = {}
-        self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
+        self._deliveries = Deliveries(ledger)
         self._progress_at = 0.0
 
     @property
     def tickets(self) -> list[Ticket]:
         """Requests not yet ended."""
-        return list(self._open)
+        return self._deliveries.tickets
 
     @property
     def running_requests(self) -> int:
@@ -44,8 +44,7 @@ class Stepper:
 
     def accept(self, ticket: Ticket, sequences: list[Sequence]) -> None:
         """Queue a request's sequences."""
-        self._open[ticket] = list(sequences)
-        self._ledger.prompt_tokens += ticket.prompt_tokens
+        self._deliveries.open(ticket, sequences)
         self.scheduler.add(sequences)
         ahead = len(self.scheduler.waiting()) - 1
         if ahead:
@@ -53,18 +52,15 @@ class Stepper:
 
     def drop_cancelled(self) -> None:
         """Give back the places of requests whose clients have gone."""
-        for ticket in [ticket for ticket in self._open if ticket.cancelled]:
-            self._close(ticket)
-            self._ledger.cancelled += 1
-            ticket.end()
+        for ticket in self._deliveries.tickets:
+            if ticket.cancelled:
+                self._release(self._deliveries.cancel(ticket))
 
     def fail(self, tickets: list[Ticket], error: EngineError) -> None:
         """End requests with an error."""
         for ticket in tickets:
-            if ticket in self._open:
-                self._close(ticket)
-                self._ledger.failed += 1
-                ticket.fail(error)
+            if self._deliveries.owes(ticket):
+                self._release(self._deliveries.fail(ticket, error))
 
     def step(self) -> None:
         """Compute one batch, if there is work; `flush` then sends what it gave.
@@ -75,29 +71,21 @@ class Stepper:
         for slot in self.scheduler.make_room():
             self._model.runner.release(slot)
             self._ledger.preemptions += 1
-        plan = self.scheduler.plan()
-        self._plan = plan
+        self._plan = plan = self.scheduler.plan()
         if not plan.batch.tokens:
             return
         result = self._model.runner.run(plan.batch)
         asking = self._advance(plan)
-        picks = (
-            self._model.sampler.pick(result.logits, [s.draw() for s in asking]) if asking else []
-        )
         self._ledger.steps += 1
         self._score(plan, result)
         self._pool(plan, result)
-        for sequence, pick in zip(asking, picks, strict=True):
-            self._take(sequence, pick)
+        self._extend_beams(asking, result)
+        self._pick(asking, result)
         self._tell_progress(plan)
 
     def flush(self) -> None:
-        """Send what the step gave: one put per request."""
-        for ticket, events in self._events.items():
-            ticket.send(tuple(events))
-            if ticket not in self._open:
-                ticket.end()
-        self._events.clear()
+        """Send what the step gave."""
+        self._deliveries.flush()
 
     def blame(self) -> list[Ticket]:
         """The requests that the last planned step ran for."""
@@ -124,11 +112,10 @@ class Stepper:
                 assert sequence.scores is not None
                 logits = next(scored)
                 scores = self._model.sampler.score(logits, tile.targets, sequence.scores)
-                told = PromptScores(sequence.index, tuple(scores))
-                self._events[sequence.ticket].append(told)
+                self._deliveries.tell(sequence, PromptScores(sequence.index, tuple(scores)))
             ended = tile.start + len(tile.tokens) == sequence.prompt_length
             if ended and sequence.answer is not None and sequence.max_tokens == 0:
-                self._finish(sequence, Delta(sequence.index, "", (), (), FinishReason.LENGTH))
+                self._finish(sequence, [Delta(sequence.index, "", (), (), FinishReason.LENGTH)])
 
     def _pool(self, plan: Plan, result: StepResult) -> None:
         """Add up embeddings; send those that are whole."""
@@ -140,86 +127,90 @@ class Stepper:
             sequence.pooled = part if sequence.pooled is None else sequence.pooled + part
             if tile.start + len(tile.tokens) == sequence.prompt_length:
                 vector = normalised(sequence.pooled, sequence.prompt_length)
-                self._events[sequence.ticket].append(Vector(sequence.index, vector))
-                self._leave(sequence)
+                self._deliveries.tell(sequence, Vector(sequence.index, vector))
+                self._deliveries.settle(sequence)
+                self._release([sequence])
+
+    def _extend_beams(self, asking: list[Sequence], result: StepResult) -> None:
+        """Let every beam search take its step: all its beams stand at the same length."""
+        groups: dict[int, tuple[BeamGroup, dict[int, int]]] = {}
+        for row, sequence in enumerate(asking):
+            if sequence.group:
+                _, rows = groups.setdefault(id(sequence.group), (sequence.group, {}))
+                rows[id(sequence)] = row
+        for group, rows in groups.values():
+            members, search = group.members, group.search
+            logits = result.logits[[rows[id(member)] for member in members]]
+            draws = [member.draw() for member in members]
+            found = self._model.sampler.extend(logits, draws, search.scores, search.wanted)
+            if not found:
+                self._fail_numbers(group.lead)
+                continue
+            survivors = search.advance(found)
+            self._time(group.lead, group.lead.last_token_at == 0)
+            if not survivors:
+                self._finish(group.lead, group.deltas())
+                continue
+            for move in group.branch(survivors):
+                self._model.runner.copy(move.source, move.target, move.start, move.end)
+            self.scheduler.branch(members, group.members)
+
+    def _pick(self, asking: list[Sequence], result: StepResult) -> None:
+        """One token for each sequence that is no beam."""
+        rows = [row for row, sequence in enumerate(asking) if not sequence.group]
+        if not rows:
+            return
+        logits = result.logits if len(rows) == len(asking) else result.logits[rows]
+        sequences = [asking[row] for row in rows]
+        picks = self._model.sampler.pick(logits, [sequence.draw() for sequence in sequences])
+        for sequence, pick in zip(sequences, picks, strict=True):
+            self._take(sequence, pick)
 
     def _take(self, sequence: Sequence, pick: Pick) -> None:
         """Append one token to an answer and say so."""
         if pick.token_id < 0:
-            self.fail([sequence.ticket], GenerationFailed("the model's output is not a number"))
+            self._fail_numbers(sequence)
             return
-        if sequence.ticket not in self._open:
+        if not self._deliveries.owes(sequence.ticket):
             return  # another choice of the same request has just failed
-        assert sequence.answer is not None
-        now = time.monotonic()
-        self._time(sequence, now)
-        token = pick.token_id
-        sequence.tokens.append(token)
-        if sequence.params.repetition_penalty != 1.0:
-            sequence.seen.add(token)
-        sequence.counts[token] = sequence.counts.get(token, 0) + 1
+        self._time(sequence, sequence.generated == 0)
         self._ledger.generation_tokens += 1
-        text, reason = self._extend(sequence, token)
+        text, reason = sequence.append(pick.token_id, self._model.eos_ids)
         logprobs = (pick.logprob,) if pick.logprob else ()
-        delta = Delta(sequence.index, text, (token,), logprobs, reason)
+        delta = Delta(sequence.index, text, (pick.token_id,), logprobs, reason)
         if reason is None:
-            self._events[sequence.ticket].append(delta)
+            self._deliveries.tell(sequence, delta)
         else:
-            self._finish(sequence, delta)
+            self._finish(sequence, [delta])
 
-    def _extend(self, sequence: Sequence, token: int) -> tuple[str, FinishReason | None]:
-        """New text, and the reason if the answer ends with this token."""
-        answer = sequence.answer
-        assert answer is not None
-        if token in self._model.eos_ids and not sequence.ignore_eos:
-            return answer.finish()[0], FinishReason.STOP
-        text, stopped = answer.push(token)
-        if not stopped and sequence.generated >= sequence.max_tokens:
-            rest, stopped = answer.finish()
-            return text + rest, FinishReason.STOP if stopped else FinishReason.LENGTH
-        return text, FinishReason.STOP if stopped else None
-
-    def _time(self, sequence: Sequence, now: float) -> None:
-        if sequence.generated == 0:
+    def _time(self, sequence: Sequence, first: bool) -> None:
+        now = time.monotonic()
+        if first:
             self._ledger.time_to_first_token.observe(now - sequence.ticket.accepted_at)
         else:
             self._ledger.inter_token_latency.observe(now - sequence.last_token_at)
         sequence.last_token_at = now
 
-    def _finish(self, sequence: Sequence, delta: Delta) -> None:
-        """Send an answer's last delta."""
-        assert delta.finish_reason is not None
-        self._ledger.finished[delta.finish_reason] += 1
-        self._events[sequence.ticket].append(delta)
-        self._leave(sequence)
+    def _fail_numbers(self, sequence: Sequence) -> None:
+        self.fail([sequence.ticket], GenerationFailed("the model's output is not a number"))
 
-    def _leave(self, sequence: Sequence) -> None:
-        """A choice is complete; with the last of them so is its request."""
-        self._release(sequence)
-        rest = self._open[sequence.ticket]
-        rest.remove(sequence)
-        if not rest:
-            del self._open[sequence.ticket]
-            self._ledger.completed += 1
+    def _finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
+        self._deliveries.finish(sequence, deltas)
+        self._release([sequence])
 
-    def _close(self, ticket: Ticket) -> None:
-        for sequence in self._open.pop(ticket):
-            self._release(sequence)
-        self._events.pop(ticket, None)
-
-    def _release(self, sequence: Sequence) -> None:
-        slot = self.scheduler.remove(sequence)
-        if slot >= 0:
-            self._model.runner.release(slot)
+    def _release(self, sequences: list[Sequence]) -> None:
+        for sequence in sequences:
+            for slot in self.scheduler.remove(sequence):
+                self._model.runner.release(slot)
 
     def _tell_progress(self, plan: Plan) -> None:
         for sequence in plan.tiles:
             if sequence.prefilling:
                 done = Progress(0, sequence.computed, sequence.prompt_length)
-                self._events[sequence.ticket].append(done)
+                self._deliveries.tell(sequence, done)
         now = time.monotonic()
         if now - self._progress_at >= PROGRESS_INTERVAL_S:
             self._progress_at = now
             for ahead, sequence in enumerate(self.scheduler.waiting()):
                 if ahead:
-                    self._events[sequence.ticket].append(Progress(queued=ahead))
+                    self._deliveries.tell(sequence, Progress(queued=ahead))

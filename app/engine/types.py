@@ -56,6 +56,7 @@ class GenerationRequest:
     prompts: tuple[TokenIds, ...]
     params: SamplingParams = field(default_factory=SamplingParams)
     n: int = 1
+    num_beams: int = 1  #: more: beam search, or beam sampling where `params` is not greedy
     max_tokens: int | None = None  #: asked for by the client; refused when it does not fit
     default_max_tokens: int | None = None  #: cut to what is left; None: what is left
     stop: tuple[str, ...] = ()

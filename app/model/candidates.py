@@ -29,10 +29,8 @@ class Candidates:
         ordered = np.take_along_axis(logits, order, -1).astype(np.float64)
         return Candidates(ordered, np.take_along_axis(ids, order, -1))
 
-    def choose(
-        self, row: int, params: SamplingParams, point: float, mass: float | None
-    ) -> int | None:
-        """The token at `point` (0 … 1) of the row's cumulative distribution.
+    def keep(self, row: int, params: SamplingParams, mass: float | None) -> Kept | None:
+        """What temperature, top_k, top_p and min_p leave of a row.
 
         mass: log of the sum of exp(logit / temperature) over the whole vocabulary, given when
         top_p speaks of it; None: over these candidates.
@@ -52,6 +50,19 @@ class Candidates:
             chances = chances[kept]
         if params.min_p > 0:
             chances = chances[chances >= params.min_p * chances[0]]
-        sums = np.cumsum(chances)
-        at = int(np.searchsorted(sums, point * sums[-1], side="right"))
-        return int(self.ids[row][min(at, len(sums) - 1)])
+        return Kept(self.ids[row][: len(chances)], scaled[: len(chances)], chances)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row's tokens that may be drawn, likeliest first."""
+
+    ids: NDArray[np.int64]
+    scaled: NDArray[np.float64]  #: logit / temperature
+    chances: NDArray[np.float64]  #: in proportion to their probability
+
+    def at(self, point: float) -> int:
+        """The token at `point` (0 … 1) of the cumulative distribution."""
+        sums = np.cumsum(self.chances)
+        found = int(np.searchsorted(sums, point * sums[-1], side="right"))
+        return int(self.ids[min(found, len(sums) - 1)])

@@ -58,6 +58,11 @@ class SlotCache:
             if end > first:
                 self._mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
 
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Copy positions [start, end) of all layers from one slot to another."""
+        for layer in self.layers:
+            layer[target, :, :, start:end].copy_(layer[source, :, :, start:end])
+
     def _map(self, size: int) -> Tensor:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
         try:

@@ -54,6 +54,10 @@ class TorchRunner:
         """Give a slot's memory back."""
         self._cache.release(slot)
 
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Copy the cache's positions [start, end) from one slot to another."""
+        self._cache.copy(source, target, start, end)
+
     def _logits(self, batch: Batch, hidden: Tensor) -> Tensor | None:
         """float32 [rows and tiles that want logits, vocab]."""
         wanted = [number for number, row in enumerate(batch.rows) if row.wants_logits]

@@ -1,0 +1,80 @@
+"""What every open request is still owed, and what it has been given in this step.
+
+Knows nothing about batches or sampling. Whatever way a request ends, it ends here once, and the
+ledger hears of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from app.engine.errors import EngineError
+from app.engine.ledger import Ledger
+from app.engine.sequence import Sequence
+from app.engine.ticket import Ticket
+from app.engine.types import Delta, Event
+
+
+class Deliveries:
+    """Owned by the engine thread."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._owed: dict[Ticket, list[Sequence]] = {}
+        self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        """Requests not yet ended."""
+        return list(self._owed)
+
+    def owes(self, ticket: Ticket) -> bool:
+        """False once a request has ended."""
+        return ticket in self._owed
+
+    def open(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+        """Owe a request its choices or vectors."""
+        self._owed[ticket] = list(sequences)
+        self._ledger.prompt_tokens += ticket.prompt_tokens
+
+    def tell(self, sequence: Sequence, event: Event) -> None:
+        """Keep an event for the next flush."""
+        self._events[sequence.ticket].append(event)
+
+    def settle(self, sequence: Sequence) -> None:
+        """One choice is complete; with the last of them so is its request."""
+        rest = self._owed[sequence.ticket]
+        rest.remove(sequence)
+        if not rest:
+            del self._owed[sequence.ticket]
+            self._ledger.completed += 1
+
+    def finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
+        """Tell the last of a sequence's deltas, each with its finish reason."""
+        for delta in deltas:
+            assert delta.finish_reason is not None
+            self._ledger.finished[delta.finish_reason] += 1
+            self.tell(sequence, delta)
+        self.settle(sequence)
+
+    def cancel(self, ticket: Ticket) -> list[Sequence]:
+        """End a request whose client has gone; returns what was still owed."""
+        self._ledger.cancelled += 1
+        self._events.pop(ticket, None)
+        ticket.end()
+        return self._owed.pop(ticket)
+
+    def fail(self, ticket: Ticket, error: EngineError) -> list[Sequence]:
+        """End a request with an error; returns what was still owed."""
+        self._ledger.failed += 1
+        self._events.pop(ticket, None)
+        ticket.fail(error)
+        return self._owed.pop(ticket)
+
+    def flush(self) -> None:
+        """Send what has been told: one put per request."""
+        for ticket, events in self._events.items():
+            ticket.send(tuple(events))
+            if ticket not in self._owed:
+                ticket.end()
+        self._events.clear()

@@ -1,0 +1,32 @@
+"""Bias and penalties on one row of logits, before any sampling.
+
+Knows nothing about how a token is then chosen.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from app.engine.batch import Draw
+
+
+def process(row: Tensor, draw: Draw) -> None:
+    """Bias and penalties, in place and in the contract's order.
+
+    Presence and frequency as OpenAI defines them, over the output; the repetition penalty as
+    CTRL does (arXiv 1909.05858), over prompt and output.
+    """
+    params = draw.params
+    if params.logit_bias:
+        ids = torch.tensor([token for token, _ in params.logit_bias], device=row.device)
+        row[ids] += torch.tensor([bias for _, bias in params.logit_bias], device=row.device)
+    if draw.counts and (params.presence_penalty or params.frequency_penalty):
+        ids = torch.tensor(list(draw.counts), device=row.device)
+        counts = torch.tensor(list(draw.counts.values()), device=row.device)
+        row[ids] -= params.presence_penalty + params.frequency_penalty * counts
+    if params.repetition_penalty != 1.0 and draw.seen:
+        ids = torch.tensor(list(draw.seen), device=row.device)
+        seen = row[ids]
+        factor = params.repetition_penalty
+        row[ids] = torch.where(seen < 0, seen * factor, seen / factor)
