@@ -54,6 +54,7 @@ class TorchRunner:
         """Give a slot's memory back."""
         self._cache.release(slot)
 
+    @torch.inference_mode()
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Copy the cache's positions [start, end) from one slot to another."""
         self._cache.copy(source, target, start, end)

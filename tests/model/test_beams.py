@@ -1,0 +1,209 @@
+"""Beam search gives transformers' own answers, alone and in any company.
+
+The reference is `generate` itself, prompt by prompt. Where two candidates' scores differ by less
+than rounding does, the whole search may part ways: those are told apart by their scores.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+
+from app.engine.service import EngineService
+from app.engine.types import GenerationRequest, SamplingParams, TokenIds
+from tests.model.conftest import SavedModel, SaveModel
+from tests.model.serving import collect, engine_of
+from tests.model.test_promise_b import TIE, prompts
+from tests.model.test_sampler import chi_squared_p
+
+EOS = [2, 17, 45]
+
+
+@pytest.fixture(scope="module")
+def saved(save_model: SaveModel) -> SavedModel:
+    """A small model whose answers may end at any of three tokens."""
+    saved = save_model("llama", "float32", seed=8)
+    path = saved.directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": EOS}))
+    (saved.directory / "generation_config.json").unlink(missing_ok=True)
+    return saved
+
+
+@pytest.fixture(scope="module")
+def engine(saved: SavedModel) -> EngineService:
+    """It, served."""
+    return engine_of(saved.directory)
+
+
+def settings(beams: int, tokens: int, penalty: float, **more: object) -> GenerationConfig:
+    return GenerationConfig(
+        num_beams=beams, max_new_tokens=tokens, repetition_penalty=penalty, do_sample=False,
+        eos_token_id=EOS, pad_token_id=0, length_penalty=1.0, early_stopping=False, **more,
+    )  # fmt: skip
+
+
+def generated(model: PreTrainedModel, prompt: TokenIds, config: GenerationConfig) -> list[int]:
+    ids = torch.tensor([list(prompt)])
+    with torch.inference_mode():
+        out = model.generate(  # type: ignore[operator]
+            ids, attention_mask=torch.ones_like(ids), generation_config=config
+        )
+    return trimmed(out[0, len(prompt) :].tolist())
+
+
+def trimmed(tokens: list[int]) -> list[int]:
+    """Up to the first end token."""
+    for number, token in enumerate(tokens):
+        if token in EOS:
+            return tokens[: number + 1]
+    return tokens
+
+
+def mean_score(
+    model: PreTrainedModel, prompt: TokenIds, answer: list[int], penalty: float
+) -> float:
+    """The search's own measure of an answer: processed log-probabilities per token."""
+    ids = torch.tensor([[*prompt, *answer]])
+    with torch.inference_mode():
+        own = torch.log_softmax(model(ids).logits[0].float(), -1)
+    total = 0.0
+    for number, token in enumerate(answer):
+        value = own[len(prompt) + number - 1, token].item()
+        if penalty != 1.0 and token in ids[0, : len(prompt) + number]:
+            value *= penalty
+        total += value
+    return total / len(answer)
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+@pytest.mark.parametrize("beams", [2, 4, 16])
+def test_answers_are_those_of_transformers(
+    saved: SavedModel, engine: EngineService, beams: int, penalty: float
+) -> None:
+    params = SamplingParams(temperature=0, repetition_penalty=penalty)
+    for tokens, count in ((1, 50), (7, 50), (90, 12)):
+        wanted = prompts(beams, 400)[:count]
+        request = GenerationRequest(tuple(wanted), params, num_beams=beams, max_tokens=tokens)
+        choices = collect(engine.generate(request))
+        other = 0
+        for prompt, choice in zip(wanted, choices, strict=True):
+            theirs = generated(saved.reference, prompt, settings(beams, tokens, penalty))
+            if choice.tokens != theirs:
+                other += 1
+                gap = mean_score(saved.reference, prompt, theirs, penalty) - mean_score(
+                    saved.reference, prompt, choice.tokens, penalty
+                )
+                assert abs(gap) < TIE, f"{choice.tokens} is not {theirs}"
+        assert other <= count // 10
+
+
+def test_the_n_best_come_in_order(saved: SavedModel, engine: EngineService) -> None:
+    prompt = prompts(1, 400)[30]
+    request = GenerationRequest(
+        (prompt,), SamplingParams(temperature=0), n=3, num_beams=4, max_tokens=12
+    )
+    choices = collect(engine.generate(request))
+    ids = torch.tensor([list(prompt)])
+    with torch.inference_mode():
+        out = saved.reference.generate(  # type: ignore[operator]
+            ids, attention_mask=torch.ones_like(ids),
+            generation_config=settings(4, 12, 1.0, num_return_sequences=3),
+        )  # fmt: skip
+    theirs = [trimmed(row[len(prompt) :].tolist()) for row in out]
+    assert [choice.tokens for choice in choices] == theirs
+
+
+def test_beams_do_not_depend_on_the_company(engine: EngineService) -> None:
+    rng = random.Random(2)
+    wanted = []
+    for number in range(40):
+        length = rng.choice([1, 20, 33, 64, 150, 400])
+        prompt = tuple(rng.randrange(3, 400) for _ in range(length))
+        beams = rng.choice([1, 2, 4, 16])
+        params = SamplingParams(
+            temperature=rng.choice([0, 0.9]), top_k=20, seed=number, repetition_penalty=1.1
+        )
+        wanted.append(
+            GenerationRequest((prompt,), params, num_beams=beams, max_tokens=rng.randint(1, 40))
+        )
+    alone = [collect(engine.generate(request)) for request in wanted]
+    tickets = [engine.generate(request) for request in wanted]
+    assert [collect(ticket) for ticket in tickets] == alone
+    assert engine.stats.kv_usage_ratio == 0
+
+
+def test_beam_sampling_draws_from_the_references_distribution(
+    saved: SavedModel, engine: EngineService
+) -> None:
+    """Answers of two tokens: 2,000 of ours against as many of transformers'."""
+    prompt = prompts(5, 400)[12]
+    draws, batch = 2000, 100
+    ours: Counter[tuple[int, ...]] = Counter()
+    for first in range(0, draws, batch):
+        tickets = [
+            engine.generate(
+                GenerationRequest(
+                    (prompt,), SamplingParams(temperature=1.5, top_k=4, seed=first + number),
+                    num_beams=2, max_tokens=2, ignore_eos=True,
+                )
+            )
+            for number in range(batch)
+        ]  # fmt: skip
+        ours.update(tuple(collect(ticket)[0].tokens) for ticket in tickets)
+    config = GenerationConfig(
+        num_beams=2, max_new_tokens=2, do_sample=True, temperature=1.5, top_k=4, top_p=1.0,
+        pad_token_id=0, eos_token_id=None,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    ids = torch.tensor([list(prompt)]).repeat(draws, 1)
+    with torch.inference_mode():
+        out = saved.reference.generate(  # type: ignore[operator]
+            ids, attention_mask=torch.ones_like(ids), generation_config=config
+        )
+    theirs = Counter(tuple(row[len(prompt) :].tolist()) for row in out)
+    outcomes = sorted(set(ours) | set(theirs))
+    observed = np.array([ours[each] for each in outcomes], dtype=float)
+    reference = np.array([theirs[each] for each in outcomes], dtype=float)
+    pooled = (observed + reference) / 2
+    # two samples, each drawn around the same unknown law: the statistic doubles its variance
+    assert chi_squared_p(pooled + (observed - reference) / 2**1.5, pooled) > 0.001
+    assert len(outcomes) > 5
+
+
+def test_a_stop_string_completes_a_beam(engine: EngineService) -> None:
+    prompt = prompts(6, 400)[15]
+    request = GenerationRequest((prompt,), SamplingParams(temperature=0), num_beams=3, max_tokens=9)
+    (free,) = collect(engine.generate(request))
+    stop = f"{free.tokens[1]}."
+    stopped = GenerationRequest(
+        (prompt,), SamplingParams(temperature=0), num_beams=3, max_tokens=9, stop=(stop,)
+    )
+    (choice,) = collect(engine.generate(stopped))
+    assert stop not in choice.text
+    assert engine.stats.running == 0
+
+
+def test_only_what_was_generated_moves() -> None:
+    """The prompt is copied once per slot."""
+    from app.engine.beam_group import BeamGroup  # the bookkeeping itself
+    from app.engine.beams import BeamSearch, Candidate
+    from app.engine.sequence import Sequence
+    from app.engine.ticket import Ticket
+
+    lead = Sequence(Ticket(500, 1, lambda: None), 0, [5] * 500, 500, 50, slot=0)
+    search = BeamSearch(4, 50, lambda tokens: False, 1)
+    group = BeamGroup(search, 1, lead, lambda: None, frozenset(), [lead], [1, 2, 3])  # type: ignore[arg-type,return-value]
+    lead.computed = 500
+    moves = group.branch([Candidate(-0.1 * token, 0, token) for token in range(4)])
+    assert sorted((move.start, move.end) for move in moves) == [(0, 500)] * 3
+    for member in group.members:
+        member.computed = 501
+    later = group.branch([Candidate(-0.1, 1, 7), Candidate(-0.2, 1, 8), Candidate(-0.3, 2, 7)])
+    assert [(move.start, move.end) for move in later] == [(500, 501)]
+    assert len(group.spare) == 1
