@@ -47,9 +47,7 @@ def test_the_second_start_is_quick_and_polite(server: Server, log_file: Path) ->
         rounds = first_answers(second)
         took = time.monotonic() - second.started_at
         loading = [answers for answers in rounds if answers[-1].status == 503]
-        print(
-            f"the second start answered after {took:.1f} s; {len(loading)} rounds while it loaded"
-        )
+        print(f"second start: first answers after {took:.1f} s, {len(loading)} rounds of 503")
         assert took < READY_WITHIN_S
         assert loading, "the model was loaded before the first request came"
         for *answers, health, ready in loading:

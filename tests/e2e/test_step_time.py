@@ -1,6 +1,7 @@
-"""How long running answers wait while a call embeds 256 sentences, in the engine itself.
+"""How long running answers wait: beside 256 sentences to embed, beside one long context.
 
-Knows nothing about HTTP, whose threads would blur what is measured in milliseconds.
+Knows nothing about HTTP: the engine runs in this process, because HTTP's threads would blur what is
+measured in milliseconds.
 """
 
 from __future__ import annotations
@@ -80,3 +81,34 @@ def test_an_embeddings_call_does_not_stop_streams(engine: Engine) -> None:
         f"{median(shortest):.1f}; single calls {[round(max(gaps), 1) for gaps in calls]}"
     )
     assert max(shortest) <= LIMIT_STEPS
+
+
+def step_beside(engine: Engine, first_prompt: int) -> float:
+    """Seconds of a usual step of sixteen answers: one after a prompt of `first_prompt` tokens,
+    fifteen after one of 96."""
+
+    def ask(length: int, max_tokens: int) -> Ticket:
+        return engine.generate(
+            GenerationRequest(((1, *[300] * (length - 1)),), max_tokens=max_tokens, ignore_eos=True)
+        )
+
+    tickets = [ask(first_prompt, 64), *(ask(96, 120) for _ in range(15))]
+    times: list[list[float]] = [[] for _ in tickets]
+    watchers = [
+        threading.Thread(target=follow, args=pair) for pair in zip(tickets, times, strict=True)
+    ]
+    for watcher in watchers:
+        watcher.start()
+    for watcher in watchers:
+        watcher.join()
+    begin, end = max(mine[0] for mine in times), times[0][-1]
+    gaps = [at - before for before, at in pairwise(times[1]) if before >= begin and at <= end]
+    assert len(gaps) > 8, "they hardly ran together"
+    return median(gaps)
+
+
+def test_one_long_context_costs_the_others_little(engine: Engine) -> None:
+    pairs = [(step_beside(engine, 960), step_beside(engine, 96)) for _ in range(CALLS // 2)]
+    long, alike = (min(times) for times in zip(*pairs, strict=True))
+    print(f"a step with one context of 1,024: {1000 * long:.1f} ms; alike: {1000 * alike:.1f} ms")
+    assert long <= 2 * alike
