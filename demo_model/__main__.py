@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "models" / "demo")
     # Holds the vocabulary and the checkpoint: the same command again resumes from there.
     parser.add_argument("--run", type=Path, default=REPOSITORY / "build" / "demo-model")
-    parser.add_argument("--steps", type=int, default=3300)
+    parser.add_argument("--steps", type=int, default=1900)
     parser.add_argument("--batch", type=int, default=64, help="examples per step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--smoke", action="store_true", help="tiny numbers, done in a minute")

@@ -63,24 +63,26 @@ def drawn(sampler: Callable[[Random], Dialogue], count: int) -> list[Question]:
     return [asked(sampler(random)) for _ in range(count)]
 
 
-def score(answerer: Answerer, questions: list[Question], sampling: Sampling) -> tuple[int, int]:
-    """How many answers are exactly right, and how many ended by themselves."""
-    answers = answerer.answers([question.prompt for question in questions], sampling)
+def table_row(name: str, questions: list[Question], answers: list[str]) -> str:
+    """The share of answers that are exactly right, and of those that ended by themselves."""
     right = sum(a == q.expected for a, q in zip(answers, questions, strict=True))
-    return right, sum(not answer.endswith("…") for answer in answers)
+    ended = sum(not answer.endswith("…") for answer in answers)
+    count = len(questions)
+    return f"| {name} | {count} | {right / count:.1%} | {ended / count:.1%} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m demo_model.evaluate", description=__doc__)
-    default = DATA.parent.parent / "models" / "demo"
-    parser.add_argument("folder", type=Path, nargs="?", default=default)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(SEED)
-    answerer, mixture = Answerer(options.folder), Mixture()
+def print_mistakes(questions: list[Question], answers: list[str], limit: int) -> None:
+    wrong = [(a, q) for a, q in zip(answers, questions, strict=True) if a != q.expected]
+    for answer, question in wrong[:limit]:
+        asked_text = question.prompt.split("### Instruction:\n")[-1].split("\n")[0]
+        print(f"    {asked_text} -> {answer!r}, not {question.expected!r}")
+
+
+def question_sets() -> list[tuple[str, list[Question], Sampling]]:
+    """The rows of the table."""
+    mixture = Mixture()
     contract = contract_questions(mixture)
-    sets: list[tuple[str, list[Question], Sampling]] = [
+    sets = [
         ("contract examples, greedy", contract, GREEDY),
         ("contract examples, T 0.1, 20 draws", contract * 20, Sampling()),
         ("contract examples, T 0.7, 20 draws", contract * 20, Sampling(0.7, 40, 1.0)),
@@ -92,13 +94,23 @@ def main() -> None:
         sets.append((f"{relation}, held-out wordings", capital_questions(relation), GREEDY))
     sets.append(("invented places and outside questions", drawn(unknown.sample, 200), GREEDY))
     sets.append(("sums, names, repeating", drawn(small_talk.sample, 200), GREEDY))
-    for name, questions, sampling in sets:
-        right, ended = score(answerer, questions, sampling)
-        print(
-            f"| {name} | {len(questions)} | {right / len(questions):.1%} "
-            f"| {ended / len(questions):.1%} |",
-            flush=True,
-        )
+    return sets
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m demo_model.evaluate", description=__doc__)
+    default = DATA.parent.parent / "models" / "demo"
+    parser.add_argument("folder", type=Path, nargs="?", default=default)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--mistakes", type=int, default=0, help="wrong answers to print per row")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(SEED)
+    answerer = Answerer(options.folder)
+    for name, questions, sampling in question_sets():
+        answers = answerer.answers([question.prompt for question in questions], sampling)
+        print(table_row(name, questions, answers), flush=True)
+        print_mistakes(questions, answers, options.mistakes)
 
 
 if __name__ == "__main__":
