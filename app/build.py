@@ -57,6 +57,8 @@ def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: i
         bos_text=tokenizer.bos_text,
         eos_text=tokenizer.eos_text,
         special_texts=tokenizer.special_texts,
+        special_ids=tokenizer.special_ids,
+        token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}, {dtype} on {device}, {weights:.2f} GiB",
         loaded_at=int(time.time()),
     )

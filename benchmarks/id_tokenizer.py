@@ -14,6 +14,7 @@ class IdTokenizer:
     bos_id, bos_text, eos_text = 1, "", ""
     chat_template = None
     special_texts: tuple[str, ...] = ()
+    special_ids: tuple[int, ...] = ()
 
     def __init__(self, vocab_size: int, eos_ids: tuple[int, ...]) -> None:
         self.vocab_size, self.eos_ids = vocab_size, eos_ids

@@ -23,6 +23,7 @@ class Stream(Protocol):
     """One accepted request's way back. Used by one HTTP thread."""
 
     prompt_tokens: int  #: over all prompts or inputs
+    cached_tokens: int  #: of them, those that were not computed again
 
     @property
     def done(self) -> bool:

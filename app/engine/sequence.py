@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.engine.answer import Answer
 from app.engine.batch import Draw
 from app.engine.ticket import Ticket
-from app.engine.types import FinishReason, SamplingParams
+from app.engine.types import FinishReason, SamplingParams, TokenLogprob
 
 if TYPE_CHECKING:
     from app.engine.beam_group import BeamGroup
@@ -68,7 +68,9 @@ class Sequence:
             return self.width * (self.prompt_length + self.max_tokens)
         return max(len(self.tokens), self.prompt_length + min(self.max_tokens, growth))
 
-    def append(self, token: int, eos_ids: Set[int]) -> tuple[str, FinishReason | None]:
+    def append(
+        self, token: int, eos_ids: Set[int], logprob: TokenLogprob | None = None
+    ) -> tuple[str, FinishReason | None]:
         """Take the next token; returns the text that is certain now, and why it ends, if so."""
         answer = self.answer
         assert answer is not None
@@ -78,11 +80,15 @@ class Sequence:
         self.counts[token] = self.counts.get(token, 0) + 1
         if token in eos_ids and not self.ignore_eos:
             return answer.finish()[0], FinishReason.STOP
-        text, stopped = answer.push(token)
+        text, stopped = answer.push(token, logprob)
         if not stopped and self.generated >= self.max_tokens:
             rest, stopped = answer.finish()
             return text + rest, FinishReason.STOP if stopped else FinishReason.LENGTH
         return text, FinishReason.STOP if stopped else None
+
+    def told_logprobs(self) -> tuple[TokenLogprob, ...]:
+        """The logprobs that go with the text given out last."""
+        return self.answer.told() if self.answer else ()
 
     def draw(self) -> Draw:
         """What the sampler has to know to choose the next token."""

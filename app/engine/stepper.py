@@ -175,8 +175,8 @@ class Stepper:
             return  # another choice of the same request has just failed
         self._time(sequence, sequence.generated == 0)
         self._ledger.generation_tokens += 1
-        text, reason = sequence.append(pick.token_id, self._model.eos_ids)
-        logprobs = (pick.logprob,) if pick.logprob else ()
+        text, reason = sequence.append(pick.token_id, self._model.eos_ids, pick.logprob)
+        logprobs = sequence.told_logprobs()
         delta = Delta(sequence.index, text, (pick.token_id,), logprobs, reason)
         if reason is None:
             self._deliveries.tell(sequence, delta)

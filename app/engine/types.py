@@ -5,6 +5,7 @@ Knows nothing about HTTP, OpenAI's field names, torch or how text is made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -81,12 +82,15 @@ class TokenLogprob:
     token_id: int
     logprob: float
     top: tuple[tuple[int, float], ...]  #: (token id, logprob), likeliest first
+    offset: int = 0  #: in an answer: where its text begins, in characters
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
     """New text of one choice. `token_ids` may be given before their text: text that could
-    still become a stop string, or half a character, is held back."""
+    still become a stop string, or half a character, is held back. `logprobs` come with their
+    text, and never for tokens that leave none in the answer: the end of sequence, and what a
+    stop string cuts off."""
 
     index: int  #: prompt number × n + choice number
     text: str
@@ -135,6 +139,9 @@ class ModelInfo:
     bos_text: str = ""
     eos_text: str = ""
     special_texts: tuple[str, ...] = ()  #: spellings of control tokens
+    special_ids: tuple[int, ...] = ()  #: and their ids, in the same order
+    #: Each id's bytes; b"" for control tokens.
+    token_bytes: Sequence[bytes] = field(default=(), repr=False)
     description: str = ""  #: architecture, dtype, device and memory, for people
     loaded_at: int = 0  #: Unix seconds
 

@@ -29,6 +29,11 @@ class IncrementalDecoder:
             return self._utf8.decode(self._token_bytes[token_id])
         return ""
 
+    @property
+    def pending(self) -> bool:
+        """True while bytes wait for the rest of their character."""
+        return bool(self._utf8.getstate()[0])
+
     def finish(self) -> str:
         """What waited for more bytes, now decided; the decoder is as new afterwards."""
         rest = self._utf8.decode(b"", final=True)

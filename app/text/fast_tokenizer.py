@@ -47,6 +47,7 @@ class FastTokenizer:
         self.vocab_size = 1 + max(ids.values(), default=-1)
         self.token_bytes = _bytes_table(vocab, tokens, spelling, self.vocab_size)
         self.special_texts = tuple(token.text for token in specials)
+        self.special_ids = tuple(token.id for token in specials)
         self.chat_template = files.chat_template
         self.bos_id, prefix = _bos_rule(backend, ids, files)
         self.bos_text = next((text for text, id_ in ids.items() if id_ == self.bos_id), "")

@@ -41,7 +41,7 @@ class SentencePieceTokenizer:
 
         self.vocab_size = max(len(pieces), *(token.id + 1 for token in tokens))
         self.token_bytes = _bytes_table(model, pieces, tokens, self.vocab_size)
-        self.special_texts = tuple(specials)
+        self.special_texts, self.special_ids = tuple(specials), tuple(specials.values())
         self.chat_template = files.chat_template
         self.bos_id, self.bos_text = _named(files, "bos_token", specials, model.bos_id(), pieces)
         eos_id, self.eos_text = _named(files, "eos_token", specials, model.eos_id(), pieces)

@@ -20,7 +20,15 @@ class StopFinder:
         self._stops = tuple(stop for stop in stops if stop)
         self._dropping = drop_leading_space
         self._held = ""
+        self._cut_off = 0
         self._stopped = False
+        self.dropped = 0  #: characters of leading white space that went
+
+    @property
+    def kept_back(self) -> int:
+        """Characters pushed last that have not been given out; once stopped, those that
+        never will be."""
+        return len(self._held) + self._cut_off
 
     @property
     def stopped(self) -> bool:
@@ -31,12 +39,14 @@ class StopFinder:
         """Take new text; return what is safe to emit, and whether a stop string was met.
         After that, nothing more comes."""
         if self._stopped:
+            self._cut_off += len(text)
             return "", True
         if self._dropping:
-            text = text.lstrip()
-            if not text:
+            rest = text.lstrip()
+            self.dropped += len(text) - len(rest)
+            if not rest:
                 return "", False
-            self._dropping = False
+            text, self._dropping = rest, False
         held = self._held + text
         pending = self._first_beginning(held)
         match = self._first_match(held)
@@ -57,7 +67,7 @@ class StopFinder:
 
     def _cut(self, held: str, at: int) -> str:
         self._stopped = True
-        self._held = ""
+        self._held, self._cut_off = "", len(held) - at
         return held[:at]
 
     def _first_match(self, held: str) -> int:

@@ -32,6 +32,10 @@ class Tokenizer(Protocol):
         """Spellings of all control tokens."""
 
     @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Their ids, in the same order."""
+
+    @property
     def bos_text(self) -> str:
         """The spelling of `bos_id`, for templates; "" if there is none."""
 
