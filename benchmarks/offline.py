@@ -76,14 +76,15 @@ def ours(engine: EngineService, rows: int, tokens: int) -> float:
 def theirs(model: torch.nn.Module, rows: int, tokens: int) -> float:
     """Decoded tokens per second of `generate` on one static batch, its prefill taken off."""
     ids = torch.tensor(prompts(rows))
-    settings = GenerationConfig(do_sample=False, pad_token_id=0, eos_token_id=None)
 
     def seconds(count: int) -> float:
         began = time.perf_counter()
+        settings = GenerationConfig(
+            do_sample=False, pad_token_id=0, eos_token_id=None, max_new_tokens=count
+        )
         out = model.generate(  # type: ignore[operator]
-            ids, attention_mask=torch.ones_like(ids), generation_config=settings,
-            max_new_tokens=count, min_new_tokens=count,
-        )  # fmt: skip
+            ids, attention_mask=torch.ones_like(ids), generation_config=settings
+        )
         assert out.shape[1] == PROMPT_TOKENS + count
         return time.perf_counter() - began
 
@@ -110,12 +111,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("build/random-298m-float32"))
     parser.add_argument("--dtype", default="float32", choices=["float32", "float16", "bfloat16"])
+    parser.add_argument("--load_in_8bit", action="store_true", help="our side in 8 bits")
     parser.add_argument("--rows", default="1,4,16")
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     directory = write_model(arguments.model, getattr(torch, arguments.dtype))
-    engine = start(load_without_tokenizer(directory))
+    engine = start(load_without_tokenizer(directory, LOAD_IN_8BIT=arguments.load_in_8bit))
     reference = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     results = []
     print(f"{'rows':>4} {'westlake':>10} {'transformers':>13} {'ratio':>6}   tok/s, decode only")
@@ -127,7 +129,7 @@ def main() -> None:
         )
         print(f"{rows:>4} {mine:>10.1f} {other:>13.1f} {ratio:>6.2f}")
         results.append({"rows": rows, "westlake": mine, "transformers": other, "ratio": ratio})
-    print(json.dumps({"benchmark": "offline", "checkpoint": arguments.dtype,
+    print(json.dumps({"benchmark": "offline", "load_in_8bit": arguments.load_in_8bit, "checkpoint": arguments.dtype,
                       "threads": torch.get_num_threads(), "runs": arguments.runs,
                       "tokens": arguments.tokens, "results": results}))  # fmt: skip
 

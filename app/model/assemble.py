@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.config import ModelConfig
-from app.model.linear import Linear, PlainLinear, pack
+from app.model.packing import Packing
 from app.model.weights import LayerWeights, Weights
 
 #: the tensor of a checkpoint name such as "model.norm.weight"
@@ -25,31 +25,36 @@ Report = Callable[[int, int], None]
 ROW_MULTIPLE = 64
 
 
-def assemble(config: ModelConfig, source: Source, dtype: torch.dtype, report: Report) -> Weights:
-    """Build every layer where its tensors live; a CPU gets packed kernels.
+def assemble(
+    config: ModelConfig, source: Source, packing: Packing, dtype: torch.dtype, report: Report
+) -> Weights:
+    """Build every layer where its tensors live.
 
     dtype: of activations: float32 on a CPU.
     """
     layers = []
     for number in range(config.layers):
-        layers.append(_layer(config, source, number, dtype))
+        layers.append(_layer(config, source, packing, number, dtype))
         report(number + 1, config.layers)
     embedding = source("model.embed_tokens.weight")
-    head = _linear(embedding if config.tied_head else source("lm_head.weight"), dtype)
-    norm = source("model.norm.weight").to(dtype)
+    norm = source("model.norm.weight")
+    head = embedding if config.tied_head else source("lm_head.weight")
+    head_norm, packed_head = packing.after_norm(norm, head)
     return Weights(
         config=config,
         embedding=embedding,
         layers=tuple(layers),
-        norm=norm,
-        head_norm=norm * head.scale,
-        head=head,
+        norm=norm.to(dtype),
+        head_norm=head_norm,
+        head=packed_head,
         dtype=dtype,
         device=embedding.device,
     )
 
 
-def _layer(config: ModelConfig, source: Source, number: int, dtype: torch.dtype) -> LayerWeights:
+def _layer(
+    config: ModelConfig, source: Source, packing: Packing, number: int, dtype: torch.dtype
+) -> LayerWeights:
     prefix = f"model.layers.{number}."
     attention, mlp = prefix + "self_attn.", prefix + "mlp."
 
@@ -59,32 +64,30 @@ def _layer(config: ModelConfig, source: Source, number: int, dtype: torch.dtype)
     def fused(part: str, *names: str) -> Tensor:
         return torch.cat([source(f"{part}{name}.weight") for name in names])
 
-    qkv = _linear(fused(attention, "q_proj", "k_proj", "v_proj"), dtype)
-    gate_up = _linear(_pad_rows(fused(mlp, "gate_proj", "up_proj"), 2), dtype)
-    qkv_bias = [vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]
-    gate_bias = [vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")]
-    bias = _joined(gate_bias)
-    attention_norm = source(prefix + "input_layernorm.weight").to(dtype)
+    attention_norm, qkv = packing.after_norm(
+        source(prefix + "input_layernorm.weight"), fused(attention, "q_proj", "k_proj", "v_proj")
+    )
+    mlp_norm, gate_up = packing.after_norm(
+        source(prefix + "post_attention_layernorm.weight"),
+        _pad_rows(fused(mlp, "gate_proj", "up_proj"), 2),
+    )
+    gate_bias = _joined([vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")])
     return LayerWeights(
-        attention_norm=attention_norm * qkv.scale,
+        attention_norm=attention_norm,
         qkv=qkv,
-        qkv_bias=_joined(qkv_bias),
+        qkv_bias=_joined([vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]),
         q_norm=vector(attention + "q_norm.weight", config.qk_norm),
         k_norm=vector(attention + "k_norm.weight", config.qk_norm),
-        out=_linear(source(attention + "o_proj.weight"), dtype),
+        out=packing.plain(source(attention + "o_proj.weight")),
         out_bias=vector(attention + "o_proj.bias", config.o_bias),
-        mlp_norm=source(prefix + "post_attention_layernorm.weight").to(dtype) * gate_up.scale,
+        mlp_norm=mlp_norm,
         gate_up=gate_up,
-        gate_up_bias=None if bias is None else _pad_rows(bias, 2),
-        down=_linear(_pad_columns(source(mlp + "down_proj.weight")), dtype),
+        gate_up_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
+        down=packing.plain(_pad_columns(source(mlp + "down_proj.weight"))),
         down_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
         window=config.windows[number],
         device=attention_norm.device,
     )
-
-
-def _linear(weight: Tensor, dtype: torch.dtype) -> Linear:
-    return pack(weight) if weight.device.type == "cpu" else PlainLinear(weight.to(dtype))
 
 
 def _joined(parts: list[Tensor | None]) -> Tensor | None:

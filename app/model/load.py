@@ -16,6 +16,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.machine import available_bytes
 from app.model.assemble import Report, Source, assemble
 from app.model.kv_cache import SlotCache
+from app.model.packing import EightBit, FullPrecision, Packing
 from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
@@ -64,7 +65,8 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
         source = (
             from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
         )
-        return assemble(checked.model, source, torch.float32, report)
+        packing: Packing = EightBit() if config.LOAD_IN_8BIT else FullPrecision(torch.float32)
+        return assemble(checked.model, source, packing, torch.float32, report)
     return _gpu_weights(config, checked, report)
 
 
@@ -97,7 +99,7 @@ def _gpu_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
         local_files_only=True,
         use_safetensors=not checked.pickled,
     )
-    return assemble(checked.model, from_modules(model), dtype, report)
+    return assemble(checked.model, from_modules(model), FullPrecision(dtype), dtype, report)
 
 
 def _slots(config: Config, weights: Weights, length: int) -> int:

@@ -12,14 +12,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from app.checkpoint.config import read_config
+from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.headers import read_index
 from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.types import GenerationRequest, SamplingParams
-from app.model.assemble import assemble
+from app.model.assemble import Source, assemble
 from app.model.kv_cache import SlotCache
 from app.model.linear import HalfLinear, PackedLinear, pack
+from app.model.packing import FullPrecision
 from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
@@ -31,9 +32,14 @@ from tests.model.serving import collect, engine_of
 CPU = torch.device("cpu")
 
 
+def built(config: ModelConfig, source: Source) -> Weights:
+    exact = FullPrecision(torch.float32)
+    return assemble(config, source, exact, torch.float32, lambda done, total: None)
+
+
 def weights_of(directory: Path) -> Weights:
     source = from_checkpoint(read_index(directory))
-    return assemble(read_config(directory), source, torch.float32, lambda done, total: None)
+    return built(read_config(directory), source)
 
 
 def runner_of(weights: Weights) -> TorchRunner:
@@ -55,7 +61,7 @@ def test_modules_and_files_give_the_same_bits(save_model: SaveModel, kind: str, 
     directory = save_model(kind, dtype, head_dim=16).directory
     modules = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype))
     config = read_config(directory)
-    other = assemble(config, from_modules(modules), torch.float32, lambda done, total: None)
+    other = built(config, from_modules(modules))
     for mine, theirs in zip(
         outputs(runner_of(weights_of(directory))), outputs(runner_of(other)), strict=True
     ):
@@ -99,7 +105,7 @@ def test_allowed_pickles_load_to_the_same_bits(save_model: SaveModel, tmp_path: 
     saved = save_model("llama", "float16", seed=4)
     torch.save(load_file(saved.directory / "model.safetensors"), tmp_path / "pytorch_model.bin")
     config = read_config(saved.directory)
-    other = assemble(config, from_pickles(tmp_path), torch.float32, lambda done, total: None)
+    other = built(config, from_pickles(tmp_path))
     first, second = runner_of(weights_of(saved.directory)), runner_of(other)
     for mine, theirs in zip(outputs(first), outputs(second), strict=True):
         assert torch.equal(mine, theirs)
