@@ -21,6 +21,7 @@ from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, EmbeddingRequest, GenerationRequest, SamplingParams
 from config import Config
+from tests.e2e.server import eventually
 from tests.model.serving import collect_vectors, start
 
 STREAMS = 8
@@ -55,8 +56,8 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
     times: list[float] = []
     watcher = threading.Thread(target=follow, args=(tickets[0], times))
     watcher.start()
-    while len(times) < 60:  # the usual step, before the call
-        time.sleep(0.001)
+    # The usual step, before the call.
+    eventually(lambda: len(times) >= 60, 30, lambda: f"{len(times)} tokens only", pause_s=0.001)
     begin = time.monotonic()
     collect_vectors(engine.embed(sentences))
     end = time.monotonic()
