@@ -6,13 +6,21 @@ Our tokens are fed through transformers, so that one tie cannot make all later o
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import LogitsProcessorList, PreTrainedModel, RepetitionPenaltyLogitsProcessor
+from transformers import (
+    AutoModelForCausalLM,
+    LogitsProcessorList,
+    PreTrainedModel,
+    RepetitionPenaltyLogitsProcessor,
+)
 
+from app.build import build_engine
+from app.checkpoint.check import check_model as check_model_files
 from app.engine.service import EngineService
 from app.engine.types import (
     EmbeddingRequest,
@@ -22,10 +30,15 @@ from app.engine.types import (
     TokenIds,
     TokenLogprob,
 )
-from tests.model.conftest import SavedModel, SaveModel
-from tests.model.serving import collect, collect_vectors, engine_of
+from config import EMBEDDED_MODEL, Config
+from tests.model.conftest import SHAPE, SavedModel, SaveModel
+from tests.model.serving import collect, collect_vectors, engine_of, start
 
 TIE = 1e-3
+TEMPLATE = (
+    "Below is an instruction that describes a task. Write a response that appropriately "
+    "completes the request.\n    \n### Instruction:\n{prompt}\n\n### Response: "
+)
 PROMPTS = 50
 
 MODELS: list[tuple[str, str, dict[str, Any]]] = [
@@ -90,11 +103,19 @@ def assert_greedy(
     return ties
 
 
-def check_model(engine: EngineService, saved: SavedModel, seed: int) -> None:
+def assert_mean(model: PreTrainedModel, tokens: TokenIds, vector: bytes) -> None:
+    """`vector` is the mean of the final hidden states, to 1e-5."""
+    with torch.inference_mode():
+        hidden = model.model(torch.tensor([list(tokens)])).last_hidden_state[0]
+    mean = hidden.mean(0).double()
+    expected = (mean / mean.norm()).numpy()
+    assert np.abs(np.frombuffer(vector, "<f4") - expected).max() < 1e-5
+
+
+def check_model(engine: EngineService, saved: SavedModel, wanted: list[TokenIds]) -> None:
     for penalty in (1.0, 1.3):
         params = SamplingParams(temperature=0, repetition_penalty=penalty)
         for max_tokens in (1, 7, 90):
-            wanted = prompts(seed, engine.info.vocab_size)
             request = GenerationRequest(tuple(wanted), params, max_tokens=max_tokens)
             choices = collect(engine.generate(request))
             ties = 0
@@ -112,7 +133,22 @@ def test_greedy_tokens_are_those_of_transformers(
     save_model: SaveModel, kind: str, dtype: str, changes: dict[str, Any]
 ) -> None:
     saved = save_model(kind, dtype, **changes)
-    check_model(engine_of(saved.directory), saved, seed=7)
+    check_model(engine_of(saved.directory), saved, prompts(7, SHAPE["vocab_size"]))
+
+
+def test_the_embedded_model_answers_as_transformers_does() -> None:
+    """Real prompts in the template, and embeddings of real sentences."""
+    directory = Path(EMBEDDED_MODEL)
+    reference = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    saved = SavedModel(directory, reference)
+    engine = start(build_engine(Config(ONLY_CPU=True), check_model_files(Config(ONLY_CPU=True))))
+    rows = (Path(__file__).parents[1] / "data" / "tatoeba_en_zh.tsv").read_text().splitlines()
+    sentences = [part for row in rows[:: len(rows) // PROMPTS] for part in row.split("\t")[:2]]
+    asked = [engine.encode(TEMPLATE.replace("{prompt}", text)) for text in sentences[:PROMPTS]]
+    check_model(engine, saved, asked)
+    vectors = collect_vectors(engine.embed(EmbeddingRequest(tuple(asked))))
+    for tokens, vector in zip(asked, vectors, strict=True):
+        assert_mean(reference, tokens, vector)
 
 
 @pytest.mark.parametrize("rope", ROPES, ids=[rope["rope_type"] for rope in ROPES])
@@ -148,11 +184,7 @@ def test_embeddings_are_the_mean_of_the_last_hidden_state(
     inputs = tuple(prompts(5, 400))
     vectors = collect_vectors(tiny_engine.embed(EmbeddingRequest(inputs)))
     for tokens, vector in zip(inputs, vectors, strict=True):
-        with torch.inference_mode():
-            hidden = tiny.reference.model(torch.tensor([list(tokens)])).last_hidden_state[0]
-        mean = hidden.mean(0).double()
-        expected = (mean / mean.norm()).numpy()
-        assert np.abs(np.frombuffer(vector, "<f4") - expected).max() < 1e-5
+        assert_mean(tiny.reference, tokens, vector)
 
 
 def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: EngineService) -> None:
