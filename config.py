@@ -20,12 +20,12 @@ EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
 NOT_BUILT: Mapping[str, tuple[str, ...]] = {
     "LORA_MODEL": (),
     "ALPHA": ("1", "1.0"),
-    "MODEL_ALIAS": (),
-    "CHAT_TEMPLATE": (),
     "API_KEYS_FILE": (),
     "RATE_LIMIT": (),
     "CORS_ORIGINS": (),
 }
+
+_NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 
 T = TypeVar("T")
 
@@ -95,6 +95,14 @@ def matching(pattern: str, expected: str) -> Callable[[str], str]:
     return parse
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names without blanks, with commas between them."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(_NAME, name) for name in found):
+        raise ConfigError("expected names of 1 to 200 characters without blanks: a,b")
+    return found
+
+
 def optional_text(text: str) -> str | None:
     """Any text, for a setting whose default is None."""
     return text
@@ -139,10 +147,15 @@ class Config:
     #: The served model's name, in answers and in /v1/models.
     MODEL_NAME: str = setting(
         "chinese-llama-alpaca",
-        matching(r"[^\s\x00-\x1f\x7f]{1,200}", "1 to 200 characters without blanks"),
+        matching(_NAME, "1 to 200 characters without blanks"),
     )
+    #: Further names that requests may use for it.
+    MODEL_ALIAS: tuple[str, ...] = setting((), names)
     #: What wraps a text prompt of /v1/completions.
     PROMPT_TEMPLATE: str = setting("alpaca", one_of("alpaca", "none"))
+
+    #: File or name of the chat template; None: the tokenizer's own, else Alpaca.
+    CHAT_TEMPLATE: str | None = setting(None, optional_text)
 
     #: Address to listen on.
     HOST: str = setting("0.0.0.0", matching(r"[0-9A-Za-z.:_-]{1,253}", "a name or an address"))  # noqa: S104 - a server for other machines

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Check everything that can be checked without loading the model, then become gunicorn."""
+    from app.prompts.choosing import NAMES
     from app.serving import startup
     from app.serving.arguments import parse_arguments
 
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
         path = Path(getattr(config, name) or "").expanduser()
         if getattr(config, name) and path.is_dir():
             environ[f"WESTLAKE_{name}"] = str(path.resolve())
+    if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
+        path = Path(config.CHAT_TEMPLATE).expanduser()
+        environ["WESTLAKE_CHAT_TEMPLATE"] = str(path.resolve())
     command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)]
     command += ["--config", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant

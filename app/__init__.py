@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 def create_app(config: object, engine: Engine) -> Flask:
     """The web application around `engine`, loaded or still loading.
 
-    `config` has upper-case attributes: MODEL_NAME, PROMPT_TEMPLATE, MAX_BODY_MB, BASE_PATH.
+    `config` has upper-case attributes: MODEL_NAME, MODEL_ALIAS, PROMPT_TEMPLATE, CHAT_TEMPLATE,
+    MAX_BODY_MB, BASE_PATH.
     """
     # Inside, so that the engine's rooms can be imported without a web framework.
     from flask import Flask
 
-    from app.api import v1_blueprint
+    from app.api import tokens_blueprint, v1_blueprint
+    from app.calls import Served
     from app.ops.base_path import BasePath
     from app.ops.errors import handle_errors
     from app.ops.headers import secure_pages
@@ -29,16 +31,25 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.ops.metrics import metrics_blueprint
     from app.ops.requests import watch_requests
     from app.playground import playground_blueprint
+    from app.prompts.choosing import read_chat_template
 
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config.from_object(config)
     # "//v1" is no route, rather than a redirect that loses a POST's body.
     app.url_map.merge_slashes = False
+    template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
+    app.extensions["served"] = Served(
+        model_name=app.config["MODEL_NAME"],
+        prompt_template=app.config["PROMPT_TEMPLATE"],
+        aliases=app.config["MODEL_ALIAS"],
+        chat_template=None if template is None else read_chat_template(template),
+    )
     counter = watch_requests(app)
     handle_errors(app)
     secure_pages(app)
     app.register_blueprint(v1_blueprint())
+    app.register_blueprint(tokens_blueprint())
     app.register_blueprint(health_blueprint())
     app.register_blueprint(metrics_blueprint(counter))
     app.register_blueprint(playground_blueprint())

@@ -5,7 +5,6 @@ Knows nothing about torch; tests steer it through its constructor.
 
 from __future__ import annotations
 
-import codecs
 import struct
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
+from app.engine.answer import Answer
 from app.engine.errors import (
     ContextExceeded,
     EmptyPrompt,
@@ -31,14 +31,18 @@ from app.engine.types import (
     GenerationRequest,
     ModelInfo,
     Progress,
+    PromptScores,
     Stats,
     TokenIds,
+    TokenLogprob,
     Vector,
 )
 from app.prompts import BREAK
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
 VOCAB_SIZE = FIRST_BYTE + 256
+
+TOKEN_BYTES = (b"", b"", b"", *(bytes([value]) for value in range(256)))
 
 INFO = ModelInfo(
     max_model_len=2048,
@@ -47,6 +51,8 @@ INFO = ModelInfo(
     bos_text="<s>",
     eos_text="</s>",
     special_texts=("<unk>", "<s>", "</s>"),
+    special_ids=(0, BOS, EOS),
+    token_bytes=TOKEN_BYTES,
     description="a script",
     loaded_at=1_700_000_000,
 )
@@ -72,6 +78,7 @@ class ScriptedEngine:
     first_delay_s: float = 0.0  #: before any text
     delay_s: float = 0.0  #: before each further piece of text
     progress: tuple[Progress, ...] = ()
+    scores_come_late: bool = False  #: later choices begin before the prompt's scores
     refusal: EngineError | None = None  #: raised by generate and embed
     failure: Exception | None = None  #: raised by a stream after `fail_after` pieces of text
     fail_after: int = 0
@@ -120,6 +127,11 @@ class ScriptedEngine:
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(i - FIRST_BYTE for i in ids if i >= FIRST_BYTE).decode(errors="replace")
 
+    def logprob(self, token: int, alternatives: int) -> TokenLogprob:
+        """What a token is said to be worth: always the same."""
+        top = tuple((FIRST_BYTE + 97 + i, -0.25 * (i + 1)) for i in range(alternatives))
+        return TokenLogprob(token, -(1 + token % 8) / 8, top)
+
     def generate(self, request: GenerationRequest) -> ScriptedStream:
         longest = max(map(len, request.prompts))
         if longest + (request.max_tokens or 1) > self.info.max_model_len:
@@ -128,6 +140,14 @@ class ScriptedEngine:
         events: list[Event] = []
         choices = range(len(request.prompts) * request.n)
         pieces = [self._pieces(request, index) for index in choices]
+        if self.scores_come_late:
+            events += [piece.pop(0) for piece in pieces[1:]]
+        if (count := request.prompt_logprobs) is not None:
+            for number, prompt in enumerate(request.prompts):
+                scores = tuple(self.logprob(token, count) for token in prompt[1:])
+                for part in (scores[:3], scores[3:]):  # in two events, as a long prompt's
+                    if part:
+                        events.append(PromptScores(number * request.n, part))
         for step in range(max(map(len, pieces))):
             events += [piece[step] for piece in pieces if step < len(piece)]
         return self._accept(request, request.prompts, events)
@@ -167,6 +187,8 @@ class ScriptedEngine:
         return stream
 
     def _pieces(self, request: GenerationRequest, index: int) -> list[Delta]:
+        if request.max_tokens == 0:
+            return [Delta(index, "", (), finish_reason=FinishReason.LENGTH)]
         text = self.answer(request, index)
         if request.drop_leading_space:
             text = text.lstrip()
@@ -175,17 +197,19 @@ class ScriptedEngine:
         data = text.encode()
         limit = request.max_tokens or request.default_max_tokens or len(data) + 1
         reason = FinishReason.LENGTH if len(data) >= limit else FinishReason.STOP
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        pieces = []
-        for start in range(0, min(len(data), limit), self.bytes_per_event):
-            piece = data[start : min(start + self.bytes_per_event, limit)]
-            ids = tuple(FIRST_BYTE + byte for byte in piece)
-            pieces.append(Delta(index, decoder.decode(piece), ids))
-        if not pieces:
-            return [Delta(index, "", (), finish_reason=reason)]
-        last = pieces[-1]
-        pieces[-1] = replace(last, text=last.text + decoder.decode(b"", True), finish_reason=reason)
-        return pieces
+        answer, pieces = Answer(TOKEN_BYTES, (), False), []
+        ids = [FIRST_BYTE + byte for byte in data[:limit]]
+        count = request.params.logprobs
+        for start in range(0, len(ids), self.bytes_per_event):
+            own = ids[start : start + self.bytes_per_event]
+            scores = [None if count is None else self.logprob(token, count) for token in own]
+            new = "".join(answer.push(*each)[0] for each in zip(own, scores, strict=True))
+            pieces.append(Delta(index, new, tuple(own), answer.told()))
+        rest, _ = answer.finish()
+        last = pieces.pop() if pieces else Delta(index, "")
+        told = last.logprobs + answer.told()
+        text = last.text + rest
+        return [*pieces, replace(last, text=text, logprobs=told, finish_reason=reason)]
 
 
 class ScriptedStream:
@@ -193,6 +217,7 @@ class ScriptedStream:
 
     def __init__(self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event]) -> None:
         self.prompt_tokens = prompt_tokens
+        self.cached_tokens = 0
         self.end: str | None = None  #: "completed", "failed" or "cancelled"
         self._engine = engine
         self._events: list[Event] = [*engine.progress, *events]

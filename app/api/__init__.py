@@ -1,4 +1,4 @@
-"""The HTTP verbs under /v1: read, call, write.
+"""The API's HTTP verbs, under /v1 and beside it: read, call, write.
 
 Knows nothing about fields, templates or tokens.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.api import chat, completions, embeddings, models
+from app.api import chat, completions, embeddings, models, tokens
 
 
 def v1_blueprint() -> Blueprint:
-    """All routes of the API."""
+    """The routes that OpenAI has too."""
     blueprint = Blueprint("v1", __name__, url_prefix="/v1")
     for path, method, view in (
         ("/completions", "POST", completions.create),
@@ -21,4 +21,12 @@ def v1_blueprint() -> Blueprint:
         ("/models/<path:model_id>", "GET", models.retrieve),
     ):
         blueprint.add_url_rule(path, endpoint=path, view_func=view, methods=[method])
+    return blueprint
+
+
+def tokens_blueprint() -> Blueprint:
+    """The routes from texts to tokens and back."""
+    blueprint = Blueprint("tokens", __name__)
+    blueprint.add_url_rule("/tokenize", view_func=tokens.tokenize, methods=["POST"])
+    blueprint.add_url_rule("/detokenize", view_func=tokens.detokenize, methods=["POST"])
     return blueprint

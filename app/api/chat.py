@@ -10,8 +10,7 @@ from flask import Response
 from app.api import wire
 from app.api.sse import sse_response
 from app.calls.chat import start_chat
-from app.calls.collecting import collect_answers
-from app.schemas.chat import ChatChunks, chat_body
+from app.schemas.chat_answers import ChatChunks, chat_body, classic_chat_body
 
 
 def create() -> Response:
@@ -19,8 +18,12 @@ def create() -> Response:
     work = start_chat(wire.read_object(), wire.engine(), wire.served())
     call, generation = work.call, work.call.generation
     if generation.stream:
-        chunks = ChatChunks(work.head, generation.n, generation.include_usage)
-        return sse_response(work.stream, chunks, wire.connection(), call.ignored)
-    collected = collect_answers(work.stream, generation.n, wire.connection())
-    body = chat_body(work.head, call.echoed, collected.answers, collected.usage)
+        chunks = ChatChunks(work.head, generation.n, generation.include_usage, work.shapes)
+        return sse_response(work.pieces, chunks, wire.connection(), call.ignored)
+    answers, usage = work.collect(wire.connection())
+    if call.conversation.classic:
+        turns = call.conversation.messages
+        body = classic_chat_body(work.head, turns, answers, usage, work.shapes)
+    else:
+        body = chat_body(work.head, answers, usage, work.shapes)
     return wire.json_response(body, call.ignored)

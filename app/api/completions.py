@@ -9,9 +9,8 @@ from flask import Response
 
 from app.api import wire
 from app.api.sse import sse_response
-from app.calls.collecting import collect_answers
 from app.calls.completions import start_completion
-from app.schemas.completions import CompletionChunks, completion_body
+from app.schemas.completion_answers import CompletionChunks, completion_body
 
 
 def create() -> Response:
@@ -19,8 +18,8 @@ def create() -> Response:
     work = start_completion(wire.read_object(), wire.engine(), wire.served())
     call = work.call
     if call.generation.stream:
-        chunks = CompletionChunks(work.head, call.generation.include_usage)
-        return sse_response(work.stream, chunks, wire.connection(), call.ignored)
-    collected = collect_answers(work.stream, call.choices, wire.connection())
-    body = completion_body(work.head, collected.answers, collected.usage)
+        chunks = CompletionChunks(work.head, call.generation.include_usage, work.shapes)
+        return sse_response(work.pieces, chunks, wire.connection(), call.ignored)
+    answers, usage = work.collect(wire.connection())
+    body = completion_body(work.head, answers, usage, work.shapes)
     return wire.json_response(body, call.ignored)

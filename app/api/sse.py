@@ -15,9 +15,9 @@ from flask import Response, g
 
 from app.api.wire import encode_json, name_ignored
 from app.calls.connection import POLL_S, Connection
-from app.engine import Stream
-from app.engine.types import Delta, Event, Progress
-from app.schemas.answers import Usage
+from app.calls.pieces import PieceStream
+from app.engine.types import Progress
+from app.schemas.answers import Piece, Usage
 from app.schemas.errors import describe
 
 #: Proxies drop a connection on which nothing comes for a minute or so.
@@ -32,7 +32,7 @@ class Chunks(Protocol):
     def opening(self) -> list[dict[str, object]]:
         """Chunks before the first text."""
 
-    def delta(self, delta: Delta) -> list[dict[str, object]]:
+    def piece(self, piece: Piece) -> list[dict[str, object]]:
         """Chunks for new text, the end of a choice, or both."""
 
     def closing(self, usage: Usage) -> list[dict[str, object]]:
@@ -48,21 +48,21 @@ class StreamCut(ConnectionResetError):
 
 
 def sse_response(
-    stream: Stream, chunks: Chunks, connection: Connection, ignored: Sequence[str]
+    pieces: PieceStream, chunks: Chunks, connection: Connection, ignored: Sequence[str]
 ) -> Response:
-    """The response whose body is the stream's events."""
-    body = write_events(stream, chunks, connection, g.request_id)
+    """The response whose body is the request's pieces."""
+    body = write_events(pieces, chunks, connection, g.request_id)
     response = Response(body, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     name_ignored(response, ignored)
     # A generator that was never started has no `finally` to run.
-    response.call_on_close(stream.cancel)
+    response.call_on_close(pieces.cancel)
     return response
 
 
 def write_events(
-    stream: Stream, chunks: Chunks, connection: Connection, request_id: str
+    pieces: PieceStream, chunks: Chunks, connection: Connection, request_id: str
 ) -> Iterator[bytes]:
     """The body, all events that are there at once in one piece.
 
@@ -70,7 +70,7 @@ def write_events(
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        yield from _answer(stream, chunks, connection)
+        yield from _answer(pieces, chunks, connection)
     except StreamCut:
         raise
     except Exception as error:
@@ -80,34 +80,32 @@ def write_events(
         yield _data(failure.body())
         raise StreamCut from error
     finally:
-        stream.cancel()
+        pieces.cancel()
 
 
-def _answer(stream: Stream, chunks: Chunks, connection: Connection) -> Iterator[bytes]:
-    tokens = 0
+def _answer(pieces: PieceStream, chunks: Chunks, connection: Connection) -> Iterator[bytes]:
     written_at = time.monotonic()
     if opening := b"".join(map(_data, chunks.opening())):
         yield opening
-    while not stream.done:
-        events = stream.next_events(POLL_S)
+    while not pieces.done:
+        news = pieces.next_pieces(POLL_S)
         if connection.gone():
             raise StreamCut
-        piece = _piece(events, chunks)
-        tokens += sum(len(event.token_ids) for event in events if isinstance(event, Delta))
-        if not piece and time.monotonic() - written_at >= PING_AFTER_S:
-            piece = b": ping\n\n"
-        if piece:
-            yield piece
+        data = _events(news, chunks)
+        if not data and time.monotonic() - written_at >= PING_AFTER_S:
+            data = b": ping\n\n"
+        if data:
+            yield data
             written_at = time.monotonic()
-    closing = chunks.closing(Usage(stream.prompt_tokens, tokens))
+    closing = chunks.closing(pieces.usage)
     yield b"".join(map(_data, closing)) + b"data: [DONE]\n\n"
 
 
-def _piece(events: Sequence[Event], chunks: Chunks) -> bytes:
+def _events(news: Sequence[Piece | Progress], chunks: Chunks) -> bytes:
     """Texts, after the latest news of progress."""
-    progress = [_comment(event) for event in events if isinstance(event, Progress)]
-    deltas = [event for event in events if isinstance(event, Delta)]
-    data = [_data(chunk) for delta in deltas for chunk in chunks.delta(delta)]
+    progress = [_comment(each) for each in news if isinstance(each, Progress)]
+    pieces = [each for each in news if isinstance(each, Piece)]
+    data = [_data(chunk) for piece in pieces for chunk in chunks.piece(piece)]
     return b"".join(progress[-1:] + data)
 
 

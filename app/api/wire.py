@@ -30,8 +30,8 @@ def engine() -> Engine:
 
 def served() -> Served:
     """The settings that answering depends on."""
-    config = current_app.config
-    return Served(model_name=config["MODEL_NAME"], prompt_template=config["PROMPT_TEMPLATE"])
+    found: Served = current_app.extensions["served"]
+    return found
 
 
 def connection() -> Connection:

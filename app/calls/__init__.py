@@ -16,11 +16,18 @@ class Served:
 
     model_name: str
     prompt_template: str  #: "alpaca" or "none": what wraps a completion's text prompt
+    aliases: tuple[str, ...] = ()  #: further names that requests may use
+    chat_template: str | None = None  #: Jinja source; None: the tokenizer's own, or Alpaca
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name of the model, each once, its own first."""
+        return tuple(dict.fromkeys((self.model_name, *self.aliases)))
 
     def check_model(self, name: str | None) -> None:
         """Raises ModelNotFound unless `name` is served, or not given."""
-        if name not in (None, self.model_name):
+        if name is not None and name not in self.names:
             shown = name if len(name) <= 100 else name[:99] + "…"
             raise ModelNotFound(
-                f'There is no model "{shown}" here; served: {self.model_name}', "model"
+                f'There is no model "{shown}" here; served: {", ".join(self.names)}', "model"
             )

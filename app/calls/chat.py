@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
-from app.calls.submitting import encode, fields_named
-from app.engine import Engine, Stream
-from app.engine.types import GenerationRequest, ModelInfo
-from app.prompts import BREAK, Prompt, ReservedCharacter, TemplateRefused, Turn
-from app.prompts.alpaca import render_turns
-from app.prompts.jinja_chat import ChatTemplate, render_with_template
+from app.calls.collecting import Collected, collect_answers
+from app.calls.connection import Connection
+from app.calls.pieces import PieceStream
+from app.calls.rendering import render_conversation
+from app.calls.submitting import check_bias, encode, fields_named
+from app.engine import Engine
+from app.engine.types import GenerationRequest
 from app.schemas.answers import Head, new_head
 from app.schemas.chat import ChatCall, read_chat
-from app.schemas.errors import BadRequest
-from app.schemas.messages import Conversation
+from app.schemas.logprobs import LogprobShapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,17 @@ class ChatWork:
 
     head: Head
     call: ChatCall
-    stream: Stream
+    pieces: PieceStream
+    shapes: LogprobShapes | None  #: where logprobs are asked for
+
+    def collect(self, connection: Connection) -> Collected:
+        """Wait for the new turns.
+
+        Raises:
+            ClientGone: nobody waits any more.
+            EngineError: the request failed.
+        """
+        return collect_answers(self.pieces, self.call.generation.n, connection)
 
 
 def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> ChatWork:
@@ -40,37 +50,28 @@ def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> Ch
     call = read_chat(data)
     generation = call.generation
     served.check_model(generation.model)
+    check_bias(generation.params, engine.info)
+    prompt = render_conversation(
+        call.conversation, served.chat_template, engine.info, continued=call.continued
+    )
     with fields_named("messages", generation.max_tokens_field):
-        prompt = encode(engine, _render(call.conversation, engine.info))
         stream = engine.generate(
             GenerationRequest(
-                prompts=(prompt,),
+                prompts=(encode(engine, prompt),),
                 params=generation.params,
                 n=generation.n,
+                num_beams=generation.num_beams,
                 max_tokens=generation.max_tokens,
                 default_max_tokens=generation.default_max_tokens,
                 stop=generation.stop,
                 ignore_eos=generation.ignore_eos,
-                drop_leading_space=True,
+                # A blank after a text that is gone on with belongs to it.
+                drop_leading_space=not call.continued,
             )
         )
-    return ChatWork(new_head("chatcmpl", served.model_name), call, stream)
-
-
-def _render(conversation: Conversation, info: ModelInfo) -> Prompt:
-    turns = [
-        Turn("system" if message.role == "developer" else message.role, message.text)
-        for message in conversation.messages
-    ]
-    if info.chat_template is None:
-        return render_turns(turns)
-    template = ChatTemplate(info.chat_template, info.bos_text, info.eos_text, info.special_texts)
-    try:
-        return render_with_template(turns, template)
-    except TemplateRefused as error:
-        message = f"messages: the model's chat template refuses this conversation: {error}"
-        raise BadRequest(message, "messages") from error
-    except ReservedCharacter as error:
-        path = f"messages.{conversation.paths[error.turn]}".rstrip(".")
-        message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
-        raise BadRequest(message, path) from error
+    return ChatWork(
+        head=new_head("chatcmpl", served.model_name),
+        call=call,
+        pieces=PieceStream(stream, generation.n),
+        shapes=None if generation.params.logprobs is None else LogprobShapes(engine.info),
+    )

@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
-from app.calls.submitting import encode_items, fields_named
-from app.engine import Engine, Stream
-from app.engine.types import GenerationRequest
-from app.prompts import Prompt
-from app.prompts.alpaca import render_instruction
+from app.calls.collecting import Collected, collect_answers
+from app.calls.connection import Connection
+from app.calls.echo import PromptEcho
+from app.calls.pieces import PieceStream
+from app.calls.ranking import best
+from app.calls.rendering import instruction_renderer
+from app.calls.submitting import check_bias, encode_items, fields_named
+from app.engine import Engine
+from app.engine.types import GenerationRequest, TokenIds
 from app.schemas.answers import Head, new_head
 from app.schemas.completions import CompletionCall, read_completion
+from app.schemas.logprobs import LogprobShapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,19 @@ class CompletionWork:
 
     head: Head
     call: CompletionCall
-    stream: Stream
+    pieces: PieceStream
+    shapes: LogprobShapes | None  #: where logprobs are asked for
+
+    def collect(self, connection: Connection) -> Collected:
+        """Wait for the answers; the best of them, where more are made than are wanted.
+
+        Raises:
+            ClientGone: nobody waits any more.
+            EngineError: the request failed.
+        """
+        collected = collect_answers(self.pieces, self.call.made, connection)
+        answers = best(collected.answers, self.call.best_of, self.call.generation.n)
+        return Collected(answers, collected.usage)
 
 
 def start_completion(data: Mapping[str, object], engine: Engine, served: Served) -> CompletionWork:
@@ -35,25 +52,48 @@ def start_completion(data: Mapping[str, object], engine: Engine, served: Served)
         Unavailable: not now.
     """
     call = read_completion(data)
-    served.check_model(call.generation.model)
-    templated = (call.template or served.prompt_template) == "alpaca"
-    render = render_instruction if templated else _plain
-    prompts = encode_items(engine, call.prompts, "prompt", call.is_list, render)
     generation = call.generation
+    served.check_model(generation.model)
+    check_bias(generation.params, engine.info)
+    template = call.template or served.prompt_template
+    render = instruction_renderer(template)
+    prompts = encode_items(engine, call.prompts, "prompt", call.is_list, render)
     request = GenerationRequest(
         prompts=prompts,
         params=generation.params,
-        n=generation.n,
+        n=call.best_of,
+        # Beams of no tokens are none.
+        num_beams=generation.num_beams if generation.max_tokens != 0 else 1,
         max_tokens=generation.max_tokens,
         default_max_tokens=generation.default_max_tokens,
         stop=generation.stop,
         ignore_eos=generation.ignore_eos,
-        drop_leading_space=templated and isinstance(call.prompts[0], str),
+        drop_leading_space=template == "alpaca" and isinstance(call.prompts[0], str),
+        prompt_logprobs=call.logprobs if call.echo else None,
     )
     with fields_named("prompt", generation.max_tokens_field):
         stream = engine.generate(request)
-    return CompletionWork(new_head("cmpl", served.model_name), call, stream)
+    return CompletionWork(
+        head=new_head("cmpl", served.model_name),
+        call=call,
+        pieces=PieceStream(stream, call.best_of, _echoes(call, template, prompts, engine)),
+        shapes=None if call.logprobs is None else LogprobShapes(engine.info),
+    )
 
 
-def _plain(text: str) -> Prompt:
-    return Prompt(text, allow_special=False)
+def _echoes(
+    call: CompletionCall, template: str, prompts: tuple[TokenIds, ...], engine: Engine
+) -> list[PromptEcho]:
+    """The prompts as the model saw them."""
+    if not call.echo:
+        return []
+    render = instruction_renderer(template)
+    return [
+        PromptEcho(
+            render(item).text if isinstance(item, str) else engine.decode(item),
+            ids,
+            engine.info.token_bytes,
+            scored=call.logprobs is not None,
+        )
+        for item, ids in zip(call.prompts, prompts, strict=True)
+    ]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from app.engine import Engine
 from app.engine.errors import ContextExceeded, InvalidRequest
-from app.engine.types import TokenIds
+from app.engine.types import ModelInfo, SamplingParams, TokenIds
 from app.prompts import Prompt
 from app.schemas.errors import FieldRefused
 from app.schemas.reading import refuse
@@ -40,6 +40,14 @@ def encode(engine: Engine, prompt: Prompt) -> TokenIds:
         if first and ids[: 2 * len(first)] == first * 2:
             return ids[len(first) :]
     return ids
+
+
+def check_bias(params: SamplingParams, info: ModelInfo) -> None:
+    """Raises BadRequest when `logit_bias` names a token that is not in the vocabulary."""
+    for token, _ in params.logit_bias:
+        if token >= info.vocab_size:
+            message = f"is not in the vocabulary of {info.vocab_size} tokens"
+            raise refuse(f"logit_bias.{token}", message)
 
 
 @contextmanager
@@ -75,13 +83,14 @@ def encode_items(
             with fields_named(path):
                 result.append(encode(engine, render(item)))
         else:
-            _check_ids(item, engine.info.vocab_size, path)
+            check_ids(item, engine.info.vocab_size, path)
             result.append(item)
     return tuple(result)
 
 
-def _check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
-    if max(ids) < vocab_size:
+def check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
+    """Raises BadRequest, with the place of the first, when ids are not in the vocabulary."""
+    if max(ids, default=0) < vocab_size:
         return
     place = next(index for index, token in enumerate(ids) if token >= vocab_size)
     raise refuse(f"{path}.{place}", f"is not in the vocabulary of {vocab_size} tokens")

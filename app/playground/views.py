@@ -14,7 +14,7 @@ from flask import Response, current_app, g, render_template, request
 from app.calls import Served
 from app.calls.body import read_body
 from app.calls.chat import start_chat
-from app.calls.collecting import collect_answers, collect_vectors
+from app.calls.collecting import collect_vectors
 from app.calls.completions import start_completion
 from app.calls.connection import Connection
 from app.calls.embeddings import start_embeddings
@@ -89,13 +89,13 @@ def embeddings() -> Response:
 
 def _complete(form: Form, engine: Engine, served: Served) -> Outcome:
     work = start_completion(completion_request(form), engine, served)
-    answers = collect_answers(work.stream, work.call.choices, _connection()).answers
+    answers = work.collect(_connection()).answers
     return Outcome(form, "completion", text=answers[0].text)
 
 
 def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
     work = start_chat(chat_request(form), engine, served)
-    answers = collect_answers(work.stream, work.call.generation.n, _connection()).answers
+    answers = work.collect(_connection()).answers
     new = [
         {"role": "user", "content": form.text("message")},
         {"role": "assistant", "content": answers[0].text},
@@ -114,11 +114,11 @@ def _embed(form: Form, engine: Engine, served: Served) -> Outcome:
 
 def _answer(kind: str, answer: Callable[[Form, Engine, Served], Outcome]) -> Response:
     engine: Engine = current_app.extensions["engine"]
-    config = current_app.config
+    served: Served = current_app.extensions["served"]
     form = Form(())
     try:
         form = _read_form()
-        outcome = answer(form, engine, Served(config["MODEL_NAME"], config["PROMPT_TEMPLATE"]))
+        outcome = answer(form, engine, served)
     except ClientGone:
         raise
     except (RequestRefused, EngineError) as error:

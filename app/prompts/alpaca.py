@@ -24,9 +24,10 @@ def render_instruction(instruction: str) -> Prompt:
     return Prompt(_INSTRUCTION.replace("{prompt}", instruction), allow_special=False)
 
 
-def render_turns(turns: Sequence[Turn]) -> Prompt:
-    """A conversation, up to where the next answer begins. The last system turn, wherever it
-    stands, takes the introduction's place."""
+def render_turns(turns: Sequence[Turn], *, continued: bool = False) -> Prompt:
+    """A conversation, up to where the next answer begins, or to the end of the last turn's
+    text if that is to be `continued`. The last system turn, wherever it stands, takes the
+    introduction's place."""
     system = INTRODUCTION
     parts: list[str] = []
     for turn in turns:
@@ -36,4 +37,8 @@ def render_turns(turns: Sequence[Turn]) -> Prompt:
             parts.append(f"### Instruction:\n{turn.text}\n\n")
         else:
             parts.append(f"{ANSWER}{turn.text}\n\n")
-    return Prompt(f"{system}\n\n{''.join(parts)}{ANSWER}", allow_special=False)
+    if continued:
+        parts[-1] = f"{ANSWER}{turns[-1].text}"
+    else:
+        parts.append(ANSWER)
+    return Prompt(f"{system}\n\n{''.join(parts)}", allow_special=False)

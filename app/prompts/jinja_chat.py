@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from jinja2 import Template
+from jinja2 import Template, UndefinedError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -30,32 +30,50 @@ class ChatTemplate:
     special_texts: tuple[str, ...]
 
 
-def render_with_template(turns: Sequence[Turn], template: ChatTemplate) -> Prompt:
-    """The conversation as the template writes it, up to where the next answer begins.
+#: Ends the text that is to be continued. Breaking up spellings never makes two in a row that
+#: anything follows.
+_END = BREAK * 2
+
+
+def render_with_template(
+    turns: Sequence[Turn], template: ChatTemplate, *, continued: bool = False
+) -> Prompt:
+    """The conversation as the template writes it, up to where the next answer begins, or to
+    the end of the last turn's text if that is to be `continued`.
 
     It may begin with a BOS of the template's own, which encoding must not double.
 
     Raises:
         ReservedCharacter: a turn holds U+E0FF.
-        TemplateRefused: the template calls `raise_exception`.
+        TemplateRefused: the template does not take this conversation.
     """
     messages = []
     for index, turn in enumerate(turns):
         if BREAK in turn.text:
             raise ReservedCharacter(index)
         messages.append({"role": turn.role, "content": break_up(turn.text, template.special_texts)})
-    text = _compiled(template.source).render(
-        messages=messages,
-        add_generation_prompt=True,
-        bos_token=template.bos_text,
-        eos_token=template.eos_text,
-    )
+    if continued:
+        messages[-1]["content"] += _END
+    try:
+        text = compiled(template.source).render(
+            messages=messages,
+            add_generation_prompt=not continued,
+            bos_token=template.bos_text,
+            eos_token=template.eos_text,
+        )
+    except UndefinedError as error:  # it expects what this conversation does not have
+        raise TemplateRefused(str(error)[:500]) from error
+    if continued:
+        text, end, _ = text.rpartition(_END)
+        if not end:
+            raise TemplateRefused("it leaves out the last message")
     return Prompt(text, allow_special=True)
 
 
 # A large template takes milliseconds to compile, and one process has one or two.
 @lru_cache(maxsize=4)
-def _compiled(source: str) -> Template:
+def compiled(source: str) -> Template:
+    """The template, ready to render. Raises jinja2.TemplateError where it is none."""
     # The names and switches are those that templates on the Hub are written for.
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]

@@ -1,4 +1,4 @@
-"""What every answer has: an id, a time, the model's name and a count of tokens.
+"""What every answer has: an id, a time, the model's name, choices in pieces, a count of tokens.
 
 Knows nothing about the routes' own shapes.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import shortuuid
 
-from app.engine.types import FinishReason
+from app.engine.types import FinishReason, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,38 @@ class Head:
     created: int  #: Unix seconds
     model: str
 
+    def body(self, kind: str, choices: list[dict[str, object]]) -> dict[str, object]:
+        """An answer or a chunk, but for its usage; `kind` is its `object`."""
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """An echoed prompt's first token, which nothing stands before to predict it."""
+
+    token_id: int
+    offset: int = 0
+
+
+Token = TokenLogprob | Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """New text of one choice, and the tokens of which it is the first text."""
+
+    index: int
+    text: str
+    tokens: tuple[Token, ...] = ()  #: only where logprobs are asked for
+    finish_reason: FinishReason | None = None
+    is_prompt: bool = False  #: the echoed prompt, rather than new text
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -28,6 +60,8 @@ class Answer:
 
     text: str
     finish_reason: FinishReason
+    tokens: tuple[Token, ...] = ()
+    prompt_tokens: int = 0  #: how many of `tokens` are the echoed prompt's
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +70,15 @@ class Usage:
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0  #: of the prompts', those that were not computed again
 
-    def body(self) -> dict[str, int]:
+    def body(self) -> dict[str, object]:
         """As the text routes report it."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
 
 

@@ -1,16 +1,15 @@
-"""/v1/completions on the wire: the request read, the answer and its chunks built.
+"""/v1/completions: the request's fields, read.
 
 Knows nothing about templates: it says which was asked for, not what is in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from app.engine.types import Delta
-from app.schemas.answers import Answer, Head, Usage
-from app.schemas.fields import Text, Unsupported, Whole
+from app.schemas.fields import Switch, Text, Unsupported, Whole
 from app.schemas.reading import ignored_fields, load, refuse
 from app.schemas.sampling import (
     COMPLETION_DEFAULTS,
@@ -28,9 +27,10 @@ class CompletionsSchema(GenerationSchema):
 
     prompt = Texts(max_items=MAX_CHOICES)
     prompt_template = Text("alpaca", "none")
-    best_of = Whole(1)
-    echo = Unsupported(False)
-    logprobs = Unsupported()
+    max_tokens = Whole(0)
+    best_of = Whole(1, 20)
+    echo = Switch()
+    logprobs = Whole(0, 5)
     suffix = Unsupported("")
     response_format = Unsupported({"type": "text"})
 
@@ -45,13 +45,16 @@ class CompletionCall:
     prompts: tuple[TextOrIds, ...]
     is_list: bool  #: `prompt` was a list of prompts: a bad one has a number in its path
     template: str | None  #: "alpaca", "none"; None: the server's choice
+    echo: bool
+    logprobs: int | None  #: alternatives told for each token; None: no logprobs
+    best_of: int  #: answers made for each prompt; the best `generation.n` are given
     generation: Generation
     ignored: tuple[str, ...]
 
     @property
-    def choices(self) -> int:
-        """How many answers there will be."""
-        return len(self.prompts) * self.generation.n
+    def made(self) -> int:
+        """How many answers will be made."""
+        return len(self.prompts) * self.best_of
 
 
 def read_completion(data: Mapping[str, object]) -> CompletionCall:
@@ -61,73 +64,36 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
         BadRequest: a field is missing, wrong or not served.
     """
     values = load(_SCHEMA, data)
-    generation = read_generation(values, COMPLETION_DEFAULTS)
     prompts: tuple[TextOrIds, ...] = values["prompt"]
-    if values.get("best_of", generation.n) != generation.n:
-        raise refuse("best_of", "is not supported by this server, unless it equals n")
-    if len(prompts) * generation.n > MAX_CHOICES:
-        raise refuse("n", f"prompts times n must be at most {MAX_CHOICES}")
+    n = values.get("n", 1)
+    best_of = values.get("best_of", n)
+    _check_best_of(values, n, best_of)
+    if len(prompts) * best_of > MAX_CHOICES:
+        name = "best_of" if best_of > n else "n"
+        raise refuse(name, f"prompts times {name} must be at most {MAX_CHOICES}")
+    if values.get("max_tokens") == 0 and not values.get("echo"):
+        raise refuse("max_tokens", "must be a whole number, 1 or more; 0 only with echo")
+    logprobs = values.get("logprobs")
+    # Ranking needs the logprobs, whether the client wants them or not.
+    asked = 0 if logprobs is None and best_of > n else logprobs
+    generation = read_generation(values, COMPLETION_DEFAULTS, asked)
     given = data["prompt"]
     return CompletionCall(
         prompts=prompts,
         is_list=isinstance(given, list) and isinstance(given[0], str | list),
         template=values.get("prompt_template"),
+        echo=values.get("echo", False),
+        logprobs=logprobs,
+        best_of=best_of,
         generation=generation,
         ignored=ignored_fields(_SCHEMA, data),
     )
 
 
-def completion_body(head: Head, answers: Sequence[Answer], usage: Usage) -> dict[str, object]:
-    """The whole answer."""
-    choices = [
-        {"index": index, "text": answer.text, "finish_reason": answer.finish_reason.value}
-        for index, answer in enumerate(answers)
-    ]
-    return {
-        "id": head.id,
-        "object": "text_completion",
-        "created": head.created,
-        "model": head.model,
-        "choices": choices,
-        "usage": usage.body(),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class CompletionChunks:
-    """The answer in pieces; see `app.api.sse.Chunks`."""
-
-    head: Head
-    include_usage: bool
-
-    def opening(self) -> list[dict[str, object]]:
-        """Nothing comes before the first text."""
-        return []
-
-    def delta(self, delta: Delta) -> list[dict[str, object]]:
-        """New text, and the end of a choice, each in its own chunk."""
-        chunks = []
-        if delta.text:
-            chunks.append(self._chunk(delta.index, delta.text, None))
-        if delta.finish_reason is not None:
-            chunks.append(self._chunk(delta.index, "", delta.finish_reason.value))
-        return chunks
-
-    def closing(self, usage: Usage) -> list[dict[str, object]]:
-        """The usage chunk, if asked for."""
-        return [self._envelope([], usage.body())] if self.include_usage else []
-
-    def _chunk(self, index: int, text: str, reason: str | None) -> dict[str, object]:
-        return self._envelope([{"index": index, "text": text, "finish_reason": reason}], None)
-
-    def _envelope(
-        self, choices: list[dict[str, object]], usage: dict[str, int] | None
-    ) -> dict[str, object]:
-        chunk: dict[str, object] = {
-            "id": self.head.id,
-            "object": "text_completion",
-            "created": self.head.created,
-            "model": self.head.model,
-            "choices": choices,
-        }
-        return {**chunk, "usage": usage} if self.include_usage else chunk
+def _check_best_of(values: Mapping[str, Any], n: int, best_of: int) -> None:
+    if best_of < n:
+        raise refuse("best_of", f"must be at least n, which is {n}")
+    if best_of > n and values.get("stream"):
+        raise refuse("best_of", "cannot be streamed: the best is known at the end only")
+    if best_of > n and values.get("num_beams", 1) > 1:
+        raise refuse("best_of", "is not supported with num_beams over 1")

@@ -5,6 +5,7 @@ Knows nothing about which request has which field.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -94,6 +95,31 @@ class Stop(fields.Field[tuple[str, ...]]):
     def _check(self, text: object) -> None:
         if not isinstance(text, str) or not 1 <= len(text) <= self.MAX_CHARACTERS:
             raise ValidationError(f"must be a string of 1 to {self.MAX_CHARACTERS} characters")
+
+
+class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
+    """Token ids, as JSON writes an object's keys, and what is added to their logits. Whether
+    an id exists is for the engine to say."""
+
+    MAX_ENTRIES = 300
+    MOST = 100
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> tuple[tuple[int, float], ...]:
+        if not isinstance(value, dict) or len(value) > self.MAX_ENTRIES:
+            raise ValidationError(f"must be an object of at most {self.MAX_ENTRIES} entries")
+        return tuple((self._token(key), self._bias(key, bias)) for key, bias in value.items())
+
+    def _token(self, key: str) -> int:
+        if not re.fullmatch(r"0|[1-9][0-9]{0,8}", key):
+            raise ValidationError({key[:100]: ["the key must be a token id in decimal digits"]})
+        return int(key)
+
+    def _bias(self, key: str, bias: object) -> float:
+        if type(bias) in (int, float) and -self.MOST <= bias <= self.MOST:  # type: ignore[operator]
+            return float(bias)  # type: ignore[arg-type]
+        raise ValidationError({key: [f"must be a number from -{self.MOST} to {self.MOST}"]})
 
 
 class Unsupported(fields.Field[None]):

@@ -5,7 +5,7 @@ Knows nothing about how a conversation is rendered or answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,8 +40,8 @@ class Conversation:
 class Messages(fields.Field[Conversation]):
     """A list of messages, or one plain string (one user turn, classic)."""
 
-    def __init__(self) -> None:
-        super().__init__(required=True, error_messages={"required": "is required"})
+    def __init__(self, *, required: bool = True) -> None:
+        super().__init__(required=required, error_messages={"required": "is required"})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Conversation:
         if isinstance(value, str):
@@ -55,21 +55,11 @@ class Messages(fields.Field[Conversation]):
         messages = tuple(_at(index, item) for index, item in enumerate(value))
         keys = tuple(_text_key(item) for item in value)
         classic = "message" in keys
-        _check_order(messages, keys, classic)
+        last = len(messages) - 1
+        if messages[last].role == "user" and not messages[last].text:
+            raise ValidationError({last: {keys[last]: ["must not be empty"]}})
         paths = tuple(f"{index}.{key}" for index, key in enumerate(keys))
         return Conversation(messages, classic, paths)
-
-
-def _check_order(messages: Sequence[Message], keys: Sequence[str], classic: bool) -> None:
-    last = len(messages) - 1
-    if all(message.role != "user" for message in messages):
-        raise ValidationError("must hold at least one user turn")
-    if messages[last].role == "user" and not messages[last].text:
-        raise ValidationError({last: {keys[last]: ["must not be empty"]}})
-    # Classic clients were always answered, whoever spoke last.
-    if messages[last].role == "assistant" and not classic:
-        message = "the last message is the assistant's; continue_final_message is not built yet"
-        raise ValidationError({last: {"role": [message]}})
 
 
 def _at(index: int, item: object) -> Message:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from app.engine.types import ModelInfo
 
 
-def model_body(name: str, info: ModelInfo) -> dict[str, object]:
-    """One served model."""
+def model_body(name: str, root: str, info: ModelInfo) -> dict[str, object]:
+    """One served name of the model whose own name is `root`."""
     return {
         "id": name,
         "object": "model",
         "created": info.loaded_at,
         "owned_by": "westlake",
-        "root": name,
+        "root": root,
         "parent": None,
         "max_model_len": info.max_model_len,
     }

@@ -12,7 +12,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from app.engine.types import SamplingParams
-from app.schemas.fields import Accepted, Number, Stop, Switch, Text, Unsupported, Whole
+from app.schemas.fields import Accepted, LogitBias, Number, Stop, Switch, Text, Unsupported, Whole
 from app.schemas.reading import refuse
 
 
@@ -48,10 +48,9 @@ class GenerationSchema(Schema):
     ignore_eos = Switch()
     user = Text()
 
-    # OpenAI's, not built yet or never to be.
-    logit_bias = Unsupported({})
-    presence_penalty = Unsupported(0)
-    frequency_penalty = Unsupported(0)
+    logit_bias = LogitBias()
+    presence_penalty = Number(-2, 2)
+    frequency_penalty = Number(-2, 2)
 
     # Other servers', which would change the answer.
     prompt_embeds = Unsupported()
@@ -111,6 +110,7 @@ class Generation:
     model: str | None
     params: SamplingParams
     n: int
+    num_beams: int
     max_tokens: int | None  #: asked for
     max_tokens_field: str  #: the name it was asked for by
     default_max_tokens: int | None
@@ -120,22 +120,29 @@ class Generation:
     include_usage: bool
 
 
-def read_generation(values: Mapping[str, Any], defaults: Defaults) -> Generation:
-    """The shared part of a request that GenerationSchema has read.
+def read_generation(
+    values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
+) -> Generation:
+    """The shared part of a request that GenerationSchema has read; `logprobs`: alternatives
+    to report for each token, None for no logprobs.
 
     Raises:
-        BadRequest: fields that contradict each other, or beams.
+        BadRequest: fields that contradict each other.
     """
-    if values.get("num_beams", 1) != 1:
-        raise refuse("num_beams", "beam search is not built yet; only 1 is served")
+    n, num_beams = values.get("n", 1), values.get("num_beams", 1)
+    if num_beams > 1 and n > num_beams:
+        raise refuse("n", f"must be at most num_beams, which is {num_beams}")
+    if num_beams > 1 and logprobs is not None:
+        raise refuse("logprobs", "is not supported with num_beams over 1")
     stream = values.get("stream", False)
     if "stream_options" in values and not stream:
         raise refuse("stream_options", "is only for requests with stream true")
     wins = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
     return Generation(
         model=values.get("model"),
-        params=_sampling_params(values, defaults),
-        n=values.get("n", 1),
+        params=_sampling_params(values, defaults, logprobs),
+        n=n,
+        num_beams=num_beams,
         max_tokens=values.get(wins),
         max_tokens_field=wins,
         default_max_tokens=None if wins in values else defaults.max_tokens,
@@ -146,7 +153,9 @@ def read_generation(values: Mapping[str, Any], defaults: Defaults) -> Generation
     )
 
 
-def _sampling_params(values: Mapping[str, Any], defaults: Defaults) -> SamplingParams:
+def _sampling_params(
+    values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
+) -> SamplingParams:
     temperature = values.get("temperature", defaults.temperature)
     return SamplingParams(
         temperature=temperature if values.get("do_sample", True) else 0.0,
@@ -154,5 +163,9 @@ def _sampling_params(values: Mapping[str, Any], defaults: Defaults) -> SamplingP
         top_p=values.get("top_p", defaults.top_p),
         min_p=values.get("min_p", 0.0),
         repetition_penalty=max(values.get("repetition_penalty", 1.0), _LEAST_PENALTY),
+        presence_penalty=values.get("presence_penalty", 0.0),
+        frequency_penalty=values.get("frequency_penalty", 0.0),
+        logit_bias=values.get("logit_bias", ()),
         seed=values.get("seed"),
+        logprobs=logprobs,
     )

@@ -1,4 +1,4 @@
-"""The field that is a text, token ids, or a list of either: `prompt` and `input`.
+"""Fields of texts and token ids: `prompt` and `input`, which may be either, and `tokens`.
 
 Knows nothing about tokenizers: whether an id exists is for the engine to say.
 """
@@ -38,6 +38,16 @@ class Texts(fields.Field[tuple[TextOrIds, ...]]):
             raise ValidationError(f"must hold at most {self.max_items} items")
         read = _text if isinstance(value[0], str) else _ids
         return tuple(_at(index, read, item) for index, item in enumerate(value))
+
+
+class Ids(fields.Field[TokenIds]):
+    """A list of token ids, which may be empty."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True, error_messages={"required": "is required"})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TokenIds:
+        return _ids(value) if value != [] else ()
 
 
 def _at(index: int, read: Any, item: object) -> TextOrIds:

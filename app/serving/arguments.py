@@ -86,13 +86,18 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "answers",
         (
             ("MODEL_NAME", "NAME", "name of the model (default: chinese-llama-alpaca)"),
-            ("MODEL_ALIAS", "A,B", "further names of the model"),
+            ("MODEL_ALIAS", "A,B", "further names of the model that requests may use"),
             (
                 "PROMPT_TEMPLATE",
                 "NAME",
                 "what wraps a text prompt of /v1/completions: alpaca or none (default: alpaca)",
             ),
-            ("CHAT_TEMPLATE", "FILE", "Jinja file or name of the chat template"),
+            (
+                "CHAT_TEMPLATE",
+                "FILE|NAME",
+                "chat template: a Jinja file, or alpaca, chatml, llama-2, llama-3 or vicuna "
+                "(default: the tokenizer's own, else alpaca)",
+            ),
         ),
     ),
 )

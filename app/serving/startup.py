@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from app.checkpoint.check import check_model
 from app.checkpoint.errors import StartupError
+from app.prompts.choosing import read_chat_template
 from app.serving.log import announce
 from config import Config, ConfigError
 
@@ -55,13 +56,15 @@ def read_settings(environ: Mapping[str, str]) -> Config:
 
 
 def check_all(config: Config, addresses: Iterable[Any]) -> None:
-    """Check the model's files and that `addresses` can be listened on.
+    """Check the model's files, the chat template, and that `addresses` can be listened on.
 
     Raises:
         StartupError: what is wrong, in one line.
     """
     for address in addresses:
         check_address(address)
+    if config.CHAT_TEMPLATE is not None:
+        read_chat_template(config.CHAT_TEMPLATE)
     check_model(config)
 
 

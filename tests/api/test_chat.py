@@ -47,9 +47,12 @@ def sent(engine: ScriptedEngine) -> GenerationRequest:
 
 
 def turns(body: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    """Every choice's role, text and reason; the extra keys are OpenAI's own."""
+    classic = "logprobs" not in body["choices"][0]
     for number, choice in enumerate(body["choices"]):
-        assert list(choice) == ["index", "message", "finish_reason"]
-        assert list(choice["message"]) == ["role", "content"]
+        extra = [] if classic else ["logprobs"]
+        assert list(choice) == ["index", "message", "finish_reason", *extra]
+        assert list(choice["message"]) == ["role", "content", *(["refusal"] if extra else [])]
         assert choice["index"] == number
     return [
         (c["message"]["role"], c["message"]["content"], c["finish_reason"]) for c in body["choices"]
@@ -173,12 +176,42 @@ def test_developer_is_system(client: FlaskClient, engine: ScriptedEngine) -> Non
 
 def test_last_turn_of_the_assistant(client: FlaskClient, engine: ScriptedEngine) -> None:
     openai = [{"role": "user", "content": "一"}, {"role": "assistant", "content": "二"}]
-    error = refused(client, openai)
-    assert error["param"] == "messages.1.role"
-    assert "continue_final_message" in error["message"]
+    assert [role for role, *_ in turns(chat(client, openai))] == ["assistant"]
+    assert engine.encoded.pop()[0].endswith("### Response: 二\n\n### Response: ")
     classic = [{"role": "user", "message": "一"}, {"role": "assistant", "message": "二"}]
     assert len(turns(chat(client, classic))) == 3
     assert engine.encoded[0][0].endswith("### Response: 二\n\n### Response: ")
+
+
+@pytest.mark.parametrize("key", ["message", "content"])
+def test_a_last_turn_that_is_gone_on_with(
+    client: FlaskClient, engine: ScriptedEngine, key: str
+) -> None:
+    engine.answer = lambda request, index: " 三"
+    messages = [{"role": "user", key: "一"}, {"role": "assistant", key: "二"}]
+    flags = {"continue_final_message": True, "add_generation_prompt": False}
+    got = turns(chat(client, messages, **flags))
+    assert got[-1] == ("assistant", " 三", "stop"), "its leading blank stays"
+    assert engine.encoded[-1][0].endswith("### Instruction:\n一\n\n### Response: 二")
+    engine.info_ = replace(INFO, chat_template=TEMPLATE)
+    messages[-1][key] = "二 <"
+    chat(client, messages, continue_final_message=True)
+    assert engine.encoded[-1][0].replace(BREAK, "") == "<s><|user|>一</s><|assistant|>二 <"
+
+
+def test_nothing_to_go_on_with(client: FlaskClient, engine: ScriptedEngine) -> None:
+    error = refused(client, [{"role": "user", "content": "一"}], continue_final_message=True)
+    assert error["param"] == "continue_final_message"
+    engine.info_ = replace(INFO, chat_template="{{ messages[0].content }}")
+    messages = [{"role": "user", "content": "一"}, {"role": "assistant", "content": "二"}]
+    assert refused(client, messages, continue_final_message=True)["param"] == "messages"
+
+
+def test_a_conversation_without_a_user(client: FlaskClient, engine: ScriptedEngine) -> None:
+    chat(client, [{"role": "system", "content": "一"}])
+    assert engine.encoded[0][0] == "一\n\n### Response: "
+    engine.info_ = replace(INFO, chat_template="{{ messages[1].content }}")
+    assert refused(client, [{"role": "system", "content": "一"}])["param"] == "messages"
 
 
 def test_no_op_values_are_accepted(client: FlaskClient) -> None:

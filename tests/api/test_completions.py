@@ -46,7 +46,13 @@ def test_contract_example(client: FlaskClient) -> None:
     assert choice["text"].startswith("答案0：")
     assert choice["finish_reason"] == "stop"
     usage = body["usage"]
-    assert list(usage) == ["prompt_tokens", "completion_tokens", "total_tokens"]
+    assert list(usage) == [
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+    ]
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert usage["completion_tokens"] == len(choice["text"].encode())
     assert "答案" in response.text, "Chinese goes out as itself"
@@ -95,12 +101,33 @@ def test_every_field_reaches_the_engine(client: FlaskClient, engine: ScriptedEng
         stop=["。", "x" * 256],
         ignore_eos=True,
         max_tokens=7,
+        presence_penalty=-2,
+        frequency_penalty=1.5,
+        logit_bias={"0": -100, "258": 2.5},
+        logprobs=5,
     )
     request = sent(engine)
     assert request.params == SamplingParams(
-        temperature=1.0, top_p=0.0, top_k=0, min_p=0.5, repetition_penalty=10.0, seed=-(2**63)
+        temperature=1.0,
+        top_p=0.0,
+        top_k=0,
+        min_p=0.5,
+        repetition_penalty=10.0,
+        presence_penalty=-2.0,
+        frequency_penalty=1.5,
+        logit_bias=((0, -100.0), (258, 2.5)),
+        seed=-(2**63),
+        logprobs=5,
     )
+    assert request.prompt_logprobs is None, "the prompt is not echoed"
     assert (request.n, request.stop, request.ignore_eos) == (3, ("。", "x" * 256), True)
+
+
+def test_beams_reach_the_engine(client: FlaskClient, engine: ScriptedEngine) -> None:
+    complete(client, num_beams=4, n=3)
+    assert (sent(engine).num_beams, sent(engine).n) == (4, 3)
+    complete(client, num_beams=4, echo=True, max_tokens=0)
+    assert sent(engine).num_beams == 1, "beams of no tokens are none"
 
 
 def test_do_sample_false_is_greedy(client: FlaskClient, engine: ScriptedEngine) -> None:

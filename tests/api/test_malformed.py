@@ -122,13 +122,55 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             "top_k": [-1, 1.5, "40", True],
             "min_p": [-0.1, 1.1, "0"],
             "repetition_penalty": [0, 0.0, -1, 10.1, "1", True],
-            "num_beams": [0, 17, 4, 2, 1.0, "1", True],
+            "num_beams": [0, 17, 1.0, "1", True],
             "n": [0, 9, -1, 2**31, 1.0, "1", True],
             "seed": ["1", 1.5, True, []],
-            "best_of": [2, 0, "1", 1.0, True],
+            "best_of": [0, 21, "1", 1.0, True],
+            "presence_penalty": [-2.1, 2.1, "1", True],
+            "frequency_penalty": [-2.1, 2.1, "1", False],
+            "logprobs": [-1, 6, True, 1.0, "1"],
+            "echo": [1, "true"],
+            "logit_bias": [[], "5", 5, {str(token): 1 for token in range(3, 304)}],
         }.items()
         for value in values
     ],
+    # fields that contradict each other, and token ids that are none
+    (COMPLETIONS, {"prompt": "a", "n": 3, "best_of": 2}, "best_of"),
+    (COMPLETIONS, {"prompt": "a", "best_of": 2, "stream": True}, "best_of"),
+    (COMPLETIONS, {"prompt": "a", "best_of": 2, "num_beams": 2}, "best_of"),
+    (COMPLETIONS, {"prompt": ["a"] * 13, "best_of": 10}, "best_of"),
+    (COMPLETIONS, {"prompt": "a", "n": 3, "num_beams": 2}, "n"),
+    (COMPLETIONS, {"prompt": "a", "logprobs": 0, "num_beams": 2}, "logprobs"),
+    (COMPLETIONS, {"prompt": "a", "max_tokens": 0, "echo": False}, "max_tokens"),
+    *[
+        (COMPLETIONS, {"prompt": "a", "logit_bias": {token: bias}}, f"logit_bias.{token}")
+        for token, bias in [
+            ("259", 1),
+            ("999999999", 1),
+            ("9999999999", 1),
+            ("-1", 1),
+            ("05", 1),
+            ("a", 1),
+            ("5.0", 1),
+            ("5", 100.1),
+            ("5", -101),
+            ("5", "1"),
+            ("5", True),
+            ("5", None),
+        ]
+    ],
+    (CHAT, {"messages": [USER], "logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+    (CHAT, {"messages": [USER], "logprobs": False, "top_logprobs": 1}, "top_logprobs"),
+    (CHAT, {"messages": [USER], "logprobs": True, "num_beams": 2}, "logprobs"),
+    (
+        CHAT,
+        {
+            "messages": [USER, {"role": "assistant", "content": "a"}],
+            "continue_final_message": True,
+            "add_generation_prompt": True,
+        },
+        "add_generation_prompt",
+    ),
     # switches and texts
     *[
         (COMPLETIONS, {"prompt": "a", name: value}, name)
@@ -157,11 +199,6 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *[
         (COMPLETIONS, {"prompt": "a", name: value}, name)
         for name, value in {
-            "logit_bias": {"5": 1},
-            "presence_penalty": 0.1,
-            "frequency_penalty": -2,
-            "logprobs": 0,
-            "echo": True,
             "suffix": "b",
             "response_format": {"type": "json_object"},
             "guided_regex": "a*",
@@ -173,10 +210,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *[
         (CHAT, {"messages": [USER], name: value}, name)
         for name, value in {
-            "logit_bias": {"5": 1},
             "presence_penalty": False,
-            "logprobs": True,
+            "logprobs": 3,
             "top_logprobs": 3,
+            "best_of": 2,
+            "echo": True,
             "response_format": {"type": "json_schema"},
             "tools": [{"type": "function"}],
             "tool_choice": "required",
@@ -192,7 +230,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             "prompt_template": "none",
             "continue_final_message": True,
             "max_completion_tokens": 0,
-            "num_beams": 2,
+            "add_generation_prompt": False,
         }.items()
     ],
     # messages
@@ -231,8 +269,6 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (CHAT, {"messages": [{"role": "user", "message": ""}]}, "messages.0.message"),
     (CHAT, {"messages": [{"role": "user", "message": 1}]}, "messages.0.message"),
     (CHAT, {"messages": [{"role": "user", "message": ["a"]}]}, "messages.0.message"),
-    (CHAT, {"messages": [{"role": "system", "content": "a"}]}, "messages"),
-    (CHAT, {"messages": [USER, {"role": "assistant", "content": "a"}]}, "messages.1.role"),
     (CHAT, {"messages": [{**USER, "tool_calls": [{}]}]}, "messages.0.tool_calls"),
     # embeddings
     (EMBEDDINGS, {}, "input"),

@@ -46,3 +46,24 @@ def test_loading(client: FlaskClient, engine: ScriptedEngine) -> None:
     response = client.get("/v1/models")
     assert response.status_code == 503
     assert response.headers["Retry-After"]
+
+
+def test_aliases(engine: ScriptedEngine) -> None:
+    config = Config(MODEL_ALIAS=("gpt-3.5-turbo", "chinese-llama-alpaca", "本地"))
+    client = create_app(config, engine).test_client()
+    listed = client.get("/v1/models").get_json()["data"]
+    names = ["chinese-llama-alpaca", "gpt-3.5-turbo", "本地"]
+    assert [model["id"] for model in listed] == names
+    assert {model["root"] for model in listed} == {"chinese-llama-alpaca"}
+    for name in names:
+        assert client.get(f"/v1/models/{name}").get_json()["id"] == name
+        for path, fields in (
+            ("completions", {"prompt": "a"}),
+            ("chat/completions", {"messages": "a"}),
+            ("embeddings", {"input": "a"}),
+        ):
+            answer = client.post(f"/v1/{path}", json={"model": name, **fields}).get_json()
+            assert answer["model"] == "chinese-llama-alpaca", "always the served name"
+    error = client.get("/v1/models/gpt-4").get_json()["error"]
+    assert error["code"] == "model_not_found"
+    assert error["message"].endswith("served: " + ", ".join(names))

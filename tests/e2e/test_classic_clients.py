@@ -84,7 +84,7 @@ def test_system_turns_are_echoed_and_count(http: Client) -> None:
 
 
 def test_several_new_turns(http: Client) -> None:
-    fields: dict[str, Any] = {"n": 3, "temperature": 1.5, "seed": 1}
+    fields: dict[str, Any] = {"n": 3, "temperature": 2.0, "seed": 1, "ignore_eos": True}
     turns = turns_of(http, [{"role": "user", "message": GREETING}], **fields)
     assert [turn["role"] for turn in turns] == ["user", *["assistant"] * 3]
     assert len({turn["content"] for turn in turns[1:]}) > 1

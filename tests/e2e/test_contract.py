@@ -63,7 +63,8 @@ def check_answer(body: dict[str, Any], prefix: str, kind: str) -> None:
     assert type(body["created"]) is int and abs(body["created"] - time.time()) < 60
     assert body["model"] == "chinese-llama-alpaca"
     usage = body["usage"]
-    assert list(usage) == ["prompt_tokens", "completion_tokens", "total_tokens"]
+    counts = ["prompt_tokens", "completion_tokens", "total_tokens"]
+    assert list(usage) == [*counts, "prompt_tokens_details"]
     assert usage["prompt_tokens"] > 0
     assert 0 < usage["completion_tokens"] <= 128
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -104,5 +105,5 @@ def test_told_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> None:
     offsets = [offset for _, offset in told]
     assert offsets == sorted(offsets)
     if len(told) > 1 and "\ufffd" not in raw:
-        for (token, start), (_, end) in zip(told, told[1:], strict=False):
+        for (token, start), (_, end) in itertools.pairwise(told):
             assert raw[start:end] in (TOKENS[token].decode(errors="replace"), "")

@@ -1,0 +1,71 @@
+"""Texts and conversations to the tokens a generation would read, and tokens to text.
+
+Knows nothing about Flask; generates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.calls import Served
+from app.calls.rendering import instruction_renderer, render_conversation
+from app.calls.submitting import check_ids, encode, fields_named
+from app.engine import Engine
+from app.engine.types import TokenIds
+from app.prompts import BREAK, Prompt
+from app.schemas.tokens import DetokenizeCall, TokenizeCall, read_detokenize, read_tokenize
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A text as it is rendered, and its tokens."""
+
+    call: TokenizeCall
+    tokens: TokenIds
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The text of given tokens."""
+
+    call: DetokenizeCall
+    text: str
+
+
+def count_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> Counted:
+    """The tokens that the text routes would make of the same prompt or messages.
+
+    Raises:
+        RequestRefused: the request is wrong, or far too long.
+        Unavailable: the model is still loading.
+    """
+    call = read_tokenize(data)
+    served.check_model(call.model)
+    prompt = _render(call, engine, served)
+    with fields_named("prompt" if call.conversation is None else "messages"):
+        tokens = encode(engine, prompt)
+    text = prompt.text.replace(BREAK, "") if prompt.allow_special else prompt.text
+    return Counted(call, tokens, text)
+
+
+def join_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> Joined:
+    """The text of the request's tokens.
+
+    Raises:
+        RequestRefused: the request is wrong.
+        Unavailable: the model is still loading.
+    """
+    call = read_detokenize(data)
+    served.check_model(call.model)
+    check_ids(call.tokens, engine.info.vocab_size, "tokens")
+    return Joined(call, engine.decode(call.tokens))
+
+
+def _render(call: TokenizeCall, engine: Engine, served: Served) -> Prompt:
+    if call.conversation is None:
+        return instruction_renderer(call.template or served.prompt_template)(call.prompt)
+    return render_conversation(
+        call.conversation, served.chat_template, engine.info, continued=call.continued
+    )

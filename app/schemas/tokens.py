@@ -1,0 +1,115 @@
+"""/tokenize and /detokenize on the wire.
+
+Knows nothing about tokenizers or templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from marshmallow import Schema
+
+from app.engine.types import TokenIds
+from app.schemas.chat import read_continued
+from app.schemas.fields import Switch, Text, Unsupported
+from app.schemas.messages import Conversation, Messages
+from app.schemas.reading import ignored_fields, load, refuse
+from app.schemas.texts import Ids
+
+
+class TokenizeSchema(Schema):
+    """The request's fields: `prompt` as /v1/completions reads it, or `messages` as
+    /v1/chat/completions does."""
+
+    prompt = Text()
+    messages = Messages(required=False)
+    model = Text()
+    prompt_template = Text("alpaca", "none")
+    continue_final_message = Switch()
+    add_generation_prompt = Switch()
+    add_special_tokens = Unsupported(True)
+    chat_template = Unsupported()
+    chat_template_kwargs = Unsupported({})
+    tools = Unsupported([])
+
+
+class DetokenizeSchema(Schema):
+    """The request's fields."""
+
+    tokens = Ids()
+    model = Text()
+
+
+_TOKENIZE, _DETOKENIZE = TokenizeSchema(), DetokenizeSchema()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizeCall:
+    """A valid request, for a prompt where there is no conversation."""
+
+    prompt: str
+    conversation: Conversation | None
+    continued: bool
+    template: str | None  #: "alpaca", "none"; None: the server's choice
+    model: str | None
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DetokenizeCall:
+    """A valid request."""
+
+    tokens: TokenIds
+    model: str | None
+    ignored: tuple[str, ...]
+
+
+def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
+    """The request that `data` makes.
+
+    Raises:
+        BadRequest: a field is missing, wrong or not served.
+    """
+    values = load(_TOKENIZE, data)
+    conversation: Conversation | None = values.get("messages")
+    prompt: str = values.get("prompt", "")
+    if ("prompt" in values) == ("messages" in values):
+        raise refuse("prompt", "is required, or messages; not both")
+    if conversation is None and not prompt:
+        raise refuse("prompt", "must not be empty")
+    if conversation is None and values.get("continue_final_message"):
+        raise refuse("continue_final_message", "is only for messages")
+    return TokenizeCall(
+        prompt=prompt,
+        conversation=conversation,
+        continued=conversation is not None and read_continued(values, conversation),
+        template=values.get("prompt_template"),
+        model=values.get("model"),
+        ignored=ignored_fields(_TOKENIZE, data),
+    )
+
+
+def read_detokenize(data: Mapping[str, object]) -> DetokenizeCall:
+    """The request that `data` makes.
+
+    Raises:
+        BadRequest: a field is missing or wrong.
+    """
+    values = load(_DETOKENIZE, data)
+    return DetokenizeCall(values["tokens"], values.get("model"), ignored_fields(_DETOKENIZE, data))
+
+
+def tokenize_body(tokens: TokenIds, text: str, max_model_len: int) -> dict[str, object]:
+    """The tokens, and the text they were made of."""
+    return {
+        "tokens": list(tokens),
+        "count": len(tokens),
+        "max_model_len": max_model_len,
+        "prompt": text,
+    }
+
+
+def detokenize_body(text: str) -> dict[str, object]:
+    """The text of the tokens."""
+    return {"prompt": text}
