@@ -24,7 +24,7 @@ def request(number: int) -> tuple[str, dict[str, object], bool]:
     """(path, body, whether it is a good one)."""
     rng = random.Random(number)
     text = rng.choice(["你好", "介绍一下西湖", "Tell me a story 😀", "杭州" * 100])
-    fields: dict[str, object] = {"max_tokens": rng.randint(1, 60), "ignore_eos": True}
+    fields: dict[str, object] = {"max_tokens": rng.randint(1, 40), "ignore_eos": True}
     if rng.random() < 0.5:
         fields["stream"] = True
     match rng.randrange(10):
