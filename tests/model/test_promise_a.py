@@ -42,10 +42,12 @@ def requests(seed: int) -> list[GenerationRequest]:
     return made
 
 
-@pytest.fixture(scope="module", params=["float16", "float32"])
+@pytest.fixture(scope="module", params=["float16", "float32", "8-bit"])
 def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[EngineService]:
-    """16-bit storage, and packed float32; grouped queries."""
-    engine = engine_of(save_model("llama", request.param, seed=3).directory)
+    """16-bit storage, packed float32, and 8 bits; grouped queries."""
+    eight_bit = request.param == "8-bit"
+    saved = save_model("llama", "float16" if eight_bit else request.param, seed=3)
+    engine = engine_of(saved.directory, LOAD_IN_8BIT=eight_bit)
     yield engine
     engine.drain(0)
 

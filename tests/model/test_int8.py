@@ -1,0 +1,125 @@
+"""8 bits on the CPU: exact sums, rows kept apart, and hardly any loss on real text."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from app.build import build_engine
+from app.checkpoint.check import check_model
+from app.engine.service import EngineService
+from app.engine.types import GenerationRequest, PromptScores, TokenIds
+from app.model.int8 import Int8Linear, balance
+from config import EMBEDDED_MODEL, Config
+from tests.model.serving import start
+
+ROOT = Path(__file__).parents[2]
+SENTENCES = 300
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 192), (192, 4096), (512, 192), (1000, 72)])
+def test_products_are_exact_sums_of_integers(inputs: int, outputs: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(outputs, inputs, generator=generator)
+    x = torch.randn(50, inputs, generator=generator) * torch.logspace(-3, 3, 50)[:, None]
+    scales = weight.abs().amax(1) / 127
+    whole = (weight / scales[:, None]).round()
+    heights = x.abs().amax(1, keepdim=True)
+    rounded = (x * (127 / heights) + 128.5).to(torch.uint8).double() - 128
+    expected = (rounded @ whole.double().T).float() * scales * (heights / 127)
+    linear = Int8Linear(weight)
+    assert torch.allclose(linear(x), expected, rtol=1e-6, atol=0)
+    for count in (1, 2, 7, 16, 33):
+        assert torch.equal(linear(x[3 : 3 + count]), linear(x)[3 : 3 + count])
+
+
+def test_one_large_row_does_not_disturb_the_others() -> None:
+    x = torch.randn(16, 256, generator=torch.Generator().manual_seed(1))
+    linear = Int8Linear(torch.randn(128, 256, generator=torch.Generator().manual_seed(2)))
+    quiet = linear(x)
+    x[5] *= 1e6
+    assert torch.equal(linear(x)[:5], quiet[:5])
+    assert torch.equal(linear(x)[6:], quiet[6:])
+
+
+def test_rows_of_zeros_give_zeros() -> None:
+    linear = Int8Linear(torch.randn(32, 64))
+    assert not linear(torch.zeros(3, 64)).any()
+    assert not Int8Linear(torch.zeros(32, 64))(torch.randn(3, 64)).any()
+
+
+def test_balancing_undoes_a_rescale_of_channels() -> None:
+    generator = torch.Generator().manual_seed(3)
+    norm = torch.rand(64, generator=generator) + 0.5
+    weight = torch.randn(96, 64, generator=generator)
+    blown = torch.where(torch.arange(64) % 9 == 0, 50.0, 1.0)
+    plain = norm / balance(norm, weight)
+    other = norm * blown / balance(norm * blown, weight / blown)
+    assert torch.allclose(plain, other)
+
+
+def with_outliers(directory: Path) -> Path:
+    """A copy of the embedded model that computes the same with a few enormous channels."""
+    shutil.copytree(EMBEDDED_MODEL, directory)
+    path = directory / "model.safetensors"
+    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    layers = json.loads((directory / "config.json").read_text())["num_hidden_layers"]
+    for number in range(layers):
+        layer = f"model.layers.{number}."
+        for norm, parts in (
+            ("input_layernorm", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
+            ("post_attention_layernorm", ("mlp.gate_proj", "mlp.up_proj")),
+        ):
+            channels = torch.arange(number, tensors[f"{layer}{norm}.weight"].numel(), 37)
+            tensors[f"{layer}{norm}.weight"][channels] *= 50
+            for part in parts:
+                tensors[f"{layer}{part}.weight"][:, channels] /= 50
+    save_file(tensors, path, {"format": "pt"})
+    return directory
+
+
+def engine_of(directory: str | Path, eight_bit: bool) -> EngineService:
+    config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, LOAD_IN_8BIT=eight_bit)
+    return start(build_engine(config, check_model(config)))
+
+
+def held_out(engine: EngineService) -> list[TokenIds]:
+    """Sentences that the embedded model was not trained on."""
+    seen = (ROOT / "demo_model/data").rglob("*")
+    trained = "\n".join(path.read_text() for path in seen if path.suffix in (".tsv", ".txt"))
+    rows = (ROOT / "tests/data/tatoeba_en_zh.tsv").read_text().splitlines()
+    parts = [part for row in rows for part in row.split("\t")[:2] if part not in trained]
+    chosen = parts[:: max(1, len(parts) // SENTENCES)][:SENTENCES]
+    assert len(chosen) == SENTENCES
+    return [engine.encode(text) for text in chosen]
+
+
+def perplexity(engine: EngineService, texts: Sequence[TokenIds]) -> float:
+    """exp of the mean negative log-probability of all tokens after the first."""
+    ticket = engine.generate(GenerationRequest(tuple(texts), max_tokens=0, prompt_logprobs=0))
+    total, count = 0.0, 0
+    while not ticket.done:
+        for event in ticket.next_events(60):
+            if isinstance(event, PromptScores):
+                total += sum(each.logprob for each in event.logprobs)
+                count += len(event.logprobs)
+    assert count == sum(len(text) - 1 for text in texts)
+    return math.exp(-total / count)
+
+
+@pytest.mark.parametrize("outliers", [False, True])
+def test_perplexity_grows_by_less_than_one_percent(outliers: bool, tmp_path: Path) -> None:
+    directory = with_outliers(tmp_path / "model") if outliers else EMBEDDED_MODEL
+    exact = engine_of(directory, eight_bit=False)
+    texts = held_out(exact)
+    full = perplexity(exact, texts)
+    eight = perplexity(engine_of(directory, eight_bit=True), texts)
+    print(f"perplexity: full {full:.3f}, 8-bit {eight:.3f}, {100 * (eight / full - 1):+.3f} %")
+    assert abs(eight / full - 1) < 0.01
