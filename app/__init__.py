@@ -24,6 +24,7 @@ def create_app(config: object, engine: Engine) -> Flask:
 
     from app.api import tokens_blueprint, v1_blueprint
     from app.calls import Served
+    from app.openapi import openapi_blueprint
     from app.ops.base_path import BasePath
     from app.ops.errors import handle_errors
     from app.ops.headers import secure_pages
@@ -53,6 +54,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     app.register_blueprint(health_blueprint())
     app.register_blueprint(metrics_blueprint(counter))
     app.register_blueprint(playground_blueprint())
+    app.register_blueprint(openapi_blueprint())
     if base_path := app.config["BASE_PATH"]:
         app.wsgi_app = BasePath(app.wsgi_app, base_path)  # type: ignore[assignment,method-assign]
     return app

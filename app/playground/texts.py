@@ -49,6 +49,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "numbers": "numbers",
         "wait": "The answer appears when it is complete.",
         "api": "The same functions are an API:",
+        "docs": "its description",
         "failed": "That did not work:",
     },
     "zh-CN": {
@@ -92,6 +93,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "numbers": "个数",
         "wait": "回答完成后才会显示。",
         "api": "同样的功能也可以通过 API 使用：",
+        "docs": "API 说明",
         "failed": "出错了：",
     },
 }

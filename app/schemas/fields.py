@@ -12,6 +12,8 @@ from marshmallow import ValidationError, fields
 
 _INT64_MAX = 2**63 - 1
 
+JsonSchema = dict[str, Any]
+
 
 class Whole(fields.Field[int]):
     """A JSON number without a fraction; true, "3" and 3.0 are none."""
@@ -24,6 +26,15 @@ class Whole(fields.Field[int]):
         if type(value) is int and self.minimum <= value <= self.maximum:
             return value
         raise ValidationError(f"must be a whole number{self._range()}")
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        schema: JsonSchema = {"type": "integer"}
+        if self.minimum > -_INT64_MAX:
+            schema["minimum"] = self.minimum
+        if self.maximum < _INT64_MAX:
+            schema["maximum"] = self.maximum
+        return schema
 
     def _range(self) -> str:
         if self.maximum < _INT64_MAX:
@@ -46,6 +57,11 @@ class Number(fields.Field[float]):
         low = f"above {self.minimum:g}" if self.above_minimum else f"from {self.minimum:g}"
         raise ValidationError(f"must be a number {low} to {self.maximum:g}")
 
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        low = "exclusiveMinimum" if self.above_minimum else "minimum"
+        return {"type": "number", low: self.minimum, "maximum": self.maximum}
+
 
 class Switch(fields.Field[bool]):
     """true or false; 1, "yes" and the like are none."""
@@ -54,6 +70,10 @@ class Switch(fields.Field[bool]):
         if isinstance(value, bool):
             return value
         raise ValidationError("must be true or false")
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"type": "boolean"}
 
 
 class Text(fields.Field[str]):
@@ -69,6 +89,10 @@ class Text(fields.Field[str]):
         if self.choices and value not in self.choices:
             raise ValidationError("must be one of " + ", ".join(f'"{c}"' for c in self.choices))
         return value
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"type": "string", **({"enum": list(self.choices)} if self.choices else {})}
 
 
 class Stop(fields.Field[tuple[str, ...]]):
@@ -92,6 +116,11 @@ class Stop(fields.Field[tuple[str, ...]]):
                 raise ValidationError({index: error.messages}) from None
         return tuple(value)
 
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        one = {"type": "string", "minLength": 1, "maxLength": self.MAX_CHARACTERS}
+        return {"anyOf": [one, {"type": "array", "items": one, "maxItems": self.MAX_STRINGS}]}
+
     def _check(self, text: object) -> None:
         if not isinstance(text, str) or not 1 <= len(text) <= self.MAX_CHARACTERS:
             raise ValidationError(f"must be a string of 1 to {self.MAX_CHARACTERS} characters")
@@ -103,6 +132,7 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
 
     MAX_ENTRIES = 300
     MOST = 100
+    _KEY = "0|[1-9][0-9]{0,8}"
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Any, **kwargs: Any
@@ -111,8 +141,17 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
             raise ValidationError(f"must be an object of at most {self.MAX_ENTRIES} entries")
         return tuple((self._token(key), self._bias(key, bias)) for key, bias in value.items())
 
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": f"^({self._KEY})$"},
+            "additionalProperties": {"type": "number", "minimum": -self.MOST, "maximum": self.MOST},
+            "maxProperties": self.MAX_ENTRIES,
+        }
+
     def _token(self, key: str) -> int:
-        if not re.fullmatch(r"0|[1-9][0-9]{0,8}", key):
+        if not re.fullmatch(self._KEY, key):
             raise ValidationError({key[:100]: ["the key must be a token id in decimal digits"]})
         return int(key)
 
@@ -134,12 +173,20 @@ class Unsupported(fields.Field[None]):
         if not any(_same(value, allowed) for allowed in self.no_op):
             raise ValidationError("is not supported by this server")
 
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"enum": list(self.no_op), "x-refused": True}
+
 
 class Accepted(fields.Field[None]):
     """A field that changes nothing here, whatever it holds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> None:
         return None
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"x-without-effect": True}
 
 
 def _same(value: object, allowed: object) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from marshmallow import ValidationError, fields
 
+from app.schemas.fields import JsonSchema
+
 Role = Literal["system", "developer", "user", "assistant"]
 
 _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant")
@@ -60,6 +62,27 @@ class Messages(fields.Field[Conversation]):
             raise ValidationError({last: {keys[last]: ["must not be empty"]}})
         paths = tuple(f"{index}.{key}" for index, key in enumerate(keys))
         return Conversation(messages, classic, paths)
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        part = {
+            "type": "object",
+            "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+            "required": ["type", "text"],
+        }
+        parts = {"type": "array", "items": part, "minItems": 1}
+        message = {
+            "type": "object",
+            "properties": {
+                "role": {"enum": list(_ROLES)},
+                "content": {"anyOf": [{"type": "string"}, parts, {"type": "null"}]},
+                "message": {"type": ["string", "null"]},
+            },
+            "required": ["role"],
+            "anyOf": [{"required": ["content"]}, {"required": ["message"]}],
+        }
+        text = {"type": "string", "minLength": 1}
+        return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}
 
 
 def _at(index: int, item: object) -> Message:

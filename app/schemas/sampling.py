@@ -12,7 +12,17 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from app.engine.types import SamplingParams
-from app.schemas.fields import Accepted, LogitBias, Number, Stop, Switch, Text, Unsupported, Whole
+from app.schemas.fields import (
+    Accepted,
+    JsonSchema,
+    LogitBias,
+    Number,
+    Stop,
+    Switch,
+    Text,
+    Unsupported,
+    Whole,
+)
 from app.schemas.reading import refuse
 
 
@@ -26,6 +36,14 @@ class StreamOptions(fields.Field[bool]):
             if not isinstance(value.get(name), bool | None):
                 raise ValidationError({name: ["must be true or false"]})
         return value.get("include_usage") is True
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        switch = {"type": ["boolean", "null"]}
+        return {
+            "type": "object",
+            "properties": {"include_usage": switch, "include_obfuscation": switch},
+        }
 
 
 class GenerationSchema(Schema):

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.engine.types import TokenIds
+from app.schemas.fields import JsonSchema
 
 TextOrIds = str | TokenIds
 
@@ -39,6 +40,18 @@ class Texts(fields.Field[tuple[TextOrIds, ...]]):
         read = _text if isinstance(value[0], str) else _ids
         return tuple(_at(index, read, item) for index, item in enumerate(value))
 
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        text = {"type": "string", "minLength": 1}
+        return {
+            "anyOf": [
+                text,
+                _list_of(text, self.max_items),
+                _list_of(_ID),
+                _list_of(_list_of(_ID), self.max_items),
+            ]
+        }
+
 
 class Ids(fields.Field[TokenIds]):
     """A list of token ids, which may be empty."""
@@ -48,6 +61,18 @@ class Ids(fields.Field[TokenIds]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TokenIds:
         return _ids(value) if value != [] else ()
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"type": "array", "items": _ID}
+
+
+_ID: JsonSchema = {"type": "integer", "minimum": 0}
+
+
+def _list_of(items: JsonSchema, most: int | None = None) -> JsonSchema:
+    schema: JsonSchema = {"type": "array", "items": items, "minItems": 1}
+    return schema if most is None else {**schema, "maxItems": most}
 
 
 def _at(index: int, read: Any, item: object) -> TextOrIds:

@@ -1,0 +1,166 @@
+"""The document's routes and fields as a reader wants them, in one language.
+
+Knows nothing about HTML or Flask.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.openapi.document import Document
+
+PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "html_lang": "en",
+        "language": "中文",
+        "other": "zh-CN",
+        "title": "The API",
+        "about": "null counts as not given. Wrong values are answered with 400 and the field's "
+        "name; fields that are not known are ignored and named in X-Ignored-Parameters.",
+        "field": "Field",
+        "type": "Values",
+        "default": "Default",
+        "meaning": "Meaning",
+        "required": "required",
+        "classic": "classic",
+        "refused": "Refused, as they would change the answer:",
+        "without_effect": "Accepted and without effect:",
+        "answer": "Answer",
+        "stream": "each event of a stream",
+        "errors": "Errors",
+        "document": "The same for programs:",
+    },
+    "zh-CN": {
+        "html_lang": "zh-CN",
+        "language": "English",
+        "other": "en",
+        "title": "API 说明",
+        "about": "null 等于没有给出。错误的值得到 400 和字段名；未知字段被忽略，"
+        "并列在 X-Ignored-Parameters 中。",
+        "field": "字段",
+        "type": "取值",
+        "default": "默认",
+        "meaning": "含义",
+        "required": "必填",
+        "classic": "经典",
+        "refused": "会改变回答、因此被拒绝的字段：",
+        "without_effect": "接受但没有作用的字段：",
+        "answer": "回答",
+        "stream": "流中的每个事件",
+        "errors": "错误",
+        "document": "供程序使用的版本：",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of a request."""
+
+    name: str
+    values: str
+    default: str
+    classic_default: str
+    meaning: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One route."""
+
+    path: str
+    method: str
+    summary: str
+    fields: tuple[FieldRow, ...]
+    refused: tuple[str, ...]
+    without_effect: tuple[str, ...]
+    example: str
+    answers: tuple[tuple[str, str], ...]  #: content type and the name of what it holds
+    errors: tuple[str, ...]
+
+
+def describe_routes(document: Document, lang: str) -> list[RouteEntry]:
+    """Every route, in the document's order."""
+    return [
+        _entry(document, path, method, operation, "-zh" if lang.startswith("zh") else "")
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _entry(
+    document: Document, path: str, method: str, operation: dict[str, Any], suffix: str
+) -> RouteEntry:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema = _resolved(document, content.get("schema", {}))
+    properties: dict[str, Any] = schema.get("properties", {})
+    required = schema.get("required", [])
+    responses = operation["responses"]
+    answers = responses["200"]["content"].items()
+    served = sorted(
+        ((name, field) for name, field in properties.items() if "description" in field),
+        key=lambda pair: pair[0] not in required,
+    )
+    return RouteEntry(
+        path=path,
+        method=method.upper(),
+        summary=operation[f"x-summary{suffix}"] if suffix else operation["summary"],
+        fields=tuple(_row(name, field, name in required, suffix) for name, field in served),
+        refused=tuple(name for name, field in properties.items() if "x-refused" in field),
+        without_effect=tuple(n for n, field in properties.items() if "x-without-effect" in field),
+        example=json.dumps(content["example"], ensure_ascii=False) if content else "",
+        answers=tuple((kind, _ref_name(answer["schema"])) for kind, answer in answers),
+        errors=tuple(status for status in responses if status != "200"),
+    )
+
+
+def _row(name: str, field: dict[str, Any], required: bool, suffix: str) -> FieldRow:
+    return FieldRow(
+        name=name,
+        values=" · ".join(dict.fromkeys(_values(field))),
+        default=_literal(field.get("default")),
+        classic_default=_literal(field.get("x-classic-default")),
+        meaning=field[f"x-description{suffix}"] if suffix else field["description"],
+        required=required,
+    )
+
+
+def _literal(value: object) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _values(field: dict[str, Any]) -> Iterator[str]:
+    """What a field may be, in a few words."""
+    if "enum" in field:
+        yield from (value for value in field["enum"] if value is not None)
+    elif "type" not in field:
+        for each in field["anyOf"]:
+            yield from _values(each)
+    else:
+        kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+        if kinds[0] == "array":
+            yield from (f"[{inner}]" for inner in _values(field["items"]))
+        elif kinds[0] != "null":
+            yield kinds[0] + _range(field)
+
+
+def _range(field: dict[str, Any]) -> str:
+    if "exclusiveMinimum" in field:
+        return f" > {field['exclusiveMinimum']:g} … {field['maximum']:g}"
+    if "minimum" in field and "maximum" in field:
+        return f" {field['minimum']:g} … {field['maximum']:g}"
+    return f" ≥ {field['minimum']:g}" if "minimum" in field else ""
+
+
+def _resolved(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
+    name = _ref_name(schema)
+    found: dict[str, Any] = document["components"]["schemas"][name] if name else schema
+    return found
+
+
+def _ref_name(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]

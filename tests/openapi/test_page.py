@@ -1,0 +1,46 @@
+"""GET /docs: the document to read, in both languages, without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.openapi.field_texts import FIELD_TEXTS
+from app.openapi.routes import ROUTES
+from config import Config
+from tests.fakes import ScriptedEngine
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "number"),
+    [("", "en", 0), ("", "zh-CN,zh;q=0.9", 1), ("?lang=zh-CN", "en", 1), ("?lang=xx", "de", 0)],
+)
+def test_it_tells_of_every_route_and_field(
+    client: FlaskClient, query: str, accept: str, number: int
+) -> None:
+    response = client.get(f"/docs{query}", headers={"Accept-Language": accept})
+    assert response.status_code == 200 and response.mimetype == "text/html"
+    text = response.text.replace("&#39;", "'")
+    for route in ROUTES:
+        assert route.path in text and route.summary[number] in text
+        assert number or route.summary[1] not in text
+    for name, meanings in FIELD_TEXTS.items():
+        assert f"<code>{name}</code>" in text
+        assert meanings[number] in text
+    assert "integer 1 … 8" in text and "number &gt; 0 … 10" in text
+    assert "<script" not in text
+    assert "Vary" in response.headers
+
+
+def test_examples_can_be_copied(client: FlaskClient) -> None:
+    text = client.get("/docs", headers={"Host": "box:19327"}).text
+    assert "curl http://box:19327/v1/completions" in text
+    assert "告诉我中国的首都在哪里" in text
+
+
+def test_links_stay_under_the_servers_path(engine: ScriptedEngine) -> None:
+    client = create_app(Config(BASE_PATH="/llm"), engine).test_client()
+    text = client.get("/llm/docs").text
+    assert 'href="/llm/openapi.json"' in text and 'href="/llm/"' in text
+    assert 'href="/llm/docs' in client.get("/llm/").text
