@@ -15,10 +15,11 @@ from safetensors.torch import load_file, save_file
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.service import EngineService
-from app.engine.types import GenerationRequest, PromptScores, TokenIds
+from app.engine.types import GenerationRequest, PromptScores, SamplingParams, TokenIds
 from app.model.int8 import Int8Linear, balance
 from config import EMBEDDED_MODEL, Config
-from tests.model.serving import start
+from demo_model.evaluate import GREEDY, question_sets
+from tests.model.serving import collect, start
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = 300
@@ -112,6 +113,31 @@ def perplexity(engine: EngineService, texts: Sequence[TokenIds]) -> float:
                 count += len(event.logprobs)
     assert count == sum(len(text) - 1 for text in texts)
     return math.exp(-total / count)
+
+
+def test_facts_are_answered_alike() -> None:
+    """The embedded model's questions in wordings it was not trained on, greedily."""
+    questions = [
+        question
+        for name, each, sampling in question_sets()
+        for question in each
+        if "held-out" in name and sampling is GREEDY
+    ][::3]
+    assert len(questions) > 300
+    rights = []
+    for eight_bit in (False, True):
+        engine = engine_of(EMBEDDED_MODEL, eight_bit)
+        request = GenerationRequest(
+            tuple(engine.encode(question.prompt) for question in questions),
+            SamplingParams(temperature=0),
+            max_tokens=100,
+            drop_leading_space=True,
+        )
+        choices = collect(engine.generate(request))
+        rights.append([c.text == q.expected for c, q in zip(choices, questions, strict=True)])
+    alike = sum(a == b for a, b in zip(*rights, strict=True))
+    print(f"right: {sum(rights[0])} in full, {sum(rights[1])} in 8 bits, of {len(questions)}")
+    assert alike >= 0.99 * len(questions)
 
 
 @pytest.mark.parametrize("outliers", [False, True])
