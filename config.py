@@ -18,8 +18,6 @@ EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
 
 #: Settings of the contract that a later step builds, and the values that change nothing.
 NOT_BUILT: Mapping[str, tuple[str, ...]] = {
-    "LORA_MODEL": (),
-    "ALPHA": ("1", "1.0"),
     "API_KEYS_FILE": (),
     "RATE_LIMIT": (),
     "CORS_ORIGINS": (),
@@ -109,13 +107,28 @@ def optional_text(text: str) -> str | None:
 
 
 def gpu_ids(text: str) -> tuple[int, ...]:
-    """One GPU id; several are a later step's."""
+    """GPU ids, each once."""
     if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):
-        raise ConfigError("expected a GPU id such as 0")
+        raise ConfigError("expected GPU ids such as 0 or 0,1")
     ids = tuple(int(part) for part in text.split(","))
-    if len(ids) > 1:
-        raise ConfigError("several GPUs are not built yet; pass one id")
+    if len(set(ids)) < len(ids):
+        raise ConfigError("expected every GPU once")
     return ids
+
+
+def places(text: str) -> tuple[str, ...]:
+    """Directories or Hub names, with commas between them."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise ConfigError("expected a directory or a Hub name, or several: A,B")
+    return found
+
+
+def factor(text: str) -> float:
+    """A number from 0.01 to 1000."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not 0.01 <= float(text) <= 1000:
+        raise ConfigError("expected a number from 0.01 to 1000")
+    return float(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +138,12 @@ class Config:
 
     #: Directory, or name on the Hugging Face Hub, of a model in HF format.
     BASE_MODEL: str = setting(EMBEDDED_MODEL, str)
-    #: Directory of the tokenizer; None: BASE_MODEL's.
+    #: LoRAs in the order they are applied: directories, or names on the Hub.
+    LORA_MODEL: tuple[str, ...] = setting((), places)
+    #: Directory of the tokenizer; None: the last LORA_MODEL's that holds one, else BASE_MODEL's.
     TOKENIZER_PATH: str | None = setting(None, optional_text)
-    #: GPU ids; empty: GPU 0 where there is one, and the CPU for the embedded model.
+    #: GPU ids, over which the model is spread; empty: GPU 0 where there is one, and the CPU for
+    #: the embedded model.
     GPUS: tuple[int, ...] = setting((), gpu_ids)
     #: Stay on the CPU, GPU or not.
     ONLY_CPU: bool = setting(False, switch)
@@ -137,6 +153,8 @@ class Config:
     LOAD_IN_8BIT: bool = setting(False, switch)
     #: Tokens of prompt and answer together; None: what the model was made for.
     MAX_MODEL_LEN: int | None = setting(None, optional_whole(2, 2**24))
+    #: NTK factor that scales the rotary base once at start.
+    ALPHA: float = setting(1.0, factor)
     #: Memory for keys and values of running requests, in MiB; None: what fits.
     KV_CACHE_MB: int | None = setting(None, optional_whole(1, 2**24))
     #: CPU threads of the model; None: one for each core.

@@ -26,23 +26,44 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Check everything that can be checked without loading the model, then become gunicorn."""
     from app.prompts.choosing import NAMES
     from app.serving import startup
-    from app.serving.arguments import parse_arguments
+    from app.serving.arguments import convert_paths, parse_arguments, wants_check
 
+    paths = startup.or_fail(lambda: convert_paths(arguments))
+    if paths is not None:
+        startup.or_fail(lambda: _convert(*paths))
+        raise SystemExit(0)
     environ = os.environ | startup.or_fail(lambda: parse_arguments(arguments))
     config = startup.read_settings(environ)
+    if wants_check(arguments):
+        startup.or_fail(lambda: startup.check_only(config))
+        raise SystemExit(0)
     startup.or_fail(lambda: startup.check_concurrency(environ))
     addresses = [] if startup.inherited_listeners() else [(config.HOST, config.PORT)]
     startup.or_fail(lambda: startup.check_all(config, addresses))
     for name in ("BASE_MODEL", "TOKENIZER_PATH"):  # gunicorn runs in another folder
-        path = Path(getattr(config, name) or "").expanduser()
-        if getattr(config, name) and path.is_dir():
-            environ[f"WESTLAKE_{name}"] = str(path.resolve())
+        if getattr(config, name):
+            environ[f"WESTLAKE_{name}"] = _absolute(getattr(config, name))
+    if config.LORA_MODEL:
+        environ["WESTLAKE_LORA_MODEL"] = ",".join(map(_absolute, config.LORA_MODEL))
     if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
         path = Path(config.CHAT_TEMPLATE).expanduser()
         environ["WESTLAKE_CHAT_TEMPLATE"] = str(path.resolve())
     command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)]
     command += ["--config", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant
+
+
+def _absolute(name: str) -> str:
+    """A directory's whole path; a Hub name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.is_dir() else name
+
+
+def _convert(source: Path, target: Path) -> None:
+    from app.model.convert import convert
+
+    for path in convert(source, target):
+        sys.stdout.write(f"wrote {path}\n")
 
 
 def load() -> Flask:
@@ -71,8 +92,9 @@ def _build(config: Config, worker: HardenedWorker) -> Flask:
     from app.checkpoint.check import check_model
     from app.serving.log import HALT, announce
     from app.serving.startup import one_line
+    from app.text.counting import count_tokens
 
-    engine = build_engine(config, check_model(config))
+    engine = build_engine(config, check_model(config, count_tokens))
     failure_code = HALT  # until the model is ready: what stopped it would stop it again
 
     def on_ready(info: ModelInfo) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from app.checkpoint.check import CheckedModel
-from app.checkpoint.errors import StartupError
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
 from app.engine.types import ModelInfo
@@ -33,12 +32,6 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.sampler import TorchSampler
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
-    rows = checked.model.vocab_size
-    if tokenizer.vocab_size > rows:
-        raise StartupError(
-            f"the tokenizer in {checked.tokenizer_directory} has {tokenizer.vocab_size} tokens, "
-            f"the model's vocabulary only {rows}: pass the model's own with --tokenizer_path"
-        )
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     info = _info(config, checked, tokenizer, max_model_len(config, checked))
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
@@ -46,8 +39,8 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
 
 
 def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int) -> ModelInfo:
-    device = "CPU" if checked.gpu is None else f"GPU {checked.gpu}"
-    dtype = "float32" if checked.gpu is None else config.DTYPE
+    dtype = "8-bit" if config.LOAD_IN_8BIT else config.DTYPE if checked.gpus else "float32"
+    loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
     return ModelInfo(
         max_model_len=length,
@@ -59,6 +52,7 @@ def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: i
         special_texts=tokenizer.special_texts,
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,
-        description=f"{checked.model.architecture}, {dtype} on {device}, {weights:.2f} GiB",
+        description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
+        f"{weights:.2f} GiB",
         loaded_at=int(time.time()),
     )

@@ -5,21 +5,30 @@ Knows nothing about torch; the loader takes its result and need not check again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.gpus import Gpus, find_gpus
+from app.checkpoint.gpu_choice import choose_gpus
 from app.checkpoint.headers import TensorIndex, read_index
 from app.checkpoint.hub import local_directory
 from app.checkpoint.json_file import read_json
 from app.checkpoint.layout import EMBEDDING, check_layout
+from app.checkpoint.lora import Lora, read_lora, untied
+from app.checkpoint.lora_settings import ADAPTER_CONFIG
 from app.checkpoint.machine import available_bytes
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
-from config import EMBEDDED_MODEL, Config
+from app.checkpoint.ntk import scale_rope
+from app.checkpoint.vocabulary import Rows, TokenCount, Vocabulary, check_vocabulary
+from config import Config
 
 _DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
+#: how many tokens the tokenizer in a directory has
+CountTokens = Callable[[Path], TokenCount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +37,55 @@ class CheckedModel:
 
     directory: Path
     tokenizer_directory: Path
-    model: ModelConfig  #: its `dtype` is never "": the embedding's where config.json is silent
-    tensors: TensorIndex  #: empty for pickles
-    gpu: int | None  #: the GPU to use; None: the CPU
+    #: as the LoRAs leave it, but for its vocab_size; its `dtype` is never "": the embedding's
+    #: where config.json is silent
+    model: ModelConfig
+    tied_base: bool  #: the base model's head is its embedding, whatever the LoRAs do
+    tensors: TensorIndex  #: the base model's; empty for pickles
+    loras: tuple[Lora, ...]  #: in the order they are applied
+    vocabulary: Vocabulary
+    gpus: tuple[int, ...]  #: the GPUs to use; empty: the CPU
     memory: MemoryTable
 
     @property
     def pickled(self) -> bool:
-        """True when the weights are pickles, allowed by --allow_pickle."""
+        """True when the base weights are pickles, allowed by --allow_pickle."""
         return not len(self.tensors)
 
+    @property
+    def gpu(self) -> int | None:
+        """The first GPU; None: the CPU."""
+        return self.gpus[0] if self.gpus else None
 
-def check_model(config: Config) -> CheckedModel:
+    @property
+    def device(self) -> str:
+        """Where the model is, in words."""
+        if not self.gpus:
+            return "CPU"
+        return ("GPU " if len(self.gpus) == 1 else "GPUs ") + ", ".join(map(str, self.gpus))
+
+
+def check_model(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
     """Read and check everything about the model that `config` names, but its weights.
+
+    count_tokens: None: the tokenizer counts as having the model's vocabulary.
 
     Raises:
         StartupError: what is wrong, in one line.
     """
+    checked = examine(config, count_tokens)
+    check_memory(checked.memory, checked.device)
+    return checked
+
+
+def examine(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
+    """As `check_model`, without looking whether it fits into memory."""
     directory = local_directory(config.BASE_MODEL, "--base_model", allow_pickle=config.ALLOW_PICKLE)
+    if (directory / ADAPTER_CONFIG).is_file() and not (directory / "config.json").is_file():
+        raise StartupError(
+            f"--base_model {directory} holds a LoRA: pass it as --lora_model, and the model it was "
+            "made for as --base_model"
+        )
     model = read_config(directory)
     tensors = read_index(directory, allow_pickle=config.ALLOW_PICKLE)
     if len(tensors):
@@ -53,26 +93,86 @@ def check_model(config: Config) -> CheckedModel:
     if not model.dtype:
         dtype = _DTYPE_NAMES[tensors[EMBEDDING].dtype] if len(tensors) else "float32"
         model = replace(model, dtype=dtype)
+    model = scale_rope(model, config.ALPHA)
     _check_length(config, model)
-    gpu, gpus = _choose_gpu(config)
-    memory = _memory(config, model, tensors, None if gpu is None else gpus.total_bytes[gpu])
-    check_memory(memory, "CPU" if gpu is None else f"GPU {gpu}")
-    return CheckedModel(directory, _tokenizer(config, directory), model, tensors, gpu, memory)
+    gpus, found = choose_gpus(config)
+    loras = _loras(config, model)
+    tokenizer = _tokenizer(config, directory, loras)
+    vocabulary = _vocabulary(model, loras, tokenizer, count_tokens)
+    result = untied(model, loras)
+    memory = memory_table(
+        result,
+        tensors,
+        kv_cache_mb=config.KV_CACHE_MB,
+        available=sum(found.total_bytes[gpu] for gpu in gpus) if gpus else available_bytes(),
+        weight_bytes=(4 if config.DTYPE == "float32" else 2) if gpus else None,
+        eight_bit=config.LOAD_IN_8BIT,
+        loras=loras,
+        rows=vocabulary.rows,
+    )
+    _check_pool(config, model, memory)
+    return CheckedModel(
+        directory, tokenizer, result, model.tied_head, tensors, loras, vocabulary, gpus, memory
+    )
+
+
+def _loras(config: Config, model: ModelConfig) -> tuple[Lora, ...]:
+    loras: list[Lora] = []
+    rows = Rows(model.vocab_size, model.vocab_size)
+    for name in config.LORA_MODEL:
+        directory = local_directory(name, "--lora_model", allow_pickle=config.ALLOW_PICKLE)
+        loras.append(read_lora(directory, model, rows, allow_pickle=config.ALLOW_PICKLE))
+        rows = loras[-1].rows
+    return tuple(loras)
+
+
+def _vocabulary(
+    model: ModelConfig,
+    loras: tuple[Lora, ...],
+    tokenizer: Path,
+    count_tokens: CountTokens | None,
+) -> Vocabulary:
+    rows = loras[-1].rows if loras else Rows(model.vocab_size, model.vocab_size)
+    tokens = count_tokens(tokenizer) if count_tokens else TokenCount(rows.embedding, 0)
+    ids = frozenset(token for lora in loras for token in lora.settings.token_ids)
+    vocabulary = Vocabulary(model.vocab_size, rows, tokens.all, ids)
+    savers = [lora.settings.directory for lora in loras if lora.saves_vocabulary]
+    directories = tuple(lora.settings.directory for lora in loras)
+    check_vocabulary(
+        vocabulary, tokens.text, tokenizer, directories, savers[-1] if savers else None
+    )
+    return vocabulary
 
 
 def _check_length(config: Config, model: ModelConfig) -> None:
-    if config.MAX_MODEL_LEN is not None and config.MAX_MODEL_LEN > model.max_positions:
+    longest = int(model.max_positions * max(config.ALPHA, 1.0))
+    if config.MAX_MODEL_LEN is not None and config.MAX_MODEL_LEN > longest:
         raise StartupError(
-            f"--max_model_len is {config.MAX_MODEL_LEN}, but the model was made for "
-            f"{model.max_positions} tokens; pass at most that"
+            f"--max_model_len is {config.MAX_MODEL_LEN}, but the model was made for {longest} "
+            "tokens; pass at most that"
         )
 
 
-def _tokenizer(config: Config, base: Path) -> Path:
+def _check_pool(config: Config, model: ModelConfig, memory: MemoryTable) -> None:
+    length = config.MAX_MODEL_LEN or model.max_positions
+    if config.KV_CACHE_MB and memory.kv_pool < length * memory.kv_bytes_per_token:
+        tokens = memory.kv_pool // memory.kv_bytes_per_token
+        needed = -(-length * memory.kv_bytes_per_token // 2**20)
+        raise StartupError(
+            f"--kv_cache_mb {config.KV_CACHE_MB} holds {tokens} tokens, fewer than one context of "
+            f"{length}: pass at least {needed}, or a smaller --max_model_len"
+        )
+
+
+def _tokenizer(config: Config, base: Path, loras: tuple[Lora, ...]) -> Path:
+    """--tokenizer_path, else the last LoRA that holds a tokenizer, else the base model."""
     directory = base
+    for lora in loras:
+        if _holds_tokenizer(lora.settings.directory):
+            directory = lora.settings.directory
     if config.TOKENIZER_PATH is not None:
         directory = local_directory(config.TOKENIZER_PATH, "--tokenizer_path")
-    if not any((directory / name).is_file() for name in ("tokenizer.model", "tokenizer.json")):
+    if not _holds_tokenizer(directory):
         raise StartupError(
             f"{directory} holds no tokenizer (tokenizer.model or tokenizer.json); pass the "
             "directory of one with --tokenizer_path"
@@ -85,43 +185,5 @@ def _tokenizer(config: Config, base: Path) -> Path:
     return directory
 
 
-def _choose_gpu(config: Config) -> tuple[int | None, Gpus]:
-    """The GPU to use by contract: the one asked for, else 0 where there is one, but never
-    for the embedded model."""
-    embedded = Path(config.BASE_MODEL) == Path(EMBEDDED_MODEL)
-    if config.ONLY_CPU or (embedded and not config.GPUS):
-        gpu, gpus = None, Gpus((), torch_can_use_them=False)
-    else:
-        gpus = find_gpus()
-        gpu = _asked_for(config.GPUS[0], gpus) if config.GPUS else _first(gpus)
-    if gpu is None and config.DTYPE not in ("auto", "float32"):
-        raise StartupError(f"--dtype {config.DTYPE} needs a GPU; a CPU computes in float32")
-    return gpu, gpus
-
-
-def _first(gpus: Gpus) -> int | None:
-    return 0 if gpus.total_bytes and gpus.torch_can_use_them else None
-
-
-def _asked_for(gpu: int, gpus: Gpus) -> int:
-    if gpu >= len(gpus.total_bytes):
-        have = f"GPUs 0 to {len(gpus.total_bytes) - 1} are" if gpus.total_bytes else "no GPU is"
-        raise StartupError(f"--gpus is {gpu}, but {have} here; pass --only_cpu to do without")
-    if not gpus.torch_can_use_them:
-        raise StartupError(f"--gpus is {gpu}, but the installed torch is built for CPUs only")
-    return gpu
-
-
-def _memory(
-    config: Config, model: ModelConfig, tensors: TensorIndex, gpu_bytes: int | None
-) -> MemoryTable:
-    weight_bytes = None
-    if gpu_bytes is not None:
-        weight_bytes = 4 if config.DTYPE == "float32" else 2
-    return memory_table(
-        model,
-        tensors,
-        kv_cache_mb=config.KV_CACHE_MB,
-        available=available_bytes() if gpu_bytes is None else gpu_bytes,
-        weight_bytes=weight_bytes,
-    )
+def _holds_tokenizer(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in ("tokenizer.model", "tokenizer.json"))

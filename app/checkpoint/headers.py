@@ -93,7 +93,7 @@ def _no_safetensors(directory: Path, allow_pickle: bool) -> None:
     if not allow_pickle:
         raise StartupError(
             f"{pickle} is refused: pickles run code when they are loaded; pass --allow_pickle "
-            "if you trust its source, or convert it to safetensors"
+            f"if you trust its source, or rewrite it once: python wsgi.py convert {directory} OUT"
         )
 
 

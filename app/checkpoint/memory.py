@@ -5,23 +5,29 @@ Knows nothing about how weights are loaded; counts from shapes, dtypes and setti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 from app.checkpoint.headers import DTYPE_BYTES, TensorIndex
 from app.checkpoint.layout import EMBEDDING, HEAD, expected_shapes
+from app.checkpoint.lora import Lora
 
 #: Python, torch and the HTTP side of a serving process, measured at about 700 MB.
 RUNTIME_BYTES = 700 * 10**6
 _GB = 10**9
+#: Matrices that are packed as one: all of them take what the widest of them takes.
+_FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "mlp", "up_proj": "mlp"}
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTable:
     """Bytes by kind on the device that holds the model."""
 
-    linears: int  #: packed matrices: 2 bytes a weight from a 16-bit checkpoint, else 4
+    #: packed matrices: 2 bytes a weight from a 16-bit checkpoint, 4 from others and where a
+    #: LoRA is merged in, 1 in 8 bits
+    linears: int
     embedding: int  #: in the checkpoint's dtype
     head: int  #: packed apart even where it is tied to the embedding
     small: int  #: norms and biases, in float32
@@ -29,6 +35,7 @@ class MemoryTable:
     runtime: int
     kv_bytes_per_token: int  #: float32 keys and values of all layers, on the CPU
     available: int | None  #: what the machine or its limit leaves; None: unknown
+    eight_bit_weights: int  #: what all weights would take with --load_in_8bit
 
     @property
     def weights(self) -> int:
@@ -48,41 +55,74 @@ def memory_table(
     kv_cache_mb: int | None,
     available: int | None,
     weight_bytes: int | None = None,
+    eight_bit: bool = False,
+    loras: Sequence[Lora] = (),
+    rows: int = 0,
 ) -> MemoryTable:
     """Count what `model` needs. `weight_bytes` is the size of one weight when it does not
-    follow the checkpoint's (on a GPU); an index without tensors counts as config.json's dtype.
+    follow the checkpoint's (on a GPU); an index without tensors counts as config.json's dtype;
+    rows: of the vocabulary, where it is larger than the model's.
     """
-    fallback = 2 if model.dtype in ("float16", "bfloat16") else 4
     kinds = {"linears": 0, "embedding": 0, "head": 0, "small": 0}
     shapes = expected_shapes(model)
     shapes[HEAD] = shapes[EMBEDDING]
+    widths = _widths(model, index, shapes, loras)
+    elements = {"linears": 0, "head": 0}
     for name, shape in shapes.items():
-        source = EMBEDDING if name == HEAD and model.tied_head else name
-        found = index[source] if source in index else None
-        size = min(DTYPE_BYTES[found.dtype], 4) if found else fallback
-        shape = found.shape if found else shape
+        stored = EMBEDDING if name == HEAD and HEAD not in index else name
+        shape = index[stored].shape if stored in index else shape
         if len(shape) == 1:
             kinds["small"] += 4 * shape[0]
             continue
+        first = max(shape[0], rows) if name in (EMBEDDING, HEAD) else shape[0]
         kind = {EMBEDDING: "embedding", HEAD: "head"}.get(name, "linears")
-        kinds[kind] += shape[0] * shape[1] * (weight_bytes or size)
+        kinds[kind] += first * shape[1] * (weight_bytes or widths[name])
+        if kind in elements:
+            elements[kind] += first * (shape[1] + 4)  # one float32 scale for each row
+    in_8_bits = kinds | elements
     per_token = 2 * model.layers * model.kv_heads * model.head_dim * (weight_bytes or 4)
-    pool = (kv_cache_mb or 0) * 2**20
     return MemoryTable(
-        **kinds,
-        kv_pool=pool,
+        **(in_8_bits if eight_bit else kinds),
+        kv_pool=(kv_cache_mb or 0) * 2**20,
         runtime=RUNTIME_BYTES,
         kv_bytes_per_token=per_token,
         available=available,
+        eight_bit_weights=sum(in_8_bits.values()),
     )
+
+
+def _widths(
+    model: ModelConfig,
+    index: TensorIndex,
+    shapes: dict[str, tuple[int, ...]],
+    loras: Sequence[Lora],
+) -> dict[str, int]:
+    """Bytes of one weight of each matrix on a CPU."""
+    fallback = 2 if model.dtype in ("float16", "bfloat16") else 4
+    own: dict[str, int] = {}
+    widest: dict[str, int] = {}
+    for name in shapes:
+        source = EMBEDDING if name == HEAD and model.tied_head else name
+        width = min(DTYPE_BYTES[index[source].dtype], 4) if source in index else fallback
+        for lora in loras:
+            if source in lora.replaced:
+                width = min(DTYPE_BYTES[lora.tensors[lora.replaced[source]].dtype], 4)
+            if source in lora.deltas or lora.settings.unusual:
+                width = 4
+        own[name] = width
+        widest[_group(name)] = max(widest.get(_group(name), 0), width)
+    return {name: widest[_group(name)] for name in own}
+
+
+def _group(name: str) -> str:
+    layer, _, module = name.removesuffix(".weight").rpartition(".")
+    return f"{layer}.{_FUSED.get(module, module)}"
 
 
 def check_memory(table: MemoryTable, device: str) -> None:
     """Raises StartupError when the model cannot fit into `device`'s memory ("CPU", "GPU 0")."""
     if table.available is None or table.needed <= table.available:
         return
-    fits_without_pool = table.weights + table.runtime <= table.available
-    hint = "a smaller --kv_cache_mb" if fits_without_pool else "a smaller model"
     if table.kv_pool:
         pool = f", {table.kv_pool / _GB:.1f} for keys and values"
     else:
@@ -90,5 +130,15 @@ def check_memory(table: MemoryTable, device: str) -> None:
     raise StartupError(
         f"the model needs {table.needed / _GB:.1f} GB of {device} memory "
         f"({table.weights / _GB:.1f} for weights{pool}, {table.runtime / _GB:.1f} besides), but "
-        f"{table.available / _GB:.1f} GB are available; try {hint} or a machine with more memory"
+        f"{table.available / _GB:.1f} GB are available; try {_what_helps(table)} or a machine "
+        "with more memory"
     )
+
+
+def _what_helps(table: MemoryTable) -> str:
+    available = table.available or 0
+    if table.weights + table.runtime <= available:
+        return "a smaller --kv_cache_mb"
+    if table.eight_bit_weights + table.runtime <= available:
+        return "--load_in_8bit"
+    return "a smaller model"

@@ -9,7 +9,7 @@ fixed grid, so its shape never depends on the load.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,6 +67,14 @@ def plan_spans(
         spans.append(Span(first, last, slots, length, True, bias))
         first = last
     return spans
+
+
+def spans_on(spans: list[Span], device: torch.device) -> list[Span]:
+    """The same calls for layers on another device."""
+    return [
+        replace(span, bias={window: mask.to(device) for window, mask in span.bias.items()})
+        for span in spans
+    ]
 
 
 def attend(

@@ -7,36 +7,45 @@ qwen3 differ only in which optional tensors a layer has (arXiv 2302.13971, 2310.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm, silu
 
 from app.model.attention import Span, attend
-from app.model.rope import RopeTable
 from app.model.weights import LayerWeights, Weights
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What every layer on one device needs of a step."""
+
+    slots: Tensor  #: int64 [rows]
+    positions: Tensor  #: int64 [rows]
+    cos: Tensor  #: [rows, 1, head_dim]
+    sin: Tensor
+    spans: list[Span]
+
+
 def forward(
-    weights: Weights,
-    cache: list[Tensor],
-    rope: RopeTable,
-    tokens: Tensor,
-    slots: Tensor,
-    positions: Tensor,
-    spans: list[Span],
+    weights: Weights, cache: list[Tensor], places: Mapping[torch.device, Place], tokens: Tensor
 ) -> Tensor:
     """Run a step and fill the cache.
 
-    tokens, slots, positions: int64 [rows]; cache: per layer, see SlotCache.
-    Returns hidden states before the final norm, [rows, hidden].
+    tokens: int64 [rows], on the embedding's device; cache: per layer, see SlotCache; places:
+    for each device that holds a layer. Returns hidden states before the final norm,
+    [rows, hidden], where the last layer left them.
     """
     hidden = weights.embedding[tokens].to(weights.dtype)
-    cos, sin = rope.cos[positions][:, None], rope.sin[positions][:, None]
     for layer, layer_cache in zip(weights.layers, cache, strict=True):
+        place = places[layer.device]
+        hidden = hidden.to(layer.device)
         normed = _norm(hidden, layer.attention_norm, weights)
-        query = _project(weights, layer, normed, cos, sin, layer_cache, slots, positions)
+        query = _project(weights, layer, normed, layer_cache, place)
         grouped = weights.config.heads != weights.config.kv_heads
-        attended = attend(query, layer_cache, spans, layer.window, grouped)
+        attended = attend(query, layer_cache, place.spans, layer.window, grouped)
         hidden = torch.add(hidden, layer.out(attended), alpha=layer.out.scale)
         if layer.out_bias is not None:
             hidden += layer.out_bias
@@ -48,11 +57,8 @@ def _project(
     weights: Weights,
     layer: LayerWeights,
     normed: Tensor,
-    cos: Tensor,
-    sin: Tensor,
     cache: Tensor,
-    slots: Tensor,
-    positions: Tensor,
+    place: Place,
 ) -> Tensor:
     """Queries [rows, heads, head_dim]; keys and values go to the cache."""
     config = weights.config
@@ -66,10 +72,10 @@ def _project(
         keys = heads[:, config.heads : rotated]
         heads[:, config.heads : rotated] = _head_norm(keys, layer.k_norm, weights)
     turning = heads[:, :rotated]
-    turned = torch.roll(turning, config.head_dim // 2, -1).mul_(sin)
-    turning.mul_(cos).add_(turned)
+    turned = torch.roll(turning, config.head_dim // 2, -1).mul_(place.sin)
+    turning.mul_(place.cos).add_(turned)
     written = heads[:, config.heads :].view(-1, 2, config.kv_heads, config.head_dim)
-    cache[slots, :, :, positions] = written
+    cache[place.slots, :, :, place.positions] = written
     return heads[:, : config.heads]
 
 

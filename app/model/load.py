@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
+from dataclasses import replace
 
 import torch
 from tqdm import tqdm
 
 from app.checkpoint.check import CheckedModel
+from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
+from app.checkpoint.lora import PICKLE
 from app.checkpoint.machine import available_bytes
 from app.model.assemble import Report, Source, assemble
+from app.model.int8_gpu import EightBitGpu
 from app.model.kv_cache import SlotCache
+from app.model.lora_source import merged, resized
 from app.model.packing import EightBit, FullPrecision, Packing
+from app.model.peft_merge import head_is_embedding, merge_with_peft
+from app.model.placing import placed, spread
 from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
@@ -52,22 +60,41 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
         cache = SlotCache(
             checked.model, _slots(config, weights, length), length, weights.dtype, devices
         )
-        runner = TorchRunner(weights, cache, vocab_size)
+        runner = TorchRunner(weights, cache, vocab_size, checked.vocabulary.untrained)
         if weights.device.type == "cpu":
             log.info("batch_invariant=%s", "yes" if batch_invariant(weights) else "no")
     return runner, _pool_tokens(config, cache, length)
 
 
 def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weights:
-    """Weights straight from the files on a CPU, through transformers on a GPU."""
-    if checked.gpu is None:
-        source: Source
-        source = (
-            from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
+    """Weights straight from the files, LoRAs merged in; through transformers on one GPU."""
+    model = replace(checked.model, vocab_size=checked.vocabulary.rows)
+    if checked.gpus:
+        return _gpu_weights(config, checked, model, report)
+    source, model = _merged_source(checked, model)
+    packing: Packing = EightBit() if config.LOAD_IN_8BIT else FullPrecision(torch.float32)
+    return assemble(model, source, packing, torch.float32, report)
+
+
+def _merged_source(checked: CheckedModel, model: ModelConfig) -> tuple[Source, ModelConfig]:
+    """All tensors on the CPU, and `model` as the LoRAs leave it."""
+    if any(lora.settings.unusual for lora in checked.loras):
+        whole = merge_with_peft(checked)
+        model = replace(model, tied_head=head_is_embedding(whole))
+        return resized(from_modules(whole), checked.vocabulary.rows), model
+    source = (
+        from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
+    )
+    loras = [
+        (
+            lora,
+            from_pickles(lora.settings.directory, PICKLE)
+            if lora.pickled
+            else from_checkpoint(lora.tensors),
         )
-        packing: Packing = EightBit() if config.LOAD_IN_8BIT else FullPrecision(torch.float32)
-        return assemble(checked.model, source, packing, torch.float32, report)
-    return _gpu_weights(config, checked, report)
+        for lora in checked.loras
+    ]
+    return resized(merged(source, checked.tied_base, loras), checked.vocabulary.rows), model
 
 
 def max_model_len(config: Config, checked: CheckedModel) -> int:
@@ -77,7 +104,7 @@ def max_model_len(config: Config, checked: CheckedModel) -> int:
 
 def compute_dtype(config: Config, checked: CheckedModel) -> torch.dtype:
     """float32 on a CPU; on a GPU the checkpoint's 16-bit type, float16 for a float32 one."""
-    if checked.gpu is None:
+    if not checked.gpus:
         return torch.float32
     name = config.DTYPE
     if name == "auto":
@@ -86,12 +113,23 @@ def compute_dtype(config: Config, checked: CheckedModel) -> torch.dtype:
     return dtype
 
 
-def _gpu_weights(config: Config, checked: CheckedModel, report: Report) -> Weights:
-    """Not run in CI, where there is no GPU; the same path on a CPU is (tests/model)."""
+def _gpu_weights(
+    config: Config, checked: CheckedModel, model: ModelConfig, report: Report
+) -> Weights:
+    """Not run in CI, where there is no GPU; the same paths on a CPU are (tests/model)."""
+    dtype = compute_dtype(config, checked)
+    packing: Packing = EightBitGpu(dtype) if config.LOAD_IN_8BIT else FullPrecision(dtype)
+    if checked.loras or len(checked.gpus) > 1:
+        source, model = _merged_source(checked, model)
+        places = {"": torch.device("cuda", checked.gpus[0])}
+        if len(checked.gpus) > 1:
+            stored = torch.int8 if config.LOAD_IN_8BIT else dtype
+            places = dict(spread(checked.directory, stored, checked.gpus))
+        source = placed(source, places, model.tied_head)
+        return assemble(model, source, packing, dtype, report)
     from transformers import AutoModelForCausalLM  # seconds to import, so only where needed
 
-    dtype = compute_dtype(config, checked)
-    model = AutoModelForCausalLM.from_pretrained(
+    whole = AutoModelForCausalLM.from_pretrained(
         checked.directory,
         dtype=dtype,
         device_map={"": checked.gpu},
@@ -99,34 +137,33 @@ def _gpu_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
         local_files_only=True,
         use_safetensors=not checked.pickled,
     )
-    return assemble(checked.model, from_modules(model), FullPrecision(dtype), dtype, report)
+    source = resized(from_modules(whole), checked.vocabulary.rows)
+    return assemble(model, source, packing, dtype, report)
 
 
 def _slots(config: Config, weights: Weights, length: int) -> int:
     if weights.device.type == "cpu":
         return SLOTS
-    free, _ = torch.cuda.mem_get_info(weights.device)
-    room = config.KV_CACHE_MB * 2**20 if config.KV_CACHE_MB else int(free * 0.9)
     model = weights.config
-    per_token = 2 * model.layers * model.kv_heads * model.head_dim * weights.dtype.itemsize
-    slots = room // (per_token * length)
+    per_layer = 2 * model.kv_heads * model.head_dim * weights.dtype.itemsize * length
+    layers = Counter(layer.device for layer in weights.layers)
+    slots = SLOTS
+    for device, count in layers.items():
+        free, _ = torch.cuda.mem_get_info(device)
+        room = int(free * 0.9)
+        if config.KV_CACHE_MB:
+            room = config.KV_CACHE_MB * 2**20 * count // model.layers
+        slots = min(slots, room // (per_layer * count))
     if slots < 1:
         raise StartupError("no memory is left for one full context: pass a smaller --max_model_len")
-    return min(SLOTS, slots)
+    return slots
 
 
 def _pool_tokens(config: Config, cache: SlotCache, length: int) -> int:
     """As --kv_cache_mb says, else a share of what is left; at least one full context."""
     most = cache.slots * cache.positions
     if config.KV_CACHE_MB:
-        tokens = config.KV_CACHE_MB * 2**20 // cache.bytes_per_token
-        if tokens < length:
-            needed = -(-length * cache.bytes_per_token // 2**20)
-            raise StartupError(
-                f"--kv_cache_mb {config.KV_CACHE_MB} holds {tokens} tokens, fewer than one context "
-                f"of {length}: pass at least {needed}, or a smaller --max_model_len"
-            )
-        return min(tokens, most)
+        return min(config.KV_CACHE_MB * 2**20 // cache.bytes_per_token, most)
     left = available_bytes()
     share = most if left is None else int(left * POOL_SHARE) // cache.bytes_per_token
     return max(length, min(share, most))

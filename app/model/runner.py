@@ -5,31 +5,46 @@ Knows nothing about requests or text; it is the seam where another backend could
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
 from app.engine.batch import Batch, StepResult, Want
-from app.model.attention import plan_spans
-from app.model.forward import forward
+from app.model.attention import plan_spans, spans_on
+from app.model.forward import Place, forward
 from app.model.kv_cache import SlotCache
 from app.model.rope import build_table
 from app.model.weights import Weights
 
 
 class TorchRunner:
-    """Runs batches on one device. Owned by the engine thread."""
+    """Runs batches, on as many devices as the weights are spread over. Owned by the engine
+    thread."""
 
-    def __init__(self, weights: Weights, cache: SlotCache, vocab_size: int) -> None:
-        """vocab_size: ids at or above it are not tokens and are never sampled."""
+    def __init__(
+        self,
+        weights: Weights,
+        cache: SlotCache,
+        vocab_size: int,
+        untrained: Sequence[int] = (),
+    ) -> None:
+        """vocab_size: ids at or above it are not tokens; these and `untrained` are never
+        sampled."""
         self.slots, self.positions = cache.slots, cache.positions
         self.bytes_per_token = cache.bytes_per_token
         self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
         config = weights.config
+        end = weights.head_norm.device
+        self._untrained = torch.tensor(untrained, device=end) if untrained else None
         self._windows = [layer.window for layer in weights.layers]
-        self._rope = build_table(
-            config.rope, config.head_dim, cache.positions, weights.dtype, weights.device
-        )
+        self._ropes = {
+            device: build_table(
+                config.rope, config.head_dim, cache.positions, weights.dtype, device
+            )
+            for device in dict.fromkeys(layer.device for layer in weights.layers)
+        }
 
     @torch.inference_mode()
     def run(self, batch: Batch) -> StepResult:
@@ -42,13 +57,26 @@ class TorchRunner:
             tokens += tile.tokens
             slots += [tile.slot] * len(tile.tokens)
             positions += range(tile.start, tile.start + len(tile.tokens))
-        layer_bytes = self.bytes_per_token // weights.config.layers
-        spans = plan_spans(batch, self._windows, layer_bytes, weights.dtype, device)
         ids = torch.tensor((tokens, slots, positions)).to(device)
-        hidden = forward(weights, self._cache.layers, self._rope, ids[0], ids[1], ids[2], spans)
+        places = self._places(batch, ids[1], ids[2])
+        hidden = forward(weights, self._cache.layers, places, ids[0])
+        hidden = hidden.to(weights.head_norm.device)
         return StepResult(
             self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)
         )
+
+    def _places(self, batch: Batch, slots: Tensor, positions: Tensor) -> dict[torch.device, Place]:
+        weights, first = self._weights, self._weights.device
+        layer_bytes = self.bytes_per_token // weights.config.layers
+        spans = plan_spans(batch, self._windows, layer_bytes, weights.dtype, first)
+        places = {}
+        for device, rope in self._ropes.items():
+            here, there = positions.to(device), spans
+            if device != first:
+                there = spans_on(spans, device)
+            cos, sin = rope.cos[here][:, None], rope.sin[here][:, None]
+            places[device] = Place(slots.to(device), here, cos, sin, there)
+        return places
 
     def release(self, slot: int) -> None:
         """Give a slot's memory back."""
@@ -89,6 +117,8 @@ class TorchRunner:
         logits = weights.head(normed).float()
         if logits.shape[-1] > self._vocab_size:
             logits[:, self._vocab_size :] = float("-inf")
+        if self._untrained is not None:
+            logits.index_fill_(1, self._untrained, float("-inf"))
         return logits
 
     def _pooled(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:

@@ -35,19 +35,15 @@ def from_checkpoint(index: TensorIndex) -> Source:
     return source
 
 
-def from_pickles(directory: Path) -> Source:
-    """Tensors of `pytorch_model*.bin`, by torch's `weights_only` loader.
+def from_pickles(directory: Path, pattern: str = "pytorch_model*.bin") -> Source:
+    """Tensors of the files that `pattern` means, by torch's `weights_only` loader.
 
     Raises:
         StartupError: a file is not a plain table of tensors.
     """
     tensors: dict[str, Tensor] = {}
-    for path in sorted(directory.glob("pytorch_model*.bin")):
-        try:
-            tensors |= torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:
-            line = str(error).partition("\n")[0]
-            raise StartupError(f"cannot read {path}: {line}") from error
+    for path in sorted(directory.glob(pattern)):
+        tensors |= load_pickle(path)
 
     def source(name: str) -> Tensor:
         if name not in tensors:
@@ -57,9 +53,25 @@ def from_pickles(directory: Path) -> Source:
     return source
 
 
+def load_pickle(path: Path) -> dict[str, Tensor]:
+    """The tensors of one file, mapped, not read.
+
+    Raises:
+        StartupError: it is not a plain table of tensors.
+    """
+    try:
+        table = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        line = str(error).partition("\n")[0]
+        raise StartupError(f"cannot read {path}: {line}") from error
+    if not isinstance(table, dict) or not all(isinstance(t, Tensor) for t in table.values()):
+        raise StartupError(f"cannot read {path}: it holds more than named tensors")
+    return table
+
+
 def from_modules(model: Module) -> Source:
     """Tensors of a `*ForCausalLM` of transformers, where accelerate has put them."""
-    tensors = dict(model.named_parameters())
+    tensors = dict(model.named_parameters(remove_duplicate=False))
 
     def source(name: str) -> Tensor:
         return tensors[name].detach()

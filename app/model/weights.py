@@ -45,7 +45,7 @@ class Weights:
     head_norm: Tensor  #: [hidden], the same with the head's power of two folded in
     head: Linear  #: hidden -> vocab
     dtype: torch.dtype  #: of activations and of the cache
-    device: torch.device  #: of the embedding, the final norm and the head
+    device: torch.device  #: of the embedding; the final norm and the head may be elsewhere
 
     @property
     def nbytes(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from config import NOT_BUILT, PREFIX, ConfigError
@@ -23,16 +24,23 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "directory, or name on the Hugging Face Hub, of a llama, mistral, qwen2 or qwen3 "
                 "model: config.json, safetensors, tokenizer (default: the embedded demo model)",
             ),
-            ("LORA_MODEL", "DIR", "directory or Hub name of a LoRA; A,B: both, in that order"),
+            (
+                "LORA_MODEL",
+                "DIR",
+                "directory or Hub name of a LoRA, applied to the model at start; A,B: both, in "
+                "that order",
+            ),
             (
                 "TOKENIZER_PATH",
                 "DIR",
-                "directory of the tokenizer (default: that of --base_model)",
+                "directory of the tokenizer (default: the last --lora_model that holds one, else "
+                "--base_model)",
             ),
             (
                 "ALLOW_PICKLE",
                 "",
-                "load pickled weights (pytorch_model.bin) too; only from a source you trust",
+                "load pickled weights (pytorch_model.bin, adapter_model.bin) too; only from a "
+                "source you trust (python wsgi.py convert IN OUT rewrites them as safetensors)",
             ),
             ("MAX_MODEL_LEN", "N", "tokens of prompt and answer together (default: the model's)"),
             ("ALPHA", "X", "NTK factor that scales the rotary base once at start (default: 1.0)"),
@@ -43,9 +51,9 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             (
                 "GPUS",
-                "ID",
-                "GPU to use (default: 0 where there is one; the embedded model stays on the CPU "
-                "unless this is given)",
+                "IDS",
+                "GPUs to use; 0,1,2 spreads the model over three (default: 0 where there is one; "
+                "the embedded model stays on the CPU unless this is given)",
             ),
             ("ONLY_CPU", "", "stay on the CPU"),
             (
@@ -106,8 +114,11 @@ _ABOUT = "Serve a LLaMA with an OpenAI-style API: completions, chat and embeddin
 _NOTE = (
     "Every flag is also an environment variable: --base_model is WESTLAKE_BASE_MODEL; a flag "
     "wins over its variable. Dashes work for underscores. gunicorn wsgi:app starts the same "
-    "server from the variables alone."
+    "server from the variables alone. python wsgi.py convert IN OUT writes a model or LoRA of "
+    "pickles again as safetensors."
 )
+#: What is on the command line only.
+CHECK, CONVERT = "CHECK", "convert"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +135,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
         ConfigError: an unknown flag, or one without its value.
     """
     given = vars(_parser().parse_args([_underscored(argument) for argument in arguments]))
+    given.pop(CHECK, None)
     return {PREFIX + name: value for name, value in given.items()}
 
 
@@ -135,6 +147,13 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
+    parser.add_argument(
+        f"--{CHECK.lower()}",
+        dest=CHECK,
+        action="store_const",
+        const="1",
+        help="do not serve: tell whether model, LoRA, vocabulary and memory fit, and end",
+    )
     for title, settings in GROUPS:
         group = parser.add_argument_group(title)
         for name, metavar, text in settings:
@@ -145,6 +164,27 @@ def _parser() -> argparse.ArgumentParser:
             else:
                 group.add_argument(flag, dest=name, action="store_const", const="1", help=text)
     return parser
+
+
+def wants_check(arguments: Sequence[str]) -> bool:
+    """True when `arguments` hold --check."""
+    return f"--{CHECK.lower()}" in arguments
+
+
+def convert_paths(arguments: Sequence[str]) -> tuple[Path, Path] | None:
+    """IN and OUT of `convert IN OUT`; None: the arguments are the server's.
+
+    Raises:
+        ConfigError: there are not two.
+    """
+    if arguments[:1] != [CONVERT]:
+        return None
+    if len(arguments) != 3 or any(argument.startswith("-") for argument in arguments[1:]):
+        raise ConfigError(
+            "convert takes two directories: python wsgi.py convert IN OUT writes the pickles of "
+            "the model or LoRA in IN as safetensors into the new directory OUT"
+        )
+    return Path(arguments[1]).expanduser(), Path(arguments[2]).expanduser()
 
 
 def _underscored(argument: str) -> str:

@@ -11,10 +11,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from app.checkpoint.check import check_model
+from app.checkpoint.check import check_model, examine
 from app.checkpoint.errors import StartupError
+from app.checkpoint.memory import check_memory
 from app.prompts.choosing import read_chat_template
+from app.serving.check_table import check_table
 from app.serving.log import announce
+from app.text.counting import count_tokens
+from app.text.tokenizer import load_tokenizer
 from config import Config, ConfigError
 
 T = TypeVar("T")
@@ -65,7 +69,22 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         check_address(address)
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
-    check_model(config)
+    check_model(config, count_tokens)
+
+
+def check_only(config: Config) -> None:
+    """`--check`: print what would be served, without looking at addresses.
+
+    Raises:
+        StartupError: what is wrong, in one line; the table comes before it where there is one.
+    """
+    if config.CHAT_TEMPLATE is not None:
+        read_chat_template(config.CHAT_TEMPLATE)
+    checked = examine(config, count_tokens)
+    tokenizer = load_tokenizer(checked.tokenizer_directory)
+    sys.stdout.write(check_table(config, checked, tokenizer) + "\n")
+    sys.stdout.flush()
+    check_memory(checked.memory, checked.device)
 
 
 def check_address(address: Any) -> None:

@@ -1,0 +1,31 @@
+"""The NTK factor: a larger rotary base for contexts longer than the model was trained on.
+
+Knows nothing about angles: it changes one number of the model's record, once at start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.checkpoint.config import ModelConfig
+from app.checkpoint.errors import StartupError
+
+
+def scale_rope(model: ModelConfig, alpha: float) -> ModelConfig:
+    """`model` with its rotary base times alpha ** (d / (d - 2)), d the elements of a head.
+
+    Raises:
+        StartupError: the model has a scaling of its own.
+    """
+    if alpha == 1.0:
+        return model
+    if model.rope.kind != "default":
+        raise StartupError(
+            f"--alpha is {alpha:g}, but config.json already scales its positions (rope type "
+            f"{model.rope.kind!r}); leave --alpha out"
+        )
+    if model.head_dim <= 2:
+        raise StartupError(f"--alpha needs heads of more than {model.head_dim} elements")
+    exponent = model.head_dim / (model.head_dim - 2)
+    rope = replace(model.rope, theta=model.rope.theta * alpha**exponent)
+    return replace(model, rope=rope)

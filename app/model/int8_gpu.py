@@ -1,0 +1,66 @@
+"""8-bit matrix products on a GPU: bitsandbytes' int8 with one scale per row on both sides.
+
+Knows nothing about layers. Untested on a GPU here: tests run it on a CPU, with bitsandbytes'
+own CPU kernel. Outlier columns (llm_int8_threshold) are not held back: which they are would
+depend on the whole batch, and so would every row's answer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from app.model.int8 import balance
+from app.model.linear import Linear
+
+_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantised
+
+
+class VectorwiseInt8Linear:
+    """y = x Wᵀ with both sides rounded to 8 bits, sums in int32, results in x's dtype."""
+
+    scale = 1.0
+
+    def __init__(self, weight: Tensor, column_factors: Tensor | None = None) -> None:
+        """weight: [out, in], any float dtype; column_factors: [in], multiplied into it."""
+        import bitsandbytes  # noqa: F401 - registers torch.ops.bitsandbytes
+
+        self._weight = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
+        self._scales = torch.empty(weight.shape[0], device=weight.device)
+        for first in range(0, weight.shape[0], _BLOCK_ROWS):
+            last = first + _BLOCK_ROWS
+            block = weight[first:last].float()
+            if column_factors is not None:
+                block = block * column_factors
+            self._weight[first:last], scales = _quantised(block)
+            self._scales[first:last] = scales[:, 0]
+        self.nbytes = self._weight.nbytes + self._scales.nbytes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[rows, in] -> [rows, out], same dtype."""
+        rows, scales = _quantised(x.float())
+        sums = torch.ops.bitsandbytes.int8_linear_matmul(rows, self._weight)
+        y: Tensor = sums.float().mul_(scales).mul_(self._scales)
+        return y.to(x.dtype)
+
+
+def _quantised(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """int8 [rows, in] and the scale [rows, 1] of each row."""
+    scales = rows.abs().amax(1, keepdim=True).clamp_min_(1e-30) / 127.0
+    return (rows / scales).round_().to(torch.int8), scales
+
+
+class EightBitGpu:
+    """8-bit weights and activations on a GPU; implements `packing.Packing`."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+
+    def plain(self, weight: Tensor) -> Linear:
+        """An 8-bit kernel."""
+        return VectorwiseInt8Linear(weight)
+
+    def after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
+        """Channels that the norm makes large are evened out first."""
+        factors = balance(norm, weight)
+        return (norm.float() / factors).to(self._dtype), VectorwiseInt8Linear(weight, factors)
