@@ -1,0 +1,43 @@
+"""The server that the end-to-end tests share, and what its answers are held against.
+
+Knows nothing about single fields.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from app.text.tokenizer import Tokenizer, load_tokenizer
+from config import EMBEDDED_MODEL
+from tests.conformance.asking import Asker
+from tests.conformance.shapes import Shapes
+from tests.e2e.conftest import http, server, small_server
+from tests.e2e.server import ROOT, Server
+
+__all__ = ["http", "server", "small_server"]
+
+
+@pytest.fixture(scope="session")
+def shapes(server: Server) -> Shapes:
+    """Both judges of every body: OpenAI's types, and our own document."""
+    return Shapes(server.client.get("/openapi.json").ok())
+
+
+@pytest.fixture(scope="session")
+def ask(server: Server, shapes: Shapes) -> Asker:
+    """Sends a request and holds every body of its answer against both judges."""
+    return Asker(server.client, shapes)
+
+
+@pytest.fixture(scope="session")
+def reference() -> PreTrainedModel:
+    """The embedded model as transformers reads it."""
+    return AutoModelForCausalLM.from_pretrained(EMBEDDED_MODEL, dtype=torch.float32).eval()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """The embedded model's own."""
+    return load_tokenizer(ROOT / "models" / "demo")

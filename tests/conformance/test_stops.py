@@ -1,0 +1,113 @@
+"""Stop strings where they are hard: over tokens, over a character's bytes, at the very start.
+
+Knows nothing about tokens but what logprobs tell of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conformance.asking import WAYS, Asker, Way
+
+ways = pytest.mark.parametrize("way", WAYS, ids=str)
+GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 40}
+
+
+#: Among their answers are characters that the vocabulary has as bytes only.
+QUESTIONS = ("介绍一下西湖", "给我讲一些有关杭州的故事吧", "告诉我中国的首都在哪里", "你好，你是谁")
+
+
+def tokens_of(ask: Asker, way: Way, **fields: Any) -> list[bytes]:
+    asked = {"logprobs": True} if way.chat else {"logprobs": 0}
+    (choice,) = ask(way, **{**GREEDY, **asked, **fields}).choices
+    return choice.tokens
+
+
+@ways
+def test_over_three_tokens(ask: Asker, way: Way) -> None:
+    tokens = [token.decode() for token in tokens_of(ask, way, max_tokens=8)]
+    text = ask(way, **GREEDY).text
+    for at in range(1, 6):
+        stop = tokens[at][-1] + tokens[at + 1] + tokens[at + 2][:1]
+        answer = ask(way, **GREEDY, stop=stop)
+        assert (answer.text, answer.reason) == (text[: text.index(stop)], "stop")
+
+
+@ways
+def test_at_the_very_start(ask: Asker, way: Way) -> None:
+    text = ask(way, **GREEDY).text
+    for stop in (text[0], text[:5], [text[0], text[:2]]):
+        answer = ask(way, **GREEDY, stop=stop)
+        assert (answer.text, answer.reason) == ("", "stop")
+
+
+@ways
+def test_overlapping_another(ask: Asker, way: Way) -> None:
+    """The cut is where the first match begins, whichever is complete first."""
+    text = ask(way, **GREEDY).text
+    inner, outer = text[4:6], text[2:9]
+    for stop in ([inner, outer], [outer, inner]):
+        assert ask(way, **GREEDY, stop=stop).text == text[:2]
+    never = text[2:5] + "☃"
+    assert ask(way, **GREEDY, stop=[never, inner]).text == text[: text.index(inner)]
+    assert ask(way, **GREEDY, stop=[text[3:6], text[2:5]]).text == text[:2]
+
+
+@ways
+def test_a_beginning_that_does_not_come_true_is_given(ask: Asker, way: Way) -> None:
+    text = ask(way, **GREEDY).text
+    for stop in (text[-3:] + "☃", text + "☃", text[1:] + "x"):
+        answer = ask(way, **GREEDY, stop=stop)
+        assert answer.text == text
+
+
+@ways
+def test_over_the_bytes_of_a_character(ask: Asker, way: Way) -> None:
+    found = 0
+    for question in QUESTIONS:
+        turns = [{"role": "user", "content": question}]
+        asked: dict[str, Any] = {"messages": turns} if way.chat else {"prompt": question}
+        tokens = tokens_of(ask, way, **asked)
+        pieces = [at for at, token in enumerate(tokens) if not _is_text(token)]
+        if not pieces:
+            continue
+        found += 1
+        text = ask(way, **GREEDY, **asked).text
+        before = b"".join(tokens[: pieces[0]]).decode().lstrip()
+        character = text[len(before)]
+        around = text[len(before) - 1 : len(before) + 2]
+        assert len(character.encode()) == 3 and len(around) == 3
+        assert ask(way, **GREEDY, **asked, stop=character).text == before
+        assert ask(way, **GREEDY, **asked, stop=around).text == before[:-1]
+        # Half of it is no text: neither its first byte nor U+FFFD stands in the answer.
+        for absent in ("\ufffd", character.encode()[:1].decode("latin-1")):
+            assert ask(way, **GREEDY, **asked, stop=absent).text == text
+    assert found
+
+
+def _is_text(token: bytes) -> bool:
+    try:
+        return bool(token.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+@ways
+def test_many_and_long(ask: Asker, way: Way) -> None:
+    text = ask(way, **GREEDY).text
+    stops = ["☃" * 256, "no", text[7:9], "nothing"]
+    assert ask(way, **GREEDY, stop=stops).text == text[: text.index(text[7:9])]
+    assert ask(way, **GREEDY, stop=[]).text == text
+    assert ask.refusal(way, stop=["a"] * 5)["param"] == "stop"
+    assert ask.refusal(way, stop="")["param"] == "stop"
+
+
+@ways
+def test_each_choice_stops_for_itself(ask: Asker, way: Way) -> None:
+    wild = {"temperature": 2, "top_k": 0, "top_p": 1, "seed": 3, "n": 4, "max_tokens": 30}
+    plain = ask(way, **wild).texts
+    stop = plain[1][5:7]
+    cut = ask(way, **wild, stop=stop).texts
+    assert cut == [text.split(stop)[0] for text in plain]
