@@ -37,8 +37,8 @@ _PAIR = re.compile(r"(.+)\.lora_(?:embedding_)?([AB])(?:\.(?!weight$|bias$)[^.]+
 _WRAPPED = re.compile(
     r"(.+)\.(modules_to_save|original_module|base_layer)(?:\.(?!weight$|bias$)[^.]+)?\.(weight|bias)"
 )
-_PLAIN = re.compile(r"(.+)\.(weight|bias)")
-_OTHER = re.compile(r"(.+?)\.(?:lora_|token_adapter\.|trainable_tokens_)[^.]+.*")
+_PLAIN = re.compile(r"(.+?)(?:\.default)?\.(weight|bias)")
+_OTHER = re.compile(r"(.+?)\.(?:lora_|token_adapter\.|trainable_tokens_).+")
 
 
 def read_key(key: str) -> Key:
@@ -46,13 +46,13 @@ def read_key(key: str) -> Key:
     name = key.removeprefix(_PREFIX)
     if found := _PAIR.fullmatch(name):
         return Key(Part.A if found[2] == "A" else Part.B, found[1])
+    if found := _OTHER.fullmatch(name):
+        return Key(Part.OTHER, found[1])
     if found := _WRAPPED.fullmatch(name):
         module, wrapper, tensor = found.groups()
         if wrapper == "original_module":
             return Key(Part.IGNORED, module)
         return Key(Part.SAVED, module, tensor, 2 if wrapper == "modules_to_save" else 0)
-    if found := _OTHER.fullmatch(name):
-        return Key(Part.OTHER, found[1])
     if name.endswith(".rotary_emb.inv_freq"):
         return Key(Part.IGNORED, name)
     if found := _PLAIN.fullmatch(name):

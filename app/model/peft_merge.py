@@ -7,6 +7,7 @@ is only for those adapters (DoRA, single trained tokens, inits that change the b
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,8 @@ from app.checkpoint.lora import Lora
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+_WHOLE = ".token_adapter.base_layer.weight"
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ def merge_with_peft(checked: CheckedModel) -> Module:
     log.warning(
         "the LoRA has %s: peft merges it into the whole model, in float32 in memory", unusual
     )
-    with torch.inference_mode(False):  # peft changes weights in place
+    # peft changes weights in place, and warns of what its developers know
+    with torch.inference_mode(False), warnings.catch_warnings(action="ignore"):
         model: Any = AutoModelForCausalLM.from_pretrained(
             checked.directory,
             dtype=torch.float32,
@@ -49,7 +53,10 @@ def merge_with_peft(checked: CheckedModel) -> Module:
 def _merged(model: Any, lora: Lora) -> Any:
     from peft import PeftModel
 
-    rows = max(lora.rows.embedding, max(lora.settings.token_ids, default=0) + 1)
+    # single trained tokens come with the whole embedding they lie in, trained or not
+    whole = [t.shape[0] for name, t in lora.tensors.tensors.items() if name.endswith(_WHOLE)]
+    ids = [token + 1 for token in lora.settings.token_ids]
+    rows = max([lora.rows.embedding, *whole, *ids])
     if rows > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(rows, mean_resizing=False)
     try:
