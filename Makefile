@@ -48,8 +48,9 @@ format: $(INSTALLED_DEV)  ## put the code into the house's format
 test: lint system-packages  ## lint, then run the tests
 	$(PYTEST) -m "not figures" $(ARGS)
 
-verify: lint system-packages  ## run all tests, those with full figures too
-	$(PYTEST) $(ARGS)
+verify: lint system-packages  ## all tests and benchmarks in full; writes docs/verification.json
+	$(PYTEST) --junitxml build/tests.xml $(ARGS)
+	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
 bench: $(INSTALLED_DEV)  ## measure speed against transformers in the same run
 	$(BIN)/python -m benchmarks.offline $(ARGS)

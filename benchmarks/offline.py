@@ -129,9 +129,16 @@ def main() -> None:
         )
         print(f"{rows:>4} {mine:>10.1f} {other:>13.1f} {ratio:>6.2f}")
         results.append({"rows": rows, "westlake": mine, "transformers": other, "ratio": ratio})
-    print(json.dumps({"benchmark": "offline", "load_in_8bit": arguments.load_in_8bit,
-                      "checkpoint": arguments.dtype, "threads": torch.get_num_threads(), "runs": arguments.runs,
-                      "tokens": arguments.tokens, "results": results}))  # fmt: skip
+    summary = {
+        "benchmark": "offline",
+        "load_in_8bit": arguments.load_in_8bit,
+        "checkpoint": arguments.dtype,
+        "threads": torch.get_num_threads(),
+        "runs": arguments.runs,
+        "tokens": arguments.tokens,
+        "results": results,
+    }
+    print(json.dumps(summary))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def write_checkpoint(directory: Path) -> None:
         "lm_head.weight": table.clone(),
         "model.norm.weight": torch.ones(HIDDEN).half(),
     }
-    places = {}
+    places: dict[str, str] = {}
     for name, tensors in files.items():
         save_file(tensors, directory / name, {"format": "pt"})
         places |= dict.fromkeys(tensors, name)
@@ -131,9 +131,7 @@ def main() -> None:
         steps = sorted(b - a for a, b in pairwise(times[1:]))
         step_s = steps[len(steps) // 2]
         speeds[rows] = {"tokens_per_s": rows / step_s, "weights_gb_per_s": read / step_s / 1e9}
-        print(
-            f"{rows} rows: {rows / step_s:.2f} tok/s, weights read at {read / step_s / 1e9:.1f} GB/s"
-        )
+        print(f"{rows} rows: {rows / step_s:.2f} tok/s, {read / step_s / 1e9:.1f} GB/s of weights")
     share = speeds[1]["weights_gb_per_s"] / arguments.bandwidth
     print(f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, "
           f"{share:.0%} of {arguments.bandwidth} GB/s")  # fmt: skip

@@ -83,11 +83,20 @@ def mean_score(
 
 @pytest.mark.parametrize("penalty", [1.0, 1.3])
 @pytest.mark.parametrize("beams", [2, 4, 16])
+@pytest.mark.parametrize(
+    "lengths",
+    [((1, 50), (7, 25), (90, 4)), pytest.param(((7, 50), (90, 50)), marks=pytest.mark.figures)],
+)
 def test_answers_are_those_of_transformers(
-    saved: SavedModel, engine: EngineService, beams: int, penalty: float
+    saved: SavedModel,
+    engine: EngineService,
+    lengths: tuple[tuple[int, int], ...],
+    beams: int,
+    penalty: float,
 ) -> None:
+    """lengths: answers of so many tokens for so many prompts."""
     params = SamplingParams(temperature=0, repetition_penalty=penalty)
-    for tokens, count in ((1, 50), (7, 50), (90, 12)):
+    for tokens, count in lengths:
         wanted = prompts(beams, 400)[:count]
         request = GenerationRequest(tuple(wanted), params, num_beams=beams, max_tokens=tokens)
         choices = collect(engine.generate(request))

@@ -1,0 +1,67 @@
+"""Runs every benchmark and writes what they measured to docs/verification.json.
+
+Knows nothing about what the figures mean. `make verify` runs it after all tests, with nothing else
+on the machine.
+
+    python -m benchmarks.verification --tests build/tests.xml
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+RUNS = (
+    ("offline", "--model", "build/random-298m-float32", "--dtype", "float32"),
+    ("offline", "--model", "build/random-298m-float16", "--dtype", "float16"),
+    ("offline", "--model", "build/random-298m-float16", "--dtype", "float16", "--load_in_8bit"),
+    ("beams", "--model", "build/random-298m-float16"),
+    ("seven_billion", "--load_in_8bit"),
+    ("seven_billion", "--tokens", "8"),
+)
+
+
+def measure(name: str, *arguments: str) -> dict[str, object]:
+    """A benchmark's own JSON, which is the last line it prints."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(done.stdout, flush=True)
+    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def counted(report: Path) -> dict[str, float]:
+    """What pytest's JUnit report says of its tests."""
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    assert suite is not None
+    keys = ("tests", "failures", "errors", "skipped", "time")
+    return {key: float(suite.attrib[key]) for key in keys}
+
+
+def main() -> None:
+    """Measure everything, then write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tests", type=Path, help="pytest's JUnit report")
+    parser.add_argument("--out", type=Path, default=Path("docs/verification.json"))
+    arguments = parser.parse_args()
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], stdout=subprocess.PIPE, text=True)
+    machine = (platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}")
+    document = {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": commit.stdout.strip(),
+        "machine": ", ".join(machine),
+        "tests": counted(arguments.tests) if arguments.tests else None,
+        "benchmarks": [measure(*run) for run in RUNS],
+    }
+    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
