@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     that is the embedding."""
     owners = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
     return {
-        name: tensor.clone()
+        name: tensor.clone(memory_format=torch.contiguous_format)
         if owners[tensor.untyped_storage().data_ptr()] > 1
         else tensor.contiguous()
         for name, tensor in tensors.items()
