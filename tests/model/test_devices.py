@@ -1,0 +1,110 @@
+"""Several devices: the split as far as a machine without GPUs can show it.
+
+Stand-ins for GPUs are tensors that bear another device's name: see pretend.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from app.checkpoint.config import read_config
+from app.checkpoint.errors import StartupError
+from app.checkpoint.headers import read_index
+from app.model.assemble import assemble
+from app.model.kv_cache import SlotCache
+from app.model.linear import PlainLinear
+from app.model.packing import FullPrecision
+from app.model.placing import DeviceMap, device_of, placed, split
+from app.model.runner import TorchRunner
+from app.model.sources import from_checkpoint
+from app.model.weights import Weights
+from tests.model.conftest import SaveModel
+from tests.model.pretend import PretendDevices
+from tests.model.test_loading import outputs, runner_of, weights_of
+
+GPUS = [torch.device("cuda", number) for number in range(3)]
+LAYERS = 6
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen3", "tied"])
+def directory(request: pytest.FixtureRequest, save_model: SaveModel) -> Path:
+    tied = request.param == "tied"
+    kind = "llama" if tied else request.param
+    saved = save_model(
+        kind, "float16", num_hidden_layers=LAYERS, tie_word_embeddings=tied, head_dim=16
+    )
+    return saved.directory
+
+
+def split_over(directory: Path, gpus: Sequence[int]) -> DeviceMap:
+    return split(directory, torch.float16, dict.fromkeys(gpus, 300_000))
+
+
+def test_accelerates_map_is_balanced_and_whole(directory: Path) -> None:
+    places = split_over(directory, (0, 1, 2))
+    used = [device_of(places, f"model.layers.{n}.mlp.up_proj.weight") for n in range(LAYERS)]
+    assert used == sorted(used, key=lambda device: device.index)
+    assert set(used) == set(GPUS)
+    with pytest.raises(StartupError, match=r"does not fit on these GPUs \(GPU 0 0\.0 GB"):
+        split(directory, torch.float16, {0: 100_000})
+
+
+def split_weights(directory: Path, places: DeviceMap) -> Weights:
+    """Weights spread over GPUs that are not here."""
+    config = read_config(directory)
+    source = placed(from_checkpoint(read_index(directory)), places, config.tied_head)
+    full = torch.float32
+    return assemble(config, source, FullPrecision(full), full, lambda done, total: None)
+
+
+def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunner:
+    cache = SlotCache(weights.config, 4, 256, torch.float32, tuple(devices))
+    return TorchRunner(weights, cache, weights.config.vocab_size, untrained=(3, 5))
+
+
+def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> None:
+    """Every tensor that a layer uses is on its device, or the stand-ins would fail."""
+    places = split_over(directory, (0, 1, 2))
+    with PretendDevices():
+        weights = split_weights(directory, places)
+        devices = [layer.device for layer in weights.layers]
+        assert set(devices) == set(GPUS)
+        for layer in weights.layers:
+            held = [getattr(layer, item.name) for item in fields(layer)]
+            assert {each.device for each in held if isinstance(each, Tensor)} == {layer.device}
+        assert weights.norm.device == weights.head_norm.device
+        found = outputs(split_runner(weights, devices))
+        assert found[0].device == weights.head_norm.device
+        alone = split_weights(directory, {"": GPUS[0]})
+        expected = outputs(split_runner(alone, [GPUS[0]] * LAYERS))
+    assert len(found) == 3
+    for mine, theirs in zip(found, expected, strict=True):
+        assert torch.equal(mine, theirs)
+    assert torch.isneginf(found[0][:, [3, 5]]).all()
+    on_cpu = outputs(runner_of(weights_of(directory)))
+    kept = [token for token in range(weights.config.vocab_size) if token not in (3, 5)]
+    assert torch.allclose(found[0][:, kept], on_cpu[0][:, kept], atol=1e-4)
+
+
+@pytest.mark.parametrize("spoiled", ["cache", "norm", "matrix"])
+def test_the_stand_ins_see_a_tensor_on_the_wrong_device(directory: Path, spoiled: str) -> None:
+    places = split_over(directory, (0, 1, 2))
+    with PretendDevices():
+        weights = split_weights(directory, places)
+        devices = [layer.device for layer in weights.layers]
+        last = weights.layers[-1]
+        if spoiled == "cache":
+            devices[-1] = GPUS[0]
+        elif spoiled == "norm":
+            last = replace(last, mlp_norm=last.mlp_norm.to(GPUS[0]))
+        else:
+            last = replace(last, down=PlainLinear(torch.zeros(64, 192).to(GPUS[0])))
+        weights = replace(weights, layers=(*weights.layers[:-1], last))
+        with pytest.raises(RuntimeError, match="different devices"):
+            outputs(split_runner(weights, devices))
