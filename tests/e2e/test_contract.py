@@ -22,7 +22,7 @@ curl http://localhost:19327/v1/completions -H "Content-Type: application/json" \
 -d '{"prompt": "告诉我中国的首都在哪里"}'"""
 OPTIONS = """\
 curl http://localhost:19327/v1/completions -H "Content-Type: application/json" \
--d '{"prompt": "告诉我中国和美国分别各有哪些优点缺点", "max_tokens": 90, "temperature": 0.7, "top_k": 40}'"""  # noqa: E501
+-d '{"prompt": "告诉我中国和美国分别各有哪些优点缺点", "max_tokens": 90, "temperature": 0.7, "num_beams": 4, "top_k": 40}'"""  # noqa: E501
 ONE_TURN = """\
 curl http://localhost:19327/v1/chat/completions -H "Content-Type: application/json" \
 -d '{"messages": [{"role": "user", "message": "给我讲一些有关杭州的故事吧"}], "repetition_penalty": 1.0}'"""  # noqa: E501
@@ -80,6 +80,19 @@ def test_completion(server: Server, example: str) -> None:
     assert choice["finish_reason"] in ("stop", "length")
     assert choice["text"] and not choice["text"][0].isspace()
     assert "</s>" not in choice["text"]
+
+
+def test_beams(http: Client) -> None:
+    """The best beams, best first; a stream sends their text at the end."""
+    asked = {"prompt": "告诉我中国的首都在哪里", "num_beams": 4, "do_sample": False}
+    best = http.post("/v1/completions", {**asked, "n": 3}).ok()["choices"]
+    texts = [choice["text"] for choice in best]
+    assert len(set(texts)) == 3
+    assert "北京" in texts[0]
+    stream = http.stream("/v1/completions", {**asked, "stream": True})
+    assert stream.done
+    assert stream.text() == texts[0]
+    assert sum(bool(choice["text"]) for chunk in stream.chunks for choice in chunk["choices"]) == 1
 
 
 def test_the_capital_greedily(server: Server) -> None:
