@@ -30,7 +30,13 @@ class Shapes:
     """One document's schemas beside OpenAI's types."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self._components = document["components"]
+        components = document["components"]
+        self._own = {
+            name: Draft202012Validator(
+                {"$ref": f"#/components/schemas/{name}", "components": components}
+            )
+            for name in components["schemas"]
+        }
 
     def check(self, name: str, body: dict[str, Any]) -> None:
         """Raise unless `body` is what both say. For requests: what the document says."""
@@ -42,15 +48,16 @@ class Shapes:
 
     def check_own(self, name: str, body: dict[str, Any]) -> None:
         """Raise unless `body` is what the document says; classic answers are not OpenAI's."""
-        schema = {"$ref": f"#/components/schemas/{name}", "components": self._components}
-        Draft202012Validator(schema).validate(body)
+        self._own[name].validate(body)
 
 
 def _as_typed(body: dict[str, Any], name: str) -> dict[str, Any]:
     """The two places where OpenAI's own answers are wider than its types: a completion's
     chunk has no reason before its last, and an echoed prompt's first token no logprob."""
+    if name not in ("Completion", "CompletionChunk"):
+        return body
     body = copy.deepcopy(body)
-    for choice in body.get("choices", []):
+    for choice in body["choices"]:
         if name == "CompletionChunk" and choice["finish_reason"] is None:
             choice["finish_reason"] = "stop"
         logprobs = choice.get("logprobs") or {}
