@@ -14,13 +14,13 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.gpu_choice import choose_gpus
 from app.checkpoint.headers import TensorIndex, read_index
 from app.checkpoint.hub import local_directory
-from app.checkpoint.json_file import read_json
 from app.checkpoint.layout import EMBEDDING, check_layout
 from app.checkpoint.lora import Lora, read_lora, untied
 from app.checkpoint.lora_settings import ADAPTER_CONFIG
 from app.checkpoint.machine import available_bytes
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
 from app.checkpoint.ntk import scale_rope
+from app.checkpoint.tokenizer_choice import choose_tokenizer
 from app.checkpoint.vocabulary import Rows, TokenCount, Vocabulary, check_vocabulary
 from config import Config
 
@@ -80,24 +80,12 @@ def check_model(config: Config, count_tokens: CountTokens | None = None) -> Chec
 
 def examine(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
     """As `check_model`, without looking whether it fits into memory."""
-    directory = local_directory(config.BASE_MODEL, "--base_model", allow_pickle=config.ALLOW_PICKLE)
-    if (directory / ADAPTER_CONFIG).is_file() and not (directory / "config.json").is_file():
-        raise StartupError(
-            f"--base_model {directory} holds a LoRA: pass it as --lora_model, and the model it was "
-            "made for as --base_model"
-        )
-    model = read_config(directory)
-    tensors = read_index(directory, allow_pickle=config.ALLOW_PICKLE)
-    if len(tensors):
-        check_layout(model, tensors)
-    if not model.dtype:
-        dtype = _DTYPE_NAMES[tensors[EMBEDDING].dtype] if len(tensors) else "float32"
-        model = replace(model, dtype=dtype)
+    directory, model, tensors = _base(config)
     model = scale_rope(model, config.ALPHA)
     _check_length(config, model)
     gpus, found = choose_gpus(config)
     loras = _loras(config, model)
-    tokenizer = _tokenizer(config, directory, loras)
+    tokenizer = choose_tokenizer(config, directory, loras)
     vocabulary = _vocabulary(model, loras, tokenizer, count_tokens)
     result = untied(model, loras)
     memory = memory_table(
@@ -114,6 +102,23 @@ def examine(config: Config, count_tokens: CountTokens | None = None) -> CheckedM
     return CheckedModel(
         directory, tokenizer, result, model.tied_head, tensors, loras, vocabulary, gpus, memory
     )
+
+
+def _base(config: Config) -> tuple[Path, ModelConfig, TensorIndex]:
+    directory = local_directory(config.BASE_MODEL, "--base_model", allow_pickle=config.ALLOW_PICKLE)
+    if (directory / ADAPTER_CONFIG).is_file() and not (directory / "config.json").is_file():
+        raise StartupError(
+            f"--base_model {directory} holds a LoRA: pass it as --lora_model, and the model it was "
+            "made for as --base_model"
+        )
+    model = read_config(directory)
+    tensors = read_index(directory, allow_pickle=config.ALLOW_PICKLE)
+    if len(tensors):
+        check_layout(model, tensors)
+    if not model.dtype:
+        dtype = _DTYPE_NAMES[tensors[EMBEDDING].dtype] if len(tensors) else "float32"
+        model = replace(model, dtype=dtype)
+    return directory, model, tensors
 
 
 def _loras(config: Config, model: ModelConfig) -> tuple[Lora, ...]:
@@ -162,28 +167,3 @@ def _check_pool(config: Config, model: ModelConfig, memory: MemoryTable) -> None
             f"--kv_cache_mb {config.KV_CACHE_MB} holds {tokens} tokens, fewer than one context of "
             f"{length}: pass at least {needed}, or a smaller --max_model_len"
         )
-
-
-def _tokenizer(config: Config, base: Path, loras: tuple[Lora, ...]) -> Path:
-    """--tokenizer_path, else the last LoRA that holds a tokenizer, else the base model."""
-    directory = base
-    for lora in loras:
-        if _holds_tokenizer(lora.settings.directory):
-            directory = lora.settings.directory
-    if config.TOKENIZER_PATH is not None:
-        directory = local_directory(config.TOKENIZER_PATH, "--tokenizer_path")
-    if not _holds_tokenizer(directory):
-        raise StartupError(
-            f"{directory} holds no tokenizer (tokenizer.model or tokenizer.json); pass the "
-            "directory of one with --tokenizer_path"
-        )
-    settings = directory / "tokenizer_config.json"
-    if settings.is_file() and read_json(settings).get("auto_map"):
-        raise StartupError(
-            f"{settings} has 'auto_map': tokenizers that bring their own code are refused"
-        )
-    return directory
-
-
-def _holds_tokenizer(directory: Path) -> bool:
-    return any((directory / name).is_file() for name in ("tokenizer.model", "tokenizer.json"))

@@ -1,4 +1,4 @@
-"""Turns `--base_model` into a directory: it is one, or a model's name on the Hugging Face Hub.
+"""Turns a model's or LoRA's name into a directory: it is one, or a name on the Hugging Face Hub.
 
 Knows nothing about what the files hold.
 """
@@ -12,7 +12,7 @@ from app.checkpoint.errors import StartupError
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _FILES = ["*.json", "*.jinja", "*.safetensors", "tokenizer.model"]
-_PICKLES = ["pytorch_model*.bin"]
+_PICKLES = ["pytorch_model*.bin", "adapter_model.bin"]
 #: A start-up mistake must be told within 10 seconds, an unreachable Hub too.
 _CONNECT_TIMEOUT_S = 4.0
 

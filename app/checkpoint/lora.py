@@ -90,7 +90,10 @@ def _read_tensors(directory: Path, allow_pickle: bool) -> tuple[TensorIndex, boo
         return TensorIndex(directory, read_header(found)), False
     found = directory / PICKLE
     if not found.is_file():
-        raise StartupError(f"{directory} holds no adapter: neither {SAFETENSORS} nor {PICKLE}")
+        raise StartupError(
+            f"{directory} holds no adapter: neither {SAFETENSORS} nor {PICKLE} (which is fetched "
+            "from the Hub only with --allow_pickle)"
+        )
     if not allow_pickle:
         raise StartupError(
             f"{found} is refused: pickles run code when they are loaded; pass --allow_pickle if "

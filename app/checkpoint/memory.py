@@ -59,10 +59,9 @@ def memory_table(
     loras: Sequence[Lora] = (),
     rows: int = 0,
 ) -> MemoryTable:
-    """Count what `model` needs. `weight_bytes` is the size of one weight when it does not
-    follow the checkpoint's (on a GPU); an index without tensors counts as config.json's dtype;
-    rows: of the vocabulary, where it is larger than the model's.
-    """
+    """Count what `model` needs. `weight_bytes`: of one weight where it does not follow the
+    checkpoint's (on a GPU); an index without tensors counts as config.json's dtype; rows: of
+    the vocabulary, where it is larger than the model's."""
     kinds = {"linears": 0, "embedding": 0, "head": 0, "small": 0}
     shapes = expected_shapes(model)
     shapes[HEAD] = shapes[EMBEDDING]

@@ -119,7 +119,7 @@ def _gpu_weights(
     """Not run in CI, where there is no GPU; the same paths on a CPU are (tests/model)."""
     dtype = compute_dtype(config, checked)
     packing: Packing = EightBitGpu(dtype) if config.LOAD_IN_8BIT else FullPrecision(dtype)
-    if checked.loras or len(checked.gpus) > 1:
+    if checked.loras or len(checked.gpus) > 1 or config.LOAD_IN_8BIT:
         source, model = _merged_source(checked, model)
         places = {"": torch.device("cuda", checked.gpus[0])}
         if len(checked.gpus) > 1:
