@@ -5,9 +5,9 @@ Knows nothing about single fields.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from app.text.tokenizer import Tokenizer, load_tokenizer
 from config import EMBEDDED_MODEL
@@ -15,6 +15,9 @@ from tests.conformance.asking import Asker
 from tests.conformance.shapes import Shapes
 from tests.e2e.conftest import http, server, small_server
 from tests.e2e.server import ROOT, Server
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["http", "server", "small_server"]
 
@@ -34,6 +37,9 @@ def ask(server: Server, shapes: Shapes) -> Asker:
 @pytest.fixture(scope="session")
 def reference() -> PreTrainedModel:
     """The embedded model as transformers reads it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     return AutoModelForCausalLM.from_pretrained(EMBEDDED_MODEL, dtype=torch.float32).eval()
 
 

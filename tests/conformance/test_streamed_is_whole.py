@@ -28,7 +28,7 @@ def request(number: int) -> tuple[bool, dict[str, Any]]:
     """Whether it is a chat, and its fields: the same for the same number."""
     rng = random.Random(number)
     fields: dict[str, Any] = {"temperature": 2, "top_k": 0, "top_p": 1, "seed": number}
-    fields["max_tokens"] = rng.randint(1, 24)
+    fields["max_tokens"] = rng.randint(1, 16)
     if rng.random() < 0.5:  # bytes in a row: halves of characters, and some whole ones
         lead = rng.sample(range(3 + 0xE4, 3 + 0xF5), 2)
         follow = rng.sample(range(3 + 0x80, 3 + 0xC0), 6)
