@@ -48,8 +48,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
         path = Path(config.CHAT_TEMPLATE).expanduser()
         environ["WESTLAKE_CHAT_TEMPLATE"] = str(path.resolve())
-    command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)]
-    command += ["--config", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+    os.chdir(ROOT)  # its settings import `app` before any --chdir of its own
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
     os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant
 
 

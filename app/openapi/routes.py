@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from marshmallow import Schema
 
-from app.openapi import replies, small_replies
+from app.openapi import chat_replies, replies, small_replies
 from app.schemas.chat import ChatSchema
 from app.schemas.completions import CompletionsSchema
 from app.schemas.embeddings import EmbeddingsSchema
@@ -53,9 +53,9 @@ ROUTES = (
             "多轮聊天。消息用 `content` 得到 OpenAI 的回答格式；用 `message` 得到经典格式，"
             "其中包含整段对话。",
         ),
-        replies.ChatCompletion,
+        chat_replies.ChatCompletion,
         ChatSchema,
-        replies.ChatCompletionChunk,
+        chat_replies.ChatCompletionChunk,
         {"messages": [{"role": "user", "content": "给我讲一些有关杭州的故事吧"}]},
         _WRONG,
     ),

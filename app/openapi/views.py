@@ -10,7 +10,8 @@ import json
 from flask import Response, current_app, render_template, request
 
 from app.openapi.document import Document
-from app.openapi.page import PAGE_TEXTS, describe_routes
+from app.openapi.page import describe_routes
+from app.openapi.page_texts import PAGE_TEXTS
 
 
 class DocumentViews:

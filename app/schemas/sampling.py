@@ -9,41 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema
 
 from app.engine.types import SamplingParams
-from app.schemas.fields import (
-    Accepted,
-    JsonSchema,
-    LogitBias,
-    Number,
-    Stop,
-    Switch,
-    Text,
-    Unsupported,
-    Whole,
-)
+from app.schemas.fields import Accepted, Number, Switch, Text, Unsupported, Whole
+from app.schemas.generation_fields import LogitBias, Stop, StreamOptions
 from app.schemas.reading import refuse
-
-
-class StreamOptions(fields.Field[bool]):
-    """`stream_options`, read as whether a usage chunk is asked for."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, dict):
-            raise ValidationError("must be an object")
-        for name in ("include_usage", "include_obfuscation"):
-            if not isinstance(value.get(name), bool | None):
-                raise ValidationError({name: ["must be true or false"]})
-        return value.get("include_usage") is True
-
-    def json_schema(self) -> JsonSchema:
-        """What the field may be, for the API's description."""
-        switch = {"type": ["boolean", "null"]}
-        return {
-            "type": "object",
-            "properties": {"include_usage": switch, "include_obfuscation": switch},
-        }
 
 
 class GenerationSchema(Schema):

@@ -81,6 +81,7 @@ class Answer:
     """All choices, and what came around them."""
 
     choices: list[Choice]
+    #: Without its details: what was cached depends on the requests before.
     usage: dict[str, Any] | None
     bodies: list[dict[str, Any]]
 
@@ -148,6 +149,10 @@ class Asker:
 def _together(
     raw: list[dict[str, Any]], usage: dict[str, Any] | None, bodies: list[dict[str, Any]]
 ) -> Answer:
+    if usage is not None:
+        usage = dict(usage)
+        assert 0 <= usage.pop("prompt_tokens_details")["cached_tokens"] <= usage["prompt_tokens"]
+        assert usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"]
     choices = [Choice() for _ in range(1 + max(choice["index"] for choice in raw))]
     for choice in raw:
         choices[choice["index"]].add(choice)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.prompts.choosing import read_chat_template
 from app.text.tokenizer import Tokenizer
 from tests.conformance.asking import MESSAGES, PROMPT
 from tests.conformance.shapes import Shapes
@@ -17,11 +18,13 @@ from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
 
 @pytest.fixture(scope="module")
 def renamed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with aliases, a chat template of ours, and no template for completions."""
-    port = free_port()
-    flags = ["--model_alias", "gpt-3.5-turbo,本地", "--chat_template", "chatml"]
+    """A server with aliases, a chat template from a file, and no template for completions,
+    started in another folder."""
+    port, folder = free_port(), tmp_path_factory.mktemp("renamed")
+    (folder / "own.jinja").write_text(read_chat_template("chatml") + "{# mine #}")
+    flags = ["--model_alias", "gpt-3.5-turbo,本地", "--chat_template", "own.jinja"]
     command = python_wsgi(port, *flags, "--prompt-template", "none")
-    with running(command, port, tmp_path_factory.mktemp("renamed") / "log") as server:
+    with running(command, port, folder / "log", folder) as server:
         wait_ready(server)
         yield server
 
@@ -82,7 +85,7 @@ def test_aliases(renamed: Server) -> None:
     assert reply.status == 404 and ", ".join(names) in reply.error()["message"]
 
 
-def test_templates_of_ours(renamed: Server) -> None:
+def test_templates_from_files(renamed: Server) -> None:
     http = renamed.client
     counted = http.post("/tokenize", MESSAGES).ok()
     assert counted["prompt"] == (

@@ -103,7 +103,8 @@ def test_logprobs_read_as_its_types(sdk: openai.OpenAI) -> None:
         final = stream.get_final_completion()
     assert {"chunk", "content.delta", "content.done", "logprobs.content.delta"} <= kinds
     assert final.choices[0].logprobs == logprobs
-    assert final.usage == chat.usage
+    assert final.usage is not None and chat.usage is not None
+    assert final.usage.completion_tokens == chat.usage.completion_tokens
 
 
 def test_raw_answers(sdk: openai.OpenAI) -> None:

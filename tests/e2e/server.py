@@ -77,18 +77,26 @@ def free_port() -> int:
 
 def python_wsgi(port: int, *flags: str) -> list[str]:
     """The command of a person's own server."""
-    return [sys.executable, "wsgi.py", "--port", str(port), "--host", "127.0.0.1", *flags]
+    return [
+        sys.executable,
+        str(ROOT / "wsgi.py"),
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        *flags,
+    ]
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, log: Path) -> Iterator[Server]:
+def running(command: Sequence[str], port: int, log: Path, folder: Path = ROOT) -> Iterator[Server]:
     """A server that was started and need not be ready; it is stopped by SIGTERM, if it still
     runs, and must then end with 0."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("WESTLAKE_")}
     started_at = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     server = Server(process, port, log, started_at)
     try:

@@ -159,6 +159,8 @@ def test_wrong_directories(
         ({"GPUS": "0,99"}, "--gpus is "),
         ({"LORA_MODEL": "x"}, "--lora_model is 'x': there is no such directory"),
         ({"ALPHA": "auto"}, "--alpha is 'auto'"),
+        ({"CHAT_TEMPLATE": "nosuch"}, "--chat_template nosuch cannot be read"),
+        ({"CHAT_TEMPLATE": "README.md"}, "--chat_template README.md"),
         ({"DTYPE": "float16", "ONLY_CPU": "1"}, "needs a GPU"),
         ({"KV_CACHE_MB": str(2**24)}, "smaller --kv_cache_mb"),
         ({"HOST": "192.0.2.1"}, "cannot listen on 192.0.2.1"),

@@ -30,7 +30,7 @@ const checks = {
       usage = chunk.usage ?? usage;
     }
     assert.equal(text, whole.choices[0].text);
-    assert.deepEqual(usage, whole.usage);
+    assert.equal(usage.total_tokens, whole.usage.total_tokens);
   },
   async chat() {
     const answer = await client.chat.completions.create({ model, messages, ...nulls, max_completion_tokens: null });

@@ -1,0 +1,51 @@
+"""The page's own words, in English and Chinese.
+
+Knows nothing about routes or fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "html_lang": "en",
+        "language": "中文",
+        "other": "zh-CN",
+        "title": "The API",
+        "about": "null counts as not given. Wrong values are answered with 400 and the field's "
+        "name; fields that are not known are ignored and named in X-Ignored-Parameters.",
+        "field": "Field",
+        "type": "Values",
+        "default": "Default",
+        "meaning": "Meaning",
+        "required": "required",
+        "classic": "classic",
+        "refused": "Refused, as they would change the answer:",
+        "without_effect": "Accepted and without effect:",
+        "answer": "Answer",
+        "stream": "each event of a stream",
+        "errors": "Errors",
+        "document": "The same for programs:",
+    },
+    "zh-CN": {
+        "html_lang": "zh-CN",
+        "language": "English",
+        "other": "en",
+        "title": "API 说明",
+        "about": "null 等于没有给出。错误的值得到 400 和字段名；未知字段被忽略，"
+        "并列在 X-Ignored-Parameters 中。",
+        "field": "字段",
+        "type": "取值",
+        "default": "默认",
+        "meaning": "含义",
+        "required": "必填",
+        "classic": "经典",
+        "refused": "会改变回答、因此被拒绝的字段：",
+        "without_effect": "接受但没有作用的字段：",
+        "answer": "回答",
+        "stream": "流中的每个事件",
+        "errors": "错误",
+        "document": "供程序使用的版本：",
+    },
+}
