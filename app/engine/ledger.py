@@ -39,6 +39,7 @@ class Ledger:
     def __init__(self) -> None:
         self.accepted = self.completed = self.failed = self.cancelled = 0
         self.prompt_tokens = self.generation_tokens = self.steps = self.preemptions = 0
+        self.prefix_queried_tokens = self.prefix_reused_tokens = 0
         self.finished = dict.fromkeys(FinishReason, 0)
         self.time_to_first_token = Histogram(TTFT_BOUNDS_S)
         self.inter_token_latency = Histogram(ITL_BOUNDS_S)
@@ -61,6 +62,8 @@ class Ledger:
             generation_tokens=self.generation_tokens,
             steps=self.steps,
             preemptions=self.preemptions,
+            prefix_queried_tokens=self.prefix_queried_tokens,
+            prefix_reused_tokens=self.prefix_reused_tokens,
             kv_usage_ratio=kv_usage_ratio,
             finished=tuple((reason.value, count) for reason, count in self.finished.items()),
             ttft_seconds=self.time_to_first_token.cumulative(),

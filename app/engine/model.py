@@ -22,3 +22,4 @@ class LoadedModel:
     eos_ids: frozenset[int]
     pool_tokens: int  #: cache for all running sequences together, at least one full context
     info: ModelInfo
+    prefix_reuse: bool = True  #: do not compute again what the cache still holds of a prompt

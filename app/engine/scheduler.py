@@ -6,13 +6,13 @@ in every step; prompts are computed beside them in tiles within a budget of toke
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.sequence import Sequence
+from app.engine.slots import CacheWork, SlotPool
 
 #: Prompts are cut on this grid from position 0. Small, so that a tile beside decode rows
 #: costs their streams little; the products of all tiles of a step are computed together.
@@ -32,24 +32,27 @@ class Plan:
     batch: Batch
     rows: tuple[Sequence, ...]
     tiles: tuple[Sequence, ...]
+    cache_work: tuple[CacheWork, ...]  #: to be done first, in this order
 
 
 class Scheduler:
     """Owned by the engine thread."""
 
-    def __init__(self, slots: int, pool_tokens: int) -> None:
+    def __init__(self, slots: int, pool_tokens: int, prefix_reuse: bool = True) -> None:
         """slots: how many sequences may run; pool_tokens: cache for all of them together."""
         self.pool_tokens = pool_tokens
         self.running: list[Sequence] = []  #: in the order of their admission
-        self._free = list(range(slots))
+        self._slots = SlotPool(slots, TILE, prefix_reuse)
         #: One queue per request; they take turns, so that a request with many prompts does
         #: not hold up those behind it.
         self._waiting: deque[deque[Sequence]] = deque()
+        self._work: list[CacheWork] = []  #: to be done to the cache before the next step
+        self.queried_tokens = self.reused_tokens = 0  #: of prompts that could have been known
 
     @property
     def busy(self) -> bool:
-        """True when there is anything to compute or admit."""
-        return bool(self.running or self._waiting)
+        """True when there is anything to compute, to admit or to clean up."""
+        return bool(self.running or self._waiting or self._work)
 
     @property
     def used_tokens(self) -> int:
@@ -64,23 +67,26 @@ class Scheduler:
         """The next sequence of each waiting request, in the order they will be admitted."""
         return [queue[0] for queue in self._waiting]
 
-    def remove(self, sequence: Sequence) -> list[int]:
-        """Forget a sequence, or the whole beam search it leads; returns the slots it held."""
-        group = sequence.group
-        slots = group.slots if group else [sequence.slot]
-        if sequence.slot >= 0:
-            leaving = set(map(id, group.members if group else [sequence]))
-            self.running = [each for each in self.running if id(each) not in leaving]
-            for slot in slots:
-                heapq.heappush(self._free, slot)
-            sequence.slot = -1
-            return slots
-        for queue in self._waiting:
-            if sequence in queue:
-                queue.remove(sequence)
-                break
-        self._waiting = deque(queue for queue in self._waiting if queue)
-        return []
+    def remove(self, sequence: Sequence, keep: bool = True) -> None:
+        """Forget a sequence, or the whole beam search it leads. keep: what it left in the
+        cache is right, and may serve other prompts."""
+        if sequence.slot < 0:
+            for queue in self._waiting:
+                if sequence in queue:
+                    queue.remove(sequence)
+                    break
+            self._waiting = deque(queue for queue in self._waiting if queue)
+            return
+        members = sequence.group.members if sequence.group else [sequence]
+        leaving = set(map(id, members))
+        self.running = [each for each in self.running if id(each) not in leaving]
+        for member in members:
+            if keep:
+                self._remember(member)
+            self._slots.give_back(member.slot, member.computed, keep, self._work)
+        for slot in sequence.group.spare if sequence.group else ():
+            self._slots.give_back(slot, sequence.prompt_length, keep, self._work)
+        sequence.slot = -1
 
     def branch(self, before: list[Sequence], after: list[Sequence]) -> None:
         """Let a beam search's new members run in place of those before."""
@@ -89,24 +95,29 @@ class Scheduler:
         rest = [each for each in self.running if id(each) not in gone]
         self.running = rest[:at] + after + rest[at:]
 
-    def make_room(self) -> list[int]:
-        """Send the youngest back to the queue until the next tokens fit the cache; returns
-        the slots they held. They will be computed again, bit for bit."""
-        freed = []
-        while self.used_tokens + len(self.running) > self.pool_tokens:
+    def make_room(self) -> int:
+        """Forget prompts that nobody uses, then send the youngest back to the queue, until the
+        next tokens fit the cache; returns how many were sent. They will be computed again, bit
+        for bit."""
+        sent = 0
+        while True:
+            left = self.pool_tokens - self.used_tokens - len(self.running)
+            self._slots.shrink(max(0, left), self._work)
             victims = [sequence for sequence in self.running if sequence.group is None]
-            if not victims or len(self.running) == 1:
-                break
+            if left >= 0 or not victims or len(self.running) == 1:
+                return sent
             victim = victims[-1]
-            freed += self.remove(victim)
-            victim.computed, victim.pooled = 0, None
+            self.remove(victim)
+            victim.computed, victim.pooled, victim.remembered = 0, None, False
             self._waiting.appendleft(deque((victim,)))
-        return freed
+            sent += 1
 
     def plan(self) -> Plan:
         """The next step. Empty only when nothing is left to do."""
         rows = [sequence for sequence in self.running if not sequence.prefilling]
         rows.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
+        for sequence in rows:
+            self._remember(sequence)
         budget = BUDGET_BESIDE if rows else BUDGET_ALONE
         tiles: list[tuple[Sequence, Tile]] = []
         for sequence in self.running:
@@ -115,26 +126,62 @@ class Scheduler:
         while budget > 0 and self._admit():
             budget -= self._cut(self.running[-1], budget, tiles)
         batch = Batch(tuple(_row(sequence) for sequence in rows), tuple(tile for _, tile in tiles))
-        return Plan(batch, tuple(rows), tuple(sequence for sequence, _ in tiles))
+        work, self._work = tuple(self._work), []
+        return Plan(batch, tuple(rows), tuple(sequence for sequence, _ in tiles), work)
 
     def _admit(self) -> bool:
-        """Give the first waiting sequence a slot, if it will probably fit."""
-        if not self._waiting or len(self._free) < self._waiting[0][0].width:
-            return False
-        queue = self._waiting[0]
-        promised = self._promised()
-        if self.running and promised + queue[0].likely_length(LIKELY_GROWTH) > self.pool_tokens:
-            return False
-        sequence = queue.popleft()
-        self._waiting.popleft()
-        if queue:
-            self._waiting.append(queue)
-        sequence.slot = heapq.heappop(self._free)
+        """Give the next waiting sequence a slot, if it will probably fit."""
+        for number, queue in enumerate(self._waiting):
+            sequence = queue[0]
+            if self._soon_shared(sequence):
+                continue
+            needed = self._promised() + sequence.likely_length(LIKELY_GROWTH)
+            if self._slots.available < sequence.width or (
+                self.running and needed > self.pool_tokens
+            ):
+                return False
+            del self._waiting[number]
+            queue.popleft()
+            if queue:
+                self._waiting.append(queue)
+            self._place(sequence)
+            return True
+        return False
+
+    def _place(self, sequence: Sequence) -> None:
+        """Give a sequence its slots, and what is already known of its prompt."""
+        reads_all = sequence.answer is None or sequence.scores is not None
+        known = () if reads_all else sequence.tokens[: sequence.prompt_length]
+        sequence.slot, sequence.computed = self._slots.take(known, self._work)
+        sequence.ticket.cached_tokens += sequence.computed
+        self.queried_tokens += len(known)
+        self.reused_tokens += sequence.computed
         if sequence.group:
             sequence.group.members = [sequence]
-            sequence.group.spare = [heapq.heappop(self._free) for _ in range(1, sequence.width)]
+            spare = [self._slots.take((), self._work)[0] for _ in range(1, sequence.width)]
+            sequence.group.spare = spare
         self.running.append(sequence)
-        return True
+
+    def _soon_shared(self, sequence: Sequence) -> bool:
+        """True while another choice computes the same prompt: then it will be there to copy."""
+        return sequence.prompt_length > TILE and any(
+            each.prefilling
+            and each.ticket is sequence.ticket
+            and each.scores is None
+            and each.answer is not None
+            and each.tokens == sequence.tokens
+            for each in self.running
+        )
+
+    def _remember(self, sequence: Sequence) -> None:
+        """Let other prompts use what is computed of this one, once."""
+        group = sequence.group
+        if sequence.remembered or sequence.answer is None:
+            return
+        sequence.remembered = True
+        if group is None or sequence.slot == group.lead.slot:
+            computed = min(sequence.computed, sequence.prompt_length)
+            self._slots.remember(sequence.slot, sequence.tokens[:computed])
 
     def _promised(self) -> int:
         """Tokens of cache that those running will probably need; a beam search counts once."""

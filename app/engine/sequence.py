@@ -44,6 +44,7 @@ class Sequence:
     seen: set[int] = field(default_factory=set)
     counts: dict[int, int] = field(default_factory=dict)
     last_token_at: float = 0.0
+    remembered: bool = False  #: its prompt's cache is there for others
     group: BeamGroup | None = None  #: the beam search it belongs to
 
     @property

@@ -159,7 +159,7 @@ class EngineService:
         while True:
             self._take_inbox(stepper)
             stepper.drop_cancelled()
-            faults = 0 if self._step(stepper) else faults + 1
+            faults = self._step(stepper, faults)
             self._publish(stepper)  # first, so that whoever has an answer finds it counted
             stepper.flush()
             if faults >= FAULTS_ALLOWED:
@@ -177,18 +177,18 @@ class EngineService:
         if task is not None:
             task(stepper)
 
-    def _step(self, stepper: Stepper) -> bool:
-        """Compute one step; False when it failed, which costs only those it ran for."""
+    def _step(self, stepper: Stepper, faults: int) -> int:
+        """Compute one step; returns how many in a row have failed now. A failure costs only
+        those the step ran for."""
         self._step_began = time.monotonic()
         try:
-            stepper.step()
+            return 0 if stepper.step() else faults
         except Exception:
             log.exception("a step of the engine failed")
             stepper.fail(stepper.blame(), GenerationFailed("the server failed; try again"))
-            return False
+            return faults + 1
         finally:
             self._step_began = 0.0
-        return True
 
     def _publish(self, stepper: Stepper) -> None:
         self._running = stepper.running_requests

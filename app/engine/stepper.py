@@ -15,6 +15,7 @@ from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
 from app.engine.scheduler import Plan, Scheduler
 from app.engine.sequence import Sequence
+from app.engine.slots import Forget
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, FinishReason, Progress, PromptScores, Vector
 from app.engine.vectors import normalised
@@ -27,7 +28,7 @@ class Stepper:
     """Owns the scheduler and all sequences. Used by the engine thread only."""
 
     def __init__(self, model: LoadedModel, ledger: Ledger) -> None:
-        self.scheduler = Scheduler(model.runner.slots, model.pool_tokens)
+        self.scheduler = Scheduler(model.runner.slots, model.pool_tokens, model.prefix_reuse)
         self._model, self._ledger = model, ledger
         self._deliveries = Deliveries(ledger)
         self._progress_at = 0.0
@@ -54,26 +55,30 @@ class Stepper:
         """Give back the places of requests whose clients have gone."""
         for ticket in self._deliveries.tickets:
             if ticket.cancelled:
-                self._release(self._deliveries.cancel(ticket))
+                for sequence in self._deliveries.cancel(ticket):
+                    self.scheduler.remove(sequence)
 
     def fail(self, tickets: list[Ticket], error: EngineError) -> None:
         """End requests with an error."""
         for ticket in tickets:
             if self._deliveries.owes(ticket):
-                self._release(self._deliveries.fail(ticket, error))
+                for sequence in self._deliveries.fail(ticket, error):
+                    self.scheduler.remove(sequence, keep=False)
 
-    def step(self) -> None:
-        """Compute one batch, if there is work; `flush` then sends what it gave.
+    def step(self) -> bool:
+        """Compute one batch, if there is work; `flush` then sends what it gave. Returns False
+        when there was nothing to compute.
 
         Raises:
             Exception: whatever the runner or sampler raised; `blame` says for whom it ran.
         """
-        for slot in self.scheduler.make_room():
-            self._model.runner.release(slot)
-            self._ledger.preemptions += 1
+        self._ledger.preemptions += self.scheduler.make_room()
         self._plan = plan = self.scheduler.plan()
+        self._work_on_cache(plan)
+        self._ledger.prefix_queried_tokens = self.scheduler.queried_tokens
+        self._ledger.prefix_reused_tokens = self.scheduler.reused_tokens
         if not plan.batch.tokens:
-            return
+            return False
         result = self._model.runner.run(plan.batch)
         asking = self._advance(plan)
         self._ledger.steps += 1
@@ -82,10 +87,19 @@ class Stepper:
         self._extend_beams(asking, result)
         self._pick(asking, result)
         self._tell_progress(plan)
+        return True
 
     def flush(self) -> None:
         """Send what the step gave."""
         self._deliveries.flush()
+
+    def _work_on_cache(self, plan: Plan) -> None:
+        runner = self._model.runner
+        for work in plan.cache_work:
+            if isinstance(work, Forget):
+                runner.release(work.slot)
+            else:
+                runner.copy(work.source, work.target, work.start, work.end)
 
     def blame(self) -> list[Ticket]:
         """The requests that the last planned step ran for."""
@@ -129,7 +143,7 @@ class Stepper:
                 vector = normalised(sequence.pooled, sequence.prompt_length)
                 self._deliveries.tell(sequence, Vector(sequence.index, vector))
                 self._deliveries.settle(sequence)
-                self._release([sequence])
+                self.scheduler.remove(sequence)
 
     def _extend_beams(self, asking: list[Sequence], result: StepResult) -> None:
         """Let every beam search take its step: all its beams stand at the same length."""
@@ -196,12 +210,7 @@ class Stepper:
 
     def _finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
         self._deliveries.finish(sequence, deltas)
-        self._release([sequence])
-
-    def _release(self, sequences: list[Sequence]) -> None:
-        for sequence in sequences:
-            for slot in self.scheduler.remove(sequence):
-                self._model.runner.release(slot)
+        self.scheduler.remove(sequence)
 
     def _tell_progress(self, plan: Plan) -> None:
         for sequence in plan.tiles:

@@ -21,7 +21,7 @@ class Ticket:
 
     def __init__(self, prompt_tokens: int, choices: int, wake: Callable[[], None]) -> None:
         self.prompt_tokens = prompt_tokens
-        self.cached_tokens = 0  #: there is no prefix cache yet
+        self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
         self.open_choices = choices  #: owned by the engine thread
         self.accepted_at = time.monotonic()
         self.cancelled = False

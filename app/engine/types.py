@@ -160,6 +160,8 @@ class Stats:
     generation_tokens: int = 0
     steps: int = 0
     preemptions: int = 0
+    prefix_queried_tokens: int = 0  #: of prompts that could have been in the cache
+    prefix_reused_tokens: int = 0  #: of them, those that were
     kv_usage_ratio: float = 0.0
     finished: tuple[tuple[str, int], ...] = ()  #: (finish reason, choices)
     ttft_seconds: tuple[tuple[float, int], ...] = ()  #: (upper bound, cumulative count)

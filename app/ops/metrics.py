@@ -63,9 +63,9 @@ def _scalars(stats: Stats) -> Iterable[tuple[str, str, str, float]]:
     yield "kv_cache_usage_ratio", "gauge", "Share of the KV cache in use.", stats.kv_usage_ratio
     yield "prompt_tokens_total", "counter", "Prompt tokens read.", stats.prompt_tokens
     yield "generation_tokens_total", "counter", "Tokens generated.", stats.generation_tokens
-    # There is no prefix cache yet; dashboards may already ask.
-    yield "prefix_cache_queries_total", "counter", "Prompt tokens looked up.", 0
-    yield "prefix_cache_hits_total", "counter", "Prompt tokens found.", 0
+    queried, reused = stats.prefix_queried_tokens, stats.prefix_reused_tokens
+    yield "prefix_cache_queries_total", "counter", "Prompt tokens looked up.", queried
+    yield "prefix_cache_hits_total", "counter", "Prompt tokens found.", reused
     yield "requests_accepted_total", "counter", "Requests accepted.", stats.accepted
     yield "requests_completed_total", "counter", "Requests answered to the end.", stats.completed
     yield "requests_failed_total", "counter", "Requests lost to a fault.", stats.failed

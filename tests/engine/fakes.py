@@ -52,9 +52,15 @@ class CountingRunner:
     def release(self, slot: int) -> None:
         self.cache.pop(slot, None)
 
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        held = self.cache.setdefault(target, [])
+        assert start <= len(held) and end <= len(self.cache[source])
+        held[start:] = self.cache[source][start:end]
+
     def _write(self, slot: int, position: int, tokens: tuple[int, ...]) -> None:
         held = self.cache.setdefault(slot, [])
-        assert len(held) == position, f"slot {slot} holds {len(held)} tokens, not {position}"
+        assert len(held) >= position, f"slot {slot} holds {len(held)} tokens, not {position}"
+        del held[position:]  # what an earlier sequence left after a prefix that is used again
         held += tokens
         assert len(held) <= self.positions
 
@@ -74,7 +80,10 @@ class FollowingSampler:
 
 
 def fake_model(
-    runner: CountingRunner, sampler: FollowingSampler | None = None, pool_tokens: int = 10_000
+    runner: CountingRunner,
+    sampler: FollowingSampler | None = None,
+    pool_tokens: int = 10_000,
+    prefix_reuse: bool = False,
 ) -> LoadedModel:
     return LoadedModel(
         runner=runner,
@@ -83,6 +92,7 @@ def fake_model(
         eos_ids=frozenset((EOS,)),
         pool_tokens=pool_tokens,
         info=ModelInfo(max_model_len=runner.positions, hidden_size=1, vocab_size=VOCAB),
+        prefix_reuse=prefix_reuse,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.engine.batch import Batch
 from app.engine.errors import (
     ContextExceeded,
     EmptyPrompt,
@@ -245,13 +246,16 @@ def test_a_load_that_fails_is_told() -> None:
     assert engine.state is EngineState.DEAD
 
 
-def test_mixed_requests_with_cancels_add_up() -> None:
+@pytest.mark.parametrize("prefix_reuse", [False, True])
+def test_mixed_requests_with_cancels_add_up(prefix_reuse: bool) -> None:
     runner = CountingRunner(slots=6)
-    engine = serve(fake_model(runner, pool_tokens=700))
+    engine = serve(fake_model(runner, pool_tokens=700, prefix_reuse=prefix_reuse))
     rng = random.Random(5)
     answers = 0
     for _ in range(300):
-        prompt = tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 200)))
+        # many begin alike, so that prompts find one another's beginnings
+        prompt = (7,) * rng.choice([0, 33, 100])
+        prompt += tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 100)))
         if rng.random() < 0.2:
             vectors = engine.embed(EmbeddingRequest((prompt,) * rng.randint(1, 4)))
             if rng.random() < 0.5:
@@ -271,4 +275,76 @@ def test_mixed_requests_with_cancels_add_up() -> None:
     assert stats.failed == 0
     assert answers > 20
     assert stats.kv_usage_ratio == 0
-    assert not runner.cache
+    assert (stats.prefix_reused_tokens > 0) == prefix_reuse
+    assert prefix_reuse or not runner.cache
+    assert sum(map(len, runner.cache.values())) <= 700
+
+
+def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
+    runner = CountingRunner(slots=4)
+    engine = serve(fake_model(runner, prefix_reuse=True))
+    first = tuple(range(3, 103))
+    collect(engine.generate(GenerationRequest((first,), max_tokens=5)))
+    runner.batches.clear()
+    longer = (*first, *range(200, 240))
+    ticket = engine.generate(GenerationRequest((longer,), max_tokens=5))
+    assert collect(ticket)[0].tokens == expected(longer, 5)
+    assert [tile.start for batch in runner.batches for tile in batch.tiles] == [96, 128]
+    assert ticket.cached_tokens == 96
+
+
+def test_choices_of_one_prompt_compute_it_once() -> None:
+    runner = CountingRunner(slots=8)
+    engine = serve(fake_model(runner, prefix_reuse=True))
+    prompt = tuple(range(3, 133))
+    choices = collect(engine.generate(GenerationRequest((prompt,), max_tokens=6, n=4)))
+    assert all(choice.tokens == expected(prompt, 6) for choice in choices)
+    assert sum(len(tile.tokens) for batch in runner.batches for tile in batch.tiles) == 130 + 3 * 2
+
+
+def test_a_prompt_known_to_its_last_token_still_computes_one() -> None:
+    engine = serve(fake_model(CountingRunner(), prefix_reuse=True))
+    prompt = tuple(range(3, 67))  # two whole tiles
+    for _ in range(3):
+        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=3))
+        assert collect(ticket)[0].tokens == expected(prompt, 3)
+    assert ticket.cached_tokens == 32
+
+
+def test_scores_and_embeddings_read_their_whole_prompt() -> None:
+    engine = serve(fake_model(CountingRunner(), prefix_reuse=True))
+    prompt = tuple(range(3, 103))
+    collect(engine.generate(GenerationRequest((prompt,), max_tokens=1)))
+    first = collect_vectors(engine.embed(EmbeddingRequest((prompt,))))
+    assert first == collect_vectors(engine.embed(EmbeddingRequest((prompt,))))
+    assert settled(engine).prefix_reused_tokens == 0
+
+
+def test_remembered_prompts_give_way_to_running_answers() -> None:
+    runner = CountingRunner(slots=8)
+    engine = serve(fake_model(runner, pool_tokens=600, prefix_reuse=True))
+    for first in range(3, 43, 10):
+        prompt = tuple(range(first, first + 120))
+        collect(engine.generate(GenerationRequest((prompt,), max_tokens=3)))
+    (choice,) = collect(engine.generate(GenerationRequest(((5,) * 40,), max_tokens=400)))
+    assert choice.tokens == expected((5,) * 40, 400)
+    until(lambda: sum(map(len, runner.cache.values())) <= 600)
+    assert engine.stats.preemptions == 0
+
+
+def test_what_a_failed_step_left_is_not_remembered() -> None:
+    runner = CountingRunner(slots=2)
+    engine = serve(fake_model(runner, prefix_reuse=True))
+    prompt = tuple(range(3, 103))
+
+    def fail_late(batch: Batch) -> None:
+        if batch.rows:
+            runner.on_step = lambda batch: None
+            raise RuntimeError("a fault")
+
+    runner.on_step = fail_late
+    with pytest.raises(GenerationFailed):
+        collect(engine.generate(GenerationRequest((prompt,), max_tokens=5)))
+    ticket = engine.generate(GenerationRequest((prompt,), max_tokens=5))
+    assert collect(ticket)[0].tokens == expected(prompt, 5)
+    assert ticket.cached_tokens == 0

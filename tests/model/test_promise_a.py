@@ -13,8 +13,9 @@ import pytest
 from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
+from benchmarks.loading import load_without_tokenizer
 from tests.model.conftest import SaveModel
-from tests.model.serving import Choice, collect, collect_vectors, engine_of
+from tests.model.serving import Choice, collect, collect_vectors, engine_of, start
 
 REQUESTS = 200
 VOCAB = 400
@@ -114,3 +115,29 @@ def test_choices_of_one_request_differ_and_repeat(engine: EngineService) -> None
     first, second = collect(engine.generate(request)), collect(engine.generate(request))
     assert first == second
     assert len({choice.text for choice in first}) == 4
+
+
+def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
+    """Prompts that begin alike, with the prefix cache off, cold and warm; beams too."""
+    directory = save_model("llama", "float16", seed=3).directory
+    cold = load_without_tokenizer(directory)
+    off = start(EngineService(lambda: replace(cold, prefix_reuse=False), 1000))
+    on = engine_of(directory)
+    rng = random.Random(8)
+    trunk = tuple(rng.randrange(3, VOCAB) for _ in range(300))
+    wanted = []
+    for number in range(60):
+        tail = tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 90)))
+        prompt = trunk[: rng.choice([0, 32, 40, 64, 150, 300])] + tail
+        params = SamplingParams(temperature=rng.choice([0, 1.0]), seed=number, logprobs=2)
+        beams = rng.choice([1, 1, 1, 3])
+        params = params if beams == 1 else replace(params, logprobs=None)
+        n = rng.choice([1, 3])
+        wanted.append(GenerationRequest((prompt,), params, n, beams, max_tokens=rng.randint(1, 30)))
+    expected = [collect(off.generate(request)) for request in wanted]
+    assert off.stats.prefix_reused_tokens == 0
+    for _ in range(2):
+        tickets = [on.generate(request) for request in wanted]
+        assert [collect(ticket) for ticket in tickets] == expected
+    assert [collect(on.generate(request)) for request in wanted] == expected
+    assert on.stats.prefix_reused_tokens > 5000
