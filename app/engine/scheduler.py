@@ -153,7 +153,9 @@ class Scheduler:
         reads_all = sequence.answer is None or sequence.scores is not None
         known = () if reads_all else sequence.tokens[: sequence.prompt_length]
         sequence.slot, sequence.computed = self._slots.take(known, self._work)
-        sequence.ticket.cached_tokens += sequence.computed
+        if sequence.choice == 0 and not sequence.placed:  # as prompts count: each once
+            sequence.ticket.cached_tokens += sequence.computed
+        sequence.placed = True
         self.queried_tokens += len(known)
         self.reused_tokens += sequence.computed
         if sequence.group:

@@ -41,6 +41,8 @@ class Sequence:
     slot: int = -1  #: -1 while it waits
     pooled: Any = None  #: sum of final hidden states so far
     scores: int | None = None  #: alternatives per scored prompt token; None: no scores
+    scored: int = 1  #: where in the prompt the next score to tell belongs
+    placed: bool = False  #: it has had a slot before
     seen: set[int] = field(default_factory=set)
     counts: dict[int, int] = field(default_factory=dict)
     last_token_at: float = 0.0

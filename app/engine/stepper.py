@@ -126,7 +126,11 @@ class Stepper:
                 assert sequence.scores is not None
                 logits = next(scored)
                 scores = self._model.sampler.score(logits, tile.targets, sequence.scores)
-                self._deliveries.tell(sequence, PromptScores(sequence.index, tuple(scores)))
+                # A prompt sent back in its middle is computed again, but told once.
+                new = tuple(scores[max(0, sequence.scored - tile.start - 1) :])
+                sequence.scored += len(new)
+                if new:
+                    self._deliveries.tell(sequence, PromptScores(sequence.index, new))
             ended = tile.start + len(tile.tokens) == sequence.prompt_length
             if ended and sequence.answer is not None and sequence.max_tokens == 0:
                 self._finish(sequence, [Delta(sequence.index, "", (), (), FinishReason.LENGTH)])
