@@ -20,9 +20,15 @@ LONG_CHAT: dict[str, object] = {
     "max_tokens": 900,
     "ignore_eos": True,
 }
-#: Seconds of reading before the last answer's first token.
-MANY_PROMPTS: dict[str, object] = {"prompt": [[1] + [300] * 999] * 120, "max_tokens": 1}
-MANY_INPUTS: dict[str, object] = {"input": [[1] + [300] * 999] * 120}
+
+
+def long_prompts(first: int) -> list[list[int]]:
+    """Seconds of reading before the last answer's first token; none begins like another."""
+    return [[1] + [first + number] * 999 for number in range(120)]
+
+
+MANY_PROMPTS: dict[str, object] = {"prompt": long_prompts(300), "max_tokens": 1}
+MANY_INPUTS: dict[str, object] = {"input": long_prompts(300)}
 
 
 def check_freed(http: Client, before: dict[str, float]) -> None:
@@ -77,7 +83,8 @@ def test_while_waiting_for_a_whole_answer(http: Client, path: str, body: dict[st
 
 def test_in_a_long_prefill_of_a_stream(http: Client) -> None:
     before = http.metrics()
-    with http.open(COMPLETIONS, {**MANY_PROMPTS, "stream": True}) as stream:
+    body = {"prompt": long_prompts(700), "max_tokens": 1, "stream": True}
+    with http.open(COMPLETIONS, body) as stream:
         line = next(line for _, line in stream.lines() if line.startswith(": "))
         assert line.startswith(": prefill "), line
     check_freed(http, before)
