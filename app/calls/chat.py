@@ -54,7 +54,8 @@ def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> Ch
     prompt = render_conversation(
         call.conversation, served.chat_template, engine.info, continued=call.continued
     )
-    with fields_named("messages", generation.max_tokens_field):
+    schema_field = "response_format.json_schema.schema"
+    with fields_named("messages", generation.max_tokens_field, schema_field):
         stream = engine.generate(
             GenerationRequest(
                 prompts=(encode(engine, prompt),),
@@ -65,6 +66,7 @@ def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> Ch
                 default_max_tokens=generation.default_max_tokens,
                 stop=generation.stop,
                 ignore_eos=generation.ignore_eos,
+                json_schema=call.json_schema,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
             )

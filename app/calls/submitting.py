@@ -51,7 +51,9 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
 
 
 @contextmanager
-def fields_named(prompt: str, max_tokens: str = "max_tokens") -> Iterator[None]:
+def fields_named(
+    prompt: str, max_tokens: str = "max_tokens", schema: str = "response_format"
+) -> Iterator[None]:
     """Give the engine's refusals the names that the request has for its fields.
 
     Raises:
@@ -60,7 +62,8 @@ def fields_named(prompt: str, max_tokens: str = "max_tokens") -> Iterator[None]:
     try:
         yield
     except InvalidRequest as error:
-        raise FieldRefused(error, max_tokens if error.field == "max_tokens" else prompt) from error
+        names = {"prompt": prompt, "max_tokens": max_tokens, "json_schema": schema}
+        raise FieldRefused(error, names[error.field]) from error
 
 
 def encode_items(

@@ -92,6 +92,7 @@ class Draw:
     position: int  #: how many tokens were generated before
     seen: Set[int]  #: tokens of prompt and output, for the repetition penalty
     counts: Mapping[int, int] = field(default_factory=dict)  #: of the output's tokens
+    allowed: Any = None  #: bool array [vocab] of the tokens a schema lets follow; None: all
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
     ├── InvalidRequest          the request cannot be served as asked
     │   ├── ContextExceeded     prompt, or prompt and max_tokens, over the context
     │   ├── EmptyPrompt         no tokens
-    │   └── UnknownToken        an id that is not in the vocabulary
+    │   ├── UnknownToken        an id that is not in the vocabulary
+    │   └── SchemaRefused       a JSON schema that no answer can be kept to
     ├── Unavailable             not now
     │   ├── ModelLoading
     │   ├── Overloaded          more than `max_in_flight`
@@ -26,7 +27,9 @@ class EngineError(Exception):
 class InvalidRequest(EngineError):
     """The request cannot be served as asked; `field` says which part is wrong."""
 
-    def __init__(self, message: str, field: Literal["prompt", "max_tokens"] = "prompt") -> None:
+    def __init__(
+        self, message: str, field: Literal["prompt", "max_tokens", "json_schema"] = "prompt"
+    ) -> None:
         super().__init__(message)
         self.field = field
 
@@ -41,6 +44,13 @@ class EmptyPrompt(InvalidRequest):
 
 class UnknownToken(InvalidRequest):
     """A token id is not in the vocabulary."""
+
+
+class SchemaRefused(InvalidRequest):
+    """The JSON schema is wrong, or says something that cannot be kept to."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "json_schema")
 
 
 class Unavailable(EngineError):

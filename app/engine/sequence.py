@@ -13,6 +13,7 @@ from app.engine.answer import Answer
 from app.engine.batch import Draw
 from app.engine.ticket import Ticket
 from app.engine.types import FinishReason, SamplingParams, TokenLogprob
+from app.text.constraints import JsonConstraint
 
 if TYPE_CHECKING:
     from app.engine.beam_group import BeamGroup
@@ -40,6 +41,7 @@ class Sequence:
     computed: int = 0
     slot: int = -1  #: -1 while it waits
     pooled: Any = None  #: sum of final hidden states so far
+    constraint: JsonConstraint | None = None  #: what a schema lets the answer be
     scores: int | None = None  #: alternatives per scored prompt token; None: no scores
     scored: int = 1  #: where in the prompt the next score to tell belongs
     placed: bool = False  #: it has had a slot before
@@ -83,10 +85,15 @@ class Sequence:
         self.counts[token] = self.counts.get(token, 0) + 1
         if token in eos_ids and not self.ignore_eos:
             return answer.finish()[0], FinishReason.STOP
+        complete = False
+        if self.constraint is not None:
+            self.constraint.accept(token)
+            complete = self.constraint.complete
         text, stopped = answer.push(token, logprob)
-        if not stopped and self.generated >= self.max_tokens:
+        if not stopped and (complete or self.generated >= self.max_tokens):
             rest, stopped = answer.finish()
-            return text + rest, FinishReason.STOP if stopped else FinishReason.LENGTH
+            ended = stopped or complete
+            return text + rest, FinishReason.STOP if ended else FinishReason.LENGTH
         return text, FinishReason.STOP if stopped else None
 
     def told_logprobs(self) -> tuple[TokenLogprob, ...]:
@@ -95,5 +102,7 @@ class Sequence:
 
     def draw(self) -> Draw:
         """What the sampler has to know to choose the next token."""
-        params = self.params
-        return Draw(params, self.seed, self.choice, self.generated, self.seen, self.counts)
+        allowed = self.constraint.allowed() if self.constraint else None
+        return Draw(
+            self.params, self.seed, self.choice, self.generated, self.seen, self.counts, allowed
+        )

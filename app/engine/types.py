@@ -62,6 +62,7 @@ class GenerationRequest:
     default_max_tokens: int | None = None  #: cut to what is left; None: what is left
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
+    json_schema: str | None = None  #: JSON text of the schema that answers keep to
     drop_leading_space: bool = False  #: after a template: white space before the answer goes
     #: Alternatives reported for each prompt token; None: prompts are not scored. With it
     #: `max_tokens` may be 0: nothing is generated then.

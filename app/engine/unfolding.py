@@ -11,10 +11,12 @@ from collections.abc import Callable
 from app.engine.answer import Answer
 from app.engine.beam_group import BeamGroup
 from app.engine.beams import BeamSearch
+from app.engine.errors import SchemaRefused
 from app.engine.model import LoadedModel
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
+from app.text.constraints import InvalidSchema, JsonConstraint, maker_for
 
 
 def generation_sequences(
@@ -28,6 +30,7 @@ def generation_sequences(
     seed = request.params.seed
     if seed is None:
         seed = secrets.randbits(63)
+    constraint = _constraint(request, model)
     sequences = []
     for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True)):
         for choice in range(request.n if request.num_beams == 1 else 1):
@@ -42,6 +45,7 @@ def generation_sequences(
                 choice=choice,
                 ignore_eos=request.ignore_eos,
                 answer=_answer(request, model),
+                constraint=constraint.copy() if constraint else None,
                 scores=request.prompt_logprobs if choice == 0 else None,
                 seen=set(prompt) if request.params.repetition_penalty != 1.0 else set(),
             )
@@ -57,6 +61,15 @@ def embedding_sequences(request: EmbeddingRequest, ticket: Ticket) -> list[Seque
         Sequence(ticket=ticket, index=index, tokens=list(tokens), prompt_length=len(tokens))
         for index, tokens in enumerate(request.inputs)
     ]
+
+
+def _constraint(request: GenerationRequest, model: LoadedModel) -> JsonConstraint | None:
+    if request.json_schema is None:
+        return None
+    try:
+        return maker_for(model.tokenizer).make(request.json_schema)
+    except InvalidSchema as error:
+        raise SchemaRefused(str(error)) from error
 
 
 def _answer(request: GenerationRequest, model: LoadedModel) -> Answer:

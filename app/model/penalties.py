@@ -12,12 +12,15 @@ from app.engine.batch import Draw
 
 
 def process(row: Tensor, draw: Draw) -> None:
-    """Bias and penalties, in place and in the contract's order.
+    """What a schema forbids, then bias and penalties, in place and in the contract's order.
 
     Presence and frequency as OpenAI defines them, over the output; the repetition penalty as
     CTRL does (arXiv 1909.05858), over prompt and output.
     """
     params = draw.params
+    if draw.allowed is not None:
+        allowed = torch.from_numpy(draw.allowed).to(row.device)
+        row[: len(allowed)].masked_fill_(~allowed, float("-inf"))
     if params.logit_bias:
         ids = torch.tensor([token for token, _ in params.logit_bias], device=row.device)
         row[ids] += torch.tensor([bias for _, bias in params.logit_bias], device=row.device)

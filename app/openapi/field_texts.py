@@ -64,6 +64,10 @@ FIELD_TEXTS: Mapping[str, tuple[str, str]] = {
         "每个提示生成的回答数，返回平均对数概率最高的 n 个",
     ),
     "stop": ("Up to four texts that end the answer", "最多四个结束回答的字符串"),
+    "response_format": (
+        "Text, any JSON object, or JSON that keeps to a schema",
+        "文本、任意 JSON 对象，或符合某个模式的 JSON",
+    ),
     "seed": (
         "The same seed gives the same answer, whatever the load",
         "相同的种子得到相同的回答，与负载无关",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.schemas.fields import Accepted, Switch, Unsupported, Whole
+from app.schemas.generation_fields import ResponseFormat
 from app.schemas.messages import Conversation, Messages
 from app.schemas.reading import ignored_fields, load, refuse
 from app.schemas.sampling import (
@@ -28,7 +29,7 @@ class ChatSchema(GenerationSchema):
     max_completion_tokens = Whole(1)
     logprobs = Switch()
     top_logprobs = Whole(0, 20)
-    response_format = Unsupported({"type": "text"})
+    response_format = ResponseFormat()
     tools = Unsupported([])
     tool_choice = Unsupported("none", "auto")
     functions = Unsupported([])
@@ -60,6 +61,7 @@ class ChatCall:
     conversation: Conversation
     continued: bool  #: the last message is the assistant's and is to be gone on with
     generation: Generation
+    json_schema: str | None  #: JSON text of the schema that answers keep to
     ignored: tuple[str, ...]
 
 
@@ -72,10 +74,15 @@ def read_chat(data: Mapping[str, object]) -> ChatCall:
     values = load(_SCHEMA, data)
     conversation: Conversation = values["messages"]
     defaults = CLASSIC_CHAT_DEFAULTS if conversation.classic else OPENAI_CHAT_DEFAULTS
+    generation = read_generation(values, defaults, _read_logprobs(values))
+    schema: str | None = values.get("response_format")
+    if schema is not None and generation.num_beams > 1:
+        raise refuse("response_format", "is not supported with num_beams over 1")
     return ChatCall(
         conversation=conversation,
         continued=read_continued(values, conversation),
-        generation=read_generation(values, defaults, _read_logprobs(values)),
+        generation=generation,
+        json_schema=schema,
         ignored=ignored_fields(_SCHEMA, data),
     )
 

@@ -5,6 +5,7 @@ Knows nothing about which route has them, or what they do to an answer.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -97,3 +98,55 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
         if type(bias) in (int, float) and -self.MOST <= bias <= self.MOST:  # type: ignore[operator]
             return float(bias)  # type: ignore[arg-type]
         raise ValidationError({key: [f"must be a number from -{self.MOST} to {self.MOST}"]})
+
+
+class ResponseFormat(fields.Field[str | None]):
+    """`response_format`, read as the JSON text of the schema an answer keeps to; None: any text."""
+
+    _NAME = "[A-Za-z0-9_-]{1,64}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+        if not isinstance(value, dict):
+            raise ValidationError("must be an object")
+        kind = value.get("type")
+        if kind == "text":
+            return None
+        if kind == "json_object":
+            return '{"type": "object"}'
+        if kind != "json_schema":
+            raise ValidationError({"type": ["must be text, json_object or json_schema"]})
+        return self._schema(value.get("json_schema"))
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        described = {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "pattern": f"^{self._NAME}$"},
+                "description": {"type": ["string", "null"]},
+                "schema": {"type": "object"},
+                "strict": {"type": ["boolean", "null"]},
+            },
+            "required": ["name", "schema"],
+        }
+        kinds = ["text", "json_object", "json_schema"]
+        return {
+            "type": "object",
+            "properties": {"type": {"enum": kinds}, "json_schema": described},
+            "required": ["type"],
+        }
+
+    def _schema(self, described: object) -> str:
+        if not isinstance(described, dict):
+            raise ValidationError({"json_schema": ["must be an object"]})
+        wrong: dict[str, list[str]] = {}
+        name = described.get("name")
+        if not isinstance(name, str) or not re.fullmatch(self._NAME, name):
+            wrong["name"] = ["must be 1 to 64 letters, digits, underscores or dashes"]
+        if not isinstance(described.get("schema"), dict):
+            wrong["schema"] = ["must be an object"]
+        if not isinstance(described.get("strict"), bool | None):
+            wrong["strict"] = ["must be true or false"]
+        if wrong:
+            raise ValidationError({"json_schema": wrong})
+        return json.dumps(described["schema"])

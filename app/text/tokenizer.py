@@ -15,6 +15,9 @@ from app.checkpoint.errors import StartupError
 class Tokenizer(Protocol):
     """Text to token ids and back. Never changes; every method may be called from any thread."""
 
+    def __hash__(self) -> int:
+        """By identity: what is made for one tokenizer is kept under it."""
+
     @property
     def vocab_size(self) -> int:
         """Ids at or above this are not tokens."""

@@ -195,6 +195,26 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         {"prompt": "a", "stream": True, "stream_options": {"include_usage": 1}},
         "stream_options.include_usage",
     ),
+    *[
+        (CHAT, {"messages": "a", "response_format": value}, f"response_format{path}")
+        for value, path in [
+            ("json", ""),
+            ([], ""),
+            ({}, ".type"),
+            ({"type": "xml"}, ".type"),
+            ({"type": "json_schema"}, ".json_schema"),
+            ({"type": "json_schema", "json_schema": {"schema": {}}}, ".json_schema.name"),
+            (
+                {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}},
+                ".json_schema.name",
+            ),
+            ({"type": "json_schema", "json_schema": {"name": "a"}}, ".json_schema.schema"),
+            (
+                {"type": "json_schema", "json_schema": {"name": "a", "schema": {}, "strict": 1}},
+                ".json_schema.strict",
+            ),
+        ]
+    ],
     # refused by name
     *[
         (COMPLETIONS, {"prompt": "a", name: value}, name)
@@ -215,7 +235,6 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             "top_logprobs": 3,
             "best_of": 2,
             "echo": True,
-            "response_format": {"type": "json_schema"},
             "tools": [{"type": "function"}],
             "tool_choice": "required",
             "functions": [{"name": "f"}],

@@ -1,7 +1,6 @@
 """The openai package, unmodified: its nulls, batch sizes, streams, raw answers and retries.
 
-Knows nothing about the wire; tests/e2e/test_openai_sdk.py has the plain calls. Its `parse` with
-a model needs response_format, which is not built.
+Knows nothing about the wire; tests/e2e/test_openai_sdk.py has the plain calls.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def test_every_engine_error_has_a_status(kind: type[Exception]) -> None:
         assert failure.retry_after_s == kind.retry_after_s
     elif issubclass(kind, engine_errors.InvalidRequest):
         assert failure.status == 400
-        assert failure.param == "prompt"
+        assert failure.param == made(kind).field in ("prompt", "json_schema")
     else:
         assert failure.status == 500
 
