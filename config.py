@@ -20,6 +20,7 @@ EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
 NOT_BUILT: Mapping[str, tuple[str, ...]] = {
     "API_KEYS_FILE": (),
     "RATE_LIMIT": (),
+    "REQUEST_TIMEOUT": ("0", "0.0"),
     "CORS_ORIGINS": (),
 }
 
@@ -53,13 +54,6 @@ def whole(minimum: int, maximum: int) -> Callable[[str], int]:
 def optional_whole(minimum: int, maximum: int) -> Callable[[str], int | None]:
     """As `whole`, for a setting whose default is None."""
     return whole(minimum, maximum)
-
-
-def seconds(text: str) -> float:
-    """A time from 0 to a day."""
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) > 86_400:
-        raise ConfigError("expected seconds from 0 to 86400")
-    return float(text)
 
 
 def switch(text: str) -> bool:
@@ -185,8 +179,6 @@ class Config:
     )
     #: Requests accepted at once, running and waiting; more get 503.
     MAX_IN_FLIGHT: int = setting(128, whole(1, 4096))
-    #: Seconds one request may take in all; 0: no limit.
-    REQUEST_TIMEOUT: float = setting(0.0, seconds)
     #: Largest request body, in MiB.
     MAX_BODY_MB: int = setting(8, whole(1, 1024))
     #: One line of text or one JSON object for each log entry.

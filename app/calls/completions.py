@@ -71,7 +71,7 @@ def start_completion(data: Mapping[str, object], engine: Engine, served: Served)
         drop_leading_space=template == "alpaca" and isinstance(call.prompts[0], str),
         prompt_logprobs=call.logprobs if call.echo else None,
     )
-    with fields_named("prompt", generation.max_tokens_field):
+    with fields_named("prompt", generation.max_tokens_field, is_list=call.is_list):
         stream = engine.generate(request)
     return CompletionWork(
         head=new_head("cmpl", served.model_name),

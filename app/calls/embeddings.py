@@ -38,7 +38,7 @@ def start_embeddings(data: Mapping[str, object], engine: Engine, served: Served)
     if call.dimensions is not None and call.dimensions > size:
         raise refuse("dimensions", f"must be a whole number from 1 to {size}")
     inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
-    with fields_named("input"):
+    with fields_named("input", is_list=call.is_list):
         stream = engine.embed(EmbeddingRequest(inputs))
     return EmbeddingsWork(call, stream)
 

@@ -52,9 +52,13 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
 
 @contextmanager
 def fields_named(
-    prompt: str, max_tokens: str = "max_tokens", schema: str = "response_format"
+    prompt: str,
+    max_tokens: str = "max_tokens",
+    schema: str = "response_format",
+    is_list: bool = False,
 ) -> Iterator[None]:
-    """Give the engine's refusals the names that the request has for its fields.
+    """Give the engine's refusals the names that the request has for its fields. is_list: the
+    prompt is one of several, and a bad one has its number in its path.
 
     Raises:
         FieldRefused: for any InvalidRequest inside.
@@ -62,6 +66,7 @@ def fields_named(
     try:
         yield
     except InvalidRequest as error:
+        prompt = f"{prompt}.{error.item}" if is_list else prompt
         names = {"prompt": prompt, "max_tokens": max_tokens, "json_schema": schema}
         raise FieldRefused(error, names[error.field]) from error
 

@@ -5,7 +5,10 @@ Knows nothing about scheduling; runs on the HTTP thread.
 
 from __future__ import annotations
 
-from app.engine.errors import ContextExceeded, EmptyPrompt, UnknownToken
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.engine.errors import ContextExceeded, EmptyPrompt, InvalidRequest, UnknownToken
 from app.engine.model import LoadedModel
 from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
 
@@ -16,29 +19,32 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
     Raises:
         InvalidRequest: a prompt is empty, holds unknown ids or leaves no room for the answer.
     """
-    limit = model.info.max_model_len
     rooms = []
-    for prompt in request.prompts:
-        _check_prompt(prompt, model)
-        room = limit - len(prompt)
-        if room < (0 if request.max_tokens == 0 else 1):
-            raise ContextExceeded(
-                f"the prompt has {len(prompt)} tokens, which leaves no room for an answer: this "
-                f"model's context is {limit} tokens, prompt and answer together"
-            )
-        if request.max_tokens is not None and request.max_tokens > room:
-            raise ContextExceeded(
-                f"the prompt has {len(prompt)} tokens and max_tokens is {request.max_tokens}: "
-                f"together over this model's context of {limit} tokens",
-                "max_tokens",
-            )
-        if request.num_beams > 1:
-            room = _beam_room(request, model, len(prompt), room)
-        wanted = (
-            request.max_tokens if request.max_tokens is not None else request.default_max_tokens
-        )
-        rooms.append(room if wanted is None else min(wanted, room))
+    for number, prompt in enumerate(request.prompts):
+        with _numbered(number):
+            rooms.append(_room(prompt, request, model))
     return rooms
+
+
+def _room(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> int:
+    _check_prompt(prompt, model)
+    limit = model.info.max_model_len
+    room = limit - len(prompt)
+    if room < (0 if request.max_tokens == 0 else 1):
+        raise ContextExceeded(
+            f"the prompt has {len(prompt)} tokens, which leaves no room for an answer: this "
+            f"model's context is {limit} tokens, prompt and answer together"
+        )
+    if request.max_tokens is not None and request.max_tokens > room:
+        raise ContextExceeded(
+            f"the prompt has {len(prompt)} tokens and {request.max_tokens} new ones are asked "
+            f"for: together over this model's context of {limit} tokens",
+            "max_tokens",
+        )
+    if request.num_beams > 1:
+        room = _beam_room(request, model, len(prompt), room)
+    wanted = request.max_tokens if request.max_tokens is not None else request.default_max_tokens
+    return room if wanted is None else min(wanted, room)
 
 
 def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room: int) -> int:
@@ -56,12 +62,23 @@ def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room
 def check_embedding(request: EmbeddingRequest, model: LoadedModel) -> None:
     """Raises InvalidRequest when an input is empty, unknown or longer than the context."""
     limit = model.info.max_model_len
-    for tokens in request.inputs:
-        _check_prompt(tokens, model)
-        if len(tokens) > limit:
-            raise ContextExceeded(
-                f"the input has {len(tokens)} tokens; this model's context is {limit} tokens"
-            )
+    for number, tokens in enumerate(request.inputs):
+        with _numbered(number):
+            _check_prompt(tokens, model)
+            if len(tokens) > limit:
+                raise ContextExceeded(
+                    f"the input has {len(tokens)} tokens; this model's context is {limit} tokens"
+                )
+
+
+@contextmanager
+def _numbered(item: int) -> Iterator[None]:
+    """Let a refusal inside say which prompt or input it is about."""
+    try:
+        yield
+    except InvalidRequest as error:
+        error.item = item
+        raise
 
 
 def _check_prompt(prompt: TokenIds, model: LoadedModel) -> None:

@@ -110,10 +110,11 @@ class Sampler(Protocol):
         """One pick for each row, which depends on that row alone."""
 
     def extend(
-        self, logits: Any, draws: list[Draw], scores: list[float], count: int
+        self, logits: Any, draws: list[Draw], scores: list[float], count: int, least: int
     ) -> list[Candidate]:
         """At most `count` continuations of one prompt's beams, best or first drawn first;
-        none when the logits are not numbers. scores: the beams' so far."""
+        none when the logits are not numbers. scores: the beams' so far; least: tokens of each
+        beam that no parameter may take away."""
 
     def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The log-probability of one given token for each row."""

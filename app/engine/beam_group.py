@@ -43,10 +43,12 @@ class BeamGroup:
         return [*self.spare, *(member.slot for member in self.members)]
 
     def deltas(self) -> list[Delta]:
-        """The best answers, each whole in one delta."""
+        """The best answers, each whole in one delta. A search of one token that sampling's
+        limits left few of ends with fewer than are wanted: the last then stands for the rest."""
+        best = self.search.best
         return [
-            self._delta(self.lead.index + rank, finished.tokens)
-            for rank, finished in enumerate(self.search.best[: self.answers])
+            self._delta(self.lead.index + rank, best[min(rank, len(best) - 1)].tokens)
+            for rank in range(self.answers)
         ]
 
     def _delta(self, index: int, tokens: tuple[int, ...]) -> Delta:

@@ -43,6 +43,8 @@ class BeamSearch:
         self.width, self._max_tokens, self._ends = width, max_tokens, ends
         #: how many candidates a step needs, so that `width` of them do not end
         self.wanted = max(2, 1 + end_ids) * width
+        #: tokens of each beam that sampling's limits leave, for the same reason
+        self.least = max(2, 1 + end_ids)
         self.beams: list[tuple[int, ...]] = [()]
         self.scores: list[float] = [0.0]
         self._finished: list[Finished] = []

@@ -25,7 +25,10 @@ class EngineError(Exception):
 
 
 class InvalidRequest(EngineError):
-    """The request cannot be served as asked; `field` says which part is wrong."""
+    """The request cannot be served as asked; `field` says which part is wrong, and `item` which
+    of the prompts or inputs."""
+
+    item: int = 0
 
     def __init__(
         self, message: str, field: Literal["prompt", "max_tokens", "json_schema"] = "prompt"

@@ -160,7 +160,9 @@ class Stepper:
             members, search = group.members, group.search
             logits = result.logits[[rows[id(member)] for member in members]]
             draws = [member.draw() for member in members]
-            found = self._model.sampler.extend(logits, draws, search.scores, search.wanted)
+            found = self._model.sampler.extend(
+                logits, draws, search.scores, search.wanted, search.least
+            )
             if not found:
                 self._fail_numbers(group.lead)
                 continue

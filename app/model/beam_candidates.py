@@ -20,9 +20,10 @@ _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def continuations(
-    logits: Tensor, draws: list[Draw], scores: list[float], count: int, sample: bool
+    logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
 ) -> list[Candidate]:
-    """At most `count` candidates of beams that have `scores` so far.
+    """At most `count` candidates of beams that have `scores` so far. least: tokens of each beam
+    that top_k, top_p and min_p leave whatever they say, so that a search always branches.
 
     logits: float32 [beams, vocab], changed in place. Empty when they are not numbers.
     """
@@ -32,7 +33,10 @@ def continuations(
     for row, draw in enumerate(draws):
         process(own[row], draw)
     running = torch.tensor(scores, device=own.device)
-    return _drawn(own, draws, running, count) if sample else _best(own, running, count)
+    params = draws[0].params
+    if params.temperature == 0 or params.top_p == 0:
+        return _best(own, running, count)
+    return _drawn(own, draws, running, count, least)
 
 
 def _best(own: Tensor, running: Tensor, count: int) -> list[Candidate]:
@@ -45,12 +49,14 @@ def _best(own: Tensor, running: Tensor, count: int) -> list[Candidate]:
     ]
 
 
-def _drawn(own: Tensor, draws: list[Draw], running: Tensor, count: int) -> list[Candidate]:
+def _drawn(
+    own: Tensor, draws: list[Draw], running: Tensor, count: int, least: int
+) -> list[Candidate]:
     """Gumbel-top-k (arXiv 1903.06059): the same law as drawing one by one without
     replacement, in the order of the draws."""
     params, vocab = draws[0].params, own.shape[-1]
     size = size_needed(params, vocab) or vocab
-    kept = keep_likeliest(own, [params] * len(draws), size)
+    kept = keep_likeliest(own, [params] * len(draws), max(size, min(least, vocab)), least)
     beams = np.concatenate([np.full(len(row.ids), number) for number, row in enumerate(kept)])
     tokens = np.concatenate([row.ids for row in kept])
     before = running.cpu().numpy()[beams]

@@ -29,16 +29,19 @@ class Candidates:
         ordered = np.take_along_axis(logits, order, -1).astype(np.float64)
         return Candidates(ordered, np.take_along_axis(ids, order, -1))
 
-    def keep(self, row: int, params: SamplingParams, mass: float | None) -> Kept | None:
-        """What temperature, top_k, top_p and min_p leave of a row.
+    def keep(
+        self, row: int, params: SamplingParams, mass: float | None, least: int = 1
+    ) -> Kept | None:
+        """What temperature, top_k, top_p and min_p leave of a row: at least `least` tokens.
 
         mass: log of the sum of exp(logit / temperature) over the whole vocabulary, given when
         top_p speaks of it; None: over these candidates.
         Returns None when top_p reaches beyond the candidates.
         """
         logits = self.logits[row]
-        if params.top_k and params.top_k < len(logits):
-            logits = logits[logits >= logits[params.top_k - 1]]
+        top_k = max(params.top_k, least)
+        if params.top_k and top_k < len(logits):
+            logits = logits[logits >= logits[top_k - 1]]
         scaled = logits / params.temperature
         chances = np.exp(scaled - scaled[0])
         total = chances.sum() if mass is None else math.exp(min(mass - scaled[0], 700.0))
@@ -47,9 +50,12 @@ class Candidates:
             kept = before < params.top_p * total
             if mass is not None and kept[-1] and chances.sum() < params.top_p * total:
                 return None
+            kept[:least] = True
             chances = chances[kept]
         if params.min_p > 0:
-            chances = chances[chances >= params.min_p * chances[0]]
+            kept = chances >= params.min_p * chances[0]
+            kept[:least] = True
+            chances = chances[kept]
         return Kept(self.ids[row][: len(chances)], scaled[: len(chances)], chances)
 
 

@@ -28,8 +28,10 @@ def size_needed(params: SamplingParams, vocab: int) -> int:
     return min(SIZES[-1], vocab)
 
 
-def keep_likeliest(logits: Tensor, params: list[SamplingParams], size: int) -> list[Kept]:
-    """What each row keeps; all rows look at their `size` likeliest tokens.
+def keep_likeliest(
+    logits: Tensor, params: list[SamplingParams], size: int, least: int = 1
+) -> list[Kept]:
+    """What each row keeps, at least `least` tokens; all look at their `size` likeliest.
 
     logits: float32 [rows, vocab].
     """
@@ -39,10 +41,10 @@ def keep_likeliest(logits: Tensor, params: list[SamplingParams], size: int) -> l
     for number, (row, each) in enumerate(zip(logits, params, strict=True)):
         # without top_k, top_p speaks of the whole vocabulary
         mass = None if each.top_k else float(torch.logsumexp(row / each.temperature, -1))
-        kept = table.keep(number, each, mass)
+        kept = table.keep(number, each, mass, least)
         if kept is None:  # the nucleus is wider than the candidates: rare, so a sort will do
             values, ids = row[None].sort(descending=True)
-            kept = Candidates.of(values.cpu().numpy(), ids.cpu().numpy()).keep(0, each, None)
+            kept = Candidates.of(values.cpu().numpy(), ids.cpu().numpy()).keep(0, each, None, least)
             assert kept is not None
         rows.append(kept)
     return rows

@@ -66,10 +66,10 @@ class TorchSampler:
 
     @torch.inference_mode()
     def extend(
-        self, logits: Tensor, draws: list[Draw], scores: list[float], count: int
+        self, logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
     ) -> list[Candidate]:
         """Continuations of one prompt's beams, by beam search or beam sampling."""
-        return continuations(logits, draws, scores, count, not draws[0].params.greedy)
+        return continuations(logits, draws, scores, count, least)
 
     @torch.inference_mode()
     def score(self, logits: Tensor, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:

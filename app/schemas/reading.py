@@ -27,8 +27,9 @@ def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
 
 
 def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
-    """Names in `data` that the schema does not know, sorted."""
-    return tuple(sorted(name for name in data if name not in schema.fields))
+    """Names that `data` gives and the schema does not know, sorted."""
+    given = (name for name, value in data.items() if value is not None)
+    return tuple(sorted(name for name in given if name not in schema.fields))
 
 
 def refuse(path: str, message: str) -> BadRequest:

@@ -60,7 +60,9 @@ class Ids(fields.Field[TokenIds]):
         super().__init__(required=True, error_messages={"required": "is required"})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TokenIds:
-        return _ids(value) if value != [] else ()
+        if not isinstance(value, list):
+            raise ValidationError("must be a list of token ids")
+        return _ids(value) if value else ()
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,10 +148,15 @@ def test_beams_do_not_depend_on_the_company(engine: EngineService) -> None:
     assert engine.stats.kv_usage_ratio == 0
 
 
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"), [(1.5, 4, 1.0), (1.0, 40, 0.3), (0.9, 1, 1.0)]
+)
 def test_beam_sampling_draws_from_the_references_distribution(
-    saved: SavedModel, engine: EngineService
+    saved: SavedModel, engine: EngineService, temperature: float, top_k: int, top_p: float
 ) -> None:
-    """Answers of two tokens: 2,000 of ours against as many of transformers'."""
+    """Answers of two tokens: 2,000 of ours against as many of transformers', where the limits
+    are wide, and where they leave no more than a search needs to branch."""
+    law = SamplingParams(temperature=temperature, top_k=top_k, top_p=top_p)
     prompt = prompts(5, 400)[12]
     draws, batch = 2000, 100
     ours: Counter[tuple[int, ...]] = Counter()
@@ -158,7 +164,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
         tickets = [
             engine.generate(
                 GenerationRequest(
-                    (prompt,), SamplingParams(temperature=1.5, top_k=4, seed=first + number),
+                    (prompt,), replace(law, seed=first + number),
                     num_beams=2, max_tokens=2, ignore_eos=True,
                 )
             )
@@ -166,8 +172,8 @@ def test_beam_sampling_draws_from_the_references_distribution(
         ]  # fmt: skip
         ours.update(tuple(collect(ticket)[0].tokens) for ticket in tickets)
     config = GenerationConfig(
-        num_beams=2, max_new_tokens=2, do_sample=True, temperature=1.5, top_k=4, top_p=1.0,
-        pad_token_id=0, eos_token_id=None,
+        num_beams=2, max_new_tokens=2, do_sample=True, temperature=temperature, top_k=top_k,
+        top_p=top_p, pad_token_id=0, eos_token_id=None,
     )  # fmt: skip
     torch.manual_seed(0)
     ids = torch.tensor([list(prompt)]).repeat(draws, 1)
@@ -182,7 +188,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
     pooled = (observed + reference) / 2
     # two samples, each drawn around the same unknown law: the statistic doubles its variance
     assert chi_squared_p(pooled + (observed - reference) / 2**1.5, pooled) > 0.001
-    assert len(outcomes) > 5
+    assert len(outcomes) > 2
 
 
 def test_a_stop_string_completes_a_beam(engine: EngineService) -> None:
@@ -216,3 +222,13 @@ def test_only_what_was_generated_moves() -> None:
     later = group.branch([Candidate(-0.1, 1, 7), Candidate(-0.2, 1, 8), Candidate(-0.3, 2, 7)])
     assert [(move.start, move.end) for move in later] == [(500, 501)]
     assert len(group.spare) == 1
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 20])
+def test_as_many_answers_come_as_are_wanted(engine: EngineService, tokens: int) -> None:
+    """Even where sampling's limits leave hardly anything."""
+    params = SamplingParams(temperature=0.1, top_k=40, top_p=0.1, seed=4)
+    request = GenerationRequest(((5, 6),), params, n=4, num_beams=4, max_tokens=tokens)
+    choices = collect(engine.generate(request))
+    assert len(choices) == 4
+    assert all(choice.reason is not None and choice.tokens for choice in choices)
