@@ -53,14 +53,18 @@ def main() -> None:
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], stdout=subprocess.PIPE, text=True)
     machine = (platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}")
-    document = {
+    document: dict[str, object] = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": commit.stdout.strip(),
         "machine": ", ".join(machine),
         "tests": counted(arguments.tests) if arguments.tests else None,
-        "benchmarks": [measure(*run) for run in RUNS],
+        "planned": [" ".join(run) for run in RUNS],
     }
-    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    benchmarks: list[dict[str, object]] = []
+    for run in RUNS:  # written after each, so that a run cut short leaves what it measured
+        benchmarks.append(measure(*run))
+        document["benchmarks"] = benchmarks
+        arguments.out.write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":
