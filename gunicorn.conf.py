@@ -19,7 +19,7 @@ bind = f"{_host}:{settings.PORT}"
 
 # One worker, because the model is loaded once; `workers` itself is left to gunicorn's default
 # so that -w and WEB_CONCURRENCY can be seen and refused. Its threads outnumber the requests it
-# accepts: each open stream holds one, and refusals and /health need some besides.
+# accepts: each open stream holds one, and refusals, /health and half-sent requests need some.
 worker_class = "app.serving.worker.HardenedWorker"
 threads = settings.MAX_IN_FLIGHT + SPARE_THREADS
 worker_connections = max(1000, 2 * threads)

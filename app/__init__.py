@@ -24,6 +24,7 @@ def create_app(config: object, engine: Engine) -> Flask:
 
     from app.api import tokens_blueprint, v1_blueprint
     from app.calls import Served
+    from app.calls.watcher import Watcher
     from app.openapi import openapi_blueprint
     from app.ops.base_path import BasePath
     from app.ops.errors import handle_errors
@@ -40,6 +41,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     app.url_map.merge_slashes = False
     template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
+    app.extensions["watcher"] = Watcher()
     app.extensions["served"] = Served(
         model_name=app.config["MODEL_NAME"],
         prompt_template=app.config["PROMPT_TEMPLATE"],

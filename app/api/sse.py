@@ -14,7 +14,8 @@ from typing import Protocol
 from flask import Response, g
 
 from app.api.wire import encode_json, name_ignored
-from app.calls.connection import POLL_S, Connection
+from app.calls.collecting import WAIT_S
+from app.calls.connection import Connection
 from app.calls.pieces import PieceStream
 from app.engine.types import Progress
 from app.schemas.answers import Piece, Usage
@@ -70,7 +71,8 @@ def write_events(
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        yield from _answer(pieces, chunks, connection)
+        with connection.watched(pieces.cancel):
+            yield from _answer(pieces, chunks, connection)
     except StreamCut:
         raise
     except Exception as error:
@@ -88,8 +90,8 @@ def _answer(pieces: PieceStream, chunks: Chunks, connection: Connection) -> Iter
     if opening := b"".join(map(_data, chunks.opening())):
         yield opening
     while not pieces.done:
-        news = pieces.next_pieces(POLL_S)
-        if connection.gone():
+        news = pieces.next_pieces(WAIT_S)
+        if connection.gone:
             raise StreamCut
         data = _events(news, chunks)
         if not data and time.monotonic() - written_at >= PING_AFTER_S:

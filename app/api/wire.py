@@ -36,7 +36,7 @@ def served() -> Served:
 
 def connection() -> Connection:
     """The client of the current request."""
-    return Connection(request.environ)
+    return Connection(request.environ, current_app.extensions["watcher"])
 
 
 def read_object() -> dict[str, object]:

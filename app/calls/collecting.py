@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from app.calls.connection import POLL_S, Connection
+from app.calls.connection import Connection
 from app.calls.pieces import PieceStream
 from app.engine import Stream
 from app.engine.types import FinishReason, Progress, Vector
 from app.schemas.answers import Answer, Token, Usage
 from app.schemas.errors import ClientGone
+
+#: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
+WAIT_S = 1.0
 
 
 class Collected(NamedTuple):
@@ -35,9 +38,9 @@ def collect_answers(pieces: PieceStream, choices: int, connection: Connection) -
     tokens: list[list[Token]] = [[] for _ in range(choices)]
     reasons = [FinishReason.STOP] * choices
     echoed = [0] * choices
-    with _cancelled_at_the_end(pieces):
+    with _waiting(pieces, connection):
         while not pieces.done:
-            for piece in pieces.next_pieces(POLL_S):
+            for piece in pieces.next_pieces(WAIT_S):
                 if not isinstance(piece, Progress):
                     texts[piece.index].append(piece.text)
                     tokens[piece.index] += piece.tokens
@@ -59,9 +62,9 @@ def collect_vectors(stream: Stream, inputs: int, connection: Connection) -> tupl
         EngineError: the request failed.
     """
     vectors = [b""] * inputs
-    with _cancelled_at_the_end(stream):
+    with _waiting(stream, connection):
         while not stream.done:
-            for event in stream.next_events(POLL_S):
+            for event in stream.next_events(WAIT_S):
                 if isinstance(event, Vector):
                     vectors[event.index] = event.values
             _look_for(connection)
@@ -69,13 +72,15 @@ def collect_vectors(stream: Stream, inputs: int, connection: Connection) -> tupl
 
 
 @contextmanager
-def _cancelled_at_the_end(work: PieceStream | Stream) -> Iterator[None]:
+def _waiting(work: PieceStream | Stream, connection: Connection) -> Iterator[None]:
+    """A client that leaves cancels the work, and so does whatever ends the wait."""
     try:
-        yield
+        with connection.watched(work.cancel):
+            yield
     finally:
         work.cancel()
 
 
 def _look_for(connection: Connection) -> None:
-    if connection.gone():
+    if connection.gone:
         raise ClientGone("The client closed the connection")

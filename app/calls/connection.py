@@ -1,45 +1,38 @@
-"""Tells whether the client of a request has gone, by looking at its socket.
+"""The client's end of one request: whether anybody still waits for the answer.
 
 Knows nothing about the engine; works on the WSGI environment alone.
 """
 
 from __future__ import annotations
 
-import select
 import socket
-import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-#: How often a waiting thread looks.
-POLL_S = 0.2
-_HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
+from app.calls.watcher import Watcher
 
 
 class Connection:
-    """The client's end of one request. Used by that request's thread."""
+    """Used by one request's thread."""
 
-    def __init__(self, environ: Mapping[str, object]) -> None:
+    def __init__(self, environ: Mapping[str, object], watcher: Watcher) -> None:
         # Only gunicorn tells the socket; without one the client counts as present.
         found = environ.get("gunicorn.socket")
         self._socket = found if isinstance(found, socket.socket) else None
+        self._watcher = watcher
+        self.gone = False  #: True once the client has closed, while it was watched
 
-    def gone(self) -> bool:
-        """True once the client has closed the connection. Never blocks, never raises."""
+    @contextmanager
+    def watched(self, on_gone: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, a client that closes makes `gone` true and then calls
+        `on_gone`, once, on another thread."""
         if self._socket is None:
-            return False
-        try:
-            return _closed(self._socket)
-        except (OSError, ValueError):
-            return True
+            yield
+            return
 
+        def left() -> None:
+            self.gone = True
+            on_gone()
 
-def _closed(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN | _HUNG_UP)
-    events = dict(poll.poll(0)).get(sock.fileno(), 0)
-    if events & _HUNG_UP:
-        return True
-    if not events & select.POLLIN or isinstance(sock, ssl.SSLSocket):
-        return False
-    # Readable: the end of the stream, or the next request's first bytes, left where they are.
-    return sock.recv(1, socket.MSG_PEEK) == b""
+        with self._watcher.watching(self._socket, left):
+            yield

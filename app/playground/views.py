@@ -144,7 +144,7 @@ def _read_form() -> Form:
 
 
 def _connection() -> Connection:
-    return Connection(request.environ)
+    return Connection(request.environ, current_app.extensions["watcher"])
 
 
 def _page(outcome: Outcome) -> Response:

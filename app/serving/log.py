@@ -37,13 +37,16 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Noise(logging.Filter):
-    """Drops what gunicorn says around events that are ordinary here."""
+    """Shortens what gunicorn says around events that are ordinary here."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for a peer that fell silent, and for a halt whose reason is already told."""
+        """False for a halt whose reason is already told. A connection that failed is one line."""
         message = str(record.msg)
-        if message.startswith("Socket error processing request"):
-            return not (record.exc_info and isinstance(record.exc_info[1], TimeoutError))
+        if message.startswith("Socket error processing request") and record.exc_info:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args = "a connection was cut: %s", (record.exc_info[1],)
+            record.exc_info = None
+            return True
         if message.startswith("Worker (pid:%s) exited with code"):
             arguments = record.args if isinstance(record.args, tuple) else ()
             return HALT not in arguments[1:]

@@ -22,8 +22,9 @@ from app.text.tokenizer import load_tokenizer
 from config import Config, ConfigError
 
 T = TypeVar("T")
-#: Threads besides those that serve accepted requests: refusals, /health, static files.
-SPARE_THREADS = 32
+#: Threads besides those that serve accepted requests: refusals, /health, static files, and the
+#: half-sent requests of slow or hostile clients. One is made when it is first needed.
+SPARE_THREADS = 384
 _LOOPBACK = ("127.", "::1", "localhost")
 
 

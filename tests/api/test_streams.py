@@ -130,7 +130,7 @@ def test_ping_in_silence(
     client: FlaskClient, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "PING_AFTER_S", 0.1)
-    monkeypatch.setattr(sse, "POLL_S", 0.02)
+    monkeypatch.setattr(sse, "WAIT_S", 0.02)
     engine.first_delay_s = 0.35
     comments = stream(client, "completions").comments
     assert set(comments) == {"ping"}

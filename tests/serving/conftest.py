@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 IO_S = 1.0
+ARRIVAL_S = 3.0
 
 SETTINGS = """
 from app.serving import worker
@@ -25,9 +26,10 @@ from tests.serving import trivial
 
 worker.IO_TIMEOUT_S = {io}
 worker.FAREWELL_S = 0.5
+worker.ARRIVAL_S = {arrival}
 worker_class = worker.HardenedWorker
 logger_class = Logger
-threads = 4
+threads = {threads}
 keepalive = 75
 graceful_timeout = 4
 control_socket_disable = True
@@ -48,6 +50,7 @@ class Trivial:
     port: int
     log: Path
     stack: ExitStack  #: closes what `connect` opened
+    threads: int
 
     def connect(self, request: bytes = b"", receive_buffer: int | None = None) -> socket.socket:
         """A new connection that has sent `request`."""
@@ -102,19 +105,34 @@ def wait_for(probe: Callable[[], bool], limit_s: float) -> float:
 
 @pytest.fixture
 def trivial(tmp_path: Path) -> Iterator[Trivial]:
-    """Started and answering."""
-    (tmp_path / "conf.py").write_text(SETTINGS.format(io=IO_S))
+    """Started and answering, with four threads."""
+    with running(tmp_path, 4) as found:
+        yield found
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[Trivial]:
+    """The same with as many threads as our own configuration gives, and 256 descriptors."""
+    with running(tmp_path, 512, files=256) as found:
+        yield found
+
+
+@contextmanager
+def running(tmp_path: Path, threads: int, files: int | None = None) -> Iterator[Trivial]:
+    """Started and answering. files: how many descriptors it may have."""
+    (tmp_path / "conf.py").write_text(SETTINGS.format(io=IO_S, arrival=ARRIVAL_S, threads=threads))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "-c", str(tmp_path / "conf.py")]
+    command = ["prlimit", f"--nofile={files}"] if files else []
+    command += [sys.executable, "-m", "gunicorn", "-c", str(tmp_path / "conf.py")]
     command += ["-b", f"127.0.0.1:{port}", "tests.serving.trivial:application"]
     log = tmp_path / "log"
     environ = {k: v for k, v in os.environ.items() if k != "WEB_CONCURRENCY"}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
     with ExitStack() as stack:
-        found = Trivial(process, port, log, stack)
+        found = Trivial(process, port, log, stack, threads)
 
         def answers() -> bool:
             assert process.poll() is None, found.logged()

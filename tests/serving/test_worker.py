@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import time
@@ -9,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from tests.serving.conftest import IO_S, Trivial, read_all, request, wait_for
+from tests.serving.conftest import ARRIVAL_S, IO_S, Trivial, read_all, request, wait_for
 
 HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 HALF_BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
@@ -37,6 +38,9 @@ def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
 def test_a_client_that_reads_nothing_is_cut(trivial: Trivial) -> None:
     trivial.connect(request("/endless"), receive_buffer=4096)
     wait_for(lambda: trivial.get("/cut") == b"1", IO_S + 4)
+    (line,) = [line for line in trivial.logged().splitlines() if "cut" in line]
+    assert line.endswith("WARNING a connection was cut: timed out")
+    assert "Traceback" not in trivial.logged()
 
 
 def test_a_client_that_reads_slowly_gets_everything(trivial: Trivial) -> None:
@@ -49,6 +53,47 @@ def test_a_client_that_reads_slowly_gets_everything(trivial: Trivial) -> None:
         time.sleep(0.02)
     assert received >= size
     assert time.monotonic() - began > 2 * IO_S
+
+
+def test_a_trickling_client_is_given_up(trivial: Trivial) -> None:
+    peer = trivial.connect(HALF_BODY)
+    began = time.monotonic()
+    with pytest.raises(OSError):
+        while time.monotonic() - began < ARRIVAL_S + 5:
+            time.sleep(0.3)
+            peer.sendall(b"x")
+            if select.select([peer], [], [], 0)[0] and not peer.recv(1000):
+                raise ConnectionResetError
+    assert ARRIVAL_S - 0.5 < time.monotonic() - began < ARRIVAL_S + 3
+    assert trivial.get("/health") == b"ok"
+
+
+@pytest.mark.parametrize("size_mb", [1, 64])
+def test_an_answer_reaches_a_client_that_still_sends(trivial: Trivial, size_mb: int) -> None:
+    """As a 413 does: the client reads only when it has sent everything."""
+    size = size_mb * 2**20
+    head = f"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+    peer = trivial.connect(head)
+    piece = b"x" * 2**16
+    for _ in range(size // len(piece)):
+        peer.sendall(piece)
+    assert read_all(peer) == b"too large"
+
+
+def test_half_sent_requests_and_lingering_peers_together(wide: Trivial) -> None:
+    """As many as there are descriptors for; those that are too many wait outside."""
+    lingering = [wide.connect(request("/health", "Connection: close")) for _ in range(32)]
+    half = [wide.connect(HALF_HEADER if n % 2 else HALF_BODY) for n in range(180)]
+    slowest = max(wide.seconds("/health") for _ in range(5))
+    assert slowest < 1.0
+    too_many = [wide.connect(HALF_HEADER) for _ in range(100)]
+    wait_for(lambda: "raise ulimit -n" in wide.logged(), 5)
+    assert wide.get("/health") == b"ok"
+    for peer in (*half, *too_many, *lingering):
+        peer.close()
+    assert wide.seconds("/health") < 1.0
+    assert "Traceback" not in wide.logged()
+    assert wide.logged().count("raise ulimit -n") == 1
 
 
 def test_draining_refuses_at_once_and_finishes_what_runs(trivial: Trivial) -> None:

@@ -41,6 +41,8 @@ def answer(path: str, environ: dict[str, Any]) -> bytes:
         return b"x" * int(argument)
     if name == "cut":
         return b"%d" % len(CUT)
+    if name == "refuse":
+        return b"too large"  # and the body stays unread
     if name == "body":
         return b"%d" % len(environ["wsgi.input"].read())
     return b"ok"
