@@ -3,10 +3,12 @@
 #   VENV=DIR         where the virtual environment is            (.venv)
 #   PYTHON=COMMAND   the Python 3.11 or newer that makes it      (the first one found)
 #   TORCH_INDEX=URL  where pip takes torch from, such as https://download.pytorch.org/whl/cpu
+#   WHAT=NAME        the benchmark that `make bench` runs        (offline; see docs/benchmarks.md)
 #   ARGS="..."       passed on to the server, to pytest or to the benchmark
 
 VENV ?= .venv
 ARGS ?=
+WHAT ?= offline
 TORCH_INDEX ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
@@ -15,6 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
+INSTALLED_BENCH := $(VENV)/installed-bench
 
 # Programs besides Python that tests drive (a browser, a proxy). None is needed yet; a name
 # written here is fetched by `make test` where it can be: by root, on Debian and its kin.
@@ -25,7 +28,7 @@ STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
 PYTEST := $(BIN)/python -m pytest $(STRICT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lint format test verify bench system-packages clean
+.PHONY: help run install lint format test verify bench peers system-packages clean
 
 help:  ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,12 +51,15 @@ format: $(INSTALLED_DEV)  ## put the code into the house's format
 test: lint system-packages  ## lint, then run the tests
 	$(PYTEST) -m "not figures" $(ARGS)
 
-verify: lint system-packages  ## all tests and benchmarks in full; writes docs/verification.json
+verify: lint system-packages $(INSTALLED_BENCH)  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
-bench: $(INSTALLED_DEV)  ## measure speed against transformers in the same run
-	$(BIN)/python -m benchmarks.offline $(ARGS)
+bench: $(INSTALLED_BENCH)  ## measure speed; WHAT=online: beside other servers
+	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)
+
+peers: $(INSTALLED_BENCH)  ## install the servers we are compared with into build/peers
+	$(BIN)/python -m benchmarks.peer_install $(ARGS)
 
 clean:  ## remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -72,6 +78,10 @@ endif
 
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(INSTALLED_BENCH): requirements-bench.txt $(INSTALLED_DEV)
+	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
 system-packages:

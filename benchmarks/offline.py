@@ -10,9 +10,6 @@ may run on the machine. The last line is one JSON document.
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,42 +21,24 @@ bound_spinning()  # before torch
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: E402
 
-from app.engine.model import LoadedModel  # noqa: E402
 from app.engine.service import EngineService  # noqa: E402
-from app.engine.types import Delta, GenerationRequest, SamplingParams  # noqa: E402
+from app.engine.types import Delta, TokenIds  # noqa: E402
+from benchmarks.engine_load import greedy, random_ids, start  # noqa: E402
 from benchmarks.loading import load_without_tokenizer  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
+from benchmarks.report import finish, median  # noqa: E402
 
 PROMPT_TOKENS = 64
 
 
-def prompts(rows: int) -> list[list[int]]:
+def prompts(rows: int) -> list[TokenIds]:
     """Random prompts, the same on every run."""
-    generator = torch.Generator().manual_seed(1)
-    made: list[list[int]] = torch.randint(
-        3, 20000, (rows, PROMPT_TOKENS), generator=generator
-    ).tolist()
-    return made
-
-
-def start(model: LoadedModel) -> EngineService:
-    """An engine over a loaded model."""
-    ready = threading.Event()
-    engine = EngineService(lambda: model)
-    engine.start(lambda info: ready.set())
-    ready.wait()
-    return engine
+    return [random_ids(PROMPT_TOKENS, number) for number in range(rows)]
 
 
 def ours(engine: EngineService, rows: int, tokens: int) -> float:
     """Decoded tokens per second once all prompts are computed."""
-    request = GenerationRequest(
-        tuple(tuple(prompt) for prompt in prompts(rows)),
-        SamplingParams(temperature=0),
-        max_tokens=tokens,
-        ignore_eos=True,
-    )
-    ticket = engine.generate(request)
+    ticket = engine.generate(greedy(*prompts(rows), tokens=tokens))
     counts = [0] * rows
     began: float | None = None
     left = 0
@@ -100,9 +79,9 @@ def compare(
     mine(), other()
     pairs = [(mine(), other()) for _ in range(runs)]
     return (
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(a / b for a, b in pairs),
+        median([a for a, _ in pairs]),
+        median([b for _, b in pairs]),
+        median([a / b for a, b in pairs]),
     )
 
 
@@ -129,16 +108,17 @@ def main() -> None:
         )
         print(f"{rows:>4} {mine:>10.1f} {other:>13.1f} {ratio:>6.2f}")
         results.append({"rows": rows, "westlake": mine, "transformers": other, "ratio": ratio})
-    summary = {
-        "benchmark": "offline",
-        "load_in_8bit": arguments.load_in_8bit,
-        "checkpoint": arguments.dtype,
-        "threads": torch.get_num_threads(),
-        "runs": arguments.runs,
-        "tokens": arguments.tokens,
-        "results": results,
-    }
-    print(json.dumps(summary))
+    finish(
+        "offline",
+        {
+            "load_in_8bit": arguments.load_in_8bit,
+            "checkpoint": arguments.dtype,
+            "threads": torch.get_num_threads(),
+            "runs": arguments.runs,
+            "tokens": arguments.tokens,
+            "results": results,
+        },
+    )
 
 
 if __name__ == "__main__":

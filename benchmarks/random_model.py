@@ -1,4 +1,4 @@
-"""Writes the random 298 M LLaMA that all speed figures are measured on.
+"""Writes the random 298 M LLaMA that all speed figures are measured on, and its tokenizer.
 
 Knows nothing about servers. Weights are random because speed does not depend on them.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+
+from benchmarks.word_tokenizer import write_tokenizer
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -34,9 +36,12 @@ CONFIG = {
 
 def write_model(directory: Path, dtype: torch.dtype) -> Path:
     """Write the checkpoint into `directory` unless it is there; returns the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    vocab_size = CONFIG["vocab_size"]
+    assert isinstance(vocab_size, int)
+    write_tokenizer(directory, vocab_size)
     if (directory / "model.safetensors").exists():
         return directory
-    directory.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(0)
     hidden, inner = CONFIG["hidden_size"], CONFIG["intermediate_size"]
     vocab, layers = CONFIG["vocab_size"], CONFIG["num_hidden_layers"]

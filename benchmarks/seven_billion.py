@@ -1,146 +1,119 @@
 """A 7 B LLaMA of random weights on a plain CPU box: load time, memory, speed, bandwidth.
 
-Knows nothing about servers. 55,296 tokens, as Chinese-LLaMA-2 has. The checkpoint takes 14 GB of
-disk and is written once. The last line is one JSON document.
+Knows nothing about how a server works. The engine alone in this process; then, with `--peers`,
+llama-server on the same shape over HTTP. The checkpoint takes 14 GB of disk and is written once,
+the peers' forms of it 7 and 4 GB. The last line is one JSON document.
 
-    python -m benchmarks.seven_billion --load_in_8bit
+    python -m benchmarks.seven_billion --load_in_8bit --peers Q8_0,Q4_K_M
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
-import threading
+import subprocess
 import time
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 from app.model.threads import bound_spinning
 
 bound_spinning()  # before torch
 
-import torch  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
-
-from app.engine.types import Delta, GenerationRequest, SamplingParams  # noqa: E402
+from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
+from benchmarks.http_load import closed_loop  # noqa: E402
 from benchmarks.loading import load_without_tokenizer  # noqa: E402
-from benchmarks.offline import prompts, start  # noqa: E402
+from benchmarks.memory import Peak  # noqa: E402
+from benchmarks.online_load import PATH, bodies  # noqa: E402
+from benchmarks.peers import Places, llama  # noqa: E402
+from benchmarks.report import finish, listed, median  # noqa: E402
+from benchmarks.servers import started  # noqa: E402
+from benchmarks.seven_billion_model import PARAMETERS, write_checkpoint  # noqa: E402
+from benchmarks.timed_runner import TimedRunner  # noqa: E402
 
-HIDDEN, INNER, LAYERS, HEADS, VOCAB = 4096, 11008, 32, 32, 55296
-CONFIG = {
-    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": VOCAB,
-    "hidden_size": HIDDEN, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
-    "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "hidden_act": "silu",
-    "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-    "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2, "dtype": "float16",
-}  # fmt: skip
-MATRICES = {
-    "self_attn.q_proj": (HIDDEN, HIDDEN), "self_attn.k_proj": (HIDDEN, HIDDEN),
-    "self_attn.v_proj": (HIDDEN, HIDDEN), "self_attn.o_proj": (HIDDEN, HIDDEN),
-    "mlp.gate_proj": (INNER, HIDDEN), "mlp.up_proj": (INNER, HIDDEN),
-    "mlp.down_proj": (HIDDEN, INNER),
-}  # fmt: skip
+PROMPT_TOKENS = 32
+PEERS = ("Q8_0", "Q4_K_M")
 
 
-def write_checkpoint(directory: Path) -> None:
-    """One file per layer. All layers have the same numbers: speed does not depend on them."""
-    if (directory / "model.safetensors.index.json").exists():
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    generator = torch.Generator().manual_seed(0)
-
-    def matrix(*shape: int) -> torch.Tensor:
-        return (torch.randn(shape, generator=generator) * 0.02).half()
-
-    layer = {f"{name}.weight": matrix(*shape) for name, shape in MATRICES.items()}
-    for norm in ("input_layernorm", "post_attention_layernorm"):
-        layer[f"{norm}.weight"] = torch.ones(HIDDEN).half()
-    files = {
-        f"model-layer-{number:02}.safetensors": {
-            f"model.layers.{number}.{name}": tensor for name, tensor in layer.items()
-        }
-        for number in range(LAYERS)
+def ours(arguments: argparse.Namespace) -> dict[str, object]:
+    """The engine in this process; tokens a second of decode steps alone."""
+    speeds = {}
+    with Peak() as peak:
+        began = time.perf_counter()
+        model = load_without_tokenizer(arguments.model, LOAD_IN_8BIT=arguments.load_in_8bit)
+        load_s = time.perf_counter() - began
+        timed = TimedRunner(model.runner)
+        engine = start(replace(model, runner=timed))
+        for rows in map(int, listed(arguments.rows)):
+            prompts = [random_ids(PROMPT_TOKENS, (rows, each)) for each in range(rows)]
+            ask(engine, greedy(*prompts, tokens=arguments.tokens))
+            speeds[str(rows)] = rows / median(timed.decode_steps(rows))
+        engine.drain(0)
+    read = PARAMETERS * (1 if arguments.load_in_8bit else 2)
+    share = read * speeds["1"] / 1e9 / arguments.bandwidth
+    print(
+        f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, {shown(speeds)}; "
+        f"{share:.0%} of {arguments.bandwidth:g} GB/s"
+    )
+    return {
+        "load_s": load_s,
+        "peak_private_bytes": peak.bytes,
+        "weight_bytes": read,
+        "tokens_per_s": speeds,
+        "bandwidth_share": share,
     }
-    table = matrix(VOCAB, HIDDEN)
-    files["model-ends.safetensors"] = {
-        "model.embed_tokens.weight": table,
-        "lm_head.weight": table.clone(),
-        "model.norm.weight": torch.ones(HIDDEN).half(),
-    }
-    places: dict[str, str] = {}
-    for name, tensors in files.items():
-        save_file(tensors, directory / name, {"format": "pt"})
-        places |= dict.fromkeys(tensors, name)
-    (directory / "config.json").write_text(json.dumps(CONFIG))
-    index = {"metadata": {}, "weight_map": places}
-    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
-def private_bytes() -> int:
-    """Memory of this process that no file backs."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("no RssAnon in /proc/self/status")
+def write_gguf_as(kind: str, arguments: argparse.Namespace) -> Path:
+    """The checkpoint for llama-server: Q8_0 by us, the smaller by llama.cpp's own tool."""
+    from benchmarks.gguf_model import write_gguf
+
+    target: Path = arguments.model.with_name(f"{arguments.model.name}-{kind.lower()}.gguf")
+    if kind == "Q8_0" or target.exists():
+        return write_gguf(arguments.model, target, kind)
+    tool = arguments.peers_dir / "llama/bin/llama-quantize"
+    source, unfinished = write_gguf_as("Q8_0", arguments), target.with_suffix(".part")
+    subprocess.run([tool, "--allow-requantize", source, unfinished, kind], check=True)
+    unfinished.rename(target)
+    return target
 
 
-class Peak(threading.Thread):
-    """Looks at the private memory twenty times a second."""
+def theirs(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """llama-server, tokens a second between the first token and the last."""
+    places = Places(arguments.peers_dir.resolve(), arguments.model.parent)
+    model = write_gguf_as(kind, arguments)
+    clients = [int(rows) for rows in listed(arguments.rows)]
+    server = llama(places, model, f"llama-{kind.lower()}", slots=max(clients))
+    speeds = {}
+    with started(server, arguments.model.parent / f"{server.name}.log") as target:
+        target.wait_ready()
+        for rows in clients:
+            asked = [body | {"max_tokens": arguments.tokens} for body in bodies(server, rows, rows)]
+            load = closed_loop(target.port, PATH, asked, rows)
+            speeds[str(rows)] = rows / median([gap for each in load.streams for gap in each.gaps_s])
+    print(f"llama-server {kind}: {shown(speeds)}")
+    return speeds
 
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.bytes = 0
 
-    def run(self) -> None:
-        """Until the process ends."""
-        while True:
-            self.bytes = max(self.bytes, private_bytes())
-            time.sleep(0.05)
+def shown(speeds: dict[str, float]) -> str:
+    """For people."""
+    return ", ".join(f"{speed:.2f} tok/s at {rows}" for rows, speed in speeds.items())
 
 
 def main() -> None:
     """Print what was measured and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="A 7 B shape, 55,296 tokens, on a CPU.")
     parser.add_argument("--model", type=Path, default=Path("build/random-7b"))
     parser.add_argument("--load_in_8bit", action="store_true")
+    parser.add_argument("--peers", default="", help=f"of llama-server: {', '.join(PEERS)}")
+    parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
     parser.add_argument("--rows", default="1,4")
     parser.add_argument("--tokens", type=int, default=12)
     parser.add_argument("--bandwidth", type=float, default=30.0, help="of this machine, GB/s")
     arguments = parser.parse_args()
     write_checkpoint(arguments.model)
-    peak = Peak()
-    peak.start()
-    began = time.perf_counter()
-    model = load_without_tokenizer(arguments.model, LOAD_IN_8BIT=arguments.load_in_8bit)
-    load_s = time.perf_counter() - began
-    engine = start(model)
-    parameters = LAYERS * sum(a * b for a, b in MATRICES.values()) + VOCAB * HIDDEN
-    read = parameters * (1 if arguments.load_in_8bit else 2)
-    speeds = {}
-    for rows in map(int, arguments.rows.split(",")):
-        request = GenerationRequest(
-            tuple(tuple(prompt[:32]) for prompt in prompts(rows)),
-            SamplingParams(temperature=0), max_tokens=arguments.tokens, ignore_eos=True,
-        )  # fmt: skip
-        ticket = engine.generate(request)
-        times = []
-        while not ticket.done:
-            if any(isinstance(event, Delta) for event in ticket.next_events(120)):
-                times.append(time.perf_counter())
-        steps = sorted(b - a for a, b in pairwise(times[1:]))
-        step_s = steps[len(steps) // 2]
-        speeds[rows] = {"tokens_per_s": rows / step_s, "weights_gb_per_s": read / step_s / 1e9}
-        print(f"{rows} rows: {rows / step_s:.2f} tok/s, {read / step_s / 1e9:.1f} GB/s of weights")
-    share = speeds[1]["weights_gb_per_s"] / arguments.bandwidth
-    print(f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, "
-          f"{share:.0%} of {arguments.bandwidth} GB/s")  # fmt: skip
-    print(json.dumps({
-        "benchmark": "seven_billion", "load_in_8bit": arguments.load_in_8bit, "load_s": load_s,
-        "peak_private_bytes": peak.bytes, "weight_bytes": read, "speeds": speeds,
-        "bandwidth_share": share,
-        "max_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-    }))  # fmt: skip
+    found = ours(arguments)
+    peers = {kind: theirs(kind, arguments) for kind in listed(arguments.peers)}
+    finish("seven_billion", {"load_in_8bit": arguments.load_in_8bit, **found, "llama": peers})
 
 
 if __name__ == "__main__":

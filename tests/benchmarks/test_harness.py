@@ -1,0 +1,77 @@
+"""The pure parts of the harness: sums, arrivals, the random models' tokenizer and forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from benchmarks.http_load import arrivals
+from benchmarks.peers import OURS, PEERS, Places
+from benchmarks.report import finish, median, quantile, table
+from benchmarks.w8a8_model import rounded
+from benchmarks.word_tokenizer import vocabulary, words, write_tokenizer
+
+
+def test_medians_and_quantiles() -> None:
+    assert median([3.0, 1.0, 2.0]) == 2.0
+    values = list(range(1, 101))
+    assert [quantile(values, share) for share in (0, 0.5, 0.99, 1)] == [1, 50, 99, 100]
+    assert quantile([7.0], 0.99) == 7.0
+
+
+def test_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print(table(("clients", "tok/s"), [["1", 20.25], ["16", 119.9]]))
+    finish("online", {"rounds": 3})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["clients  tok/s", "1         20.2", "16         120"]
+    last = json.loads(lines[-1])
+    assert (last["benchmark"], last["rounds"]) == ("online", 3)
+    assert last["cores"] >= 1
+
+
+def test_arrivals_have_the_rate_and_no_rhythm() -> None:
+    moments = arrivals(4000, 5.0, "seed")
+    assert moments == arrivals(4000, 5.0, "seed") != arrivals(4000, 5.0, "other")
+    gaps = torch.tensor(moments).diff()
+    assert gaps.min() > 0
+    assert gaps.mean().item() == pytest.approx(0.2, rel=0.1)
+    assert gaps.std().item() == pytest.approx(0.2, rel=0.1)  # as the exponential's
+
+
+@pytest.mark.parametrize("size", [20032, 55296])
+def test_a_word_is_a_token(size: int, tmp_path: Path) -> None:
+    made = vocabulary(size)
+    assert len(set(made.tokens)) == len(made.tokens) == size
+    assert made.tokens[-len(made.merges) :] == tuple(a + b for a, b in made.merges)
+    write_tokenizer(tmp_path, size)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    text = words(64, "seed")
+    ids = tokenizer.encode(text).ids
+    assert len(ids) == 64
+    assert tokenizer.decode(ids) == text
+    assert text == words(64, "seed") != words(64, "other")
+
+
+def test_rounding_to_eight_bits() -> None:
+    matrix = torch.randn(6, 64, generator=torch.Generator().manual_seed(0))
+    eight, scale = rounded(matrix)
+    assert eight.dtype == torch.int8
+    assert scale.shape == (6, 1)
+    assert torch.equal(eight.abs().amax(1), torch.full((6,), 127, dtype=torch.int8))
+    assert ((eight * scale - matrix).abs() <= scale / 2 * 1.0001).all()
+
+
+def test_every_peer_is_told_where_to_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for form in ("_random", "_gguf", "_w8a8"):
+        monkeypatch.setattr(f"benchmarks.peers.{form}", lambda places, *_: places.models / "model")
+    for name, build in (OURS | PEERS).items():
+        server = build(Places(tmp_path, tmp_path))
+        assert server.name == name
+        assert "{port}" in server.command
+        assert any(str(tmp_path / "model") == part for part in server.command)
