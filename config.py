@@ -7,6 +7,7 @@ variables), models or gunicorn; imports the standard library only.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,15 +17,10 @@ from typing import TypeVar
 PREFIX = "WESTLAKE_"
 EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
 
-#: Settings of the contract that a later step builds, and the values that change nothing.
-NOT_BUILT: Mapping[str, tuple[str, ...]] = {
-    "API_KEYS_FILE": (),
-    "RATE_LIMIT": (),
-    "REQUEST_TIMEOUT": ("0", "0.0"),
-    "CORS_ORIGINS": (),
-}
-
 _NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
+_HOST = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}"
+_IPV6 = r"\[[0-9A-Fa-f:.]{2,45}\]"
+_RATE = r"([1-9][0-9]{0,8})(?:/(second|minute|hour|day))?"
 
 T = TypeVar("T")
 
@@ -118,6 +114,51 @@ def places(text: str) -> tuple[str, ...]:
     return found
 
 
+def seconds(text: str) -> float:
+    """A time from 0 to a million seconds."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
+        raise ConfigError("expected seconds, such as 60 or 0.5; 0 is no limit")
+    return float(text)
+
+
+def rates(text: str) -> tuple[tuple[int, str], ...]:
+    """Numbers of requests, each in a unit of time; a number alone is for a minute."""
+    if text.lower() in ("0", "off"):
+        return ()
+    found = [re.fullmatch(_RATE, part.strip()) for part in text.split(",")]
+    if not all(found):
+        raise ConfigError("expected requests a minute, or such as 10/second,1000/day; or off")
+    return tuple((int(match[1]), match[2] or "minute") for match in found if match)
+
+
+def web_origins(text: str) -> tuple[str, ...]:
+    """Web origins, or "*" for all."""
+    found = tuple(part.strip().lower() for part in text.split(","))
+    if found == ("*",):
+        return found
+    if not all(
+        re.fullmatch(rf"https?://({_HOST}|{_IPV6})(:[0-9]{{1,5}})?", part) for part in found
+    ):
+        raise ConfigError("expected * or origins such as https://example.org,http://localhost:3000")
+    return found
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Host names; one that begins with a dot stands for all below it."""
+    found = tuple(part.strip().lower() for part in text.split(","))
+    if not all(re.fullmatch(rf"\.?{_HOST}", part) for part in found):
+        raise ConfigError("expected names such as llm.example.org,.example.net, without ports")
+    return found
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """IP addresses and networks."""
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip(), False)) for part in text.split(","))
+    except ValueError:
+        raise ConfigError("expected addresses or networks such as 10.0.0.0/8,::1") from None
+
+
 def factor(text: str) -> float:
     """A number from 0.01 to 1000."""
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not 0.01 <= float(text) <= 1000:
@@ -179,10 +220,23 @@ class Config:
     )
     #: Requests accepted at once, running and waiting; more get 503.
     MAX_IN_FLIGHT: int = setting(128, whole(1, 4096))
+    #: Seconds one request may take; 0: no limit.
+    REQUEST_TIMEOUT: float = setting(0.0, seconds)
     #: Largest request body, in MiB.
     MAX_BODY_MB: int = setting(8, whole(1, 1024))
     #: One line of text or one JSON object for each log entry.
     LOG_FORMAT: str = setting("text", one_of("text", "json"))
+
+    #: File of the API keys, `name key` on each line; None: nobody needs one.
+    API_KEYS_FILE: str | None = setting(None, optional_text)
+    #: Requests one client may make, and in which unit of time; empty: no limit.
+    RATE_LIMIT: tuple[tuple[int, str], ...] = setting((), rates)
+    #: Web origins whose pages may call the API from a browser.
+    CORS_ORIGINS: tuple[str, ...] = setting((), web_origins)
+    #: Names by which clients may call this server, besides this machine's own; empty: any.
+    TRUSTED_HOSTS: tuple[str, ...] = setting((), host_names)
+    #: Where a proxy may be that tells its clients' addresses.
+    TRUSTED_PROXIES: tuple[str, ...] = setting(("127.0.0.0/8", "::1/128"), networks)
 
     def __post_init__(self) -> None:
         """Raises ConfigError when settings contradict each other."""
@@ -194,8 +248,7 @@ class Config:
         """The settings that `environ` gives, defaults for the others.
 
         Raises:
-            ConfigError: an unknown WESTLAKE_ name, a value out of its range, or a setting
-                that is not built yet.
+            ConfigError: an unknown WESTLAKE_ name, or a value out of its range.
         """
         parsers = {item.name: item.metadata["parse"] for item in fields(cls)}
         values: dict[str, object] = {}
@@ -204,22 +257,15 @@ class Config:
             if not variable.startswith(PREFIX):
                 continue
             name = variable.removeprefix(PREFIX)
-            if name in NOT_BUILT:
-                _refuse_not_built(name, text)
-            elif name not in parsers:
+            if name not in parsers:
                 raise ConfigError(f"{variable} is not a setting{_closest(name, list(parsers))}")
-            elif text:
+            if text:
                 try:
                     values[name] = parsers[name](text)
                 except ConfigError as error:
                     shown = text if len(text) <= 60 else text[:57] + "..."
                     raise ConfigError(f"--{name.lower()} is {shown!r}: {error}") from None
         return cls(**values)  # type: ignore[arg-type]
-
-
-def _refuse_not_built(name: str, text: str) -> None:
-    if text and text.lower() not in NOT_BUILT[name]:
-        raise ConfigError(f"--{name.lower()} is not built yet; start without it")
 
 
 def _closest(name: str, known: list[str]) -> str:

@@ -48,6 +48,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
         path = Path(config.CHAT_TEMPLATE).expanduser()
         environ["WESTLAKE_CHAT_TEMPLATE"] = str(path.resolve())
+    if config.API_KEYS_FILE:
+        environ["WESTLAKE_API_KEYS_FILE"] = str(Path(config.API_KEYS_FILE).expanduser().resolve())
     os.chdir(ROOT)  # its settings import `app` before any --chdir of its own
     command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
     os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant

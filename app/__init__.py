@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 def create_app(config: object, engine: Engine) -> Flask:
     """The web application around `engine`, loaded or still loading.
 
-    `config` has upper-case attributes: MODEL_NAME, MODEL_ALIAS, PROMPT_TEMPLATE, CHAT_TEMPLATE,
-    MAX_BODY_MB, BASE_PATH.
+    `config` is a `config.Config`, or has its upper-case attributes.
+
+    Raises:
+        StartupError: the chat template or the API keys cannot be read.
     """
     # Inside, so that the engine's rooms can be imported without a web framework.
     from flask import Flask
 
+    from app.access.control import control_access
     from app.api import tokens_blueprint, v1_blueprint
     from app.calls import Served
     from app.calls.watcher import Watcher
     from app.openapi import openapi_blueprint
     from app.ops.base_path import BasePath
     from app.ops.errors import handle_errors
-    from app.ops.headers import secure_pages
+    from app.ops.headers import secure_answers
     from app.ops.health import health_blueprint
     from app.ops.metrics import metrics_blueprint
     from app.ops.requests import watch_requests
@@ -48,13 +51,14 @@ def create_app(config: object, engine: Engine) -> Flask:
         aliases=app.config["MODEL_ALIAS"],
         chat_template=None if template is None else read_chat_template(template),
     )
-    counter = watch_requests(app)
+    registry = watch_requests(app)
+    control_access(app)
     handle_errors(app)
-    secure_pages(app)
+    secure_answers(app)
     app.register_blueprint(v1_blueprint())
     app.register_blueprint(tokens_blueprint())
     app.register_blueprint(health_blueprint())
-    app.register_blueprint(metrics_blueprint(counter))
+    app.register_blueprint(metrics_blueprint(registry))
     app.register_blueprint(playground_blueprint())
     app.register_blueprint(openapi_blueprint())
     if base_path := app.config["BASE_PATH"]:

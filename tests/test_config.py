@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from config import EMBEDDED_MODEL, NOT_BUILT, Config, ConfigError
+from config import EMBEDDED_MODEL, Config, ConfigError
 
 
 def test_defaults_are_the_contracts() -> None:
@@ -48,6 +48,19 @@ def test_defaults_are_the_contracts() -> None:
         ("BASE_PATH", "/a/b-c", "/a/b-c"),
         ("MAX_BODY_MB", "1", 1),
         ("LOG_FORMAT", "json", "json"),
+        ("API_KEYS_FILE", "/etc/my keys", "/etc/my keys"),
+        ("RATE_LIMIT", "60", ((60, "minute"),)),
+        ("RATE_LIMIT", "10/second, 500/day", ((10, "second"), (500, "day"))),
+        ("REQUEST_TIMEOUT", "0.5", 0.5),
+        ("REQUEST_TIMEOUT", "600", 600.0),
+        ("CORS_ORIGINS", "*", ("*",)),
+        (
+            "CORS_ORIGINS",
+            "https://A.example, http://localhost:3000,http://[::1]:8000",
+            ("https://a.example", "http://localhost:3000", "http://[::1]:8000"),
+        ),
+        ("TRUSTED_HOSTS", "llm.example,.example.net", ("llm.example", ".example.net")),
+        ("TRUSTED_PROXIES", "10.1.2.3/8, ::1", ("10.0.0.0/8", "::1/128")),
         ("ALLOW_PICKLE", "1", True),
     ],
 )
@@ -90,6 +103,21 @@ def test_reads(name: str, text: str, value: object) -> None:
         ("BASE_PATH", "/a b"),
         ("MAX_BODY_MB", "2000"),
         ("LOG_FORMAT", "xml"),
+        ("RATE_LIMIT", "-1"),
+        ("RATE_LIMIT", "0/second"),
+        ("RATE_LIMIT", "5/fortnight"),
+        ("RATE_LIMIT", "5,"),
+        ("REQUEST_TIMEOUT", "-1"),
+        ("REQUEST_TIMEOUT", "1e3"),
+        ("REQUEST_TIMEOUT", "nan"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/"),
+        ("CORS_ORIGINS", "*,https://example.org"),
+        ("CORS_ORIGINS", "https://.*"),
+        ("CORS_ORIGINS", "null"),
+        ("TRUSTED_HOSTS", "llm.example:80"),
+        ("TRUSTED_HOSTS", "*"),
+        ("TRUSTED_PROXIES", "proxy"),
     ],
 )
 def test_refuses(name: str, text: str) -> None:
@@ -112,17 +140,21 @@ def test_refuses_unknown_names(variable: str, hint: str) -> None:
 
 def test_empty_is_not_given() -> None:
     environ = {f"WESTLAKE_{item.name}": "" for item in fields(Config)}
-    assert Config.from_env(environ | {f"WESTLAKE_{name}": "" for name in NOT_BUILT}) == Config()
+    assert Config.from_env(environ) == Config()
 
 
-@pytest.mark.parametrize("name", NOT_BUILT)
-def test_later_steps_settings_stop(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"--{name.lower()} is not built yet"):
-        Config.from_env({f"WESTLAKE_{name}": "2"})
-
-
-@pytest.mark.parametrize(("name", "text"), [("ALPHA", "1.0"), ("LOAD_IN_8BIT", "false")])
-def test_later_steps_settings_that_change_nothing_pass(name: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ALPHA", "1.0"),
+        ("LOAD_IN_8BIT", "false"),
+        ("REQUEST_TIMEOUT", "0.0"),
+        ("RATE_LIMIT", "off"),
+        ("RATE_LIMIT", "0"),
+        ("TRUSTED_PROXIES", "127.0.0.0/8,::1"),
+    ],
+)
+def test_a_default_may_be_written_out(name: str, text: str) -> None:
     assert Config.from_env({f"WESTLAKE_{name}": text}) == Config()
 
 

@@ -15,12 +15,12 @@ from app.schemas.chat_answers import ChatChunks, chat_body, classic_chat_body
 
 def create() -> Response:
     """Answer a conversation."""
-    work = start_chat(wire.read_object(), wire.engine(), wire.served())
+    work = start_chat(wire.read_object(), wire.engine(), wire.served(), wire.caller())
     call, generation = work.call, work.call.generation
     if generation.stream:
         chunks = ChatChunks(work.head, generation.n, generation.include_usage, work.shapes)
-        return sse_response(work.pieces, chunks, wire.connection(), call.ignored)
-    answers, usage = work.collect(wire.connection())
+        return sse_response(work.pieces, chunks, wire.caller(), call.ignored)
+    answers, usage = work.collect(wire.caller())
     if call.conversation.classic:
         turns = call.conversation.messages
         body = classic_chat_body(work.head, turns, answers, usage, work.shapes)

@@ -15,11 +15,11 @@ from app.schemas.completion_answers import CompletionChunks, completion_body
 
 def create() -> Response:
     """Continue one or more texts."""
-    work = start_completion(wire.read_object(), wire.engine(), wire.served())
+    work = start_completion(wire.read_object(), wire.engine(), wire.served(), wire.caller())
     call = work.call
     if call.generation.stream:
         chunks = CompletionChunks(work.head, call.generation.include_usage, work.shapes)
-        return sse_response(work.pieces, chunks, wire.connection(), call.ignored)
-    answers, usage = work.collect(wire.connection())
+        return sse_response(work.pieces, chunks, wire.caller(), call.ignored)
+    answers, usage = work.collect(wire.caller())
     body = completion_body(work.head, answers, usage, work.shapes)
     return wire.json_response(body, call.ignored)

@@ -14,8 +14,7 @@ from typing import Protocol
 from flask import Response, g
 
 from app.api.wire import encode_json, name_ignored
-from app.calls.collecting import WAIT_S
-from app.calls.connection import Connection
+from app.calls.caller import Caller
 from app.calls.pieces import PieceStream
 from app.engine.types import Progress
 from app.schemas.answers import Piece, Usage
@@ -49,10 +48,10 @@ class StreamCut(ConnectionResetError):
 
 
 def sse_response(
-    pieces: PieceStream, chunks: Chunks, connection: Connection, ignored: Sequence[str]
+    pieces: PieceStream, chunks: Chunks, caller: Caller, ignored: Sequence[str]
 ) -> Response:
     """The response whose body is the request's pieces."""
-    body = write_events(pieces, chunks, connection, g.request_id)
+    body = write_events(pieces, chunks, caller, g.request_id)
     response = Response(body, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -63,7 +62,7 @@ def sse_response(
 
 
 def write_events(
-    pieces: PieceStream, chunks: Chunks, connection: Connection, request_id: str
+    pieces: PieceStream, chunks: Chunks, caller: Caller, request_id: str
 ) -> Iterator[bytes]:
     """The body, all events that are there at once in one piece.
 
@@ -71,27 +70,27 @@ def write_events(
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        with connection.watched(pieces.cancel):
-            yield from _answer(pieces, chunks, connection)
+        with caller.connection.watched(pieces.cancel):
+            yield from _answer(pieces, chunks, caller)
     except StreamCut:
         raise
     except Exception as error:
         failure = describe(error, request_id)
         if failure.status == 500:
-            _log.exception("request %s failed in its stream", request_id)
+            _log.exception("a stream failed", extra={"facts": {"request_id": request_id}})
         yield _data(failure.body())
         raise StreamCut from error
     finally:
         pieces.cancel()
 
 
-def _answer(pieces: PieceStream, chunks: Chunks, connection: Connection) -> Iterator[bytes]:
+def _answer(pieces: PieceStream, chunks: Chunks, caller: Caller) -> Iterator[bytes]:
     written_at = time.monotonic()
     if opening := b"".join(map(_data, chunks.opening())):
         yield opening
     while not pieces.done:
-        news = pieces.next_pieces(WAIT_S)
-        if connection.gone:
+        news = pieces.next_pieces(caller.patience_s())
+        if caller.connection.gone:
             raise StreamCut
         data = _events(news, chunks)
         if not data and time.monotonic() - written_at >= PING_AFTER_S:

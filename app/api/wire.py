@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from app.calls import Served
 from app.calls.body import read_body
-from app.calls.connection import Connection
+from app.calls.caller import Caller
 from app.engine import Engine
 from app.schemas.errors import NotJson
 from app.schemas.strict_json import parse_object
@@ -34,9 +34,10 @@ def served() -> Served:
     return found
 
 
-def connection() -> Connection:
+def caller() -> Caller:
     """The client of the current request."""
-    return Connection(request.environ, current_app.extensions["watcher"])
+    found: Caller = g.caller
+    return found
 
 
 def read_object() -> dict[str, object]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
+from app.calls.caller import Caller
 from app.calls.collecting import Collected, collect_answers
-from app.calls.connection import Connection
 from app.calls.pieces import PieceStream
 from app.calls.rendering import render_conversation
 from app.calls.submitting import check_bias, encode, fields_named
@@ -30,17 +30,19 @@ class ChatWork:
     pieces: PieceStream
     shapes: LogprobShapes | None  #: where logprobs are asked for
 
-    def collect(self, connection: Connection) -> Collected:
+    def collect(self, caller: Caller) -> Collected:
         """Wait for the new turns.
 
         Raises:
-            ClientGone: nobody waits any more.
+            ClientGone, DeadlinePassed: nobody waits any more.
             EngineError: the request failed.
         """
-        return collect_answers(self.pieces, self.call.generation.n, connection)
+        return collect_answers(self.pieces, self.call.generation.n, caller)
 
 
-def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> ChatWork:
+def start_chat(
+    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+) -> ChatWork:
     """Read the request and submit it.
 
     Raises:
@@ -69,6 +71,7 @@ def start_chat(data: Mapping[str, object], engine: Engine, served: Served) -> Ch
                 json_schema=call.json_schema,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
+                cache_scope=caller.cache_scope,
             )
         )
     return ChatWork(

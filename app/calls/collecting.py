@@ -9,15 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from app.calls.connection import Connection
+from app.calls.caller import Caller
 from app.calls.pieces import PieceStream
 from app.engine import Stream
 from app.engine.types import FinishReason, Progress, Vector
 from app.schemas.answers import Answer, Token, Usage
-from app.schemas.errors import ClientGone
-
-#: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
-WAIT_S = 1.0
 
 
 class Collected(NamedTuple):
@@ -27,26 +23,26 @@ class Collected(NamedTuple):
     usage: Usage
 
 
-def collect_answers(pieces: PieceStream, choices: int, connection: Connection) -> Collected:
+def collect_answers(pieces: PieceStream, choices: int, caller: Caller) -> Collected:
     """Wait for all choices' texts.
 
     Raises:
-        ClientGone: nobody waits any more.
+        ClientGone, DeadlinePassed: nobody waits any more.
         EngineError: the request failed.
     """
     texts: list[list[str]] = [[] for _ in range(choices)]
     tokens: list[list[Token]] = [[] for _ in range(choices)]
     reasons = [FinishReason.STOP] * choices
     echoed = [0] * choices
-    with _waiting(pieces, connection):
+    with _waiting(pieces, caller):
         while not pieces.done:
-            for piece in pieces.next_pieces(WAIT_S):
+            for piece in pieces.next_pieces(caller.patience_s()):
                 if not isinstance(piece, Progress):
                     texts[piece.index].append(piece.text)
                     tokens[piece.index] += piece.tokens
                     echoed[piece.index] += len(piece.tokens) if piece.is_prompt else 0
                     reasons[piece.index] = piece.finish_reason or reasons[piece.index]
-            _look_for(connection)
+            caller.check()
     answers = (
         Answer("".join(text), reason, tuple(own), prompt)
         for text, reason, own, prompt in zip(texts, reasons, tokens, echoed, strict=True)
@@ -54,33 +50,28 @@ def collect_answers(pieces: PieceStream, choices: int, connection: Connection) -
     return Collected(tuple(answers), pieces.usage)
 
 
-def collect_vectors(stream: Stream, inputs: int, connection: Connection) -> tuple[bytes, ...]:
+def collect_vectors(stream: Stream, inputs: int, caller: Caller) -> tuple[bytes, ...]:
     """Wait for all inputs' vectors.
 
     Raises:
-        ClientGone: nobody waits any more.
+        ClientGone, DeadlinePassed: nobody waits any more.
         EngineError: the request failed.
     """
     vectors = [b""] * inputs
-    with _waiting(stream, connection):
+    with _waiting(stream, caller):
         while not stream.done:
-            for event in stream.next_events(WAIT_S):
+            for event in stream.next_events(caller.patience_s()):
                 if isinstance(event, Vector):
                     vectors[event.index] = event.values
-            _look_for(connection)
+            caller.check()
     return tuple(vectors)
 
 
 @contextmanager
-def _waiting(work: PieceStream | Stream, connection: Connection) -> Iterator[None]:
+def _waiting(work: PieceStream | Stream, caller: Caller) -> Iterator[None]:
     """A client that leaves cancels the work, and so does whatever ends the wait."""
     try:
-        with connection.watched(work.cancel):
+        with caller.connection.watched(work.cancel):
             yield
     finally:
         work.cancel()
-
-
-def _look_for(connection: Connection) -> None:
-    if connection.gone:
-        raise ClientGone("The client closed the connection")

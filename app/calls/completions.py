@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
+from app.calls.caller import Caller
 from app.calls.collecting import Collected, collect_answers
-from app.calls.connection import Connection
 from app.calls.echo import PromptEcho
 from app.calls.pieces import PieceStream
 from app.calls.ranking import best
@@ -32,19 +32,21 @@ class CompletionWork:
     pieces: PieceStream
     shapes: LogprobShapes | None  #: where logprobs are asked for
 
-    def collect(self, connection: Connection) -> Collected:
+    def collect(self, caller: Caller) -> Collected:
         """Wait for the answers; the best of them, where more are made than are wanted.
 
         Raises:
-            ClientGone: nobody waits any more.
+            ClientGone, DeadlinePassed: nobody waits any more.
             EngineError: the request failed.
         """
-        collected = collect_answers(self.pieces, self.call.made, connection)
+        collected = collect_answers(self.pieces, self.call.made, caller)
         answers = best(collected.answers, self.call.best_of, self.call.generation.n)
         return Collected(answers, collected.usage)
 
 
-def start_completion(data: Mapping[str, object], engine: Engine, served: Served) -> CompletionWork:
+def start_completion(
+    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+) -> CompletionWork:
     """Read the request and submit it.
 
     Raises:
@@ -70,6 +72,7 @@ def start_completion(data: Mapping[str, object], engine: Engine, served: Served)
         ignore_eos=generation.ignore_eos,
         drop_leading_space=template == "alpaca" and isinstance(call.prompts[0], str),
         prompt_logprobs=call.logprobs if call.echo else None,
+        cache_scope=caller.cache_scope,
     )
     with fields_named("prompt", generation.max_tokens_field, is_list=call.is_list):
         stream = engine.generate(request)

@@ -152,7 +152,8 @@ class Scheduler:
         """Give a sequence its slots, and what is already known of its prompt."""
         reads_all = sequence.answer is None or sequence.scores is not None
         known = () if reads_all else sequence.tokens[: sequence.prompt_length]
-        sequence.slot, sequence.computed = self._slots.take(known, self._work)
+        scope = sequence.ticket.cache_scope
+        sequence.slot, sequence.computed = self._slots.take(scope, known, self._work)
         if sequence.choice == 0 and not sequence.placed:  # as prompts count: each once
             sequence.ticket.cached_tokens += sequence.computed
         sequence.placed = True
@@ -160,7 +161,7 @@ class Scheduler:
         self.reused_tokens += sequence.computed
         if sequence.group:
             sequence.group.members = [sequence]
-            spare = [self._slots.take((), self._work)[0] for _ in range(1, sequence.width)]
+            spare = [self._slots.take("", (), self._work)[0] for _ in range(1, sequence.width)]
             sequence.group.spare = spare
         self.running.append(sequence)
 
@@ -183,7 +184,8 @@ class Scheduler:
         sequence.remembered = True
         if group is None or sequence.slot == group.lead.slot:
             computed = min(sequence.computed, sequence.prompt_length)
-            self._slots.remember(sequence.slot, sequence.tokens[:computed])
+            scope = sequence.ticket.cache_scope
+            self._slots.remember(sequence.slot, scope, sequence.tokens[:computed])
 
     def _promised(self) -> int:
         """Tokens of cache that those running will probably need; a beam search counts once."""

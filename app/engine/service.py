@@ -100,7 +100,7 @@ class EngineService:
         rooms = admission.check_generation(request, model)
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
-        ticket = Ticket(prompt_tokens, choices, self._wake)
+        ticket = Ticket(prompt_tokens, choices, self._wake, request.cache_scope)
         return self._enter(ticket, unfolding.generation_sequences(request, model, ticket, rooms))
 
     def embed(self, request: EmbeddingRequest) -> Ticket:

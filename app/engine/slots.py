@@ -34,6 +34,7 @@ CacheWork = Move | Forget
 class _Held:
     """What a slot's cache begins with."""
 
+    scope: str
     tokens: TokenIds
     chain: tuple[int, ...]  #: a hash of each whole prefix, tile by tile
     resident: int  #: tokens of memory behind the slot; 0 while a sequence runs in it
@@ -60,11 +61,12 @@ class SlotPool:
         """Tokens of memory behind remembered prompts that nobody is using."""
         return sum(held.resident for held in self._held.values())
 
-    def take(self, tokens: Tokens[int], work: list[CacheWork]) -> tuple[int, int]:
+    def take(self, scope: str, tokens: Tokens[int], work: list[CacheWork]) -> tuple[int, int]:
         """A slot for a prompt, and how many of its first tokens are in it already, once `work`
-        has been done. At least one token is left to compute."""
-        limit = (len(tokens) - 1) // self._tile
-        source, length = self._find(tuple(tokens[: limit * self._tile])) if self._reuse else (-1, 0)
+        has been done. At least one token is left to compute. Only prompts of the same `scope`
+        are looked at: how fast an answer begins must tell nothing about other people's."""
+        whole = tuple(tokens[: (len(tokens) - 1) // self._tile * self._tile])
+        source, length = self._find(scope, whole) if self._reuse else (-1, 0)
         idle = source in self._held
         if idle and (length > COPY_AT_MOST or not self._empty):
             self._forget(source)
@@ -76,12 +78,12 @@ class SlotPool:
             work.append(Move(source, slot, 0, length))
         return slot, length
 
-    def remember(self, slot: int, prompt: Tokens[int]) -> None:
-        """A prompt's tiles are in the slot now; others may copy them."""
+    def remember(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
+        """A prompt's tiles are in the slot now; others of its scope may copy them."""
         whole = len(prompt) // self._tile * self._tile
         if self._reuse and whole:
             tokens = tuple(prompt[:whole])
-            self._used[slot] = _Held(tokens, self._chain(tokens), 0)
+            self._used[slot] = _Held(scope, tokens, self._chain(scope, tokens), 0)
             for link in self._used[slot].chain:
                 self._index.setdefault(link, set()).add(slot)
 
@@ -115,19 +117,20 @@ class SlotPool:
             if not self._index[link]:
                 del self._index[link]
 
-    def _find(self, tokens: TokenIds) -> tuple[int, int]:
+    def _find(self, scope: str, tokens: TokenIds) -> tuple[int, int]:
         """The slot that begins with most of `tokens`, and how many; (-1, 0) if none does."""
-        chain = self._chain(tokens)
+        chain = self._chain(scope, tokens)
         for number in range(len(chain), 0, -1):
             length = number * self._tile
             for slot in self._index.get(chain[number - 1], ()):
                 held = self._held.get(slot) or self._used[slot]
-                if held.tokens[:length] == tokens[:length]:  # hashes may collide
+                # hashes may collide
+                if held.scope == scope and held.tokens[:length] == tokens[:length]:
                     return slot, length
         return -1, 0
 
-    def _chain(self, tokens: TokenIds) -> tuple[int, ...]:
-        links, link = [], 0
+    def _chain(self, scope: str, tokens: TokenIds) -> tuple[int, ...]:
+        links, link = [], hash(scope)
         for first in range(0, len(tokens), self._tile):
             link = hash((link, tokens[first : first + self._tile]))
             links.append(link)

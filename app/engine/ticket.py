@@ -19,8 +19,11 @@ _END = None
 class Ticket:
     """Implements `app.engine.Stream` for HTTP; the other methods are the engine thread's."""
 
-    def __init__(self, prompt_tokens: int, choices: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, prompt_tokens: int, choices: int, wake: Callable[[], None], cache_scope: str = ""
+    ) -> None:
         self.prompt_tokens = prompt_tokens
+        self.cache_scope = cache_scope  #: whose prompts in the cache it may use
         self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
         self.open_choices = choices  #: owned by the engine thread
         self.accepted_at = time.monotonic()

@@ -67,6 +67,8 @@ class GenerationRequest:
     #: Alternatives reported for each prompt token; None: prompts are not scored. With it
     #: `max_tokens` may be 0: nothing is generated then.
     prompt_logprobs: int | None = None
+    #: Prompts in the cache serve requests of the same scope only.
+    cache_scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

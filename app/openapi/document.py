@@ -30,7 +30,12 @@ from app.schemas.sampling import (
 Document = dict[str, Any]
 
 _TITLE = "Westlake"
-_ABOUT = "A LLaMA behind an OpenAI-style API. null counts as not given, in every field."
+_ABOUT = (
+    "A LLaMA behind an OpenAI-style API. null counts as not given, in every field. Where the "
+    "server has API keys, every route needs one but /, /static/, /health, /ready and "
+    "/openapi.json, and /metrics from the machine itself."
+)
+_KEY = {"type": "http", "scheme": "bearer", "description": "Needed where the server has API keys"}
 _NEUTRAL: Mapping[str, object] = {
     "min_p": 0,
     "num_beams": 1,
@@ -58,7 +63,10 @@ def build_document() -> Document:
     converter = plugin.converter
     assert converter is not None
     converter.add_attribute_function(_own_schema)  # type: ignore[no-untyped-call]
+    spec.components.security_scheme("key", _KEY)
     for route in ROUTES:
+        if route.chunk is not None:
+            spec.components.schema(_name(route.chunk), schema=route.chunk)
         spec.path(path=route.path, operations=_operations(route))
     document: Document = spec.to_dict()
     for route in ROUTES:
@@ -95,6 +103,7 @@ def _operations(route: Route) -> dict[str, Any]:
         "summary": route.summary[0],
         "x-summary-zh": route.summary[1],
         "responses": _responses(route),
+        "security": [] if route.open else [{"key": []}, {}],
     }
     if "{" in route.path:
         name = route.path.partition("{")[2].partition("}")[0]
@@ -113,7 +122,7 @@ def _responses(route: Route) -> dict[str, Any]:
     else:
         content = {"application/json": {"schema": route.answer}}
     if route.chunk is not None:
-        content["text/event-stream"] = {"schema": route.chunk}
+        content["text/event-stream"] = {"schema": _event(route.chunk)}
     responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
     if route.path == "/ready":
         responses["503"] = {"description": "Not now", "content": content}
@@ -123,8 +132,17 @@ def _responses(route: Route) -> dict[str, Any]:
     return responses
 
 
+def _event(chunk: type[Schema]) -> dict[str, Any]:
+    """A server-sent event that carries a chunk; the last one carries [DONE] instead."""
+    held = {"$ref": f"#/components/schemas/{_name(chunk)}"}
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": held}
+    data = {"anyOf": [text, {"const": "[DONE]"}]}
+    return {"type": "object", "properties": {"data": data}, "required": ["data"]}
+
+
 def _describe(schema: dict[str, Any], kind: type[Schema]) -> None:
     """Put meanings and defaults to a request's fields."""
+    schema["additionalProperties"] = True  # ignored, and named in a header
     defaults = _DEFAULTS.get(kind, {})
     for name, field in schema["properties"].items():
         if name in FIELD_TEXTS and "x-refused" not in field:

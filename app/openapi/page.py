@@ -70,7 +70,7 @@ def _entry(
         refused=tuple(name for name, field in properties.items() if "x-refused" in field),
         without_effect=tuple(n for n, field in properties.items() if "x-without-effect" in field),
         example=json.dumps(content["example"], ensure_ascii=False) if content else "",
-        answers=tuple((kind, _ref_name(answer["schema"])) for kind, answer in answers),
+        answers=tuple((kind, _ref_name(_held(answer["schema"]))) for kind, answer in answers),
         errors=tuple(status for status in responses if status != "200"),
     )
 
@@ -111,6 +111,13 @@ def _range(field: dict[str, Any]) -> str:
     if "minimum" in field and "maximum" in field:
         return f" {field['minimum']:g} … {field['maximum']:g}"
     return f" ≥ {field['minimum']:g}" if "minimum" in field else ""
+
+
+def _held(schema: dict[str, Any]) -> dict[str, Any]:
+    """What an event of a stream carries; other schemas are what they say."""
+    data = schema.get("properties", {}).get("data", {})
+    held: dict[str, Any] = data["anyOf"][0]["contentSchema"] if data else schema
+    return held
 
 
 def _resolved(document: Document, schema: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,10 @@ PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
         "other": "zh-CN",
         "title": "The API",
         "about": "null counts as not given. Wrong values are answered with 400 and the field's "
-        "name; fields that are not known are ignored and named in X-Ignored-Parameters.",
+        "name; fields that are not known are ignored and named in X-Ignored-Parameters. Where the "
+        "server has API keys, all routes but /health and /ready need one: "
+        "Authorization: Bearer YOUR_KEY. More requests than it allows get 429, an answer that "
+        "takes too long ends with 504.",
         "field": "Field",
         "type": "Values",
         "default": "Default",
@@ -34,7 +37,8 @@ PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
         "other": "en",
         "title": "API 说明",
         "about": "null 等于没有给出。错误的值得到 400 和字段名；未知字段被忽略，"
-        "并列在 X-Ignored-Parameters 中。",
+        "并列在 X-Ignored-Parameters 中。服务器设有 API 密钥时，除 /health 和 /ready 外的路由"
+        "都需要密钥：Authorization: Bearer YOUR_KEY。请求过多得到 429，回答用时过长以 504 结束。",
         "field": "字段",
         "type": "取值",
         "default": "默认",

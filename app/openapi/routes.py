@@ -16,7 +16,8 @@ from app.schemas.completions import CompletionsSchema
 from app.schemas.embeddings import EmbeddingsSchema
 from app.schemas.tokens import DetokenizeSchema, TokenizeSchema
 
-_WRONG = (400, 404, 413, 415, 500, 503)
+_WRONG = (400, 401, 404, 413, 415, 429, 500, 503, 504)
+_REFUSED = (401, 429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Route:
     chunk: type[Schema] | None = None  #: an event of its stream, if it streams
     example: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
+    open: bool = False  #: needs no API key, ever
 
 
 ROUTES = (
@@ -74,13 +76,13 @@ ROUTES = (
         "/v1/models",
         ("The model's name and its aliases.", "模型的名字和别名。"),
         small_replies.ModelList,
-        errors=(503,),
+        errors=_REFUSED,
     ),
     Route(
         "/v1/models/{model_id}",
         ("One of them.", "其中之一。"),
         small_replies.Model,
-        errors=(404, 503),
+        errors=(404, *_REFUSED),
     ),
     Route(
         "/tokenize",
@@ -103,7 +105,7 @@ ROUTES = (
         example={"tokens": [1, 300]},
         errors=_WRONG,
     ),
-    Route("/health", ("The process is up.", "进程活着。"), small_replies.Status),
+    Route("/health", ("The process is up.", "进程活着。"), small_replies.Status, open=True),
     Route(
         "/ready",
         (
@@ -111,6 +113,14 @@ ROUTES = (
             "模型可以回答时为 200；加载、停止或失效时为 503。",
         ),
         small_replies.Status,
+        open=True,
     ),
-    Route("/metrics", ("Counters, for Prometheus.", "供 Prometheus 采集的计数。")),
+    Route(
+        "/metrics",
+        (
+            "Counters, for Prometheus. From this machine it needs no API key.",
+            "供 Prometheus 采集的计数。从本机访问不需要 API 密钥。",
+        ),
+        errors=(401,),
+    ),
 )

@@ -10,7 +10,7 @@ import logging
 import re
 
 from flask import Flask, Response, g, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
 from app.schemas.errors import INVALID, OURS, Failure, describe
 
@@ -42,13 +42,15 @@ def handle_errors(app: Flask) -> None:
     def other_error(error: Exception) -> Response:
         failure = describe(error, g.request_id)
         if failure.status == _OURS_FROM:
-            _log.exception("request %s failed", g.request_id)
+            _log.exception("a request failed", extra={"facts": {"request_id": g.request_id}})
         return _response(failure)
 
 
 def _http_failure(app: Flask, error: HTTPException) -> Failure:
     status = error.code or _OURS_FROM
     message = error.description or error.name
+    if isinstance(error, SecurityError):
+        message = "This server is not called what the Host header says (--trusted_hosts)"
     if isinstance(error, NotFound):
         message = f"There is no {_shown_path()} here; there are {_routes(app)}"
     elif isinstance(error, MethodNotAllowed):
@@ -66,10 +68,24 @@ def _response(failure: Failure) -> Response:
         response = Response(body, status=failure.status, mimetype="application/json")
     if failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)
+    if failure.status == 401:
+        _challenge(response)
+    if failure.code == "request_timeout":
+        response.headers["X-Should-Retry"] = "false"  # to OpenAI's clients: it would take as long
     return response
 
 
+def _challenge(response: Response) -> None:
+    """Say how to present a key. "Basic" makes browsers ask for one, which is how the forms work
+    without JavaScript, and which a script's own request must not set off."""
+    response.headers["WWW-Authenticate"] = 'Bearer realm="Westlake"'
+    if response.mimetype == "text/html":
+        response.headers["WWW-Authenticate"] = 'Basic realm="Westlake", charset="UTF-8"'
+
+
 def _wants_page() -> bool:
+    if isinstance(request.routing_exception, SecurityError):
+        return False  # a page has links, which begin with the host
     if request.path == "/" or request.path.startswith("/playground/"):
         return True
     if f"{request.path}/".startswith(_FOR_PROGRAMS):

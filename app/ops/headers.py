@@ -1,13 +1,14 @@
-"""What every page tells the browser: run, load and send nothing that is not this server's.
+"""What every answer tells the browser: run, load, frame and keep nothing that is not meant.
 
-Knows nothing about the pages.
+Knows nothing about what is in the answers.
 """
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
-_POLICY = "; ".join(
+#: For pages: nothing but what this server itself has.
+_PAGE_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -20,15 +21,23 @@ _POLICY = "; ".join(
     )
 )
 
+#: For all else, which no browser should ever show as a page.
+_DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-def secure_pages(app: Flask) -> None:
+
+def secure_answers(app: Flask) -> None:
     """Hook the headers into `app`."""
 
     @app.after_request
     def secure(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = _POLICY
-            # Not "no-referrer": with it some browsers post forms with the origin "null".
-            response.headers["Referrer-Policy"] = "same-origin"
+        headers = response.headers
+        is_page = response.mimetype == "text/html"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"  # for browsers older than frame-ancestors
+        headers["Content-Security-Policy"] = _PAGE_POLICY if is_page else _DATA_POLICY
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        # Not "no-referrer": with it some browsers post forms with the origin "null".
+        headers["Referrer-Policy"] = "same-origin"
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-store"  # an answer is its asker's; files say otherwise
         return response

@@ -1,93 +1,98 @@
-"""GET /metrics: the engine's counters and the requests answered, in Prometheus' text format.
+"""GET /metrics: the engine's counters, the requests answered and the process, for Prometheus.
 
 Knows nothing about how they are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, current_app
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 from app.engine import Engine
 from app.engine.types import Stats
-from app.ops.requests import RequestCounter, RouteKey
 
-_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_PREFIX = "westlake_"
+PREFIX = "westlake"
 
 
-def metrics_blueprint(counter: RequestCounter) -> Blueprint:
-    """The route."""
+def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
+    """The route, over what `registry` holds and, from now on, the process."""
     blueprint = Blueprint("metrics", __name__)
+    ProcessCollector(registry=registry)
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
         engine: Engine = current_app.extensions["engine"]
-        text = render_metrics(engine.stats, counter.totals())
-        return Response(text, content_type=_CONTENT_TYPE)
+        # A registry of one reading: the app may be given another engine, as tests do.
+        reading = CollectorRegistry(auto_describe=False)
+        reading.register(EngineCollector(engine.stats))
+        text = generate_latest(reading) + generate_latest(registry)
+        return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return blueprint
 
 
-def render_metrics(stats: Stats, requests: Mapping[RouteKey, int]) -> str:
-    """All metrics as one text."""
-    lines: list[str] = []
-    for name, kind, help_text, value in _scalars(stats):
-        lines += [*_head(name, kind, help_text), f"{_PREFIX}{name} {value}"]
-    lines += _head("finished_total", "counter", "Choices that ended, by reason.")
-    for reason, count in stats.finished:
-        lines.append(f'{_PREFIX}finished_total{{reason="{_escaped(reason)}"}} {count}')
-    lines += _histogram(
-        "time_to_first_token_seconds",
-        "From a request's acceptance to its first token.",
-        stats.ttft_seconds,
-        stats.ttft_sum_seconds,
-    )
-    lines += _histogram(
-        "inter_token_latency_seconds",
-        "Between two tokens of one choice.",
-        stats.itl_seconds,
-        stats.itl_sum_seconds,
-    )
-    lines += _head("http_requests_total", "counter", "Requests answered.")
-    for (route, method, status), count in sorted(requests.items()):
-        labels = f'route="{_escaped(route)}",method="{method}",status="{status}"'
-        lines.append(f"{_PREFIX}http_requests_total{{{labels}}} {count}")
-    return "\n".join(lines) + "\n"
+class EngineCollector(Collector):
+    """One snapshot of the engine's counters."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, under the contract's names."""
+        for name, text, value in _gauges(self._stats):
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+        for name, text, value in _counters(self._stats):
+            yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+        finished = CounterMetricFamily(
+            f"{PREFIX}_finished", "Choices that ended, by reason.", labels=["reason"]
+        )
+        for reason, count in self._stats.finished:
+            finished.add_metric([str(reason)], count)
+        yield finished
+        for name, text, buckets, total in _histograms(self._stats):
+            bounds = [(_bound(bound), count) for bound, count in buckets]
+            yield HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets=bounds, sum_value=total)
 
 
-def _scalars(stats: Stats) -> Iterable[tuple[str, str, str, float]]:
-    yield "requests_running", "gauge", "Requests being answered.", stats.running
-    yield "requests_waiting", "gauge", "Requests accepted and not begun.", stats.waiting
-    yield "kv_cache_usage_ratio", "gauge", "Share of the KV cache in use.", stats.kv_usage_ratio
-    yield "prompt_tokens_total", "counter", "Prompt tokens read.", stats.prompt_tokens
-    yield "generation_tokens_total", "counter", "Tokens generated.", stats.generation_tokens
-    queried, reused = stats.prefix_queried_tokens, stats.prefix_reused_tokens
-    yield "prefix_cache_queries_total", "counter", "Prompt tokens looked up.", queried
-    yield "prefix_cache_hits_total", "counter", "Prompt tokens found.", reused
-    yield "requests_accepted_total", "counter", "Requests accepted.", stats.accepted
-    yield "requests_completed_total", "counter", "Requests answered to the end.", stats.completed
-    yield "requests_failed_total", "counter", "Requests lost to a fault.", stats.failed
-    yield "requests_cancelled_total", "counter", "Requests given up by clients.", stats.cancelled
+def _gauges(stats: Stats) -> Iterable[tuple[str, str, float]]:
+    yield "requests_running", "Requests being answered.", stats.running
+    yield "requests_waiting", "Requests accepted and not begun.", stats.waiting
+    yield "kv_cache_usage_ratio", "Share of the KV cache in use.", stats.kv_usage_ratio
 
 
-def _head(name: str, kind: str, help_text: str) -> list[str]:
-    return [f"# HELP {_PREFIX}{name} {help_text}", f"# TYPE {_PREFIX}{name} {kind}"]
+def _counters(stats: Stats) -> Iterable[tuple[str, str, float]]:
+    yield "prompt_tokens", "Prompt tokens read.", stats.prompt_tokens
+    yield "generation_tokens", "Tokens generated.", stats.generation_tokens
+    yield "prefix_cache_queries", "Prompt tokens looked up.", stats.prefix_queried_tokens
+    yield "prefix_cache_hits", "Prompt tokens found.", stats.prefix_reused_tokens
+    yield "requests_accepted", "Requests accepted.", stats.accepted
+    yield "requests_completed", "Requests answered to the end.", stats.completed
+    yield "requests_failed", "Requests lost to a fault.", stats.failed
+    yield "requests_cancelled", "Requests given up by clients.", stats.cancelled
 
 
-def _histogram(
-    name: str, help_text: str, buckets: Iterable[tuple[float, int]], total: float
-) -> list[str]:
-    """`buckets` are (upper bound, cumulative count); the last holds every observation."""
-    lines = _head(name, "histogram", help_text)
-    count = 0
-    for bound, count in buckets:
-        if bound != float("inf"):
-            lines.append(f'{_PREFIX}{name}_bucket{{le="{bound:g}"}} {count}')
-    lines.append(f'{_PREFIX}{name}_bucket{{le="+Inf"}} {count}')
-    return [*lines, f"{_PREFIX}{name}_sum {total}", f"{_PREFIX}{name}_count {count}"]
+def _histograms(
+    stats: Stats,
+) -> Iterable[tuple[str, str, tuple[tuple[float, int], ...], float]]:
+    """Buckets are (upper bound, cumulative count); the last bound is infinity."""
+    none = ((float("inf"), 0),)
+    text = "From a request's acceptance to its first token."
+    buckets = stats.ttft_seconds or none
+    yield "time_to_first_token_seconds", text, buckets, stats.ttft_sum_seconds
+    text = "Between two tokens of one choice."
+    buckets = stats.itl_seconds or none
+    yield "inter_token_latency_seconds", text, buckets, stats.itl_sum_seconds
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _bound(seconds: float) -> str:
+    return "+Inf" if seconds == float("inf") else f"{seconds:g}"

@@ -13,10 +13,10 @@ from flask import Response, current_app, g, render_template, request
 
 from app.calls import Served
 from app.calls.body import read_body
+from app.calls.caller import Caller
 from app.calls.chat import start_chat
 from app.calls.collecting import collect_vectors
 from app.calls.completions import start_completion
-from app.calls.connection import Connection
 from app.calls.embeddings import start_embeddings
 from app.engine import Engine
 from app.engine.errors import EngineError
@@ -88,14 +88,14 @@ def embeddings() -> Response:
 
 
 def _complete(form: Form, engine: Engine, served: Served) -> Outcome:
-    work = start_completion(completion_request(form), engine, served)
-    answers = work.collect(_connection()).answers
+    work = start_completion(completion_request(form), engine, served, _caller())
+    answers = work.collect(_caller()).answers
     return Outcome(form, "completion", text=answers[0].text)
 
 
 def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
-    work = start_chat(chat_request(form), engine, served)
-    answers = work.collect(_connection()).answers
+    work = start_chat(chat_request(form), engine, served, _caller())
+    answers = work.collect(_caller()).answers
     new = [
         {"role": "user", "content": form.text("message")},
         {"role": "assistant", "content": answers[0].text},
@@ -108,7 +108,7 @@ def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
 def _embed(form: Form, engine: Engine, served: Served) -> Outcome:
     work = start_embeddings(embeddings_request(form), engine, served)
     inputs = [str(item) for item in work.call.inputs]
-    vectors = collect_vectors(work.stream, len(inputs), _connection())
+    vectors = collect_vectors(work.stream, len(inputs), _caller())
     return Outcome(form, "embeddings", rows=compare(inputs, vectors))
 
 
@@ -124,7 +124,7 @@ def _answer(kind: str, answer: Callable[[Form, Engine, Served], Outcome]) -> Res
     except (RequestRefused, EngineError) as error:
         failure = describe(error, g.request_id)
         if failure.status == 500:
-            _log.exception("request %s failed", g.request_id)
+            _log.exception("a request failed", extra={"facts": {"request_id": g.request_id}})
         return _page(Outcome(form, kind, turns=_turns_kept(kind, form), failure=failure))
     return _page(outcome)
 
@@ -143,8 +143,9 @@ def _read_form() -> Form:
     return parse_form(read_body(request.stream, request.content_length, limit_bytes))
 
 
-def _connection() -> Connection:
-    return Connection(request.environ, current_app.extensions["watcher"])
+def _caller() -> Caller:
+    found: Caller = g.caller
+    return found
 
 
 def _page(outcome: Outcome) -> Response:

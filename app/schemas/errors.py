@@ -9,6 +9,9 @@ Knows nothing about Flask, routes or who asked.
     ├── BodyTooLarge            over `MAX_BODY_MB`
     ├── CrossSite               a form posted from another site's page
     ├── FieldRefused            the engine's InvalidRequest, under the request's own field name
+    ├── KeyRefused              no API key, or a wrong one
+    ├── RateLimited             this client's requests are too many
+    ├── DeadlinePassed          longer than `REQUEST_TIMEOUT`
     └── ClientGone              nobody waits for the answer any more
 """
 
@@ -56,6 +59,22 @@ class FieldRefused(RequestRefused):
         self.cause = cause
 
 
+class KeyRefused(RequestRefused):
+    """The server has API keys, and the request none of them."""
+
+
+class RateLimited(RequestRefused):
+    """This client has made its requests; it may make another after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlinePassed(RequestRefused):
+    """The request took longer than the server allows."""
+
+
 class ClientGone(RequestRefused):
     """The client has closed its connection; the answer will reach nobody."""
 
@@ -85,6 +104,7 @@ class Failure:
 
 INVALID = "invalid_request_error"
 OURS = "server_error"
+TOO_MANY = "rate_limit_error"
 
 #: (exception, status, type, code); the first row an exception is an instance of counts.
 _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
@@ -92,6 +112,9 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (NotJson, 415, INVALID, None),
     (BodyTooLarge, 413, INVALID, None),
     (CrossSite, 403, INVALID, None),
+    (KeyRefused, 401, INVALID, "invalid_api_key"),
+    (RateLimited, 429, TOO_MANY, "rate_limit_exceeded"),
+    (DeadlinePassed, 504, OURS, "request_timeout"),
     (ClientGone, 499, INVALID, None),
     (BadRequest, 400, INVALID, None),
     (engine_errors.ContextExceeded, 400, INVALID, "context_length_exceeded"),
@@ -128,4 +151,6 @@ def _param(exc: Exception) -> str | None:
 
 
 def _retry_after_s(exc: Exception) -> int | None:
-    return exc.retry_after_s if isinstance(exc, engine_errors.Unavailable) else None
+    if isinstance(exc, engine_errors.Unavailable | RateLimited):
+        return exc.retry_after_s
+    return None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from config import NOT_BUILT, PREFIX, ConfigError
+from config import PREFIX, ConfigError
 
 #: (group, ((setting, what stands for its value or "" for a switch, help), ...))
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -81,13 +81,46 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "REQUEST_TIMEOUT",
                 "S",
-                "seconds one request may take; 0: no limit (default: 0)",
+                "seconds one request may take, waiting included; then it ends with an error; 0: "
+                "no limit (default: 0)",
             ),
             ("MAX_BODY_MB", "MB", "largest request body, in MiB (default: 8)"),
             ("LOG_FORMAT", "FORMAT", "text or json (default: text)"),
-            ("API_KEYS_FILE", "FILE", "API keys, one on each line: name key"),
-            ("RATE_LIMIT", "N", "requests per minute and client"),
-            ("CORS_ORIGINS", "URLS", "web origins whose pages may call the API"),
+        ),
+    ),
+    (
+        "who may ask",
+        (
+            (
+                "API_KEYS_FILE",
+                "FILE",
+                "API keys, one on each line: name key, or key; # begins a comment; read again when "
+                "it changes (default: none, everybody may ask)",
+            ),
+            (
+                "RATE_LIMIT",
+                "N",
+                "requests a minute for each key, or each address where there are no keys; or such "
+                "as 10/second,1000/day; more get 429 (default: off)",
+            ),
+            (
+                "CORS_ORIGINS",
+                "URLS",
+                "web origins whose pages may call the API from a browser: "
+                "https://example.org,http://localhost:3000, or * (default: none)",
+            ),
+            (
+                "TRUSTED_HOSTS",
+                "NAMES",
+                "names this server may be called by, besides localhost and 127.0.0.1; "
+                ".example.org: and all below it (default: any)",
+            ),
+            (
+                "TRUSTED_PROXIES",
+                "ADDRESSES",
+                "where a proxy may be whose X-Forwarded-For is believed, one hop; whatever comes "
+                "through a Unix socket is one (default: 127.0.0.0/8,::1)",
+            ),
         ),
     ),
     (
@@ -157,7 +190,6 @@ def _parser() -> argparse.ArgumentParser:
     for title, settings in GROUPS:
         group = parser.add_argument_group(title)
         for name, metavar, text in settings:
-            text = f"{text} (not built yet)" if name in NOT_BUILT else text
             flag = f"--{name.lower()}"
             if metavar:
                 group.add_argument(flag, dest=name, metavar=metavar, help=text)

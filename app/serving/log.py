@@ -1,12 +1,14 @@
-"""gunicorn's log in the server's format: one line of text or one JSON object per entry.
+"""Every log entry in the server's format: a line of text or one JSON object.
 
-Knows nothing about requests: it writes no prompt, no path, no client.
+Knows nothing about requests. No text that a client sent can end a line, begin one or colour a
+terminal. What an entry is about comes beside its message: `extra={"facts": {"status": 200}}`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from typing import Any
@@ -16,11 +18,53 @@ from gunicorn.glogging import Logger as GunicornLogger
 #: The worker's exit code that makes gunicorn's master stop instead of starting another.
 HALT = 4
 _HALTED = ("Shutting down: Master", "Reason: App failed to load.")
-_TEXT = "%(asctime)s %(levelname)s %(message)s"
+MAX_CHARACTERS = 4000
+_INDENT = "    "
+
+#: Controls, line ends of Unicode, marks that change the direction of writing, half characters.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_PLAIN = re.compile(r"[^\s\"=]+")
+
+
+def safe_line(text: str) -> str:
+    """`text` as it can be shown anywhere, cut where it is very long."""
+    return _UNSAFE.sub(_escape, _bounded(text))
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + "..."
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+class TextFormatter(logging.Formatter):
+    """One line per record: time, level, message, facts as name=value. The lines of a traceback
+    follow, indented, so that none of them looks like an entry."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, or several if it has a traceback."""
+        facts = getattr(record, "facts", {})
+        told = [f"{name}={_value(value)}" for name, value in facts.items()]
+        words = [self.formatTime(record), record.levelname, safe_line(record.getMessage()), *told]
+        lines = [" ".join(words)]
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+            lines += [_INDENT + safe_line(line) for line in trace.split("\n")]
+        return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    text = safe_line(str(value))
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: time (UTC), level, logger, message, exception if any."""
+    """One JSON object per record: time (UTC), level, logger, message, facts, exception if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
@@ -29,11 +73,13 @@ class JsonFormatter(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _bounded(record.getMessage()),
+            **getattr(record, "facts", {}),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        text = json.dumps(entry, ensure_ascii=False)
+        return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class _Noise(logging.Filter):
@@ -62,12 +108,14 @@ class Logger(GunicornLogger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Called by gunicorn when it starts and when it reloads."""
         super().setup(cfg)
-        formatter = JsonFormatter() if self.log_format == "json" else logging.Formatter(_TEXT)
+        formatter = JsonFormatter() if self.log_format == "json" else TextFormatter()
         ours = logging.getLogger("app")
         ours.setLevel(self.error_log.level)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
             handler.addFilter(_Noise())
+        for handler in self.access_log.handlers:  # gunicorn's own, where it is turned on
+            handler.setFormatter(formatter)
         ours.handlers = list(self.error_log.handlers)
         ours.propagate = False
 
@@ -77,5 +125,7 @@ def announce(message: str, log_format: str) -> None:
     if log_format == "json":
         record = logging.LogRecord("app", logging.INFO, "", 0, message, (), None)
         message = JsonFormatter().format(record)
+    else:
+        message = safe_line(message)
     sys.stderr.write(message + "\n")
     sys.stderr.flush()

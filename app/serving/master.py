@@ -25,7 +25,8 @@ def check_start(server: Any, config: Config) -> None:
     addresses = [] if inherited_listeners() or server.cfg.reuse_port else server.cfg.address
     or_fail(lambda: check_all(config, addresses))
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
-    warn_if_open(hosts, config.LOG_FORMAT)
+    if config.API_KEYS_FILE is None:
+        warn_if_open(hosts, config.LOG_FORMAT)
     _ignore_second_workers(server)
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from app.access.keys import KeyFile
 from app.checkpoint.check import check_model, examine
 from app.checkpoint.errors import StartupError
 from app.checkpoint.memory import check_memory
@@ -61,7 +62,8 @@ def read_settings(environ: Mapping[str, str]) -> Config:
 
 
 def check_all(config: Config, addresses: Iterable[Any]) -> None:
-    """Check the model's files, the chat template, and that `addresses` can be listened on.
+    """Check the model's files, the chat template, the API keys, and that `addresses` can be
+    listened on.
 
     Raises:
         StartupError: what is wrong, in one line.
@@ -70,6 +72,8 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         check_address(address)
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
+    if config.API_KEYS_FILE is not None:
+        KeyFile(config.API_KEYS_FILE)
     check_model(config, count_tokens)
 
 

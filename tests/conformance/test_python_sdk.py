@@ -40,7 +40,7 @@ def full(server: Server) -> Iterator[None]:
 
 def refused(server: Server, path: str) -> float:
     """How many requests got 503."""
-    labels = f'route="{path}",method="POST",status="503"'
+    labels = f'method="POST",route="{path}",status="503"'
     return server.client.metrics().get(f"http_requests_total{{{labels}}}", 0.0)
 
 

@@ -165,7 +165,7 @@ def test_metrics_count_a_request(http: Client) -> None:
         "requests_completed_total",
         'finished_total{reason="length"}',
         "time_to_first_token_seconds_count",
-        'http_requests_total{route="/v1/completions",method="POST",status="200"}',
+        'http_requests_total{method="POST",route="/v1/completions",status="200"}',
     ):
         assert grown[name] == 1, name
     assert grown["inter_token_latency_seconds_count"] == 6

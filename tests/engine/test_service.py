@@ -293,6 +293,18 @@ def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
     assert ticket.cached_tokens == 96
 
 
+def test_prompts_of_another_scope_are_not_found() -> None:
+    engine = serve(fake_model(CountingRunner(slots=4), prefix_reuse=True))
+    prompt = tuple(range(3, 103))
+    cached = []
+    for scope in ("", "a", "b", "a", "b", ""):
+        request = GenerationRequest((prompt,), max_tokens=5, cache_scope=scope)
+        ticket = engine.generate(request)
+        assert collect(ticket)[0].tokens == expected(prompt, 5)
+        cached.append(ticket.cached_tokens)
+    assert cached == [0, 0, 0, 96, 96, 96]
+
+
 def test_choices_of_one_prompt_compute_it_once() -> None:
     runner = CountingRunner(slots=8)
     engine = serve(fake_model(runner, prefix_reuse=True))

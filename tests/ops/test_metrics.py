@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import threading
 
+import pytest
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.engine.types import Stats
-from app.ops.metrics import render_metrics
-from app.ops.requests import RequestCounter
+from tests.fakes import ScriptedEngine
 
 NAMES = """requests_running requests_waiting kv_cache_usage_ratio prompt_tokens_total
 generation_tokens_total prefix_cache_queries_total prefix_cache_hits_total
 requests_accepted_total requests_completed_total requests_failed_total requests_cancelled_total
 finished_total time_to_first_token_seconds inter_token_latency_seconds http_requests_total"""
 
-LINE = re.compile(r'westlake_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+')
+LINE = re.compile(r'(westlake|process)_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+')
 
 
 def samples(text: str) -> dict[str, float]:
@@ -40,7 +41,7 @@ def test_every_name_has_help_and_type(client: FlaskClient) -> None:
     samples(response.text)
 
 
-def test_values() -> None:
+def test_values(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     stats = Stats(
         running=1,
         waiting=2,
@@ -49,9 +50,10 @@ def test_values() -> None:
         finished=(("stop", 4), ("length", 5)),
         ttft_seconds=((0.1, 1), (0.5, 3), (float("inf"), 6)),
         ttft_sum_seconds=7.5,
-        itl_seconds=((0.1, 9),),
+        itl_seconds=((0.1, 9), (float("inf"), 9)),
     )
-    found = samples(render_metrics(stats, {("/a", "GET", 200): 8}))
+    monkeypatch.setattr(ScriptedEngine, "stats", stats)
+    found = samples(client.get("/metrics").text)
     assert found["westlake_requests_running"] == 1
     assert found["westlake_requests_waiting"] == 2
     assert found["westlake_requests_accepted_total"] == 3
@@ -61,8 +63,27 @@ def test_values() -> None:
     assert found[f'{ttft}_bucket{{le="0.5"}}'] == 3
     assert found[f'{ttft}_bucket{{le="+Inf"}}'] == 6 == found[f"{ttft}_count"]
     assert found[f"{ttft}_sum"] == 7.5
-    assert found['westlake_http_requests_total{route="/a",method="GET",status="200"}'] == 8
     assert found['westlake_inter_token_latency_seconds_bucket{le="+Inf"}'] == 9
+    assert found["process_resident_memory_bytes"] > 2**20
+    assert found["process_open_fds"] > 2
+
+
+def test_prometheus_own_parser_reads_it(client: FlaskClient) -> None:
+    client.get("/health")
+    families = {
+        each.name: each for each in text_string_to_metric_families(client.get("/metrics").text)
+    }
+    assert families["westlake_requests_running"].type == "gauge"
+    assert families["westlake_http_requests"].type == "counter"
+    assert families["westlake_time_to_first_token_seconds"].type == "histogram"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x", "text/plain;version=", "\x00", ";"]
+)
+def test_no_accept_header_breaks_it(client: FlaskClient, accept: str) -> None:
+    environ = {"HTTP_ACCEPT": accept}
+    assert client.get("/metrics", environ_overrides=environ).status_code == 200
 
 
 def test_requests_by_route_method_and_status(client: FlaskClient) -> None:
@@ -73,24 +94,23 @@ def test_requests_by_route_method_and_status(client: FlaskClient) -> None:
     client.get("/v1/models/any/name")
     found = samples(client.get("/metrics").text)
     prefix = "westlake_http_requests_total"
-    assert found[f'{prefix}{{route="/v1/completions",method="POST",status="200"}}'] == 1
-    assert found[f'{prefix}{{route="/v1/completions",method="POST",status="400"}}'] == 2
-    assert found[f'{prefix}{{route="other",method="other",status="404"}}'] == 1
+    assert found[f'{prefix}{{method="POST",route="/v1/completions",status="200"}}'] == 1
+    assert found[f'{prefix}{{method="POST",route="/v1/completions",status="400"}}'] == 2
+    assert found[f'{prefix}{{method="other",route="other",status="404"}}'] == 1
     route = "/v1/models/<path:model_id>"
-    assert found[f'{prefix}{{route="{route}",method="GET",status="404"}}'] == 1
+    assert found[f'{prefix}{{method="GET",route="{route}",status="404"}}'] == 1
 
 
-def test_counter_loses_nothing_under_threads() -> None:
-    counter = RequestCounter()
-
+def test_no_request_is_lost_under_threads(client: FlaskClient) -> None:
     def work() -> None:
-        for _ in range(2_000):
-            counter.add(("/a", "GET", 200))
-            counter.totals()
+        own = client.application.test_client()
+        for _ in range(100):
+            own.get("/health")
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert counter.totals() == {("/a", "GET", 200): 8_000}
+    found = samples(client.get("/metrics").text)
+    assert found['westlake_http_requests_total{method="GET",route="/health",status="200"}'] == 800

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.serving.log import JsonFormatter, TextFormatter
+
+LOGGER = "app.ops.requests"
 PATHS = ["/", "/health", "/v1/models", "/v1/nope", "/nope", "/static/style.css", "/static/nope"]
 
 
@@ -40,17 +45,22 @@ def test_one_line_each_without_texts(client: FlaskClient, caplog: pytest.LogCapt
         "/v1/completions", json={"prompt": "secret"}, headers={"X-Request-Id": "r1"}
     ).close()
     client.get("/v1/a%0Ab%1B[31m" + "x" * 5_000).close()
-    lines = [record.getMessage() for record in caplog.records if record.name == "app.access"]
+    records = [record for record in caplog.records if record.name == LOGGER]
+    lines = [TextFormatter().format(record) for record in records]
     assert len(lines) == 2
-    assert lines[0].startswith("POST '/v1/completions' 200 ") and lines[0].endswith(" ms r1")
-    assert "\n" not in lines[1] and "\x1b" not in lines[1] and len(lines[1]) < 400
-    assert "secret" not in caplog.text
+    expected = "answered method=POST path=/v1/completions status=200 client=127.0.0.1 request_id=r1"
+    assert re.fullmatch(rf".* INFO {expected} ms=\d+\.\d", lines[0])
+    assert "path=/v1/a\\x0ab\\x1b[31mxxx" in lines[1] and len(lines[1]) < 400
+    entry = json.loads(JsonFormatter().format(records[1]))
+    assert (entry["status"], entry["message"]) == (404, "answered")
+    assert entry["path"].startswith("/v1/a\nb\x1b[31mx")
+    assert "secret" not in caplog.text and "secret" not in lines[0]
 
 
 def test_streams_are_logged_when_they_end(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "app.access")
+    caplog.set_level(logging.INFO, LOGGER)
     response = client.post("/v1/completions", json={"prompt": "a", "stream": True}, buffered=False)
     next(response.iter_encoded())
     assert caplog.records == []

@@ -1,0 +1,4 @@
+"""Who may ask, from where and how often: keys, routes, rates, proxies, web origins.
+
+Knows nothing about prompts, fields or answers.
+"""

@@ -1,0 +1,35 @@
+"""Puts the whole of this room around an app, from its settings.
+
+Knows nothing about routes or engines.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.access.addresses import OneProxy
+from app.access.gate import guard
+from app.access.keys import KeyFile
+from app.access.origins import allow_origins
+from app.access.rates import Rates
+
+#: Names that only someone on this machine uses for it; probes and scrapers do.
+_THIS_MACHINE = ("localhost", "127.0.0.1")
+
+
+def control_access(app: Flask) -> None:
+    """Hook keys, limits, hosts, origins and the proxy into `app`, behind what gives requests
+    their id and time.
+
+    Raises:
+        StartupError: the API keys cannot be read.
+    """
+    settings = app.config
+    names = settings["TRUSTED_HOSTS"]
+    settings["TRUSTED_HOSTS"] = [*names, *_THIS_MACHINE] if names else None
+    path, allowed = settings["API_KEYS_FILE"], settings["RATE_LIMIT"]
+    keys = None if path is None else KeyFile(path)
+    guard(app, keys, Rates(allowed) if allowed else None, settings["REQUEST_TIMEOUT"])
+    allow_origins(app, settings["CORS_ORIGINS"])
+    proxied = OneProxy(app.wsgi_app, settings["TRUSTED_PROXIES"])
+    app.wsgi_app = proxied  # type: ignore[assignment,method-assign]

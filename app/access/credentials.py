@@ -1,0 +1,40 @@
+"""The key that a request presents in its Authorization header.
+
+Knows nothing about which keys are right.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+#: Longer ones are no keys; gunicorn itself takes 8,190 bytes in a header.
+MAX_BYTES = 4096
+
+
+def presented_key(header: str | None) -> bytes | None:
+    """The key of `Bearer KEY`, or the password of `Basic ...`, which is how browsers send one
+    from a form without JavaScript. None: there is none, or it cannot be read.
+
+    header: as WSGI has it, each byte as one Latin-1 character.
+    """
+    if header is None or len(header) > MAX_BYTES:
+        return None
+    scheme, _, rest = header.strip().partition(" ")
+    try:
+        given = rest.strip().encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+    if scheme.lower() == "bearer":
+        return given or None
+    if scheme.lower() == "basic":
+        return _password(given)
+    return None
+
+
+def _password(encoded: bytes) -> bytes | None:
+    try:
+        _, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
+    except binascii.Error:
+        return None
+    return password if colon and password else None

@@ -1,0 +1,52 @@
+"""Lets a request in or turns it away before anything reads it, and says who it comes from.
+
+Knows nothing about what is asked: the route's endpoint, the key and the address decide.
+"""
+
+from __future__ import annotations
+
+import math
+
+from flask import Flask, g, request
+
+from app.access.addresses import client_of, is_this_machine
+from app.access.credentials import presented_key
+from app.access.keys import ApiKey, KeyFile
+from app.access.rates import Rates
+from app.access.routes import Access, access_to
+from app.calls.caller import Caller
+from app.calls.connection import Connection
+from app.schemas.errors import KeyRefused
+
+
+def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: float) -> None:
+    """Hook the gate into `app`, behind what gives requests their id and time.
+
+    keys: None: everybody may ask; timeout_s: how long an answer may take, 0: no limit.
+    """
+
+    @app.before_request
+    def let_in() -> None:
+        address = client_of(request.remote_addr)
+        deadline = g.started_at + timeout_s if timeout_s else math.inf
+        connection = Connection(request.environ, app.extensions["watcher"])
+        g.caller = Caller(address, connection, deadline)
+        access = access_to(request.endpoint)
+        # A preflight carries no key, and OPTIONS runs no view.
+        if access is Access.OPEN or request.method == "OPTIONS":
+            return
+        local = access is Access.LOCAL and is_this_machine(request.remote_addr)
+        key = None if keys is None or local else _key(keys)
+        if rates is not None and (access is Access.KEYED or isinstance(key, KeyRefused)):
+            rates.take(f"key {key.scope}" if isinstance(key, ApiKey) else f"address {address}")
+        if isinstance(key, KeyRefused):
+            raise key
+        if key is not None:
+            g.caller = Caller(key.name, connection, deadline, key.scope)
+
+
+def _key(keys: KeyFile) -> ApiKey | KeyRefused:
+    presented = presented_key(request.headers.get("Authorization"))
+    if presented is None:
+        return KeyRefused("This server needs an API key: Authorization: Bearer YOUR_KEY")
+    return keys.find(presented) or KeyRefused("The API key is not one of this server's")

@@ -1,0 +1,34 @@
+"""Which web pages of other origins may call the API from a browser: none, unless told.
+
+Knows nothing about keys: a preflight carries none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from flask import Flask
+from flask_cors import CORS
+
+#: The API; neither the page nor its forms.
+_RESOURCES = r"/(v1/.*|tokenize|detokenize|health|ready|openapi\.json)"
+_EXPOSED = ("X-Request-Id", "X-Ignored-Parameters", "Retry-After")
+_PREFLIGHT_HOLDS_S = 600
+
+
+def allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """Answer the browsers of pages of `origins`, such as https://example.org, or "*"."""
+    if origins:
+        # Compiled, because flask-cors guesses from a text whether it is a pattern: http://[::1] is.
+        exact = [re.compile(rf"{re.escape(origin)}\Z", re.IGNORECASE) for origin in origins]
+        CORS(
+            app,
+            resources=_RESOURCES,
+            origins="*" if "*" in origins else exact,
+            methods=["GET", "POST", "OPTIONS"],
+            expose_headers=list(_EXPOSED),
+            max_age=_PREFLIGHT_HOLDS_S,
+            send_wildcard=True,
+            always_send=False,
+        )
