@@ -33,6 +33,7 @@ class DocumentViews:
         page = render_template(
             "docs.html",
             t=PAGE_TEXTS[lang],
+            chosen=chosen if chosen in PAGE_TEXTS else None,
             model=current_app.config["MODEL_NAME"],
             routes=describe_routes(self._document, lang),
             root=request.url_root.rstrip("/"),

@@ -17,7 +17,15 @@ MAX_FIELDS = 4096
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?[0-9]{0,19}\.[0-9]{1,19}")
-_OPTIONS = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "seed")
+_OPTIONS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "repetition_penalty",
+    "num_beams",
+    "seed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,9 @@ def parse_form(body: bytes) -> Form:
 
 def completion_request(form: Form) -> Mapping[str, object]:
     """What the completion form asks of /v1/completions."""
-    return {"prompt": form.text("prompt"), **_options(form)}
+    template = form.text("prompt_template")
+    raw = {"prompt_template": template} if template else {}
+    return {"prompt": form.text("prompt"), **raw, **_options(form)}
 
 
 def chat_request(form: Form) -> Mapping[str, object]:
@@ -85,7 +95,12 @@ def embeddings_request(form: Form) -> Mapping[str, object]:
 
 def _options(form: Form) -> dict[str, object]:
     given = {name: form.text(name).strip() for name in _OPTIONS}
-    return {name: _value(text) for name, text in given.items() if text}
+    options = {name: _value(text) for name, text in given.items() if text}
+    if stops := [line for line in form.text("stop").split("\n") if line]:
+        options["stop"] = stops
+    if form.text("do_sample") == "false":
+        options["do_sample"] = False
+    return options
 
 
 def _value(text: str) -> object:

@@ -20,6 +20,7 @@ from app.calls.completions import start_completion
 from app.calls.embeddings import start_embeddings
 from app.engine import Engine
 from app.engine.errors import EngineError
+from app.playground.examples import EXAMPLES
 from app.playground.forms import (
     Form,
     chat_request,
@@ -29,8 +30,10 @@ from app.playground.forms import (
     parse_form,
 )
 from app.playground.origin import is_cross_site
+from app.playground.parameters import PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
-from app.playground.texts import TEXTS
+from app.playground.scripts import first_modules
+from app.playground.texts import SCRIPT_TEXTS, TEXTS
 from app.schemas.errors import (
     BadRequest,
     ClientGone,
@@ -40,7 +43,7 @@ from app.schemas.errors import (
     RequestRefused,
     describe,
 )
-from app.schemas.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
+from config import EMBEDDED_MODEL
 
 KINDS = ("completion", "chat", "embeddings")
 
@@ -149,7 +152,6 @@ def _caller() -> Caller:
 
 
 def _page(outcome: Outcome) -> Response:
-    engine: Engine = current_app.extensions["engine"]
     chosen = request.args.get("lang", "")
     lang = chosen if chosen in TEXTS else request.accept_languages.best_match(TEXTS, "en")
     failure = outcome.failure
@@ -158,13 +160,14 @@ def _page(outcome: Outcome) -> Response:
         t=TEXTS[lang],
         lang=lang,
         chosen=chosen if chosen in TEXTS else None,
-        model=current_app.config["MODEL_NAME"],
-        state=engine.state.value,
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
         bad_field=(failure.param or "").split(".")[0] if failure else "",
-        completion_defaults=COMPLETION_DEFAULTS,
-        chat_defaults=OPENAI_CHAT_DEFAULTS,
+        parameters={kind: parameters(kind) for kind in ("chat", "completion")},
+        presets=PRESETS,
+        examples=EXAMPLES[lang],
+        modules=first_modules(current_app.static_folder),
+        **_of_the_server(lang),
     )
     response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
@@ -172,6 +175,23 @@ def _page(outcome: Outcome) -> Response:
     if failure is not None and failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)
     return response
+
+
+def _of_the_server(lang: str) -> dict[str, object]:
+    """What the page knows about the server; `given` is the part its scripts read."""
+    engine: Engine = current_app.extensions["engine"]
+    model = current_app.config["MODEL_NAME"]
+    return {
+        "model": model,
+        "state": engine.state.value,
+        "embedded": current_app.config["BASE_MODEL"] == EMBEDDED_MODEL,
+        "given": {
+            "root": request.script_root,
+            "model": model,
+            "presets": PRESETS,
+            "texts": SCRIPT_TEXTS[lang],
+        },
+    }
 
 
 def _first(kind: str) -> Form:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from app.serving.log import JsonFormatter, TextFormatter
 
 LOGGER = "app.ops.requests"
-PATHS = ["/", "/health", "/v1/models", "/v1/nope", "/nope", "/static/style.css", "/static/nope"]
+PATHS = ["/", "/health", "/v1/models", "/v1/nope", "/nope", "/static/css/base.css", "/static/nope"]
 
 
 @pytest.mark.parametrize("path", PATHS)

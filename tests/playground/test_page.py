@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,10 @@ from werkzeug.test import TestResponse
 
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
-from app.playground.texts import TEXTS
+from app.playground.examples import EXAMPLES
+from app.playground.parameters import PRESETS, parameters
+from app.playground.scripts import first_modules
+from app.playground.texts import SCRIPT_TEXTS, TEXTS
 from tests.fakes import ScriptedEngine
 
 FORMS = {"completion": "prompt", "chat": "message", "embeddings": "input"}
@@ -35,13 +39,20 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         values = dict(attributes)
         self.tags.append((tag, values))
-        if tag == "form":
+        if tag == "form" and values["method"] == "dialog":
+            self._fields = []  # the scripts' own, never sent
+        elif tag == "form":
             assert values["method"] == "post"
             name = re.fullmatch(r"/playground/(\w+)(\?lang=[\w-]+)?#\1", values["action"] or "")
             assert name
             self._fields = self.forms[name[1]] = []
-        elif tag == "input":
-            self._fields.append((values["name"] or "", values["value"] or ""))
+        elif tag == "input" and "name" in values:
+            if values.get("type") != "radio" or "checked" in values:
+                self._fields.append((values["name"] or "", values["value"] or ""))
+        elif tag == "select" and "name" in values:
+            self._fields.append((values["name"] or "", ""))
+        elif tag == "option" and "selected" in values:
+            self._fields[-1] = (self._fields[-1][0], values["value"] or "")
         elif tag == "textarea":
             self._area = ""
             self._fields.append((values["name"] or "", ""))
@@ -167,7 +178,8 @@ def test_mistakes_show_at_their_form(
     assert invalid == [f"{form}-{bad}"]
     parts = re.split(r'<section id="(\w+)"', response.text)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    assert {name: 'role="alert"' in text for name, text in sections.items()} == {
+    shown = 'role="alert" id="{}-failure">'
+    assert {name: shown.format(name) in text for name, text in sections.items()} == {
         name: name == form for name in FORMS
     }
 
@@ -187,7 +199,7 @@ def test_loading(client: FlaskClient, engine: ScriptedEngine, form: str) -> None
     assert "still loading" in client.get("/").text
     response = submit(client, form, [(FORMS[form], "a")])
     assert response.status_code == 503
-    assert 'role="alert"' in response.text
+    assert f'role="alert" id="{form}-failure">' in response.text
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -264,12 +276,15 @@ def test_nothing_said_becomes_markup(
     engine.answer = lambda request, index: payload
     plain = {tag for tag, _ in read(client.get("/")).tags} | {"ol", "li", "div", "h2"}
     plain |= {"table", "tr", "th", "td", "meter", "strong"}
+    given = read(client.get("/")).tags
+    scripts = [values for tag, values in given if tag == "script"]
     for form, field in FORMS.items():
         history = [("role", "assistant"), ("content", payload)] if form == "chat" else []
         for extra in ([], [("temperature", payload)]):
             response = submit(client, form, [(field, payload), *history, *extra])
             page = read(response)
             assert {tag for tag, _ in page.tags} <= plain
+            assert [values for tag, values in page.tags if tag == "script"] == scripts
             names = {name for _, values in page.tags for name in values}
             assert not [name for name in names if name.startswith("on")]
             assert "49" not in re.findall(r'said"[^>]*>([^<]*)', response.text)
@@ -285,26 +300,86 @@ def test_headers_of_pages(client: FlaskClient, path: str) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+STATIC = Path(__file__).parents[2] / "static"
+
+
 def test_page_needs_nothing_the_policy_forbids(client: FlaskClient) -> None:
     response = submit(client, "chat", [("message", "a")])
     for tag, values in read(response).tags:
-        assert tag not in ("script", "style", "iframe", "object", "base")
+        assert tag not in ("style", "iframe", "object", "base")
+        assert tag != "script" or "src" in values or values["type"] == "application/json"
         assert "style" not in values
+        assert not [name for name in values if name.startswith("on")]
         for name in ("src", "href", "action"):
             assert not re.match(r"\w+:|//", values.get(name) or "")
-    for name in ("style.css", "icon.svg"):
-        with client.get(f"/static/{name}") as static:
-            assert static.status_code == 200
-            assert "url(" not in static.text and "@import" not in static.text
+            if (values.get(name) or "").startswith("/static/"):
+                with client.get(values[name] or "") as static:
+                    assert static.status_code == 200
+    for path in [*STATIC.glob("css/*.css"), *STATIC.glob("*.svg")]:
+        text = path.read_text(encoding="utf-8")
+        assert "url(" not in text.replace("url(#", "") and "@import" not in text
+
+
+def test_scripts_are_small_and_say_what_they_do() -> None:
+    for path in STATIC.glob("js/*.js"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith("// ") and lines[1].startswith("// "), path.name
+        assert "nows nothing about" in " ".join(lines[:3]), path.name
+        assert len(lines) <= 150, path.name
+        assert "innerHTML" not in "".join(lines), path.name
+    first = first_modules(str(STATIC))
+    assert first[0] == "page.js" and "tree.js" in first
+    assert "markdown.js" not in first, "it comes with the first answer"
+    assert not [name for name in first if not (STATIC / "js" / name).is_file()]
+
+
+def test_vendored_files_are_what_they_were() -> None:
+    told = (STATIC / "vendor" / "VENDOR.md").read_text(encoding="utf-8")
+    sums = dict(re.findall(r"`([\w./-]+)` \| `([0-9a-f]{64})`", told))
+    files = {
+        str(path.relative_to(STATIC / "vendor")): path for path in STATIC.glob("vendor/*/*.js")
+    }
+    assert sums == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()
+    }
+    assert all((path.parent / "LICENSE").is_file() for path in files.values())
 
 
 def test_every_field_has_a_label(client: FlaskClient) -> None:
     tags = read(client.get("/")).tags
-    labels = {values["for"] for tag, values in tags if tag == "label"}
-    shown = [v for tag, v in tags if tag in ("input", "textarea") and v.get("type") != "hidden"]
+    labels = {values["for"] for tag, values in tags if tag == "label" and "for" in values}
+    fields = [values for tag, values in tags if tag in ("input", "textarea", "select")]
+    inside = ("radio", "checkbox", "hidden", "file")  # a label stands around them, or none is seen
+    shown = [v for v in fields if v.get("type") not in inside and "aria-label" not in v]
     ids = [values["id"] for values in shown]
     assert labels == set(ids)
     assert len(ids) == len(set(ids))
+
+
+def test_parameters_have_the_apis_ranges(client: FlaskClient) -> None:
+    for kind in ("chat", "completion"):
+        offered = {parameter.name: parameter for parameter in parameters(kind)}
+        assert (offered["temperature"].least, offered["temperature"].most) == (0, 2)
+        assert (offered["num_beams"].least, offered["num_beams"].most) == (1, 16)
+        for parameter in offered.values():
+            assert parameter.least <= parameter.low < parameter.high
+            assert parameter.most is None or parameter.high <= parameter.most
+        for preset in PRESETS.values():
+            assert preset.keys() <= offered.keys()
+    assert {p.name: p.default for p in parameters("completion")}["top_p"] == 0.75
+
+
+def test_fields_without_scripts(client: FlaskClient, engine: ScriptedEngine) -> None:
+    form = read(client.get("/")).forms["completion"]
+    submit(client, "completion", fill(form, prompt="a", num_beams="2", stop="x\ny\n"))
+    request = engine.requests[-1]
+    assert isinstance(request, GenerationRequest)
+    assert (request.num_beams, request.stop) == (2, ("x", "y"))
+    submit(client, "completion", fill(form, prompt="a", prompt_template="none"))
+    assert engine.encoded[-1][0] == "a"
+    submit(client, "completion", fill(form, prompt="a", temperature="1", do_sample="false"))
+    greedy = engine.requests[-1]
+    assert isinstance(greedy, GenerationRequest) and greedy.params.temperature == 0
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "text/plain", None])
@@ -324,8 +399,27 @@ def test_damaged_forms(client: FlaskClient, body: bytes) -> None:
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    assert TEXTS["en"].keys() == TEXTS["zh-CN"].keys()
-    assert all(text for texts in TEXTS.values() for text in texts.values())
-    source = (Path(__file__).parents[2] / "templates" / "playground.html").read_text()
-    used = set(re.findall(r"\bt\.(\w+)", source))
-    assert used <= TEXTS["en"].keys()
+    for texts in (TEXTS, SCRIPT_TEXTS):
+        assert texts["en"].keys() == texts["zh-CN"].keys()
+        assert all(text for own in texts.values() for text in own.values())
+        for key, text in texts["en"].items():
+            places = sorted(re.findall(r"\{\w+\}", text))
+            assert places == sorted(re.findall(r"\{\w+\}", texts["zh-CN"][key])), key
+    folder = STATIC.parent / "templates"
+    names = ("playground", "chat", "completion", "embeddings", "dialogs", "parameters", "bar")
+    source = "".join((folder / f"{name}.html").read_text(encoding="utf-8") for name in names)
+    assert set(re.findall(r"\bt\.(\w+)", source)) <= TEXTS["en"].keys()
+    scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("js/*.js"))
+    used = set(re.findall(r'\bsay\("(\w+)"', scripts))
+    assert used <= SCRIPT_TEXTS["en"].keys()
+    unused = {
+        key for key in SCRIPT_TEXTS["en"] if not re.search(rf"""["'(\[ ]{key}["':),\]]""", scripts)
+    }
+    assert {key for key in unused if not key.startswith(("finish_", "state_"))} == set()
+
+
+def test_examples_are_the_same_in_number() -> None:
+    english, chinese = EXAMPLES["en"], EXAMPLES["zh-CN"]
+    assert len(english.chat) == len(chinese.chat)
+    assert english.embeddings.keys() == chinese.embeddings.keys()
+    assert {f"example_{name}" for name in english.embeddings} <= TEXTS["en"].keys()

@@ -1,0 +1,73 @@
+"""The parameters that the page offers, with the API's own ranges and defaults.
+
+Knows nothing about what they mean in words, or how they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.schemas.chat import ChatSchema
+from app.schemas.completions import CompletionsSchema
+from app.schemas.fields import Number, Whole
+from app.schemas.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
+
+_SCHEMAS = {"chat": ChatSchema(), "completion": CompletionsSchema()}
+_DEFAULTS = {"chat": OPENAI_CHAT_DEFAULTS, "completion": COMPLETION_DEFAULTS}
+
+#: Where a slider's ends lie closer together than the API's: nobody looks for top_k 5000 on one.
+_SLIDERS = {
+    "max_tokens": (1, 1024, 1),
+    "temperature": (0, 2, 0.05),
+    "top_p": (0, 1, 0.01),
+    "top_k": (0, 200, 1),
+    "repetition_penalty": (0.8, 2, 0.01),
+    "num_beams": (1, 8, 1),
+    "n": (1, 8, 1),
+}
+_NEUTRAL = {"repetition_penalty": 1.0, "num_beams": 1, "n": 1}
+
+#: Values of the buttons over the parameters; a name that is missing is the API's default.
+PRESETS: Mapping[str, Mapping[str, float]] = {
+    "precise": {"temperature": 0.2, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1},
+    "balanced": {"temperature": 0.7, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1},
+    "creative": {"temperature": 1.0, "top_p": 0.95, "top_k": 100, "repetition_penalty": 1.1},
+    "default": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of a request."""
+
+    name: str
+    low: float
+    high: float  #: the slider's ends
+    step: float
+    least: float
+    most: float | None  #: the API's ends
+    default: float | None  #: None: what is left of the context
+
+
+def parameters(kind: str) -> tuple[Parameter, ...]:
+    """Those of "chat" or "completion", in the page's order. One answer is all a chat shows."""
+    names = [name for name in _SLIDERS if not (kind == "chat" and name == "n")]
+    return tuple(_parameter(kind, name) for name in names)
+
+
+def _parameter(kind: str, name: str) -> Parameter:
+    field = _SCHEMAS[kind].fields[name]
+    assert isinstance(field, Number | Whole)
+    low, high, step = _SLIDERS[name]
+    defaults = _DEFAULTS[kind]
+    default = _NEUTRAL[name] if name in _NEUTRAL else getattr(defaults, name)
+    return Parameter(
+        name=name,
+        low=low,
+        high=high,
+        step=step,
+        least=field.minimum,
+        most=field.maximum if field.maximum < 2**62 else None,
+        default=default,
+    )

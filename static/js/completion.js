@@ -1,0 +1,99 @@
+// The completion room: one prompt, its answers, and how sure the model was of each token.
+// Knows nothing about how tokens are drawn.
+import { showCode } from "./code.js";
+import { CompletionAnswers } from "./completion_answers.js";
+import { byId } from "./element.js";
+import { sends } from "./enter.js";
+import { startExactPrompt } from "./exact_prompt.js";
+import { generation } from "./generation.js";
+import { count, say } from "./given.js";
+import { chosenModel } from "./models.js";
+import { announce, clearFailure, showFailure } from "./notices.js";
+import { options } from "./parameters.js";
+import { request } from "./request.js";
+import { Stopwatch } from "./stopwatch.js";
+
+const ALTERNATIVES = 5;
+let controller = null;
+
+export function startCompletion() {
+  const box = byId("completion-prompt");
+  box.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  box.addEventListener("keydown", (event) => {
+    // A prompt may have lines: Enter is one of its own here.
+    if (!sends(event) || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    run();
+  });
+  byId("completion").addEventListener("click", ({ target }) => {
+    if (target.dataset.example !== "completion") return;
+    box.value = target.textContent;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    run();
+  });
+  byId("completion-stop").addEventListener("click", () => controller?.abort());
+  byId("completion-code").addEventListener("click", () => showCode(pending()));
+  addEventListener("pagehide", () => controller?.abort());
+  startExactPrompt(prompt);
+}
+
+// The prompt as it is sent: both the request and the exact-prompt view are made of it.
+function prompt() {
+  const raw = byId("completion").querySelector("[name=prompt_template]:checked").value;
+  return { prompt: byId("completion-prompt").value, prompt_template: raw };
+}
+
+function pending(fields = prompt()) {
+  const example = byId("completion").querySelector("[data-example]").textContent;
+  const own = options("completion");
+  const beams = own.num_beams > 1;
+  const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
+  const filled = { ...fields, prompt: fields.prompt || example };
+  return request("/v1/completions", { model: chosenModel(), ...filled, ...own, ...scored }, true);
+}
+
+async function run() {
+  if (controller || !byId("completion-prompt").value) return;
+  clearFailure("completion");
+  controller = new AbortController();
+  busy(true);
+  const asked = pending();
+  const answers = new CompletionAnswers(byId("completion-answer"), asked);
+  const watch = new Stopwatch();
+  announce(say("generating"));
+  try {
+    await listen(asked, answers, watch);
+  } catch (error) {
+    const stopped = error.name === "AbortError";
+    if (!stopped) showFailure("completion", error, run);
+    announce(stopped ? say("stopped") : "");
+    answers.end(watch.read(null, stopped ? "stopped" : null));
+  }
+  controller = null;
+  busy(false);
+}
+
+async function listen(asked, answers, watch) {
+  let usage = null;
+  for await (const news of generation(asked.path, asked.body, controller.signal)) {
+    if (news.waiting) answers.state(say("queued", { count: count(news.waiting) }));
+    if (news.of) answers.state(say("reading", { done: count(news.read), of: count(news.of) }));
+    if (news.text !== undefined) {
+      watch.tick();
+      answers.write(news, watch);
+    }
+    if (news.finish) answers.finish(news);
+    usage = news.usage ?? usage;
+  }
+  answers.end(watch.read(usage?.completion_tokens ?? null));
+  announce(say("done", { count: count(usage?.completion_tokens ?? 0) }));
+}
+
+function busy(now) {
+  byId("completion-send").hidden = now;
+  byId("completion-stop").hidden = !now;
+  if (document.activeElement === document.body) byId(now ? "completion-stop" : "completion-send").focus();
+}

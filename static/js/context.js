@@ -1,0 +1,38 @@
+// Makes a conversation fit the model's context: the oldest turns are left out, in sight.
+// Knows nothing about how the page shows that.
+import { askJson } from "./server.js";
+
+// What an answer should have at least, when nobody said how long it may be.
+const LEAST_ROOM = 256;
+
+// {messages: those to send, folded: how many turns were left out, count, length}. `turns` begin
+// with the oldest; the last one is never left out: the server says when it alone is too long.
+export async function fit(system, turns, { model, maxTokens, continued, signal }) {
+  const opening = system.trim() ? [{ role: "system", content: system }] : [];
+  let kept = turns;
+  for (;;) {
+    const messages = [...opening, ...kept];
+    const question = { model, messages, ...(continued ? { continue_final_message: true } : {}) };
+    const read = await askJson("/tokenize", { body: JSON.stringify(question), signal });
+    const length = read.max_model_len;
+    const room = Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
+    const excess = read.count + room - length;
+    const shorter = excess > 0 ? withoutOldest(kept, excess / read.count, continued) : kept;
+    if (shorter === kept) return { messages, folded: turns.length - kept.length, count: read.count, length };
+    kept = shorter;
+  }
+}
+
+// Leaves out about `share` of the text, at least one turn, up to a turn of the person's.
+function withoutOldest(turns, share, continued) {
+  const least = continued ? 2 : 1;
+  const size = (turn) => turn.content.length + 16;
+  const total = turns.reduce((sum, turn) => sum + size(turn), 0);
+  let cut = 0;
+  let gone = 0;
+  while (turns.length - cut > least && (gone < share * total || turns[cut].role !== "user")) {
+    gone += size(turns[cut]);
+    cut += 1;
+  }
+  return cut ? turns.slice(cut) : turns;
+}

@@ -1,0 +1,57 @@
+// Reads a conversation that may come from anywhere, and lets nothing else through.
+// Knows nothing about where it was kept.
+const ROLES = new Set(["user", "assistant"]);
+const MOST_TURNS = 5000;
+const MOST_CHARACTERS = 4_000_000;
+
+// A new object with just the fields a conversation has. Throws TypeError where one is wrong.
+export function checked(value) {
+  want(isRecord(value) && isText(value.id, 40) && isText(value.title, 200), "conversation");
+  want(Number.isFinite(value.created) && Number.isFinite(value.updated), "times");
+  want(isText(value.system, MOST_CHARACTERS) && isRecord(value.nodes), "turns");
+  const nodes = Object.fromEntries(Object.values(value.nodes).map(turn).map((node) => [node.id, node]));
+  want(Object.keys(nodes).length <= MOST_TURNS, "too many turns");
+  for (const node of Object.values(nodes)) want(endsAtRoot(nodes, node), "the tree");
+  const leaf = value.leaf ?? null;
+  want(leaf === null || nodes[leaf] !== undefined, "the last turn");
+  const { id, title, created, updated, system } = value;
+  return { id, title, created, updated, system, options: texts(value.options), nodes, leaf };
+}
+
+function turn(value) {
+  want(isRecord(value) && isText(value.id, 40) && ROLES.has(value.role), "a turn");
+  want(isText(value.content, MOST_CHARACTERS), "a turn's text");
+  want(value.parent === null || isText(value.parent, 40), "a turn's place");
+  const node = { id: value.id, parent: value.parent, role: value.role, content: value.content };
+  const speed = speedOf(value.speed);
+  return speed === null ? node : { ...node, speed };
+}
+
+function speedOf(value) {
+  if (!isRecord(value)) return null;
+  const { tokens, exact, perSecond, first, finish } = value;
+  const number = (each) => each === null || Number.isFinite(each);
+  const known = finish === null || ["stop", "length", "stopped"].includes(finish);
+  if (!Number.isFinite(tokens) || !number(perSecond) || !number(first) || !known) return null;
+  return { tokens, exact: exact === true, perSecond, first, finish };
+}
+
+function texts(value) {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, text]) => isText(text, 2000)));
+}
+
+function endsAtRoot(nodes, node) {
+  let steps = 0;
+  for (let id = node.parent; id !== null; id = nodes[id].parent) {
+    if (nodes[id] === undefined || (steps += 1) > MOST_TURNS) return false;
+  }
+  return true;
+}
+
+const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isText = (value, most) => typeof value === "string" && value.length <= most;
+
+function want(good, what) {
+  if (!good) throw new TypeError(what);
+}

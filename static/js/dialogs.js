@@ -1,0 +1,24 @@
+// Opens and closes dialogs, and asks a question that must be answered.
+// Knows nothing about what is in them.
+import { byId } from "./element.js";
+
+export function startDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) dialog.close("no");
+    });
+  }
+  byId("help-open").addEventListener("click", () => byId("help").showModal());
+}
+
+// True when the person agrees.
+export function agreed(question, yes) {
+  const dialog = byId("question");
+  byId("question-text").textContent = question;
+  byId("question-yes").textContent = yes;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

@@ -1,0 +1,42 @@
+// Lets a person rewrite a turn where it stands.
+// Knows nothing about what saving does.
+import { element } from "./element.js";
+import { sends } from "./enter.js";
+import { say } from "./given.js";
+
+export function edit(text, foot, node, about, actions) {
+  const mine = node.role === "user";
+  const area = element("textarea", { class: "editor", "aria-label": say(mine ? "edit_yours" : "edit_answer") });
+  area.value = node.content;
+  const close = () => {
+    form.replaceWith(text);
+    foot.hidden = false;
+    foot.querySelector("[data-action=edit]").focus();
+  };
+  const finish = (action) => {
+    if (!area.value.trim()) return;
+    const content = area.value;
+    close();
+    action(node, content);
+  };
+  const button = (key, style, pressed) =>
+    element("button", { type: "button", class: style, onclick: pressed }, say(key));
+  const onward = mine ? ["save_and_send", actions.saveAndSend] : ["save_and_go_on", actions.saveAndGoOn];
+  const further = mine || about.last;
+  const form = element("div", { class: "editing" }, area, element("p", { class: "actions" },
+    button("cancel", "outlined", close),
+    button("save", further ? "outlined" : "solid", () => finish(actions.save)),
+    further ? button(onward[0], "solid", () => finish(onward[1])) : null));
+  area.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      close();
+    } else if (sends(event) && (mine || event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      finish(mine ? actions.saveAndSend : actions.save);
+    }
+  });
+  text.replaceWith(form);
+  foot.hidden = true;
+  area.focus();
+}

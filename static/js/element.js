@@ -1,0 +1,33 @@
+// Builds elements: text is always text, never markup.
+// Knows nothing about what they are for.
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function drawing(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+export function icon(name) {
+  return drawing("svg", { class: "icon", "aria-hidden": "true" }, drawing("use", { href: `#i-${name}` }));
+}
+
+// A button that shows an icon and says its name to those who cannot see it.
+export function iconButton(name, label, pressed, attributes = {}) {
+  const own = { type: "button", class: "quiet", title: label, "aria-label": label, ...attributes };
+  return element("button", { ...own, onclick: pressed }, icon(name));
+}
+
+export const byId = (id) => document.getElementById(id);

@@ -1,0 +1,35 @@
+// Shows the text the model will really read, template and all, and how many tokens it is.
+// Knows nothing about templates: the server renders.
+import { byId } from "./element.js";
+import { count, say } from "./given.js";
+import { askJson } from "./server.js";
+
+const PAUSE_MS = 250;
+let timer = null;
+let latest = 0;
+
+export function startExactPrompt(prompt) {
+  const later = () => {
+    clearTimeout(timer);
+    if (byId("exact").open) timer = setTimeout(() => refresh(prompt()), PAUSE_MS);
+  };
+  byId("exact").addEventListener("toggle", later);
+  byId("completion").addEventListener("input", later);
+}
+
+async function refresh(fields) {
+  const mine = (latest += 1);
+  if (!fields.prompt) return show("", "");
+  try {
+    const read = await askJson("/tokenize", { body: JSON.stringify(fields) });
+    if (mine === latest) show(read.prompt, say("context", { tokens: count(read.count), length: count(read.max_model_len) }));
+  } catch (error) {
+    if (mine === latest) show(error.message, "");
+  }
+  return undefined;
+}
+
+function show(text, tokens) {
+  byId("exact-text").textContent = text;
+  byId("exact-count").textContent = tokens;
+}

@@ -1,0 +1,36 @@
+// One streamed answer of the server, as the few kinds of news it is made of.
+// Knows nothing about chats or pages.
+import { Refusal, ask } from "./server.js";
+import { events } from "./sse.js";
+
+// Yields {waiting}, {read, of}, {text, index, logprobs}, {finish, index} and {usage}.
+// Throws Refusal for an error in the stream and for a stream that was cut.
+export async function* generation(path, body, signal) {
+  const response = await ask(path, { body, signal });
+  for await (const { comment, data } of events(response.body)) {
+    if (comment !== undefined) yield* progress(comment);
+    else if (data === "[DONE]") return;
+    else yield* news(JSON.parse(data));
+  }
+  throw new Refusal(0, { code: "cut" });
+}
+
+function* progress(comment) {
+  const [kind, value = ""] = comment.split(" ");
+  if (kind === "queued") yield { waiting: Number(value) };
+  if (kind === "prefill") {
+    const [read, of] = value.split("/").map(Number);
+    yield { read, of };
+  }
+}
+
+function* news(chunk) {
+  if (chunk.error) throw new Refusal(500, chunk.error);
+  for (const choice of chunk.choices) {
+    const { index, logprobs = null } = choice;
+    const text = choice.delta ? choice.delta.content : choice.text;
+    if (text || logprobs) yield { text: text ?? "", index, logprobs };
+    if (choice.finish_reason) yield { finish: choice.finish_reason, index };
+  }
+  if (chunk.usage) yield { usage: chunk.usage };
+}

@@ -1,0 +1,39 @@
+// Which of the served models is asked: a name where there is one, a choice where there are more.
+// Knows nothing about what a model can do but how much it can read.
+import { byId, element } from "./element.js";
+import { given } from "./given.js";
+import { askJson } from "./server.js";
+
+let served = [];
+
+export const chosenModel = () => byId("model").value || given.model;
+
+// Tokens of prompt and answer together; null while unknown.
+export function contextLength() {
+  const own = served.find(({ id }) => id === chosenModel());
+  return own ? own.max_model_len : null;
+}
+
+export function startModels() {
+  addEventListener("westlake:ready", fill);
+  addEventListener("westlake:key", fill);
+  byId("model").addEventListener("change", () => dispatchEvent(new Event("westlake:model")));
+  if (byId("state").dataset.state === "ready") fill();
+}
+
+async function fill() {
+  try {
+    served = (await askJson("/v1/models")).data;
+  } catch {
+    return; // loading, or a key is missing: whoever asks for an answer is told
+  }
+  const choice = byId("model");
+  const before = chosenModel();
+  choice.replaceChildren(...served.map(({ id }) => element("option", { value: id }, id)));
+  if (served.some(({ id }) => id === before)) choice.value = before;
+  const many = served.length > 1;
+  choice.hidden = !many;
+  choice.labels[0].hidden = !many;
+  byId("model-name").hidden = many;
+  dispatchEvent(new Event("westlake:model"));
+}

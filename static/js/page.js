@@ -1,0 +1,27 @@
+// Starts the page: each room, and what stands around them.
+// Knows nothing about what happens inside any of them.
+import { startChat } from "./chat.js";
+import { startCode } from "./code.js";
+import { startCompletion } from "./completion.js";
+import { startDialogs } from "./dialogs.js";
+import { startEmbeddings } from "./embeddings.js";
+import { startKey } from "./key.js";
+import { startModels } from "./models.js";
+import { startParameters } from "./parameters.js";
+import { startReadiness } from "./readiness.js";
+import { startRooms } from "./rooms.js";
+import { startThemeButton } from "./theme_button.js";
+
+startDialogs();
+startThemeButton();
+startRooms();
+startKey();
+startCode();
+startParameters("chat");
+startParameters("completion");
+startChat();
+startCompletion();
+startEmbeddings();
+startModels();
+startReadiness();
+document.documentElement.dataset.started = "";

@@ -1,0 +1,53 @@
+// A panel at the side: a column where there is room, a sheet over the page where there is none.
+// Knows nothing about what is in it.
+import { byId } from "./element.js";
+
+const isSheet = (panel) => getComputedStyle(panel).position === "fixed";
+
+// `panel` is a <details>, or has the class "open" or "closed" once `button` has been pressed; until
+// then it is open where it is a column.
+export function startPanel(panel, button) {
+  panel.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) close(panel, button);
+  });
+  panel.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isSheet(panel)) return;
+    event.stopPropagation();
+    close(panel, button);
+  });
+  // Whoever leaves a sheet by keyboard must not stand behind it.
+  panel.addEventListener("focusout", ({ relatedTarget }) => {
+    const left = relatedTarget && !panel.contains(relatedTarget) && relatedTarget !== button;
+    if (left && isSheet(panel)) toggle(panel, button, false);
+  });
+  button.addEventListener("click", () => {
+    toggle(panel, button, !isOpen(panel));
+    if (isOpen(panel) && isSheet(panel)) panel.querySelector("[data-close]").focus();
+  });
+  document.addEventListener("pointerdown", ({ target }) => {
+    const outside = !panel.contains(target) && !button.contains(target);
+    if (outside && isOpen(panel) && isSheet(panel)) toggle(panel, button, false);
+  });
+  button.setAttribute("aria-expanded", isOpen(panel));
+}
+
+export function closeSheet(id, button) {
+  if (isSheet(byId(id))) toggle(byId(id), button, false);
+}
+
+function isOpen(panel) {
+  if (panel.tagName === "DETAILS") return panel.open;
+  return isSheet(panel) ? panel.classList.contains("open") : !panel.classList.contains("closed");
+}
+
+function close(panel, button) {
+  toggle(panel, button, false);
+  button.focus();
+}
+
+function toggle(panel, button, open) {
+  if (panel.tagName === "DETAILS") panel.open = open;
+  panel.classList.toggle("open", open);
+  panel.classList.toggle("closed", !open);
+  button.setAttribute("aria-expanded", open);
+}

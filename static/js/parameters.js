@@ -1,0 +1,105 @@
+// One form's parameters: number boxes, their sliders, presets, and what of them is sent.
+// Knows nothing about what a parameter does; the boxes are the truth, sliders follow them.
+import { byId } from "./element.js";
+import { given } from "./given.js";
+import { startPanel } from "./panel.js";
+
+const ZERO = new Set(["temperature", "top_p"]);
+
+export function startParameters(kind) {
+  const panel = byId(`${kind}-parameters`);
+  startPanel(panel, document.querySelector(`[data-parameters="${panel.id}"]`));
+  // Without scripts a chat must not run on; with them there is a stop button.
+  if (kind === "chat") box(kind, "max_tokens").value = "";
+  for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(kind));
+  panel.addEventListener("click", ({ target }) => {
+    const name = target.dataset.preset;
+    if (name !== undefined) choose(kind, given.presets[name]);
+  });
+  changed(kind);
+}
+
+// The numbers and switches as the API wants them; what is left empty is not sent.
+export function options(kind) {
+  const sent = {};
+  for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
+    const text = byId(`${kind}-${row.dataset.name}`).value;
+    if (text.trim()) sent[row.dataset.name] = value(row.dataset.name, text);
+  }
+  return sent;
+}
+
+function value(name, text) {
+  if (name === "stop") return text.split("\n").filter((line) => line);
+  if (name === "do_sample") return text !== "false";
+  // What is no number is sent as it is: the server's answer names the field.
+  return Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+// Every box of the form, to keep with a conversation and to bring back.
+export function snapshot(kind) {
+  const rows = byId(`${kind}-parameters`).querySelectorAll("[data-name]");
+  const pairs = [...rows].map(({ dataset }) => [dataset.name, box(kind, dataset.name).value]);
+  return Object.fromEntries(pairs.filter(([, text]) => text));
+}
+
+export function restore(kind, values) {
+  for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
+    box(kind, row.dataset.name).value = values[row.dataset.name] ?? "";
+  }
+  changed(kind);
+}
+
+const box = (kind, name) => byId(`${kind}-${name}`);
+
+function startRow(row, told) {
+  const slider = row.querySelector("[type=range]");
+  const input = row.querySelector("[name]");
+  input.addEventListener("input", told);
+  slider?.addEventListener("input", () => {
+    input.value = slider.value;
+    told();
+  });
+}
+
+function choose(kind, preset) {
+  for (const name of ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"]) {
+    box(kind, name).value = preset[name] ?? "";
+  }
+  changed(kind);
+}
+
+function changed(kind) {
+  const panel = byId(`${kind}-parameters`);
+  for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(kind, row.dataset.name));
+  markUnused(kind, panel);
+  const now = snapshot(kind);
+  const sampling = ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"];
+  for (const button of panel.querySelectorAll("[data-preset]")) {
+    const preset = given.presets[button.dataset.preset];
+    const same = sampling.every((name) => String(preset[name] ?? "") === (now[name] ?? ""));
+    button.setAttribute("aria-pressed", same);
+  }
+  panel.dispatchEvent(new Event("westlake:parameters", { bubbles: true }));
+}
+
+function follow(row, input) {
+  const slider = row.querySelector("[type=range]");
+  if (slider) slider.value = input.value.trim() || slider.dataset.default;
+  row.classList.toggle("set", input.value.trim() !== "");
+  const number = Number(input.value);
+  const { least, most } = input.dataset;
+  const wrong = least !== undefined && (!(number >= least || input.value === "") || number > Number(most));
+  if (wrong) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+// Greedy decoding does not look at what shapes a draw.
+function markUnused(kind, panel) {
+  const { temperature, top_p: topP, do_sample: sampled } = options(kind);
+  const greedy = sampled === false || [temperature, topP].includes(0);
+  for (const name of ["temperature", "top_p", "top_k", "seed"]) {
+    const unused = greedy && !(ZERO.has(name) && options(kind)[name] === 0);
+    panel.querySelector(`[data-name=${name}]`).classList.toggle("unused", unused);
+  }
+}

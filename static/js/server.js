@@ -1,0 +1,46 @@
+// Sends requests to this server and turns every failure into a Refusal.
+// Knows nothing about what is asked or answered.
+import { given } from "./given.js";
+import { apiKey } from "./key.js";
+
+export const baseUrl = () => location.origin + given.root;
+
+// What the server, or the network, said instead of an answer; `status` 0 is the network.
+export class Refusal extends Error {
+  constructor(status, { message = "", param = null, code = null } = {}, retryAfter = null) {
+    super(message);
+    Object.assign(this, { status, param, code, retryAfter });
+  }
+}
+
+// A response whose status is good. `body` is JSON text, sent as it is; without one it is a GET.
+export async function ask(path, { body, signal } = {}) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  if (apiKey()) headers.Authorization = `Bearer ${apiKey()}`;
+  const method = body === undefined ? "GET" : "POST";
+  let response;
+  try {
+    response = await fetch(given.root + path, { method, headers, body, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, { message: "" });
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+export async function askJson(path, options) {
+  const response = await ask(path, options);
+  return response.json();
+}
+
+async function refusal(response) {
+  const text = await response.text();
+  let error = {};
+  try {
+    error = JSON.parse(text).error ?? {};
+  } catch {
+    // A proxy's page, say: the status tells enough.
+  }
+  return new Refusal(response.status, error, response.headers.get("Retry-After"));
+}

@@ -1,0 +1,25 @@
+// Keys that work anywhere on the page.
+// Knows nothing about what they set off.
+import { byId } from "./element.js";
+import { currentRoom } from "./rooms.js";
+
+export function startShortcuts({ stop, fresh, editLast }) {
+  addEventListener("keydown", (event) => {
+    if (document.querySelector("dialog[open]") || event.isComposing) return;
+    const command = event.ctrlKey || event.metaKey;
+    if (event.key === "Escape") {
+      stop();
+      byId("completion-stop").click();
+    } else if (command && event.key === "/") {
+      event.preventDefault();
+      byId("help").showModal();
+    } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
+      event.preventDefault();
+      location.hash = "chat";
+      fresh();
+    } else if (event.key === "ArrowUp" && event.target === byId("chat-message") && !event.target.value) {
+      event.preventDefault();
+      if (currentRoom() === "chat") editLast();
+    }
+  });
+}

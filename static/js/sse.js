@@ -1,0 +1,26 @@
+// Reads server-sent events from a stream of bytes, however the bytes are cut.
+// Knows nothing about what is in them.
+
+// Yields {data} for an event and {comment} for a comment line.
+export async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) yield* read(block);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // the connection may be gone already
+  }
+}
+
+function* read(block) {
+  const lines = block.split("\n");
+  for (const line of lines) if (line.startsWith(":")) yield { comment: line.slice(1).trim() };
+  const data = lines.filter((line) => line.startsWith("data:"));
+  if (data.length) yield { data: data.map((line) => line.slice(5).trimStart()).join("\n") };
+}

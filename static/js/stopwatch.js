@@ -1,0 +1,41 @@
+// Times one answer: when its first text came, and how fast the rest did.
+// Knows nothing about where the text goes.
+import { count, fixed, say } from "./given.js";
+
+// Pieces that came together say nothing about speed.
+const SHORTEST_S = 0.05;
+
+export class Stopwatch {
+  #start = performance.now();
+  #first = null;
+  #last = null;
+  #pieces = 0;
+
+  tick() {
+    this.#last = performance.now();
+    this.#first ??= this.#last;
+    this.#pieces += 1;
+  }
+
+  // What is known; until the server has counted the tokens, pieces stand for them.
+  read(tokens = null, finish = null) {
+    const counted = tokens ?? this.#pieces;
+    const seconds = (this.#last - this.#first) / 1000;
+    return {
+      tokens: counted,
+      exact: tokens !== null,
+      perSecond: counted > 1 && seconds >= SHORTEST_S ? (counted - 1) / seconds : null,
+      first: this.#first === null ? null : (this.#first - this.#start) / 1000,
+      finish,
+    };
+  }
+}
+
+// "12 tok · 8.3 tok/s · first 0.41 s · stop"
+export function speedLine({ tokens, exact, perSecond, first, finish }) {
+  const parts = [(exact ? "" : "~") + say("tokens", { count: count(tokens) })];
+  if (perSecond !== null) parts.push(say("per_second", { number: fixed(perSecond, 1) }));
+  if (first !== null) parts.push(say("first", { seconds: fixed(first, 2) }));
+  if (finish !== null) parts.push(say(`finish_${finish}`));
+  return parts.join(" \u00b7 ");
+}

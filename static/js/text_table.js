@@ -1,0 +1,40 @@
+// Reads pasted text as lines, or as a table of comma- or tab-separated columns.
+// Knows nothing about what the texts are for.
+export const texts = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line);
+
+// {names, rows, likeliest} where every line has the same two or more columns, else null.
+export function columns(text) {
+  for (const mark of ["\t", ","]) {
+    if (!text.includes(mark)) continue;
+    const rows = parse(text, mark).filter((row) => row.some((cell) => cell.trim()));
+    const width = rows[0]?.length ?? 0;
+    if (rows.length < 2 || width < 2 || rows.some((row) => row.length !== width)) continue;
+    // English sentences have commas too: without quotes or a tab, a heading must look like one.
+    const headed = rows[0].every((cell) => /^[\p{L}\p{N} _.-]{1,30}$/u.test(cell.trim()));
+    if (mark === "," && !text.includes('"') && !headed) continue;
+    return described(rows, headed);
+  }
+  return null;
+}
+
+export const column = ({ rows }, place) => rows.map((row) => row[place].trim()).filter((cell) => cell);
+
+function described(all, headed) {
+  const rows = headed ? all.slice(1) : all;
+  const names = all[0].map((cell, place) => (headed ? cell.trim() : String(place + 1)));
+  const sizes = names.map((_, place) => rows.reduce((sum, row) => sum + row[place].length, 0));
+  return { names, rows, likeliest: sizes.indexOf(Math.max(...sizes)) };
+}
+
+// RFC 4180: a cell in quotes may hold marks, line ends and doubled quotes.
+function parse(text, mark) {
+  const rows = [[]];
+  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^${mark}\\n]*))(${mark}|\\r?\\n|$)`, "gy");
+  for (let found = cell.exec(text); found; found = cell.exec(text)) {
+    const [, quoted, bare, end] = found;
+    rows.at(-1).push(quoted === undefined ? bare.replace(/\r$/, "") : quoted.replaceAll('""', '"'));
+    if (end === "" && cell.lastIndex === text.length) return rows;
+    if (end !== mark) rows.push([]);
+  }
+  return [];
+}

@@ -1,0 +1,55 @@
+// The turns of a conversation on the page, drawn anew only where something has changed.
+// Knows nothing about what its buttons do.
+import { byId, element } from "./element.js";
+import { say } from "./given.js";
+import { scroller } from "./scroller.js";
+import { branches, path } from "./tree.js";
+import { TurnView } from "./turn.js";
+
+const views = new Map(); // by the turn's id
+
+export function showThread(conversation, live, actions) {
+  const turns = path(conversation);
+  for (const id of views.keys()) if (!turns.some((node) => node.id === id)) views.delete(id);
+  const folded = Math.min(conversation.folded ?? 0, turns.length);
+  const elements = turns.map((node, place) => {
+    const own = branches(conversation, node);
+    const about = { branches: own, last: place === turns.length - 1, busy: live !== null };
+    Object.assign(about, { live: node === live, folded: place < folded });
+    return view(node, about, actions).element;
+  });
+  if (folded) elements.splice(folded, 0, foldedLine(folded));
+  replace(byId("thread"), elements);
+  if (turns.length) scroller.follow(live !== null);
+}
+
+export const liveTurn = (id) => views.get(id);
+
+// Puts the focus on one of a turn's buttons, and presses it if asked.
+export function focusTurn(id, action, press = false) {
+  const button = views.get(id)?.element.querySelector(`[data-action="${action}"]`);
+  button?.focus();
+  if (press) button?.click();
+}
+
+function view(node, about, actions) {
+  const key = JSON.stringify([node.content, node.speed, about.branches.map(({ id }) => id), about.last, about.busy, about.folded]);
+  const old = views.get(node.id);
+  if (old && (about.live || old.key === key)) return old;
+  const made = new TurnView(node, about, actions);
+  made.key = about.live ? null : key;
+  views.set(node.id, made);
+  return made;
+}
+
+function foldedLine(count) {
+  return element("li", { class: "folded-line" }, element("span", {}, say("folded", { count })));
+}
+
+// Moves nothing that stands right already: a moved element loses its focus.
+function replace(list, elements) {
+  elements.forEach((each, place) => {
+    if (list.children[place] !== each) list.insertBefore(each, list.children[place] ?? null);
+  });
+  while (list.children.length > elements.length) list.lastChild.remove();
+}
