@@ -22,7 +22,7 @@ from benchmarks.peers import IN_PROCESS, OURS, PEERS, Places
 from benchmarks.report import finish, listed, table
 from benchmarks.servers import ROOT, Server, started
 
-COLUMNS = ("tokens_per_s", "first_token_s", "gap_s", "gap_99_s", "client_cpu")
+COLUMNS = ("tokens_per_s", "first_token_s", "gap_s", "gap_99_s", "client_cpu", "others_cpu")
 
 
 def over_http(server: Server, arguments: argparse.Namespace) -> ByLoad:

@@ -5,11 +5,13 @@ Knows nothing about which servers there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmarks.http_load import Load, closed_loop, open_loop
 from benchmarks.report import median, quantile
-from benchmarks.servers import Running, Server
+from benchmarks.servers import Running, Server, busy_s
 from benchmarks.word_tokenizer import words
 
 PROMPT_TOKENS, NEW_TOKENS = 64, 64
@@ -61,17 +63,28 @@ def measure(target: Running, clients: Sequence[int], rates: Sequence[float], rou
     server = target.server
     most = max(clients)
     closed_loop(target.port, PATH, bodies(server, most, "warm-up"), most)
-    results = {}
-    for count in clients:
-        loads = [
-            closed_loop(target.port, PATH, bodies(server, 2 * count, (count, each)), count)
-            for each in range(rounds)
-        ]
-        results[str(count)] = medians([figures(load) for load in loads])
-    for rate in rates:
-        loads = [
-            open_loop(target.port, PATH, bodies(server, ARRIVALS, (rate, each)), rate, each)
-            for each in range(rounds)
-        ]
-        results[f"{rate:g}/s"] = medians([figures(load) for load in loads])
-    return results
+
+    def closed(count: int, seed: int) -> Load:
+        asked = bodies(server, 2 * count, (count, seed))
+        return closed_loop(target.port, PATH, asked, count)
+
+    def opened(rate: float, seed: int) -> Load:
+        asked = bodies(server, ARRIVALS, (rate, seed))
+        return open_loop(target.port, PATH, asked, rate, seed)
+
+    loads: dict[str, Callable[[int], Load]] = {
+        **{str(count): partial(closed, count) for count in clients},
+        **{f"{rate:g}/s": partial(opened, rate) for rate in rates},
+    }
+    return {
+        name: medians([beside_others(target, partial(load, each)) for each in range(rounds)])
+        for name, load in loads.items()
+    }
+
+
+def beside_others(target: Running, load: Callable[[], Load]) -> Figures:
+    """Figures of a load, and how many cores were busy with something else meanwhile."""
+    others, began = busy_s() - target.cpu_s() - time.process_time(), time.monotonic()
+    measured = load()
+    spent = busy_s() - target.cpu_s() - time.process_time() - others
+    return {**figures(measured), "others_cpu": spent / (time.monotonic() - began)}

@@ -75,10 +75,14 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--clients", default="1,4,16")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", default="f32", help="f32 or bf16")
     arguments = parser.parse_args()
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.cache_size, scheduler.enable_prefix_caching = CACHE_GB, False
-    properties = {"INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0))}
+    properties = {
+        "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
+        "INFERENCE_PRECISION_HINT": arguments.precision,  # else bf16 wherever the CPU has it
+    }
     pipeline = openvino_genai.ContinuousBatchingPipeline(
         arguments.model, scheduler, "CPU", properties
     )

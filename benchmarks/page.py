@@ -21,6 +21,7 @@ COLUMNS = {
     "gap_s": "usual gap, s",
     "gap_99_s": "99 % of gaps, s",
     "client_cpu": "client's CPU",
+    "others_cpu": "others' CPU",
 }
 
 

@@ -78,6 +78,12 @@ class Running:
         return float(sum(each.user + each.system for each in times))
 
 
+def busy_s() -> float:
+    """CPU seconds that all of this machine's processes have used since it was started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
 def westlake(model: Path, *flags: str, name: str = "westlake") -> Server:
     """Our own, prompts taken as they are."""
     command = (

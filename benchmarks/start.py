@@ -24,7 +24,7 @@ from benchmarks.report import finish, median, table
 from benchmarks.servers import started, westlake
 from config import EMBEDDED_MODEL
 
-CACHE_MB, CLIENTS = 256, 16
+CACHE_MB, CLIENTS = 320, 16
 MB = 1e6
 
 

@@ -18,7 +18,7 @@ RUN = {
 
 def test_tables_and_ratios() -> None:
     lines = online_tables([RUN])
-    assert "| 16bit | 16 | 120 |  |  |  |  |" in lines
+    assert "| 16bit | 16 | 120 |  |  |  |  |  |" in lines
     assert lines[-1] == "- 16bit / vllm: 1.25 × at 1, 1.20 × at 16"
 
 
