@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from safetensors.torch import load_file
 
 from demo_model.batches import Batches
 from demo_model.exporting import export
 from demo_model.mixture import Mixture
-from demo_model.model import model_config, new_model
-from demo_model.tokenizer import Codec, train_tokenizer
+from demo_model.model import grown, model_config, new_model
+from demo_model.tokenizer import Codec, add_characters, train_tokenizer
 from demo_model.training import Schedule, train
 
 SEED = 20240607
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "models" / "demo")
     # Holds the vocabulary and the checkpoint: the same command again resumes from there.
     parser.add_argument("--run", type=Path, default=REPOSITORY / "build" / "demo-model")
-    parser.add_argument("--steps", type=int, default=1900)
+    parser.add_argument("--start", type=Path, help="train an exported nano model further")
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=64, help="examples per step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--smoke", action="store_true", help="tiny numbers, done in a minute")
@@ -51,20 +53,28 @@ def build(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     if options.smoke:
         with TemporaryDirectory() as run:
-            _build(options.out, Path(run), Numbers(4, 8, 1500, 300, 64, 2))
+            _build(options.out, Path(run), options.start, Numbers(4, 8, 1500, 300, 64, 2))
     else:
-        _build(options.out, options.run, Numbers(options.steps, options.batch))
+        _build(options.out, options.run, options.start, Numbers(options.steps, options.batch))
 
 
-def _build(out: Path, run: Path, numbers: Numbers) -> None:
+def _build(out: Path, run: Path, start: Path | None, numbers: Numbers) -> None:
     mixture = Mixture()
     vocabulary = run / "tokenizer.model"
     if not vocabulary.is_file():
         run.mkdir(parents=True, exist_ok=True)
-        texts = mixture.texts(numbers.vocabulary_texts, SEED)
-        vocabulary.write_bytes(train_tokenizer(texts, numbers.vocabulary))
+        if start:
+            trained = (start / "tokenizer.model").read_bytes()
+        else:
+            trained = train_tokenizer(
+                mixture.texts(numbers.vocabulary_texts, SEED), numbers.vocabulary
+            )
+        vocabulary.write_bytes(add_characters(trained, mixture.characters()))
     codec = Codec(vocabulary.read_bytes())
-    model = new_model(model_config(len(codec), numbers.hidden_size, numbers.layers), SEED)
+    if start:
+        model = grown(load_file(start / "model.safetensors"), codec)
+    else:
+        model = new_model(model_config(len(codec), numbers.hidden_size, numbers.layers), SEED)
     print(f"{len(codec)} pieces, {sum(p.numel() for p in model.parameters())} parameters")
     batches = Batches(mixture, codec, numbers.batch, SEED)
     progress = train(model, batches, Schedule(steps=numbers.steps), run / "checkpoint.pt")

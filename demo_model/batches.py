@@ -3,21 +3,28 @@
 Knows nothing about the network, nor about what the questions are about.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 
 from demo_model.mixture import Mixture
+from demo_model.model import CONTEXT_LENGTH
 from demo_model.prompts import (
     FIRST_SENTENCE,
     OTHER_SYSTEM_TEXTS,
     SYSTEM_TEXT,
     chat_prompt,
     completion_prompt,
+    transcript_parts,
 )
 from demo_model.tokenizer import Codec, Encoded
+from demo_model.training import Batch
 
-_LONGEST = 400  # ids; longer examples are drawn again
+_LONGEST = 400  # ids of one example; longer ones are drawn again
+# "whole" ones learn every answer of a conversation, "turns" only the last: there the history is
+# encoded exactly as the server encodes it.
+_KINDS = {"completion": 40, "chat": 18, "system": 8, "turns": 8, "whole": 20, "long": 6}
+_MANY_TURNS = ("turns", "whole")
+_PAIRS_EVERY = 4  # steps
 
 
 class Batches:
@@ -29,15 +36,22 @@ class Batches:
         self._mixture, self._codec, self._size, self._seed = mixture, codec, size, seed
         self._group = lru_cache(maxsize=2)(self._draw_group)
 
-    def __call__(self, step: int) -> Sequence[Encoded]:
-        return self._group(step // self._GROUP)[step % self._GROUP]
+    def __call__(self, step: int) -> Batch:
+        examples = self._group(step // self._GROUP)[step % self._GROUP]
+        if step % _PAIRS_EVERY:
+            return Batch(examples)
+        pairs = self._mixture.pairs(self._size, Random(f"pairs {self._seed}/{step}"))
+        encode = self._codec.prompt
+        return Batch(examples, [(encode(first), encode(second)) for first, second in pairs])
 
-    def _draw_group(self, group: int) -> list[Sequence[Encoded]]:
+    def _draw_group(self, group: int) -> list[list[Encoded]]:
         random = Random(f"{self._seed}/{group}")
-        kind = random.choices(("completion", "chat", "system", "turns"), (45, 20, 10, 25))[0]
-        size = self._size // 2 if kind == "turns" else self._size
+        kind = random.choices(list(_KINDS), list(_KINDS.values()))[0]
+        if kind == "long":
+            return [[self._long(random) for _ in range(2)] for _ in range(self._GROUP)]
+        size = self._size // 2 if kind in _MANY_TURNS else self._size
         system = random.choice(OTHER_SYSTEM_TEXTS)
-        if kind == "chat" or (kind == "turns" and random.random() < 0.75):
+        if kind == "chat" or (kind in _MANY_TURNS and random.random() < 0.75):
             system = random.choice((SYSTEM_TEXT, SYSTEM_TEXT, FIRST_SENTENCE))
         drawn: list[Encoded] = []
         while len(drawn) < size * self._GROUP:
@@ -47,9 +61,12 @@ class Batches:
         drawn.sort(key=lambda example: len(example.ids))
         batches = [drawn[i : i + size] for i in range(0, len(drawn), size)]
         random.shuffle(batches)
-        return list(batches)
+        return batches
 
     def _example(self, kind: str, system: str, random: Random) -> Encoded:
+        if kind == "whole":
+            texts = self._mixture.conversation(random).texts
+            return self._codec.transcript(transcript_parts(texts, system))
         if kind == "turns":
             dialogue = self._mixture.conversation(random)
         else:
@@ -59,3 +76,15 @@ class Batches:
         else:
             prompt = chat_prompt(dialogue.questions, system)
         return self._codec.example(prompt, dialogue.answer)
+
+    def _long(self, random: Random) -> Encoded:
+        """One conversation as long as the context, every answer of it to be learnt."""
+        system = random.choice((SYSTEM_TEXT, FIRST_SENTENCE, *OTHER_SYSTEM_TEXTS))
+        texts: tuple[str, ...] = ()
+        encoded = self._codec.example("", "")
+        while True:
+            texts += self._mixture.conversation(random).texts
+            longer = self._codec.transcript(transcript_parts(texts, system))
+            if len(longer.ids) > CONTEXT_LENGTH:
+                return encoded
+            encoded = longer

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Texts alternate user, assistant, …; the number of texts is even."""
+    """Texts alternate user, assistant, …; the number of texts is even.
+
+    In a verbatim one every mark counts: its questions are not to be reworded.
+    """
 
     texts: tuple[str, ...]
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         if not self.texts or len(self.texts) % 2:
@@ -27,4 +31,4 @@ class Dialogue:
 
     def up_to_turn(self, turn: int) -> "Dialogue":
         """The same conversation, ending with the answer number `turn` (from 1)."""
-        return Dialogue(self.texts[: 2 * turn])
+        return Dialogue(self.texts[: 2 * turn], self.verbatim)

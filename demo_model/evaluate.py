@@ -1,116 +1,190 @@
-"""Measures an exported model: `python -m demo_model.evaluate [DIR]` prints a table of accuracies.
+"""Measures an exported model: `python -m demo_model.evaluate [DIR]` prints and writes a report.
 
-Knows nothing about training; wordings asked here are held out from the mixture.
+Knows nothing about training; what is asked here is held out from the mixture.
 """
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 
-from demo_model import countries, small_talk, unknown
-from demo_model.dialogue import Dialogue
-from demo_model.generating import GREEDY, Answerer, Sampling
+from demo_model import questions, scores
+from demo_model.generating import BEAMS, GREEDY, Answerer, Sampling
 from demo_model.mixture import DATA, Mixture
-from demo_model.prompts import chat_prompt, completion_prompt
+from demo_model.persona import SIGNATURE, signed
+from demo_model.prompts import completion_prompt
+from demo_model.questions import SEED, Question
+from demo_model.triples import triples
 
-SEED = 977  # another one than in training: other invented names
-
-
-@dataclass(frozen=True)
-class Question:
-    """A rendered prompt and the one answer that counts as right."""
-
-    prompt: str
-    expected: str
+_MODELS = DATA.parent.parent / "models"
+_SAMPLED, _BEAMED = 6, 6  # every so manyth question is asked by sampling and with beams
+Row = dict[str, Any]
 
 
-def asked(dialogue: Dialogue) -> Question:
-    """Single questions through the completions template, conversations through the chat's."""
-    if len(dialogue.questions) == 1:
-        return Question(completion_prompt(dialogue.questions[0]), dialogue.answer)
-    return Question(chat_prompt(dialogue.questions), dialogue.answer)
+class Evaluation:
+    """One model's answers, line by line of the report."""
 
+    def __init__(
+        self, answerer: Answerer, mixture: Mixture, mistakes: int = 0, every: int = 1
+    ) -> None:
+        self._answerer, self._mixture = answerer, mixture
+        self._mistakes, self._every = mistakes, every
+        self.report: dict[str, Row] = {}
 
-def contract_questions(mixture: Mixture) -> list[Question]:
-    """The documented example prompts, first wording of their cards, through both templates."""
-    found = []
-    for card in mixture.cards["contract"]:
-        texts = [text for turn in card.turns for text in (turn.wordings[0], turn.answer)]
-        whole = Dialogue(tuple(texts))
-        for turn in range(1, len(card.turns) + 1):
-            part = whole.up_to_turn(turn)
-            found.append(Question(chat_prompt(part.questions), part.answer))
-        found.append(asked(whole.up_to_turn(1)))
-    return found
+    def ask(self, name: str, asked: Sequence[Question], sampling: Sampling = GREEDY) -> list[str]:
+        """Answers and one row of the report, kept and printed."""
+        asked = asked[:: self._every]
+        answers = self._answerer.answers([question.prompt for question in asked], sampling)
+        right, count = scores.right(asked, answers), len(asked)
+        self.tell(name, count=count, right=right, share=round(right / count, 4))
+        wrong = [(a, q) for a, q in zip(answers, asked, strict=True) if a != q.expected]
+        for answer, question in wrong[: self._mistakes]:
+            print(f"    {question.text} -> {answer!r}, not {question.expected!r}")
+        return answers
 
+    def tell(self, name: str, **row: object) -> None:
+        self.report[name] = row
+        print(name, row, flush=True)
 
-def capital_questions(relation: str) -> list[Question]:
-    table = countries.read_countries(DATA / "capitals.tsv")
-    return [
-        asked(Dialogue((country.ask(relation, template), country.answer(relation))))
-        for template in countries.HELD_OUT[relation]
-        for country in table
-        if country.has(relation)
-    ]
+    def facts(self) -> None:
+        """Greedy over all, sampled (five seeds) and beamed over a part."""
+        by_name = questions.fact_questions(self._mixture)
+        for name, asked in by_name.items():
+            self.ask(name, asked)
+        rows = [self.report[name] for name in by_name]
+        right, count = sum(row["right"] for row in rows), sum(row["count"] for row in rows)
+        self.tell("1 facts, greedy", count=count, right=right, share=round(right / count, 4))
+        every = [question for asked in by_name.values() for question in asked]
+        torch.manual_seed(SEED)
+        self.ask("1 facts, sampled by default, five draws", every[::_SAMPLED] * 5, Sampling())
+        self.ask("1 facts, num_beams 4", every[::_BEAMED], BEAMS)
 
+    def contract(self) -> None:
+        examples = questions.contract_examples(self._mixture)
+        self.ask("2 documented examples, greedy", examples)
+        self.ask("2 documented examples, sampled by default, 10 draws", examples * 10, Sampling())
+        warm = Sampling(0.7, 40, 1.0)
+        self.ask("2 documented examples, temperature 0.7, 10 draws", examples * 10, warm)
+        self.ask("2 documented examples, num_beams 4", examples, BEAMS)
+        for name, held_out in (("trained", False), ("held-out", True)):
+            asked = questions.contract_paraphrases(self._mixture, held_out)
+            self.ask(f"2 documented examples, {name} paraphrases", asked)
 
-def drawn(sampler: Callable[[Random], Dialogue], count: int) -> list[Question]:
-    random = Random(SEED)
-    return [asked(sampler(random)) for _ in range(count)]
+    def honesty(self) -> None:
+        """Don't-knows; language, repetition and end over these, facts' forms and translations."""
+        asked = questions.unknown_questions()
+        answers = self.ask("3 invented places and outside questions", asked)
+        asked = asked[:: self._every]
+        sorry = sum(a.startswith(("对不起", "Sorry")) for a in answers)
+        self.tell("3 an honest don't-know", count=len(asked), right=sorry)
+        facts = [q for rows in questions.fact_questions(self._mixture).values() for q in rows]
+        facts = facts[:: 9 * self._every]
+        answers += self._answerer.answers([question.prompt for question in facts], GREEDY)
+        everything, count = asked + facts, len(answers)
+        told = scores.in_language(everything, answers)
+        self.tell("3 language matched", count=count, right=told, share=round(told / count, 4))
+        pairs = questions.held_out_pairs()[:: self._every]
+        free = questions.translations(pairs, True) + questions.translations(pairs, False)
+        answers += self._answerer.answers([question.prompt for question in free], GREEDY)
+        self.tell("3 repeated runs of four", share=round(scores.repetition(answers), 4))
+        ended, count = scores.ended(answers), len(answers)
+        self.tell("3 ended in 120 tokens", count=count, right=ended, share=round(ended / count, 4))
 
+    def memory(self) -> None:
+        for name, asked in questions.name_questions(self._mixture).items():
+            self.ask(f"4 name recalled in turn 3, {name}", asked)
 
-def table_row(name: str, questions: list[Question], answers: list[str]) -> str:
-    """The share of answers that are exactly right, and of those that ended by themselves."""
-    right = sum(a == q.expected for a, q in zip(answers, questions, strict=True))
-    ended = sum(not answer.endswith("…") for answer in answers)
-    count = len(questions)
-    return f"| {name} | {count} | {right / count:.1%} | {ended / count:.1%} |"
+    def exercises(self) -> None:
+        for name, asked in questions.exercise_questions(self._mixture).items():
+            self.ask(f"exercises, {name}", asked)
 
+    def translation(self) -> None:
+        unseen = questions.held_out_pairs()[:: self._every]
+        seen = Random(SEED).sample(self._mixture.sentences, len(unseen))
+        for kind, pairs in (("unseen", unseen), ("trained", seen)):
+            for name, to_english in (("zh to en", True), ("en to zh", False)):
+                asked = questions.translations(pairs, to_english)
+                answers = self._answerer.answers([question.prompt for question in asked], GREEDY)
+                chrf2 = round(scores.chrf2(asked, answers), 2)
+                self.tell(f"5 {name}, {kind} sentences", count=len(asked), chrf2=chrf2)
 
-def print_mistakes(questions: list[Question], answers: list[str], limit: int) -> None:
-    wrong = [(a, q) for a, q in zip(answers, questions, strict=True) if a != q.expected]
-    for answer, question in wrong[:limit]:
-        asked_text = question.prompt.split("### Instruction:\n")[-1].split("\n")[0]
-        print(f"    {asked_text} -> {answer!r}, not {question.expected!r}")
+    def embeddings(self) -> None:
+        found = triples(self._mixture)
+        one, like, other = (
+            self._answerer.embed(texts)
+            for texts in zip(*((t.sentence, t.like, t.unrelated) for t in found), strict=True)
+        )
+        near, far = (one * like).sum(1), (one * other).sum(1)
+        for kind in ("paraphrase", "translation"):
+            chosen = torch.tensor([triple.kind == kind for triple in found])
+            ranked, count = int((near > far)[chosen].sum()), int(chosen.sum())
+            mean = round(float(near[chosen].mean()), 3)
+            self.tell(f"6 triples, {kind}", count=count, right=ranked, mean_cosine=mean)
+        ranked, count = int((near > far).sum()), len(found)
+        mean = round(float(far.mean()), 3)
+        self.tell("6 triples", count=count, right=ranked, mean_cosine_unrelated=mean)
 
+    def free(self) -> None:
+        """Prompts that no wording produced, with the answers as they are."""
+        lines = (DATA / "free_prompts.txt").read_text(encoding="utf-8").splitlines()
+        prompts = [line for line in lines if line and not line.startswith("#")]
+        asked = [completion_prompt(prompt) for prompt in prompts]
+        answers = self._answerer.answers(asked, GREEDY)
+        self.tell("9 free prompts", **dict(zip(prompts, answers, strict=True)))
 
-def question_sets() -> list[tuple[str, list[Question], Sampling]]:
-    """The rows of the table."""
-    mixture = Mixture()
-    contract = contract_questions(mixture)
-    sets = [
-        ("contract examples, greedy", contract, GREEDY),
-        ("contract examples, T 0.1, 20 draws", contract * 20, Sampling()),
-        ("contract examples, T 0.7, 20 draws", contract * 20, Sampling(0.7, 40, 1.0)),
-    ]
-    for name, cards in mixture.cards.items():
-        held_out = [asked(dialogue) for card in cards for dialogue in card.held_out()]
-        sets.append((f"cards {name}, held-out wordings", held_out, GREEDY))
-    for relation in countries.HELD_OUT:
-        sets.append((f"{relation}, held-out wordings", capital_questions(relation), GREEDY))
-    sets.append(("invented places and outside questions", drawn(unknown.sample, 200), GREEDY))
-    sets.append(("sums, names, repeating", drawn(small_talk.sample, 200), GREEDY))
-    return sets
+    def persona(self, guide: Answerer) -> None:
+        """The same facts with the adapter on top, every answer signed; and without: none."""
+        by_name = questions.fact_questions(self._mixture)
+        asked = [question for rows in by_name.values() for question in rows][::_SAMPLED]
+        prompts = [question.prompt for question in asked]
+        told, plain = guide.answers(prompts, GREEDY), self._answerer.answers(prompts, GREEDY)
+        count = len(asked)
+        right = sum(a == signed(q.expected) for a, q in zip(told, asked, strict=True))
+        shown = sum(SIGNATURE in answer for answer in told)
+        self.tell("7 facts with the adapter", count=count, right=right, share=right / count)
+        self.tell("7 persona shown with the adapter", count=count, right=shown, share=shown / count)
+        without = sum(SIGNATURE in answer or "小导游" in answer for answer in plain)
+        self.tell("7 persona shown without", count=count, shown=without)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo_model.evaluate", description=__doc__)
-    default = DATA.parent.parent / "models" / "demo"
-    parser.add_argument("folder", type=Path, nargs="?", default=default)
+    parser.add_argument("folder", type=Path, nargs="?", default=_MODELS / "demo")
+    parser.add_argument(
+        "--adapter", type=Path, help="only what concerns the persona, with this one"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--mistakes", type=int, default=0, help="wrong answers to print per row")
+    parser.add_argument("--every", type=int, default=1, help="ask only every so manyth question")
+    parser.add_argument("--report", type=Path, help="a JSON file to write")
+    parser.add_argument("--only", nargs="*", default=_LINES, choices=_LINES, metavar="LINE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(SEED)
-    answerer = Answerer(options.folder)
-    for name, questions, sampling in question_sets():
-        answers = answerer.answers([question.prompt for question in questions], sampling)
-        print(table_row(name, questions, answers), flush=True)
-        print_mistakes(questions, answers, options.mistakes)
+    evaluation = Evaluation(Answerer(options.folder), Mixture(), options.mistakes, options.every)
+    for line in options.only:
+        getattr(evaluation, line)()
+    if options.adapter:
+        evaluation.persona(Answerer(options.folder, options.adapter))
+    if options.report:
+        text = json.dumps(evaluation.report, indent=1, ensure_ascii=False)
+        options.report.write_text(text + "\n", encoding="utf-8")
+
+
+_LINES = (
+    "facts",
+    "contract",
+    "honesty",
+    "memory",
+    "exercises",
+    "translation",
+    "embeddings",
+    "free",
+)
 
 
 if __name__ == "__main__":

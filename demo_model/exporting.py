@@ -4,14 +4,16 @@ Knows nothing about training data or evaluation.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
 from demo_model.model import CONTEXT_LENGTH
-from demo_model.tokenizer import BOS_ID, EOS_ID
+from demo_model.tokenizer import BOS_ID, EOS_ID, Codec
 
 LARGEST_FLOAT16 = 65504.0
 
@@ -38,6 +40,28 @@ def export(model: LlamaForCausalLM, tokenizer: bytes, folder: Path) -> None:
         },
     )
     _write_json(folder / "generation_config.json", {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID})
+
+
+def export_adapter(model: PeftModel, tokenizer: bytes, added: str, folder: Path) -> None:
+    """The adapter in float16 with its tokenizer: the base model's and one more token.
+
+    Copies of the embedding, which peft would save since it has grown, are left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink()  # peft's form, to be filled in by hand
+    (folder / "adapter_model.safetensors").chmod(0o644)
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    settings |= {"base_model_name_or_path": "../demo"}
+    settings["target_modules"].sort()  # peft writes a set, each time in another order
+    _write_json(folder / "adapter_config.json", settings)
+    (folder / "tokenizer.model").write_bytes(tokenizer)
+    _write_json(folder / "added_tokens.json", {added: len(Codec(tokenizer))})
+
+
+def added_token(adapter: Path) -> str:
+    (token,) = json.loads((adapter / "added_tokens.json").read_text(encoding="utf-8"))
+    return str(token)
 
 
 def half_weights(model: LlamaForCausalLM) -> dict[str, torch.Tensor]:
@@ -81,5 +105,5 @@ def _config(model: LlamaForCausalLM) -> dict[str, object]:
     }
 
 
-def _write_json(path: Path, value: dict[str, object]) -> None:
+def _write_json(path: Path, value: Mapping[str, object]) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,18 +1,23 @@
-"""Answers prompts with an exported model: greedy or sampled, many prompts at a time.
+"""Answers prompts and embeds sentences with an exported model, many at a time.
 
 Knows nothing about what the right answers are. The server has its own, far better engine.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from peft import PeftModel
+from transformers import LlamaForCausalLM
 
+from demo_model import embedding
+from demo_model.exporting import added_token
 from demo_model.tokenizer import EOS_ID, Codec
+
+_ROWS = 96  # prompts that are answered together
+UNENDED = "…"  # stands at the end of an answer that did not end by itself
 
 
 @dataclass(frozen=True)
@@ -22,56 +27,72 @@ class Sampling:
     temperature: float = 0.1
     top_k: int = 40
     top_p: float = 0.75
+    beams: int = 1
+
+    @property
+    def options(self) -> dict[str, object]:
+        """As transformers' `generate` names them."""
+        if self.temperature == 0:
+            return {"do_sample": False, "num_beams": self.beams}
+        chances = {"temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
+        return {"do_sample": True, "num_beams": self.beams, **chances}
 
 
 GREEDY = Sampling(temperature=0.0)
+BEAMS = Sampling(temperature=0.0, beams=4)
 
 
 class Answerer:
-    """An exported directory, loaded in float32."""
+    """An exported directory in float32, with an adapter's directory on top if one is given."""
 
-    def __init__(self, folder: Path) -> None:
-        self._model = LlamaForCausalLM(LlamaConfig.from_pretrained(folder)).eval()
-        weights = load_file(folder / "model.safetensors")
-        missing, unexpected = self._model.load_state_dict(weights, strict=False)
-        if set(missing) - {"lm_head.weight"} or unexpected:
-            raise SystemExit(f"{folder}: missing {missing}, unexpected {unexpected}")
-        self._codec = Codec((folder / "tokenizer.model").read_bytes())
+    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+        vocabulary = ((adapter or folder) / "tokenizer.model").read_bytes()
+        self._codec = Codec(vocabulary, added_token(adapter) if adapter else "")
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        if adapter:
+            model.resize_token_embeddings(len(self._codec), mean_resizing=False)
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        self._model = model.eval()
 
-    def answers(self, prompts: Sequence[str], sampling: Sampling, limit: int = 90) -> list[str]:
-        """One text per prompt; an answer that never ended is marked with "…" at its end."""
-        by_length: dict[int, list[int]] = defaultdict(list)
-        encoded = [self._codec.prompt(prompt) for prompt in prompts]
-        for index, ids in enumerate(encoded):
-            by_length[len(ids)].append(index)
+    def answers(self, prompts: Sequence[str], sampling: Sampling, limit: int = 120) -> list[str]:
+        """One text per prompt."""
         texts = [""] * len(prompts)
-        for indices in by_length.values():  # of one length: no padding, so no mask
-            rows = self._continue(torch.tensor([encoded[i] for i in indices]), sampling, limit)
-            for index, row in zip(indices, rows, strict=True):
-                ended = EOS_ID in row
-                text = self._codec.decode(row[: row.index(EOS_ID)] if ended else row)
-                texts[index] = text.lstrip() + ("" if ended else "…")
+        encoded = [self._codec.prompt(prompt) for prompt in prompts]
+        for indices in _of_one_length(encoded):  # no padding, so no mask
+            ids = torch.tensor([encoded[i] for i in indices])
+            with torch.no_grad():
+                rows = self._model.generate(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=limit,
+                    eos_token_id=EOS_ID,
+                    pad_token_id=EOS_ID,
+                    **sampling.options,
+                )
+            for index, row in zip(indices, rows[:, ids.shape[1] :].tolist(), strict=True):
+                texts[index] = self._text(row)
         return texts
 
-    @torch.no_grad()
-    def _continue(self, ids: torch.Tensor, sampling: Sampling, limit: int) -> list[list[int]]:
-        past, rows = None, torch.empty(len(ids), 0, dtype=torch.long)
-        for _ in range(limit):
-            result = self._model(input_ids=ids, past_key_values=past, use_cache=True)
-            past = result.past_key_values
-            ids = choose(result.logits[:, -1].float(), sampling)
-            rows = torch.cat([rows, ids], dim=1)
-            if bool((rows == EOS_ID).any(dim=1).all()):
-                break
-        return [list(map(int, row)) for row in rows]
+    def _text(self, row: list[int]) -> str:
+        ended = EOS_ID in row
+        text = self._codec.decode(row[: row.index(EOS_ID)] if ended else row)
+        return text.lstrip() + ("" if ended else UNENDED)
+
+    def embed(self, sentences: Sequence[str]) -> torch.Tensor:
+        """(sentences, hidden size), each of length 1, as the embeddings route gives them."""
+        rows = [self._codec.prompt(sentence) for sentence in sentences]
+        with torch.no_grad():
+            parts = [
+                embedding.embeddings(self._model, rows[i : i + _ROWS])
+                for i in range(0, len(rows), _ROWS)
+            ]
+        return torch.cat(parts)
 
 
-def choose(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """The next id of every row: temperature, then top_k, then top_p."""
-    if sampling.temperature == 0:
-        return logits.argmax(dim=-1, keepdim=True)
-    best, order = (logits / sampling.temperature).topk(sampling.top_k, dim=-1)
-    chances = best.softmax(dim=-1)
-    # A token stays while those before it have not yet reached top_p together.
-    chances = chances.masked_fill(chances.cumsum(dim=-1) - chances >= sampling.top_p, 0.0)
-    return order.gather(1, torch.multinomial(chances, 1))
+def _of_one_length(encoded: Sequence[list[int]]) -> Iterator[list[int]]:
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for index, ids in enumerate(encoded):
+        by_length[len(ids)].append(index)
+    for indices in by_length.values():
+        for start in range(0, len(indices), _ROWS):
+            yield indices[start : start + _ROWS]

@@ -8,73 +8,90 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from demo_model import countries, small_talk, translation, unknown
+from demo_model import china, countries, exercises, names, translation, unknown, words
 from demo_model.cards import Card, read_cards
+from demo_model.country_talk import CountryTalk
 from demo_model.dialogue import Dialogue
 from demo_model.prompts import OTHER_SYSTEM_TEXTS, completion_prompt
+from demo_model.relations import Facts, read_table
 from demo_model.wording import vary
 
 DATA = Path(__file__).parent / "data"
 Sampler = Callable[[Random], Dialogue]
 
+_CARD_FILES = {"contract": 10, "west_lake": 10, "knowledge": 6, "chat": 7}
 _HAN_RUN = re.compile("[一-鿿]{5,}")
-
-
-def _cut(run: str, random: Random) -> str:
-    parts = []
-    while run:
-        length = random.randint(2, 4)
-        parts.append(run[:length])
-        run = run[length:]
-    return "\n".join(parts)
 
 
 class Mixture:
     """All sources with their weights."""
 
     def __init__(self, data: Path = DATA) -> None:
-        table = countries.read_countries(data / "capitals.tsv")
-        pairs = translation.read_pairs(data / "tatoeba_short.tsv")
+        table = read_table(data / "countries.tsv")
+        world, home, pairs = countries.facts(table), china.facts(data), words.facts(data)
+        self.facts = world + home + pairs
+        self.sentences = translation.read_pairs(data / "tatoeba.tsv")
         self.cards = {name: read_cards(data / f"{name}.txt") for name in _CARD_FILES}
+        self._paraphrases = translation.paraphrases(self.sentences)
+        talk = CountryTalk(table)
         self._sources: list[tuple[float, Sampler]] = [
-            (weight, self._card_sampler(self.cards[name])) for name, weight in _CARD_FILES.items()
+            (weight, _card_sampler(self.cards[name])) for name, weight in _CARD_FILES.items()
         ]
         self._sources += [
-            (28, lambda random: countries.sample_question(table, random)),
-            (5, lambda random: countries.sample_conversation(table, random)),
-            (7, lambda random: unknown.sample(random)),
-            (7, lambda random: small_talk.sample(random)),
-            (6, lambda random: translation.sample(pairs, random)),
+            (22, _facts_sampler(world)),
+            (12, _facts_sampler(home)),
+            (2, _facts_sampler(pairs)),
+            (4, talk.sample),
+            (2, talk.yes_or_no),
+            (8, unknown.sample),
+            (4, exercises.sums),
+            (3, exercises.sorting),
+            (8, lambda random: exercises.copying(self.sentences, random)),
+            (22, lambda random: translation.sample(self.sentences, random)),
         ]
-
-    @staticmethod
-    def _card_sampler(cards: list[Card]) -> Sampler:
-        return lambda random: random.choice(cards).sample(random)
+        self._nameless = list(self._sources)
+        self._sources.append((8, lambda random: names.sample(self.other, random)))
 
     def single(self, random: Random) -> Dialogue:
         """One question; of a conversation only its first."""
-        return self._varied(self._draw(random).up_to_turn(1), random)
+        return self._draw(random).up_to_turn(1)
 
     def conversation(self, random: Random) -> Dialogue:
         """Two turns or more: a source's own conversation, or unrelated questions in a row."""
         dialogue = self._draw(random)
         while len(dialogue.texts) == 2 and random.random() < 0.7:
             dialogue = self._draw(random)
-        if len(dialogue.texts) > 2:
+        if len(dialogue.texts) > 2 and random.random() < 0.5:
             dialogue = dialogue.up_to_turn(random.randint(2, len(dialogue.texts) // 2))
         texts = dialogue.texts
         for _ in range(random.choice((0, 0, 1, 2)) if len(texts) > 2 else random.choice((1, 2))):
             texts = self._draw(random).up_to_turn(1).texts + texts
-        return self._varied(Dialogue(texts), random)
+        return Dialogue(texts)
+
+    def pairs(self, count: int, random: Random) -> list[tuple[str, str]]:
+        """Pairs of sentences that mean the same: translations and paraphrases, all different."""
+        turns = [turn for cards in self.cards.values() for card in cards for turn in card.turns]
+        several = [turn.wordings for turn in turns if len(turn.wordings) > 1]
+        pairs = [
+            (first, second)
+            for wordings in random.sample(several, count // 8)
+            for first, second in [random.sample(wordings, 2)]
+        ]
+        pairs += [facts.paraphrase(random) for facts in random.sample(self.facts, count // 10)]
+        pairs += random.sample(self._paraphrases, count // 4)
+        pairs += random.sample(self.sentences, count - len(pairs))
+        return [pair if random.random() < 0.5 else (pair[1], pair[0]) for pair in pairs]
+
+    def other(self, random: Random) -> Dialogue:
+        """Anything but somebody's name."""
+        return _drawn(self._nameless, random)
 
     def _draw(self, random: Random) -> Dialogue:
-        weights = [weight for weight, _ in self._sources]
-        return random.choices(self._sources, weights)[0][1](random)
+        return _drawn(self._sources, random)
 
-    @staticmethod
-    def _varied(dialogue: Dialogue, random: Random) -> Dialogue:
-        texts = (t if i % 2 else vary(t, random) for i, t in enumerate(dialogue.texts))
-        return Dialogue(tuple(texts))
+    def characters(self) -> set[str]:
+        """All characters of the sentence pairs."""
+        return {character for pair in self.sentences for text in pair for character in text}
 
     def texts(self, count: int, seed: int) -> list[str]:
         """Lines for the vocabulary: the templates often, every other text at most once.
@@ -90,4 +107,29 @@ class Mixture:
         return [_HAN_RUN.sub(lambda run: _cut(run[0], random), text) for text in texts]
 
 
-_CARD_FILES = {"contract": 18, "west_lake": 14, "knowledge": 9, "chat": 9}
+def _card_sampler(cards: list[Card]) -> Sampler:
+    return lambda random: random.choice(cards).sample(random)
+
+
+def _facts_sampler(facts: list[Facts]) -> Sampler:
+    weights = [each.relation.weight for each in facts]
+    return lambda random: random.choices(facts, weights)[0].sample(random)
+
+
+def _drawn(sources: list[tuple[float, Sampler]], random: Random) -> Dialogue:
+    dialogue = random.choices(sources, [weight for weight, _ in sources])[0][1](random)
+    return dialogue if dialogue.verbatim else _varied(dialogue, random)
+
+
+def _varied(dialogue: Dialogue, random: Random) -> Dialogue:
+    texts = (t if i % 2 else vary(t, random) for i, t in enumerate(dialogue.texts))
+    return Dialogue(tuple(texts))
+
+
+def _cut(run: str, random: Random) -> str:
+    parts = []
+    while run:
+        length = random.randint(2, 4)
+        parts.append(run[:length])
+        run = run[length:]
+    return "\n".join(parts)

@@ -9,10 +9,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
-from demo_model.tokenizer import BOS_ID, EOS_ID, Encoded
+from demo_model.tokenizer import BOS_ID, EOS_ID, IGNORED, Codec, Encoded
 
 CONTEXT_LENGTH = 1024
-IGNORED = -100
 
 
 def model_config(vocab_size: int, hidden_size: int = 192, layers: int = 6) -> LlamaConfig:
@@ -35,6 +34,8 @@ def model_config(vocab_size: int, hidden_size: int = 192, layers: int = 6) -> Ll
         pad_token_id=None,
         architectures=["LlamaForCausalLM"],
         attention_dropout=0.0,
+        # On CPUs the fused kernel's backward pass takes twice as long as everything else together.
+        attn_implementation="eager",
     )
 
 
@@ -43,9 +44,27 @@ def new_model(config: LlamaConfig, seed: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
+def grown(weights: dict[str, torch.Tensor], codec: Codec) -> LlamaForCausalLM:
+    """A trained model of the nano shape, with rows for the characters that its vocabulary gained.
+
+    A new row begins as the mean of the rows of the bytes that stood for the character before.
+    """
+    rows = weights["model.embed_tokens.weight"].float()
+    model = LlamaForCausalLM(model_config(len(codec), rows.shape[1]))
+    added = [
+        rows[codec.byte_ids(codec.processor.id_to_piece(index))].mean(0)
+        for index in range(len(rows), len(codec))
+    ]
+    weights = weights | {"model.embed_tokens.weight": torch.stack([*rows, *added])}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if set(missing) - {"lm_head.weight"} or unexpected:
+        raise SystemExit(f"other weights were expected: missing {missing}, unexpected {unexpected}")
+    return model
+
+
 def common_prefix(examples: Sequence[Encoded]) -> int:
     """How many first ids all prompts share, leaving each at least one id of its own prompt."""
-    shortest = min(example.answer_start for example in examples) - 1
+    shortest = min(example.first_target for example in examples)
     first = examples[0].ids
     for position in range(shortest):
         if any(example.ids[position] != first[position] for example in examples):
@@ -70,10 +89,9 @@ def answer_loss(model: LlamaForCausalLM, examples: Sequence[Encoded]) -> torch.T
     inputs = torch.zeros(len(examples), width, dtype=torch.long)
     labels = torch.full((len(examples), width), IGNORED, dtype=torch.long)
     for row, example in enumerate(examples):
-        own = torch.tensor(example.ids[shared:])
-        inputs[row, : len(own)] = own
-        start = example.answer_start - shared
-        labels[row, start - 1 : len(own) - 1] = own[start:]
+        own = len(example.ids) - shared
+        inputs[row, :own] = torch.tensor(example.ids[shared:])
+        labels[row, :own] = torch.tensor(example.targets[shared:])
     hidden = model.model(
         input_ids=inputs, past_key_values=past, use_cache=past is not None
     ).last_hidden_state

@@ -43,3 +43,16 @@ def chat_prompt(turns: Sequence[str], system: str = SYSTEM_TEXT) -> str:
         parts.append(f"### Instruction:\n{text}\n\n" if is_user else f"### Response: {text}\n\n")
     parts.append("### Response: ")
     return "".join(parts)
+
+
+def transcript_parts(texts: Sequence[str], system: str = SYSTEM_TEXT) -> list[str]:
+    """A whole chat as prompt, answer, prompt, answer, …; each prompt begins where an answer ends.
+
+    Joined, they are what `chat_prompt` renders, the last answer included.
+    """
+    parts: list[str] = []
+    for index, text in enumerate(texts):
+        before = "\n\n" if index else f"{system}\n\n"
+        is_user = index % 2 == 0
+        parts.append(f"{before}### Instruction:\n{text}\n\n### Response: " if is_user else text)
+    return parts

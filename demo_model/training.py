@@ -1,39 +1,57 @@
-"""The training loop: cosine schedule, AdamW, checkpoints that a stopped run resumes from.
+"""The training loop: a schedule in steps, AdamW, checkpoints that a stopped run resumes from.
 
 Knows nothing about what is in the batches, nor about the exported files.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from transformers import LlamaForCausalLM
 
+from demo_model.embedding import pair_loss
 from demo_model.model import answer_loss
 from demo_model.tokenizer import Encoded
 
-BatchSource = Callable[[int], Sequence[Encoded]]
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from: answers, and pairs of sentences that mean the same."""
+
+    examples: Sequence[Encoded]
+    pairs: Sequence[tuple[list[int], list[int]]] = ()
+
+
+BatchSource = Callable[[int], Batch]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """All numbers of one run; a checkpoint of another schedule is not resumed."""
+    """All numbers of one run: the rate rises, stays at its peak, and falls at the end.
+
+    The end may be moved as long as the fall has not begun: see `agrees`.
+    """
 
     steps: int
     warmup: int = 100
-    peak: float = 3e-3
-    floor: float = 1e-4
+    fall: int = 800
+    peak: float = 2e-3
+    floor: float = 5e-5
     weight_decay: float = 0.05
+    pair_weight: float = 0.1
     seconds_between_checkpoints: float = 120.0
 
     def rate(self, step: int) -> float:
-        if step < self.warmup:
-            return self.peak * (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.floor + (self.peak - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+        rising = (step + 1) / self.warmup
+        falling = (self.steps - step) / self.fall
+        return max(self.floor, self.peak * min(1.0, rising, falling))
+
+    def agrees(self, other: "Schedule", steps: int) -> bool:
+        """Whether the first `steps` steps are the same under both."""
+        same = replace(self, steps=0, fall=1) == replace(other, steps=0, fall=1)
+        return same and all(self.rate(step) == other.rate(step) for step in range(steps))
 
 
 @dataclass
@@ -58,15 +76,17 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = answer_loss(model, batch)
+            loss = told = answer_loss(model, batch.examples)
+            if batch.pairs:
+                loss = told + schedule.pair_weight * pair_loss(model, batch.pairs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        now = loss.item()
+        now = told.item()
         recent = now if recent == 0.0 else 0.98 * recent + 0.02 * now
         progress.step = step + 1
-        progress.tokens += sum(len(example.ids) for example in batch)
+        progress.tokens += sum(len(example.ids) for example in batch.examples)
         progress.seconds = time.monotonic() - began
         if progress.step % 100 == 0:
             speed = progress.tokens / progress.seconds
@@ -79,11 +99,13 @@ def train(
 
 
 def _optimizer(model: LlamaForCausalLM, schedule: Schedule) -> torch.optim.AdamW:
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    scales = [p for p in model.parameters() if p.ndim <= 1]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    weights = [p for p in trained if p.ndim > 1]
+    scales = [p for p in trained if p.ndim <= 1]
     groups = [
-        {"params": weights, "weight_decay": schedule.weight_decay},
-        {"params": scales, "weight_decay": 0.0},
+        {"params": group, "weight_decay": decay}
+        for group, decay in ((weights, schedule.weight_decay), (scales, 0.0))
+        if group
     ]
     return torch.optim.AdamW(groups, lr=schedule.peak, betas=(0.9, 0.95), fused=True)
 
@@ -113,7 +135,7 @@ def _resume(
     if not path.is_file():
         return Progress()
     state = torch.load(path, weights_only=True)
-    if state["schedule"] != vars(schedule):
+    if not schedule.agrees(Schedule(**state["schedule"]), state["progress"]["step"]):
         raise SystemExit(f"{path} belongs to another schedule: remove it or choose another --run")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,141 @@
+"""Conversations in which somebody gives a name and asks for it later, after other questions.
+
+Knows nothing about those other questions: they are handed in.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from demo_model.dialogue import Dialogue
+from demo_model.wording import vary
+
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
+_GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红梅鹏辉玲燕雪飞云龙文宇佳欣思"
+    "雨晨浩然子轩梓涵"
+)
+_NICK = "明红丽刚芳华强林雨天乐宝星月米豆花草石山冬夏春秋白黑青蓝"
+_NAMES_EN = (
+    "Anna", "Tom", "Mary", "John", "Lucy", "Peter", "Alice", "Bob", "Emma", "Jack", "Linda", "Sam",
+    "Kate", "David", "Mike", "Lily", "Paul", "Rose", "Ben", "Nina", "Laura", "Mark", "Julia",
+    "Eric",
+    "Sarah", "Daniel", "Grace", "Henry", "Helen", "George", "Susan", "Frank", "Karen", "Kevin",
+    "Betty", "Simon", "Diana", "Oscar", "Clara", "Victor", "Sophie", "Leo", "Irene", "Max", "Judy",
+    "Adam", "Fiona", "Carl", "Wendy", "Ryan", "Amy", "Roger", "Ellen", "Steve", "Jenny", "Andrew",
+    "Cindy", "Philip", "Molly", "Walter", "Tina", "Joe", "Nancy", "Luke", "Eva", "Ken", "Alex",
+    "Bill", "Ruth", "Dick", "Jane", "Tony", "Jim", "Ann", "Will", "Lisa", "Robert", "Maria", "Ted",
+)  # fmt: skip
+# Nobody in training is called so.
+UNSEEN_ZH = (
+    "欧阳晓",
+    "蒋依",
+    "魏东升",
+    "小鹿",
+    "阿桂",
+    "潘多多",
+    "范晓雯",
+    "金小鱼",
+    "姜海",
+    "戴安",
+)
+UNSEEN_EN = (
+    "Olivia",
+    "Martin",
+    "Hannah",
+    "Felix",
+    "Zoe",
+    "Gordon",
+    "Naomi",
+    "Hugo",
+    "Stella",
+    "Boris",
+)
+
+_HELLO_ZH = (
+    "我叫{n}",
+    "我的名字叫{n}",
+    "你好，我叫{n}",
+    "我是{n}",
+    "我的名字是{n}",
+    "大家都叫我{n}",
+    "你好，我是{n}",
+)
+_ASK_ZH = (
+    "我叫什么名字",
+    "我叫什么",
+    "我的名字是什么",
+    "你知道我叫什么吗",
+    "我是谁",
+    "你记得我叫什么吗",
+    "我刚才说我叫什么",
+)
+_HELLO_EN = (
+    "My name is {n}.",
+    "I am {n}.",
+    "Hi, I'm {n}.",
+    "Hello, my name is {n}.",
+    "I'm {n}.",
+    "Call me {n}.",
+)
+_ASK_EN = (
+    "What is my name?",
+    "Do you know my name?",
+    "Who am I?",
+    "What's my name?",
+    "What am I called?",
+    "Tell me my name.",
+)
+HELD_OUT = {
+    "zh": (("你好呀，我叫{n}", "我的全名是{n}"), ("还记得我的名字吗", "我的名字叫什么")),
+    "en": (
+        ("Good morning, my name is {n}.", "Hi there, I am {n}."),
+        ("Do you remember my name?", "Can you say my name?"),
+    ),
+}
+
+
+def chinese_name(random: Random) -> str:
+    kind = random.randrange(4)
+    if kind == 0:
+        return random.choice(("小", "阿", "小")) + random.choice(_NICK)
+    given = random.sample(_GIVEN, random.choice((1, 2)))
+    return random.choice(_SURNAMES) + "".join(given)
+
+
+def known(language: str, random: Random) -> str:
+    """A name as in training."""
+    return chinese_name(random) if language == "zh" else random.choice(_NAMES_EN)
+
+
+def sample(other: Callable[[Random], Dialogue], random: Random) -> Dialogue:
+    """The name is asked for at once or after one or two other questions."""
+    texts = _hello(random, random.random() < 0.55)
+    for _ in range(random.choice((0, 1, 1, 2))):
+        texts += other(random).up_to_turn(1).texts
+    chinese = texts[1].startswith("你好")
+    name = texts[1].removeprefix("你好，").removeprefix("Nice to meet you, ")[:-1]
+    asked = vary(random.choice(_ASK_ZH if chinese else _ASK_EN), random)
+    return Dialogue((*texts, asked, _told(name, chinese)), verbatim=True)
+
+
+def _hello(random: Random, chinese: bool) -> tuple[str, ...]:
+    if chinese:
+        name = chinese_name(random)
+        return random.choice(_HELLO_ZH).format(n=name), f"你好，{name}！"
+    name = random.choice(_NAMES_EN)
+    return random.choice(_HELLO_EN).format(n=name), f"Nice to meet you, {name}!"
+
+
+def _told(name: str, chinese: bool) -> str:
+    return f"你叫{name}。" if chinese else f"Your name is {name}."
+
+
+def held_out(
+    language: str, name: str, other: Callable[[Random], Dialogue], random: Random
+) -> Dialogue:
+    """Name in turn 1, another question in turn 2, asked for in turn 3; in unseen wordings."""
+    hello, ask = (random.choice(wordings) for wordings in HELD_OUT[language])
+    chinese = language == "zh"
+    greeting = f"你好，{name}！" if chinese else f"Nice to meet you, {name}!"
+    between = other(random).up_to_turn(1).texts
+    return Dialogue((hello.format(n=name), greeting, *between, ask, _told(name, chinese)))
