@@ -28,7 +28,7 @@ STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
 PYTEST := $(BIN)/python -m pytest $(STRICT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lint format test verify bench peers system-packages clean
+.PHONY: help run install lint format test verify audit bench peers system-packages clean
 
 help:  ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ test: lint system-packages  ## lint, then run the tests
 verify: lint system-packages $(INSTALLED_BENCH)  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
+
+audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (needs the network)
+	@mkdir -p build
+	@$(BIN)/python -m pip freeze --local --all | sed -n 's/+[a-z0-9.]*$$//; /==/p' > build/installed.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement build/installed.txt
 
 bench: $(INSTALLED_BENCH)  ## measure speed; WHAT=online: beside other servers
 	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)

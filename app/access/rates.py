@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -26,14 +26,18 @@ class Rates:
 
     def take(self, client: str) -> None:
         """Count one request of `client`. Raises RateLimited when it is one too many."""
-        for item in self._items:
-            if not self._limiter.test(item, client):
-                left = self._limiter.get_window_stats(item, client).reset_time - time.time()
-                wait_s = min(max(1, math.ceil(left)), item.get_expiry())
-                raise RateLimited(
-                    f"You may make {item.amount} requests a {item.GRANULARITY.name}; "
-                    f"try again in {wait_s} s",
-                    wait_s,
-                )
-        for item in self._items:
-            self._limiter.hit(item, client)
+        # All are looked at before any counts: what is refused takes nothing. Between the two
+        # another thread may have taken the last.
+        for may in (self._limiter.test, self._limiter.hit):
+            for item in self._items:
+                if not may(item, client):
+                    raise self._refusal(item, client)
+
+    def _refusal(self, item: RateLimitItem, client: str) -> RateLimited:
+        left_s = self._limiter.get_window_stats(item, client).reset_time - time.time()
+        wait_s = min(max(1, math.ceil(left_s)), item.get_expiry())
+        return RateLimited(
+            f"You may make {item.amount} requests a {item.GRANULARITY.name}; "
+            f"try again in {wait_s} s",
+            wait_s,
+        )

@@ -16,6 +16,9 @@ from app.prompts import Prompt
 from app.schemas.embeddings import EmbeddingsCall, read_embeddings
 from app.schemas.reading import refuse
 
+#: Tokens of all inputs together, as many as OpenAI takes.
+MAX_TOKENS = 300_000
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsWork:
@@ -38,6 +41,9 @@ def start_embeddings(data: Mapping[str, object], engine: Engine, served: Served)
     if call.dimensions is not None and call.dimensions > size:
         raise refuse("dimensions", f"must be a whole number from 1 to {size}")
     inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
+    total = sum(map(len, inputs))
+    if total > MAX_TOKENS:
+        raise refuse("input", f"has {total} tokens in all; at most {MAX_TOKENS} in one request")
     with fields_named("input", is_list=call.is_list):
         stream = engine.embed(EmbeddingRequest(inputs))
     return EmbeddingsWork(call, stream)

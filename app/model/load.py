@@ -51,7 +51,13 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     length = max_model_len(config, checked)
     with (
         torch.inference_mode(),
-        tqdm(total=checked.model.layers, desc="Loading weights", unit="layer", leave=False) as bar,
+        tqdm(
+            total=checked.model.layers,
+            desc="Loading weights",
+            unit="layer",
+            leave=False,
+            disable=None,  # a log is no terminal
+        ) as bar,
     ):
         weights = load_weights(
             config, checked, lambda done, total: bar.update(done - bar.n) and None

@@ -129,11 +129,13 @@ class ResponseFormat(fields.Field[str | None]):
             },
             "required": ["name", "schema"],
         }
-        kinds = ["text", "json_object", "json_schema"]
+        plain = {"type": {"enum": ["text", "json_object"]}}
+        held = {"type": {"const": "json_schema"}, "json_schema": described}
         return {
-            "type": "object",
-            "properties": {"type": {"enum": kinds}, "json_schema": described},
-            "required": ["type"],
+            "anyOf": [
+                {"type": "object", "properties": plain, "required": ["type"]},
+                {"type": "object", "properties": held, "required": ["type", "json_schema"]},
+            ]
         }
 
     def _schema(self, described: object) -> str:
@@ -143,6 +145,8 @@ class ResponseFormat(fields.Field[str | None]):
         name = described.get("name")
         if not isinstance(name, str) or not re.fullmatch(self._NAME, name):
             wrong["name"] = ["must be 1 to 64 letters, digits, underscores or dashes"]
+        if not isinstance(described.get("description"), str | None):
+            wrong["description"] = ["must be a string"]
         if not isinstance(described.get("schema"), dict):
             wrong["schema"] = ["must be an object"]
         if not isinstance(described.get("strict"), bool | None):

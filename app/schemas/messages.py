@@ -71,15 +71,19 @@ class Messages(fields.Field[Conversation]):
             "required": ["type", "text"],
         }
         parts = {"type": "array", "items": part, "minItems": 1}
+        classic = {"properties": {"message": {"type": "string"}}, "required": ["message"]}
+        openai = {
+            "properties": {
+                "content": {"anyOf": [{"type": "string"}, parts]},
+                "message": {"type": "null"},
+            },
+            "required": ["content"],
+        }
         message = {
             "type": "object",
-            "properties": {
-                "role": {"enum": list(_ROLES)},
-                "content": {"anyOf": [{"type": "string"}, parts, {"type": "null"}]},
-                "message": {"type": ["string", "null"]},
-            },
+            "properties": {"role": {"enum": list(_ROLES)}},
             "required": ["role"],
-            "anyOf": [{"required": ["content"]}, {"required": ["message"]}],
+            "anyOf": [classic, openai],
         }
         text = {"type": "string", "minLength": 1}
         return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}

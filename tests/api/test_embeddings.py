@@ -111,3 +111,13 @@ def test_model_and_ignored_fields(client: FlaskClient) -> None:
     )
     assert response.status_code == 200
     assert response.headers["X-Ignored-Parameters"] == "a%20b, zz"
+
+
+def test_too_many_tokens_in_all(client: FlaskClient, engine: ScriptedEngine) -> None:
+    fits = [[5] * 1_000] * 300
+    assert client.post("/v1/embeddings", json={"input": fits}).status_code == 200
+    response = client.post("/v1/embeddings", json={"input": [*fits, [5]]})
+    assert response.status_code == 400
+    error = response.get_json()["error"]
+    assert error["param"] == "input" and "300001 tokens in all" in error["message"]
+    assert len(engine.requests) == 1

@@ -18,7 +18,7 @@ REQUESTS = [
     ("GET", "/ready"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
-    ("GET", "/static/style.css"),
+    ("GET", "/static/icon.svg"),
     ("GET", "/static/nope"),
     ("GET", "/nope"),
     ("GET", "/v1/models"),
@@ -44,7 +44,7 @@ def test_every_answer(
             is_page = answer.mimetype == "text/html"
             assert ("script-src 'self'" in policy) is is_page
             assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
-            kept = path == "/static/style.css"
+            kept = path == "/static/icon.svg"
             assert (answer.headers["Cache-Control"] == "no-store") is not kept
             assert "Set-Cookie" not in answer.headers
 

@@ -94,7 +94,7 @@ def test_everybody_but_without_cookies(engine: ScriptedEngine) -> None:
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in headers
     # The page and its forms stay this server's own.
-    for path in ("/", "/playground/chat", "/docs", "/static/style.css", "/metrics"):
+    for path in ("/", "/playground/chat", "/docs", "/static/icon.svg", "/metrics"):
         with client.options(path, headers={"Origin": STRANGER, **PREFLIGHT}) as answer:
             assert granted(answer.headers) == {}
     form = client.post("/playground/chat", data={"message": "a"}, headers={"Origin": STRANGER})
