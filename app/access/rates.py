@@ -21,17 +21,28 @@ class Rates:
 
     def __init__(self, allowed: Sequence[tuple[int, str]]) -> None:
         """allowed: (requests, "second", "minute", "hour" or "day"); all of them hold."""
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._latest_s = time.time()
         self._items = [parse(f"{count}/{unit}") for count, unit in allowed]
 
     def take(self, client: str) -> None:
         """Count one request of `client`. Raises RateLimited when it is one too many."""
+        self._watch_clock()
         # All are looked at before any counts: what is refused takes nothing. Between the two
         # another thread may have taken the last.
         for may in (self._limiter.test, self._limiter.hit):
             for item in self._items:
                 if not may(item, client):
                     raise self._refusal(item, client)
+
+    def _watch_clock(self) -> None:
+        """The library counts by the wall clock. Where that was set back, what it has counted
+        lies in the future and would be held against clients until then."""
+        now_s = time.time()
+        if now_s < self._latest_s - 1:
+            self._storage.reset()
+        self._latest_s = now_s
 
     def _refusal(self, item: RateLimitItem, client: str) -> RateLimited:
         left_s = self._limiter.get_window_stats(item, client).reset_time - time.time()

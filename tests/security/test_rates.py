@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -84,6 +85,19 @@ def test_several_limits_all_hold() -> None:
     with pytest.raises(RateLimited, match="1 requests a day") as caught:
         rates.take("a")
     assert 86_390 < caught.value.retry_after_s <= 86_400
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+def test_a_clock_that_jumps_locks_nobody_out(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, real = Rates(((1, "minute"),)), time.time
+    rates.take("a")
+    with pytest.raises(RateLimited):
+        rates.take("a")
+    monkeypatch.setattr(time, "time", lambda: real() + 3600 * hours)
+    rates.take("a")
+    with pytest.raises(RateLimited) as caught:
+        rates.take("a")
+    assert caught.value.retry_after_s <= 60
 
 
 def test_threads_together_get_no_more() -> None:
