@@ -28,14 +28,14 @@ from benchmarks.timed_runner import TimedRunner  # noqa: E402
 
 STREAMS, STREAMS_HISTORY = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), 100
 HISTORY, HISTORY_STREAMS = (100, 200, 400, 600, 800, 1000, 1250, 1500, 1750, 2000), (1, 8)
-TOKENS = 16
+STEPS = 16
 
 
 def step_ms(engine: EngineService, timed: TimedRunner, streams: int, history: int) -> float:
-    """A step's median. The streams are choices of one prompt, which is computed once."""
+    """A step's median. The streams are choices of one prompt, of which each computes only the
+    last tile, one in a step; the shorter prompts are the beginning of the longer ones."""
     done = len(timed.steps)
-    prompt = random_ids(history, (streams, history))
-    ask(engine, greedy(prompt, tokens=TOKENS, n=streams))
+    ask(engine, greedy(random_ids(history, "history"), tokens=streams + STEPS, n=streams))
     return median(timed.decode_steps(streams, since=done)) * 1e3
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +41,48 @@ KINDS = {
 }
 
 
-def write_gguf(checkpoint: Path, target: Path, kind: str) -> Path:
-    """Write `target` with matrices of `kind` and norms in float32, unless it is there."""
+def write_gguf(checkpoint: Path, target: Path, kind: str, layers: int | None = None) -> Path:
+    """Write `target` with matrices of `kind` and norms in float32, unless it is there; layers:
+    the first ones only."""
+    config = json.loads((checkpoint / "config.json").read_text())
+    if layers is not None:
+        config["num_hidden_layers"] = layers
+    tensors = []
+    for source in _sources(checkpoint):
+        if source.layer < config["num_hidden_layers"]:
+            stored = KINDS[kind] if len(source.shape) == 2 else gguf.GGMLQuantizationType.F32
+            load = partial(_stored, source, stored, config["num_attention_heads"])
+            tensors.append(Tensor(source.target, source.shape, stored, load))
+    return write_tensors(target, config, tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One of the file to be written."""
+
+    name: str
+    shape: tuple[int, ...]  #: of the matrix, [out, in]
+    stored: gguf.GGMLQuantizationType
+    load: Callable[[], Array]  #: its bytes, only when it is its turn
+
+
+def write_tensors(target: Path, config: dict[str, Any], tensors: Sequence[Tensor]) -> Path:
+    """Write `target`, the vocabulary of `benchmarks.word_tokenizer` in it, unless it is there."""
     if target.exists():
         return target
-    config = json.loads((checkpoint / "config.json").read_text())
     unfinished = target.with_suffix(".part")
     writer = gguf.GGUFWriter(unfinished, "llama")
     _describe(writer, config)
-    sources = list(_sources(checkpoint))
-    types = []
-    for source in sources:
-        stored = KINDS[kind] if len(source.shape) == 2 else gguf.GGMLQuantizationType.F32
-        numbers, block_bytes = gguf.GGML_QUANT_SIZES[stored]
-        size = math.prod(source.shape) // numbers * block_bytes
-        writer.add_tensor_info(source.target, source.shape, numpy.dtype("float32"), size, stored)
-        types.append(stored)
+    for tensor in tensors:
+        numbers, block_bytes = gguf.GGML_QUANT_SIZES[tensor.stored]
+        size = math.prod(tensor.shape) // numbers * block_bytes
+        dtype = numpy.dtype("float32")
+        writer.add_tensor_info(tensor.name, tensor.shape, dtype, size, tensor.stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for source, stored in zip(sources, types, strict=True):
-        array = source.read()
-        if source.target.endswith(("attn_q.weight", "attn_k.weight")):
-            array = _interleaved(array, config["num_attention_heads"])
-        writer.write_tensor_data(gguf.quants.quantize(array, stored))
+    for tensor in tensors:
+        writer.write_tensor_data(tensor.load())
     writer.close()
     unfinished.rename(target)
     return target
@@ -77,6 +96,12 @@ class _Source:
     name: str
     target: str
     shape: tuple[int, ...]
+
+    @property
+    def layer(self) -> int:
+        """Its layer's number; -1 for what is in none."""
+        parts = self.target.split(".")
+        return int(parts[1]) if parts[0] == "blk" else -1
 
     def read(self) -> Array:
         """In float32."""
@@ -99,6 +124,14 @@ def _target(name: str) -> str:
         return NAMES[name]
     number, rest = name.removeprefix("model.layers.").split(".", 1)
     return f"blk.{number}.{NAMES[rest]}"
+
+
+def _stored(source: _Source, stored: gguf.GGMLQuantizationType, heads: int) -> Array:
+    array = source.read()
+    if source.target.endswith(("attn_q.weight", "attn_k.weight")):
+        array = _interleaved(array, heads)
+    quantized: Array = gguf.quants.quantize(array, stored)
+    return quantized
 
 
 def _interleaved(array: Array, heads: int) -> Array:

@@ -10,7 +10,6 @@ the peers' forms of it 7 and 4 GB. The last line is one JSON document.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -64,17 +63,15 @@ def ours(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def write_gguf_as(kind: str, arguments: argparse.Namespace) -> Path:
-    """The checkpoint for llama-server: Q8_0 by us, the smaller by llama.cpp's own tool."""
+    """The checkpoint for llama-server."""
     from benchmarks.gguf_model import write_gguf
+    from benchmarks.gguf_q4_k_m import write_q4_k_m
 
     target: Path = arguments.model.with_name(f"{arguments.model.name}-{kind.lower()}.gguf")
-    if kind == "Q8_0" or target.exists():
-        return write_gguf(arguments.model, target, kind)
-    tool = arguments.peers_dir / "llama/bin/llama-quantize"
-    source, unfinished = write_gguf_as("Q8_0", arguments), target.with_suffix(".part")
-    subprocess.run([tool, "--allow-requantize", source, unfinished, kind], check=True)
-    unfinished.rename(target)
-    return target
+    if kind == "Q4_K_M":
+        tool = arguments.peers_dir / "llama/bin/llama-quantize"
+        return write_q4_k_m(arguments.model, target, tool)
+    return write_gguf(arguments.model, target, kind)
 
 
 def theirs(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
