@@ -20,7 +20,8 @@ from config import Config
 def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
     """What the engine needs, on the CPU; settings: fields of Config."""
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
-    (directory / "tokenizer.json").touch()  # the checks want one; nothing reads it here
+    if not (directory / "tokenizer.model").exists():
+        (directory / "tokenizer.json").touch()  # the checks want one; nothing reads it here
     checked = check_model(config)
     model = checked.model
     runner, pool_tokens = load_runner(config, checked, model.vocab_size)
