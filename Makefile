@@ -19,9 +19,9 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 INSTALLED_BENCH := $(VENV)/installed-bench
 
-# Programs besides Python that tests drive (a browser, a proxy). None is needed yet; a name
+# Programs besides Python that tests drive, such as a browser or a proxy. A name
 # written here is fetched by `make test` where it can be: by root, on Debian and its kin.
-SYSTEM_PACKAGES :=
+SYSTEM_PACKAGES := nginx openssl systemd util-linux
 
 # On CI a test that is skipped or left out counts as failed.
 STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from app.serving.log import Logger
-from app.serving.master import check_start
+from app.serving.master import check_start, note_exit
 from app.serving.startup import SPARE_THREADS, read_settings
 
 settings = read_settings(os.environ)
@@ -23,6 +23,9 @@ bind = f"{_host}:{settings.PORT}"
 worker_class = "app.serving.worker.HardenedWorker"
 threads = settings.MAX_IN_FLIGHT + SPARE_THREADS
 worker_connections = max(1000, 2 * threads)
+
+# A Unix socket is for the server's own user and group.
+umask = 0o117
 
 # The heartbeat comes from the loop that accepts, once a second whatever the model does.
 timeout = 60
@@ -48,3 +51,8 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(D)s us'
 def on_starting(server):  # type: ignore[no-untyped-def]
     """In the master, before it listens: end with one line if anything is wrong."""
     check_start(server, settings)
+
+
+def child_exit(server, worker):  # type: ignore[no-untyped-def]
+    """In the master, after a worker's end."""
+    note_exit()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,11 +17,14 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from flask import Flask
 
+    from app.engine.service import EngineService
     from app.engine.types import ModelInfo
     from app.serving.worker import HardenedWorker
     from config import Config
 
 ROOT = Path(__file__).resolve().parent
+#: After the engine's end: time for all clients to be told, and for monitors to see /ready.
+LAST_WORDS_S = 2.0
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -83,20 +88,27 @@ def load() -> Flask:
                 "wsgi:app runs in one gunicorn worker with the settings of gunicorn.conf.py: "
                 "start it in the folder of both, without --preload; or use python wsgi.py"
             )
-        return _build(Config.from_env(os.environ), worker.current)
+        config = Config.from_env(os.environ)
+        return serve(config, worker.current, _engine(config))
     except Exception as error:
         fail(error, HALT)
 
 
-def _build(config: Config, worker: HardenedWorker) -> Flask:
-    from app import create_app
+def _engine(config: Config) -> EngineService:
     from app.build import build_engine
     from app.checkpoint.check import check_model
-    from app.serving.log import HALT, announce
-    from app.serving.startup import one_line
     from app.text.counting import count_tokens
 
-    engine = build_engine(config, check_model(config, count_tokens))
+    return build_engine(config, check_model(config, count_tokens))
+
+
+def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flask:
+    """The application around `engine`, which starts to load; its end is the worker's."""
+    from app import create_app
+    from app.serving.log import HALT, announce
+    from app.serving.master import pause_s
+    from app.serving.startup import one_line
+
     failure_code = HALT  # until the model is ready: what stopped it would stop it again
 
     def on_ready(info: ModelInfo) -> None:
@@ -108,11 +120,22 @@ def _build(config: Config, worker: HardenedWorker) -> Flask:
 
     def on_failure(error: BaseException) -> None:
         announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
+        if failure_code != HALT:
+            time.sleep(LAST_WORDS_S)
         os._exit(failure_code)  # an exception would end only the engine's thread
+
+    def start() -> None:
+        engine.start(on_ready=on_ready, on_failure=on_failure)
 
     app = create_app(config, engine)
     worker.on_drain = engine.drain
-    engine.start(on_ready=on_ready, on_failure=on_failure)
+    if pause := pause_s():
+        announce(f"westlake: the worker ended often; loading in {pause:g} s", config.LOG_FORMAT)
+        timer = threading.Timer(pause, start)
+        timer.daemon = True
+        timer.start()
+    else:
+        start()
     return app
 
 

@@ -11,6 +11,7 @@ Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
     ├── Unavailable             not now
     │   ├── ModelLoading
     │   ├── Overloaded          more than `max_in_flight`
+    │   ├── OutOfMemory         accepted, then given up so that others could go on
     │   └── ShuttingDown
     └── GenerationFailed        accepted, then lost to a fault of ours
 """
@@ -70,6 +71,12 @@ class ModelLoading(Unavailable):
 
 class Overloaded(Unavailable):
     """As many requests are in flight as the server allows."""
+
+
+class OutOfMemory(Unavailable):
+    """Memory ran out in the middle of a step, and this request was given up for the others."""
+
+    retry_after_s = 2
 
 
 class ShuttingDown(Unavailable):

@@ -106,11 +106,22 @@ class Scheduler:
             victims = [sequence for sequence in self.running if sequence.group is None]
             if left >= 0 or not victims or len(self.running) == 1:
                 return sent
-            victim = victims[-1]
-            self.remove(victim)
-            victim.computed, victim.pooled, victim.remembered = 0, None, False
-            self._waiting.appendleft(deque((victim,)))
+            self.send_back(victims[-1])
             sent += 1
+
+    def send_back(self, sequence: Sequence, keep: bool = True) -> None:
+        """Back to the head of the queue: it is computed again, bit for bit. Not for beams."""
+        self.remove(sequence, keep)
+        sequence.computed, sequence.pooled, sequence.remembered = 0, None, False
+        self._waiting.appendleft(deque((sequence,)))
+
+    def probe(self) -> Batch | None:
+        """The smallest batch there is, in a slot that nobody uses; None while all are taken."""
+        if not self._slots.available:
+            return None
+        slot, _ = self._slots.take("", (), self._work)
+        self._slots.give_back(slot, 1, False, self._work)
+        return Batch((), (Tile(slot, 0, (0,), Want.NOTHING),))
 
     def plan(self) -> Plan:
         """The next step. Empty only when nothing is left to do."""

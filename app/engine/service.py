@@ -11,9 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from weakref import WeakSet
 
 from app.engine import admission, unfolding
-from app.engine.errors import GenerationFailed, ModelLoading, Overloaded, ShuttingDown
+from app.engine.errors import (
+    GenerationFailed,
+    ModelLoading,
+    OutOfMemory,
+    Overloaded,
+    ShuttingDown,
+)
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
 from app.engine.sequence import Sequence as TokenSequence
@@ -30,24 +37,37 @@ from app.engine.types import (
 
 log = logging.getLogger(__name__)
 
-#: A step that takes longer than this, or this many faulty steps in a row, is the engine's end.
-HUNG_AFTER_S = 60.0
+#: This many faulty steps in a row are the engine's end, and so is a step that takes longer than
+#: this and than so many times what its tokens took before. Until something is known about the
+#: model's speed, the first time counts as many times.
 FAULTS_ALLOWED = 3
+HUNG_AFTER_S = 60.0
+HUNG_AFTER_TIMES = 10
+WATCH_S = 0.25
+_FORGET = 0.99  #: one slow step is not remembered for ever
 
 
 class EngineService:
     """Implements `app.engine.Engine`. `start` once; any thread may call the rest."""
 
-    def __init__(self, load: Callable[[], LoadedModel], max_in_flight: int = 128) -> None:
+    def __init__(
+        self,
+        load: Callable[[], LoadedModel],
+        max_in_flight: int = 128,
+        hung_after_s: float = HUNG_AFTER_S,
+    ) -> None:
         """load: reads the model; called on the engine's thread."""
-        self._load, self._max_in_flight = load, max_in_flight
+        self._load, self._max_in_flight, self._hung_after_s = load, max_in_flight, hung_after_s
         self._model: LoadedModel | None = None
         self._state = EngineState.LOADING
         self._ledger = Ledger()
         self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
         self._lock = threading.Lock()  # guards `accepted`, and that nothing enters once closed
         self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
+        self._open: WeakSet[Ticket] = WeakSet()  # guarded by the lock; may hold ended ones
+        self._stepper: Stepper | None = None
         self._step_began = 0.0  # monotonic; 0 between steps
+        self._token_s = 0.0  # what one row of a step took at most; 0: not known
 
     def start(
         self,
@@ -55,26 +75,41 @@ class EngineService:
         on_failure: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         """Start the thread, which loads the model and then serves. The callbacks run on it:
-        `on_ready` once the model answers, `on_failure` when loading or the engine itself fails."""
+        `on_ready` once the model answers, `on_failure` when loading or the engine itself fails,
+        or from another thread when it hangs."""
+        failed = threading.Lock()  # taken by the first failure, for good
 
         def main() -> None:
             try:
                 self._serve(on_ready)
             except BaseException as error:
                 self._state = EngineState.DEAD
-                on_failure(error)
+                if failed.acquire(blocking=False):
+                    on_failure(error)
+
+        def watch() -> None:
+            while self._state is not EngineState.DEAD:
+                time.sleep(WATCH_S)
+                if self._hung and failed.acquire(blocking=False):
+                    on_failure(self._give_up())
 
         threading.Thread(target=main, name="engine", daemon=True).start()
+        threading.Thread(target=watch, name="engine watchdog", daemon=True).start()
 
     # --- any thread
 
     @property
     def state(self) -> EngineState:
         """Where the engine is in its life; a step that never ends makes it DEAD."""
-        began = self._step_began
-        if began and time.monotonic() - began > HUNG_AFTER_S:
-            return EngineState.DEAD
-        return self._state
+        return EngineState.DEAD if self._hung else self._state
+
+    @property
+    def _hung(self) -> bool:
+        began, stepper = self._step_began, self._stepper
+        if not began or stepper is None:
+            return False
+        usual_s = self._token_s * stepper.planned_tokens or self._hung_after_s
+        return time.monotonic() - began > max(self._hung_after_s, HUNG_AFTER_TIMES * usual_s)
 
     @property
     def stats(self) -> Stats:
@@ -140,6 +175,7 @@ class EngineService:
                     f"the server is busy with {self._max_in_flight} requests, as many as it takes"
                 )
             self._ledger.accepted += 1
+            self._open.add(ticket)
         self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
         return ticket
 
@@ -150,7 +186,7 @@ class EngineService:
 
     def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
         self._model = model = self._load()
-        stepper = Stepper(model, self._ledger)
+        self._stepper = stepper = Stepper(model, self._ledger)
         with self._lock:
             if self._state is EngineState.LOADING:
                 self._state = EngineState.READY
@@ -179,16 +215,34 @@ class EngineService:
 
     def _step(self, stepper: Stepper, faults: int) -> int:
         """Compute one step; returns how many in a row have failed now. A failure costs only
-        those the step ran for."""
-        self._step_began = time.monotonic()
+        those the step ran for, and where memory ran out only one of them."""
+        self._step_began = began = time.monotonic()
         try:
-            return 0 if stepper.step() else faults
+            if not stepper.step():
+                return faults
+            took_s = (time.monotonic() - began) / stepper.planned_tokens
+            self._token_s = max(took_s, self._token_s * _FORGET)
+            return 0
+        except MemoryError:
+            log.exception("memory ran out in a step of the engine; one request is given up")
+            stepper.shed(OutOfMemory("the server ran out of memory; try again"))
+            return faults
         except Exception:
             log.exception("a step of the engine failed")
             stepper.fail(stepper.blame(), GenerationFailed("the server failed; try again"))
-            return faults + 1
+            return faults + 1 if self._works(stepper) else FAULTS_ALLOWED
         finally:
             self._step_began = 0.0
+
+    @staticmethod
+    def _works(stepper: Stepper) -> bool:
+        """After a failure: whether the model can compute anything at all."""
+        try:
+            stepper.probe()
+        except Exception:
+            log.exception("the model is broken")
+            return False
+        return True
 
     def _publish(self, stepper: Stepper) -> None:
         self._running = stepper.running_requests
@@ -201,4 +255,14 @@ class EngineService:
             self._do(self._inbox.get(), stepper)
         stepper.fail(stepper.tickets, GenerationFailed("the server failed; try again"))
         self._publish(stepper)
-        raise GenerationFailed(f"{FAULTS_ALLOWED} steps in a row failed")
+        raise GenerationFailed("the model is broken: its steps fail")
+
+    def _give_up(self) -> GenerationFailed:
+        """The engine's thread hangs: tell all who wait, from another."""
+        with self._lock:  # nothing is accepted after this
+            self._state = EngineState.DEAD
+            tickets = list(self._open)
+        error = GenerationFailed("the model hangs: a step does not end")
+        for ticket in tickets:
+            ticket.fail(error)
+        return error

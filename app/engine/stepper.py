@@ -5,9 +5,13 @@ Knows nothing about threads or where requests come from; lives on the engine's t
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from app.engine.batch import Pick, StepResult, Want
+from app.engine.batch import Pick, StepResult, Tile, Want
 from app.engine.beam_group import BeamGroup
 from app.engine.deliveries import Deliveries
 from app.engine.errors import EngineError, GenerationFailed
@@ -19,6 +23,8 @@ from app.engine.slots import Forget
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, FinishReason, Progress, PromptScores, Vector
 from app.engine.vectors import normalised
+
+log = logging.getLogger(__name__)
 
 #: Waiting requests hear how many are ahead of them this often.
 PROGRESS_INTERVAL_S = 1.0
@@ -32,6 +38,8 @@ class Stepper:
         self._model, self._ledger = model, ledger
         self._deliveries = Deliveries(ledger)
         self._progress_at = 0.0
+        self._plan: Plan | None = None
+        self._advanced = False  #: the last plan's batch was computed
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -79,13 +87,15 @@ class Stepper:
         self._ledger.prefix_reused_tokens = self.scheduler.reused_tokens
         if not plan.batch.tokens:
             return False
+        self._advanced = False
         result = self._model.runner.run(plan.batch)
         asking = self._advance(plan)
+        self._advanced = True
         self._ledger.steps += 1
         self._score(plan, result)
         self._pool(plan, result)
-        self._extend_beams(asking, result)
         self._pick(asking, result)
+        self._extend_beams(asking, result)
         self._tell_progress(plan)
         return True
 
@@ -101,9 +111,41 @@ class Stepper:
             else:
                 runner.copy(work.source, work.target, work.start, work.end)
 
+    @property
+    def planned_tokens(self) -> int:
+        """Rows of the step that runs now, or ran last."""
+        return self._plan.batch.tokens if self._plan else 0
+
     def blame(self) -> list[Ticket]:
-        """The requests that the last planned step ran for."""
-        return list({s.ticket: None for s in (*self._plan.rows, *self._plan.tiles)})
+        """The requests that the last planned step ran for, as far as they have not ended."""
+        plan = self._plan
+        tickets = {s.ticket: None for s in (*plan.rows, *plan.tiles)} if plan else {}
+        return [ticket for ticket in tickets if self._deliveries.owes(ticket)]
+
+    def shed(self, error: EngineError) -> None:
+        """After a step for which memory ran out: end the youngest of its requests, and let the
+        others compute the step again."""
+        blamed = self.blame()
+        self.fail([max(blamed, key=lambda ticket: ticket.accepted_at)] if blamed else [], error)
+        if not self._advanced or self._plan is None:
+            return  # nothing was counted as computed
+        for sequence in {id(s): s for s in (*self._plan.rows, *self._plan.tiles)}.values():
+            if not self._deliveries.owes(sequence.ticket) or sequence.slot < 0:
+                continue
+            if sequence.group:  # half a step of a beam search cannot be taken back
+                self.fail([sequence.ticket], error)
+            else:
+                self.scheduler.send_back(sequence, keep=False)
+
+    def probe(self) -> None:
+        """Compute one token for nobody.
+
+        Raises:
+            Exception: whatever the runner raises: it is broken for good.
+        """
+        probe = self.scheduler.probe()
+        if probe is not None:
+            self._model.runner.run(probe)
 
     def _advance(self, plan: Plan) -> list[Sequence]:
         """Count what is in the cache now; returns the sequences that want a token."""
@@ -122,18 +164,22 @@ class Stepper:
         """Report the prompt tokens of requests that ask for their scores."""
         scored = iter(result.scored)
         for sequence, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
-            if tile.targets:
-                assert sequence.scores is not None
-                logits = next(scored)
-                scores = self._model.sampler.score(logits, tile.targets, sequence.scores)
-                # A prompt sent back in its middle is computed again, but told once.
-                new = tuple(scores[max(0, sequence.scored - tile.start - 1) :])
-                sequence.scored += len(new)
-                if new:
-                    self._deliveries.tell(sequence, PromptScores(sequence.index, new))
-            ended = tile.start + len(tile.tokens) == sequence.prompt_length
-            if ended and sequence.answer is not None and sequence.max_tokens == 0:
-                self._finish(sequence, [Delta(sequence.index, "", (), (), FinishReason.LENGTH)])
+            logits = next(scored) if tile.targets else None
+            with self._only(sequence):
+                if tile.targets:
+                    self._tell_scores(sequence, tile, logits)
+                ended = tile.start + len(tile.tokens) == sequence.prompt_length
+                if ended and sequence.answer is not None and sequence.max_tokens == 0:
+                    self._finish(sequence, [Delta(sequence.index, "", (), (), FinishReason.LENGTH)])
+
+    def _tell_scores(self, sequence: Sequence, tile: Tile, logits: Any) -> None:
+        assert sequence.scores is not None
+        scores = self._model.sampler.score(logits, tile.targets, sequence.scores)
+        # A prompt sent back in its middle is computed again, but told once.
+        new = tuple(scores[max(0, sequence.scored - tile.start - 1) :])
+        sequence.scored += len(new)
+        if new and self._deliveries.owes(sequence.ticket):
+            self._deliveries.tell(sequence, PromptScores(sequence.index, new))
 
     def _pool(self, plan: Plan, result: StepResult) -> None:
         """Add up embeddings; send those that are whole."""
@@ -142,12 +188,15 @@ class Stepper:
             if tile.want is not Want.POOL:
                 continue
             part = next(parts)
+            if not self._deliveries.owes(sequence.ticket):
+                continue  # another input of the same request has just failed
             sequence.pooled = part if sequence.pooled is None else sequence.pooled + part
             if tile.start + len(tile.tokens) == sequence.prompt_length:
-                vector = normalised(sequence.pooled, sequence.prompt_length)
-                self._deliveries.tell(sequence, Vector(sequence.index, vector))
-                self._deliveries.settle(sequence)
-                self.scheduler.remove(sequence)
+                with self._only(sequence):
+                    vector = normalised(sequence.pooled, sequence.prompt_length)
+                    self._deliveries.tell(sequence, Vector(sequence.index, vector))
+                    self._deliveries.settle(sequence)
+                    self.scheduler.remove(sequence)
 
     def _extend_beams(self, asking: list[Sequence], result: StepResult) -> None:
         """Let every beam search take its step: all its beams stand at the same length."""
@@ -157,34 +206,68 @@ class Stepper:
                 _, rows = groups.setdefault(id(sequence.group), (sequence.group, {}))
                 rows[id(sequence)] = row
         for group, rows in groups.values():
-            members, search = group.members, group.search
-            logits = result.logits[[rows[id(member)] for member in members]]
-            draws = [member.draw() for member in members]
-            found = self._model.sampler.extend(
-                logits, draws, search.scores, search.wanted, search.least
-            )
-            if not found:
-                self._fail_numbers(group.lead)
-                continue
-            survivors = search.advance(found)
-            self._time(group.lead, group.lead.last_token_at == 0)
-            if not survivors:
-                self._finish(group.lead, group.deltas())
-                continue
-            for move in group.branch(survivors):
-                self._model.runner.copy(move.source, move.target, move.start, move.end)
-            self.scheduler.branch(members, group.members)
+            with self._only(group.lead):
+                self._extend(group, result.logits[[rows[id(each)] for each in group.members]])
+
+    def _extend(self, group: BeamGroup, logits: Any) -> None:
+        """One beam search's step; logits: of its members, in their order."""
+        members, search = group.members, group.search
+        draws = [member.draw() for member in members]
+        found = self._model.sampler.extend(
+            logits, draws, search.scores, search.wanted, search.least
+        )
+        if not found:
+            self._fail_numbers(group.lead)
+            return
+        survivors = search.advance(found)
+        self._time(group.lead, group.lead.last_token_at == 0)
+        if not survivors:
+            self._finish(group.lead, group.deltas())
+            return
+        for move in group.branch(survivors):
+            self._model.runner.copy(move.source, move.target, move.start, move.end)
+        self.scheduler.branch(members, group.members)
 
     def _pick(self, asking: list[Sequence], result: StepResult) -> None:
         """One token for each sequence that is no beam."""
         rows = [row for row, sequence in enumerate(asking) if not sequence.group]
         if not rows:
             return
-        logits = result.logits if len(rows) == len(asking) else result.logits[rows]
         sequences = [asking[row] for row in rows]
-        picks = self._model.sampler.pick(logits, [sequence.draw() for sequence in sequences])
-        for sequence, pick in zip(sequences, picks, strict=True):
-            self._take(sequence, pick)
+        try:
+            logits = result.logits if len(rows) == len(asking) else result.logits[rows]
+            draws = [sequence.draw() for sequence in sequences]
+            for sequence, pick in zip(
+                sequences, self._model.sampler.pick(logits, draws), strict=True
+            ):
+                with self._only(sequence):
+                    self._take(sequence, pick)
+        except MemoryError:
+            raise
+        except Exception:
+            log.exception("choosing tokens failed; again, for one request at a time")
+            self._pick_alone(rows, sequences)
+
+    def _pick_alone(self, rows: list[int], sequences: list[Sequence]) -> None:
+        """As `_pick`, from logits computed again: the sampler changes them in place. Before
+        beams move in the cache, so that this writes what is there already."""
+        assert self._plan is not None
+        logits = self._model.runner.run(self._plan.batch).logits
+        for row, sequence in zip(rows, sequences, strict=True):
+            with self._only(sequence):
+                (pick,) = self._model.sampler.pick(logits[[row]], [sequence.draw()])
+                self._take(sequence, pick)
+
+    @contextmanager
+    def _only(self, sequence: Sequence) -> Iterator[None]:
+        """What goes wrong inside costs this sequence's request, and no other."""
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception:
+            log.exception("one request failed; the others go on")
+            self.fail([sequence.ticket], GenerationFailed("the server failed; try again"))
 
     def _take(self, sequence: Sequence, pick: Pick) -> None:
         """Append one token to an answer and say so."""
@@ -215,6 +298,8 @@ class Stepper:
         self.fail([sequence.ticket], GenerationFailed("the model's output is not a number"))
 
     def _finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
+        if not self._deliveries.owes(sequence.ticket):
+            return  # another choice of the same request has just failed
         self._deliveries.finish(sequence, deltas)
         self.scheduler.remove(sequence)
 

@@ -15,6 +15,7 @@ from app.engine.batch import Batch, StepResult, Want
 from app.model.attention import plan_spans, spans_on
 from app.model.forward import Place, forward
 from app.model.kv_cache import SlotCache
+from app.model.out_of_memory import memory_errors_told
 from app.model.rope import build_table
 from app.model.weights import Weights
 
@@ -46,6 +47,7 @@ class TorchRunner:
             for device in dict.fromkeys(layer.device for layer in weights.layers)
         }
 
+    @memory_errors_told
     @torch.inference_mode()
     def run(self, batch: Batch) -> StepResult:
         """Compute a batch whose rows stand in slot order."""

@@ -17,6 +17,7 @@ from app.engine.randomness import uniform
 from app.engine.types import TokenIds, TokenLogprob
 from app.model.beam_candidates import continuations
 from app.model.likeliest import keep_likeliest, size_needed
+from app.model.out_of_memory import memory_errors_told
 from app.model.penalties import process
 
 #: How many likeliest tokens are looked at for reported alternatives.
@@ -26,6 +27,7 @@ MOST_REPORTED = 64
 class TorchSampler:
     """Stateless but for its scratch; called by the engine thread only."""
 
+    @memory_errors_told
     @torch.inference_mode()
     def pick(self, logits: Tensor, draws: list[Draw]) -> list[Pick]:
         """One pick per row; logits: float32 [rows, vocab], changed in place."""
@@ -64,6 +66,7 @@ class TorchSampler:
         kept = keep_likeliest(logits, [draw.params for draw in draws], size)
         return [row.at(point) for row, point in zip(kept, points, strict=True)]
 
+    @memory_errors_told
     @torch.inference_mode()
     def extend(
         self, logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
@@ -71,6 +74,7 @@ class TorchSampler:
         """Continuations of one prompt's beams, by beam search or beam sampling."""
         return continuations(logits, draws, scores, count, least)
 
+    @memory_errors_told
     @torch.inference_mode()
     def score(self, logits: Tensor, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The model's own log-probability of one given token for each row."""

@@ -121,6 +121,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (engine_errors.InvalidRequest, 400, INVALID, None),
     (engine_errors.ModelLoading, 503, OURS, "model_loading"),
     (engine_errors.Overloaded, 503, OURS, "overloaded"),
+    (engine_errors.OutOfMemory, 503, OURS, "overloaded"),
     (engine_errors.ShuttingDown, 503, OURS, "shutting_down"),
     (engine_errors.Unavailable, 503, OURS, "overloaded"),
 )

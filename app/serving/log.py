@@ -127,5 +127,8 @@ def announce(message: str, log_format: str) -> None:
         message = JsonFormatter().format(record)
     else:
         message = safe_line(message)
-    sys.stderr.write(message + "\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # a full disk, or nobody who reads: there is no place to tell it

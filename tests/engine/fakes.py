@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from app.engine.batch import Batch, Draw, Pick, StepResult, Want
 from app.engine.model import LoadedModel
 from app.engine.scheduler import TILE
@@ -47,7 +49,8 @@ class CountingRunner:
                 logits.append(self.cache[tile.slot])
             if tile.want is Want.POOL:
                 pooled.append(float(sum(tile.tokens)))
-        return StepResult([sum(tokens) % VOCAB for tokens in logits], tuple(pooled))
+        numbers = np.array([sum(tokens) % VOCAB for tokens in logits])
+        return StepResult(numbers, tuple(pooled))
 
     def release(self, slot: int) -> None:
         self.cache.pop(slot, None)
@@ -74,7 +77,7 @@ class FollowingSampler:
     def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
         assert len(logits) == len(draws)
         return [
-            Pick(-1 if self.broken(draw) else max(value, EOS + 1))
+            Pick(-1 if self.broken(draw) else max(int(value), EOS + 1))
             for value, draw in zip(logits, draws, strict=True)
         ]
 

@@ -1,0 +1,35 @@
+"""Memory that runs out is a MemoryError, whichever allocator says so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from app.model.out_of_memory import memory_errors_told
+
+
+@memory_errors_told
+def allocate(size: int) -> int:
+    return torch.empty(size, dtype=torch.uint8).numel()
+
+
+@memory_errors_told
+def fail(error: Exception) -> None:
+    raise error
+
+
+def test_the_cpus_allocator() -> None:
+    assert allocate(10) == 10
+    with pytest.raises(MemoryError, match="allocate"):
+        allocate(2**60)
+    assert allocate(10) == 10
+
+
+def test_a_gpus_allocator() -> None:
+    with pytest.raises(MemoryError, match="CUDA out of memory"):
+        fail(torch.OutOfMemoryError("CUDA out of memory. Tried"))
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        fail(RuntimeError("device-side assert"))
