@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -18,13 +16,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.engine.service import EngineService
-    from app.engine.types import ModelInfo
-    from app.serving.worker import HardenedWorker
     from config import Config
 
 ROOT = Path(__file__).resolve().parent
-#: After the engine's end: time for all clients to be told, and for monitors to see /ready.
-LAST_WORDS_S = 2.0
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -78,6 +72,7 @@ def load() -> Flask:
     503. A mistake ends the worker, and gunicorn with it, with one line."""
     from app.checkpoint.errors import StartupError
     from app.serving import worker
+    from app.serving.life import serve
     from app.serving.log import HALT
     from app.serving.startup import fail
     from config import Config
@@ -100,43 +95,6 @@ def _engine(config: Config) -> EngineService:
     from app.text.counting import count_tokens
 
     return build_engine(config, check_model(config, count_tokens))
-
-
-def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flask:
-    """The application around `engine`, which starts to load; its end is the worker's."""
-    from app import create_app
-    from app.serving.log import HALT, announce
-    from app.serving.master import pause_s
-    from app.serving.startup import one_line
-
-    failure_code = HALT  # until the model is ready: what stopped it would stop it again
-
-    def on_ready(info: ModelInfo) -> None:
-        nonlocal failure_code
-        failure_code = 1  # gunicorn starts a new worker in place of this one
-        where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
-        where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
-        announce(f"ready: {where} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
-
-    def on_failure(error: BaseException) -> None:
-        announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
-        if failure_code != HALT:
-            time.sleep(LAST_WORDS_S)
-        os._exit(failure_code)  # an exception would end only the engine's thread
-
-    def start() -> None:
-        engine.start(on_ready=on_ready, on_failure=on_failure)
-
-    app = create_app(config, engine)
-    worker.on_drain = engine.drain
-    if pause := pause_s():
-        announce(f"westlake: the worker ended often; loading in {pause:g} s", config.LOG_FORMAT)
-        timer = threading.Timer(pause, start)
-        timer.daemon = True
-        timer.start()
-    else:
-        start()
-    return app
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 #: How often sockets are looked at where the system has no epoll.
 SWEEP_S = 0.2
@@ -68,7 +68,8 @@ class Watcher:
 
     def _start(self) -> None:
         if self._use_epoll:
-            self._epoll = select.epoll()
+            with suppress(OSError):  # no descriptor left for it: looking needs none
+                self._epoll = select.epoll()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
 

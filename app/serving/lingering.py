@@ -54,18 +54,21 @@ class Lingerer:
         now = time.monotonic()
         peer = _Peer(sock, now + LINGER_S, now + SILENCE_S, DRAIN_BYTES)
         with self._lock:
-            selector = self._selector or self._start()
-            if len(selector.get_map()) > MAX_LINGERING:
+            try:
+                selector = self._selector or self._start()
+                if len(selector.get_map()) > MAX_LINGERING:
+                    sock.close()
+                    return
+                selector.register(sock, selectors.EVENT_READ, peer)
+                assert self._wake is not None
+                self._wake.send(b"\0")
+            except OSError:  # no descriptors left
                 sock.close()
-                return
-            selector.register(sock, selectors.EVENT_READ, peer)
-            assert self._wake is not None
-            self._wake.send(b"\0")
 
     def _start(self) -> selectors.BaseSelector:
         """With the first connection, because a thread does not survive gunicorn's fork."""
-        self._selector = selector = selectors.DefaultSelector()
         self._wake, woken = socket.socketpair()
+        self._selector = selector = selectors.DefaultSelector()
         selector.register(woken, selectors.EVENT_READ)
         threading.Thread(target=self._run, args=(selector,), name="linger", daemon=True).start()
         return selector

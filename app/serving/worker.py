@@ -144,6 +144,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
                 self._complained_at = time.monotonic()
                 self.log.error("a client must wait: %s; raise ulimit -n", error.strerror)
+            self.murder_keepalived(force=True)  # idle ones give way to those that ask
             time.sleep(NO_RESOURCES_PAUSE_S)  # the client stays in the backlog
 
     def handle(self, conn: HardenedConnection) -> object:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize
 
 from app.calls.body import read_body
-from app.schemas.errors import BadRequest, BodyTooLarge
+from app.schemas.errors import BadRequest, BodyTooLarge, ClientGone
 
 MIB = 1 << 20
 
@@ -41,3 +42,26 @@ def test_chunked_too_large_is_read_no_further() -> None:
 def test_ends_too_early() -> None:
     with pytest.raises(BadRequest, match="3 of 5"):
         read_body(BytesIO(b"abc"), 5, MIB)
+
+
+class Failing(BytesIO):
+    """A body that comes to a bad end."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [InvalidChunkSize(b"+5"), ChunkMissingTerminator(b"x")])
+def test_malformed_chunks_are_the_clients_mistake(error: Exception) -> None:
+    with pytest.raises(BadRequest, match="chunks"):
+        read_body(Failing(error), None, MIB)
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError()])
+def test_a_body_that_stops_coming(error: Exception) -> None:
+    with pytest.raises(ClientGone):
+        read_body(Failing(error), 10, MIB)

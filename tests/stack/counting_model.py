@@ -1,0 +1,107 @@
+"""A model that counts, at a pace, and breaks on request.
+
+Knows nothing about HTTP. What goes wrong is written in a prompt, as a token.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from app.engine.batch import Batch, Draw, Pick, StepResult
+from app.engine.model import LoadedModel
+from benchmarks.id_tokenizer import IdTokenizer
+from tests.engine.fakes import EOS, VOCAB, CountingRunner, FollowingSampler, fake_model
+
+SLOTS, POSITIONS = 64, 12_000
+#: Tokens that make the model fail: when it reads them, or eleven steps later.
+OOM_READING, OOM_ANSWERING, FATAL, HANG = 990, 991, 992, 993
+STEPS_LATER = 11
+HANG_S = 120.0
+#: Seeds of requests whose tokens cannot be chosen: an exception, or no numbers.
+UNCHOOSABLE, NOT_A_NUMBER = 666, 667
+
+
+class TextTokenizer(IdTokenizer):
+    """Reads any text, a token for each byte."""
+
+    def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
+        """BOS and the bytes."""
+        return (self.bos_id, *(3 + byte for byte in text.encode()))
+
+
+class BreakableRunner(CountingRunner):
+    """Counts, a step at a time."""
+
+    def __init__(self, step_s: float) -> None:
+        super().__init__(SLOTS, POSITIONS)
+        self.batches = deque(maxlen=1)  # type: ignore[assignment]
+        self.on_step = self.break_down
+        self.step_s = step_s
+        self.doomed: dict[int, int] = {}  #: slot -> answers until its memory runs out
+        self.armed: tuple[int, int] | None = None  #: which fault, and steps until then
+
+    def break_down(self, batch: Batch) -> None:
+        """As the prompts say."""
+        time.sleep(self.step_s)
+        if self.armed is not None:
+            fault, left = self.armed
+            self.armed = (fault, left - 1)
+            if left <= 0:
+                self.fail(fault)
+        for tile in batch.tiles:
+            if OOM_READING in tile.tokens:
+                raise MemoryError("no memory to read with")
+            if OOM_ANSWERING in tile.tokens:
+                self.doomed[tile.slot] = 5
+            for fault in (FATAL, HANG):
+                if fault in tile.tokens and self.armed is None:
+                    self.armed = (fault, STEPS_LATER - 1)
+        for row in batch.rows:
+            if row.slot in self.doomed:
+                self.doomed[row.slot] -= 1
+                if not self.doomed[row.slot]:
+                    del self.doomed[row.slot]
+                    raise MemoryError("no memory to answer with")
+
+    def fail(self, fault: int) -> None:
+        """For good."""
+        if fault == FATAL:
+            raise RuntimeError("the model is broken")
+        time.sleep(HANG_S)
+
+    def run(self, batch: Batch) -> StepResult:
+        """Vectors that tell prompts apart, too."""
+        result = super().run(batch)
+        pooled = tuple(np.array([total, 1000.0]) for total in result.pooled)
+        return StepResult(result.logits, pooled)
+
+
+class BreakableSampler(FollowingSampler):
+    """Fails for some seeds."""
+
+    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
+        """One for each row."""
+        if any(draw.seed == UNCHOOSABLE and draw.position == 3 for draw in draws):
+            raise ZeroDivisionError("a fault in choosing")
+        self.broken = lambda draw: draw.seed == NOT_A_NUMBER and draw.position == 3
+        return super().pick(logits, draws)
+
+
+def load() -> LoadedModel:
+    """The model, after the time a model takes."""
+    time.sleep(float(os.environ.get("STACK_LOAD_S", "0")))
+    step_s = float(os.environ.get("STACK_STEP_S", "0.003"))
+    model = fake_model(BreakableRunner(step_s), BreakableSampler(), pool_tokens=10**7)
+    return LoadedModel(
+        model.runner,
+        model.sampler,
+        TextTokenizer(VOCAB, (EOS,)),
+        model.eos_ids,
+        model.pool_tokens,
+        model.info,
+    )

@@ -1,0 +1,19 @@
+"""gunicorn's entry for a server whose model counts.
+
+Knows nothing about HTTP: everything but the model is what `wsgi.py` serves.
+"""
+
+from __future__ import annotations
+
+import os
+
+from app.engine.service import EngineService
+from app.serving import worker
+from app.serving.life import serve
+from config import Config
+from tests.stack.counting_model import load
+
+assert worker.current is not None, "this is for gunicorn"
+config = Config.from_env(os.environ)
+hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
+app = serve(config, worker.current, EngineService(load, config.MAX_IN_FLIGHT, hung_after_s))

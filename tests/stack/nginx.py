@@ -1,0 +1,139 @@
+"""Debian's nginx with our site's own files, on a free port and in a folder of its own.
+
+Knows nothing about what is behind it. Only what an operator would edit is changed in the files:
+names, ports and paths.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.server import ROOT, eventually, free_port
+
+SHIPPED = ROOT / "deploy" / "nginx"
+PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
+MAIN = """
+daemon off;
+{user}
+pid {folder}/nginx.pid;
+worker_processes 2;
+worker_rlimit_nofile 8192;
+error_log {folder}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/temporary;
+    proxy_temp_path {folder}/temporary;
+    fastcgi_temp_path {folder}/temporary;
+    scgi_temp_path {folder}/temporary;
+    uwsgi_temp_path {folder}/temporary;
+    include {folder}/westlake.conf;
+    include {folder}/{site};
+}}
+"""
+
+
+def replaced(name: str, changes: Mapping[str, str]) -> str:
+    """A file of ours with other values; each of `changes` must be in it."""
+    text = (SHIPPED / name).read_text()
+    for old, new in changes.items():
+        assert old in text, f"{name} does not hold {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+class Proxy:
+    """A running nginx."""
+
+    def __init__(self, folder: Path, port: int, tls_port: int) -> None:
+        self.folder, self.port, self.tls_port = folder, port, tls_port
+
+    def errors(self) -> str:
+        """What it complained about."""
+        path = self.folder / "error.log"
+        return path.read_text() if path.exists() else ""
+
+
+def write_site(
+    folder: Path,
+    upstream: str,
+    site: str = "site-http.conf",
+    limited: bool = False,
+    changes: Mapping[str, str] | None = None,
+) -> Proxy:
+    """nginx's files in `folder`. upstream: path of the server's socket; limited: the limits
+    count for us; changes: more of them, in the part both sites share."""
+    proxy = Proxy(folder, free_port(), free_port())
+    shared = {"/run/westlake/http.sock": upstream, "/etc/nginx/westlake": str(folder)}
+    (folder / "westlake.conf").write_text(replaced("westlake.conf", shared))
+    (folder / "westlake-server.conf").write_text(replaced("westlake-server.conf", changes or {}))
+    own = {
+        "listen 80": f"listen 127.0.0.1:{proxy.port}",
+        "    listen [::]:80;\n": "",
+        "    listen [::]:80 default_server;\n": "",
+        "llm.example.org": "localhost",
+        "/etc/nginx/snippets": str(folder),
+    }
+    if site == "site-tls.conf":
+        own |= {
+            "listen 443": f"listen 127.0.0.1:{proxy.tls_port}",
+            "    listen [::]:443 ssl;\n": "",
+            "    listen [::]:443 ssl default_server;\n": "",
+            "llm.example.org": "localhost",
+        }
+    text = replaced(site, own).replace("/etc/letsencrypt/live/localhost", str(folder))
+    # Tests ask for 127.0.0.1; the site has a name.
+    text = text.replace("server_name localhost", "server_name localhost 127.0.0.1")
+    (folder / site).write_text(text)
+    unlimited = replaced("unlimited.conf", {}) + ("" if limited else "127.0.0.1 0;\n")
+    (folder / "unlimited.conf").write_text(unlimited)
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user, site=site))
+    return proxy
+
+
+def command(proxy: Proxy, *more: str) -> list[str]:
+    """How nginx is called for these files."""
+    folder = str(proxy.folder)
+    return [PROGRAM, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log", *more]
+
+
+def check(proxy: Proxy) -> str:
+    """`nginx -t`: what it says; fails when the files are wrong."""
+    done = subprocess.run(command(proxy, "-t"), capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@contextmanager
+def started(proxy: Proxy) -> Iterator[Proxy]:
+    """nginx, listening; it must not have crashed or complained of itself at the end."""
+    process = subprocess.Popen(
+        command(proxy), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        pid = proxy.folder / "nginx.pid"
+
+        def listens() -> bool:
+            assert process.poll() is None, proxy.errors()
+            return pid.exists() and bool(pid.read_text().strip())
+
+        eventually(listens, 10, proxy.errors)
+        yield proxy
+        assert process.poll() is None, proxy.errors()
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+    for word in ("[alert]", "[emerg]"):
+        assert word not in proxy.errors(), proxy.errors()

@@ -1,0 +1,186 @@
+"""Half an hour of everything: `python -m tests.stack.soak --minutes 30 --plot docs/soak.png`.
+
+Knows nothing about the server's inside but its metrics and what the system tells of its process.
+A fifth of the requests are given up, a twentieth are wrong, a twentieth are read slowly; at the end
+everything must be as after the warm-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from tests.e2e.client import COMPLETIONS, Client
+from tests.e2e.server import eventually
+from tests.stack.conftest import COUNTING, EMBEDDED, Stack, stack
+from tests.stack.load import job, perform
+
+CLIENTS = 24
+GIVEN_UP, WRONG, SLOW = 0.20, 0.05, 0.05
+#: Growth of memory after the warm-up that is none: the larger of the two.
+GROWTH, GROWTH_MIB = 0.05, 32.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The server at one moment."""
+
+    minute: float
+    rss_mib: float
+    threads: int
+    descriptors: int
+    in_flight: int
+    answered: int
+
+
+def sample(found: Stack, began: float) -> Sample:
+    """Now."""
+    worker, now = found.server.worker, found.http.metrics()
+    ended = sum(now[f"requests_{end}_total"] for end in ("completed", "failed", "cancelled"))
+    return Sample(
+        (time.monotonic() - began) / 60,
+        worker.memory_info().rss / 2**20,
+        worker.num_threads(),
+        worker.num_fds(),
+        int(now["requests_accepted_total"] - ended),
+        int(ended),
+    )
+
+
+def one(http: Client, number: int, counts: bool) -> str:
+    """A request of some kind, and what its client made of it. counts: the model counts, so the
+    right answer is known."""
+    rng = random.Random(number)
+    body: dict[str, object]
+    if rng.random() < WRONG:
+        body = rng.choice([{"prompt": 5}, {"prompt": [5], "n": 99}, {"prompt": [5], "seed": "x"}])
+        assert http.post(COMPLETIONS, body).status == 400
+        return "wrong"
+    work = job(number, http) if counts else None
+    path = work.path if work else COMPLETIONS
+    length = rng.randint(5, 60)
+    body = dict(work.body) if work else {"prompt": f"第{number}个", "max_tokens": length}
+    if rng.random() < GIVEN_UP:
+        body |= {"max_tokens": 900} if "max_tokens" in body else {}
+        with http.open(path, body):
+            time.sleep(rng.random() * 0.5)
+        return "given up"
+    if rng.random() < SLOW:
+        with http.open(path, {**body, "stream": True} if "max_tokens" in body else body) as opened:
+            assert opened.response.status in (200, 503)
+            while opened.response.read(200):
+                time.sleep(0.02)
+        return "slow"
+    if work is not None:
+        return perform(http, work)
+    reply = http.post(path, body)
+    assert reply.status in (200, 503), reply
+    return "right" if reply.status == 200 else "503"
+
+
+def soak(found: Stack, minutes: float, counts: bool) -> tuple[list[Sample], Counter[str]]:
+    """Samples all the while and, as the last, once everything is quiet again."""
+    http, began = found.http, time.monotonic()
+    end, results, samples = began + 60 * minutes, Counter[str](), []
+    numbers, lock = iter(range(10**9)), threading.Lock()
+
+    def client() -> None:
+        while time.monotonic() < end:
+            with lock:
+                number = next(numbers)
+            outcome = one(http, number, counts)
+            with lock:
+                results[outcome] += 1
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(client) for _ in range(CLIENTS)]
+        while time.monotonic() < end:
+            time.sleep(min(5.0, minutes * 6))
+            samples.append(sample(found, began))
+            for each in clients:
+                if each.done():
+                    each.result()  # a client that met something wrong ends the soak
+    eventually(lambda: http.in_flight() == 0, 20, lambda: str(http.metrics()))
+    found.settled()
+    samples.append(sample(found, began))
+    return samples, results
+
+
+def check(samples: list[Sample], worker: psutil.Process) -> dict[str, float]:
+    """What the soak shows; fails where something grew."""
+    warm = samples[len(samples) // 3 : len(samples) // 2]
+    late = samples[-max(2, len(samples) // 6) :]
+    before, after = median(s.rss_mib for s in warm), median(s.rss_mib for s in late)
+    assert worker.is_running(), "the worker was replaced"
+    assert after - before <= max(GROWTH * before, GROWTH_MIB), f"{before:.0f} -> {after:.0f} MiB"
+    assert samples[-1].in_flight == 0
+    most = max(s.threads for s in warm)
+    assert samples[-1].threads <= most + 8
+    assert samples[-1].descriptors <= max(s.descriptors for s in warm) + 8
+    return {
+        "requests": samples[-1].answered,
+        "rss_warm_mib": round(before, 1),
+        "rss_end_mib": round(after, 1),
+        "threads_warm": most,
+        "threads_end": samples[-1].threads,
+        "descriptors_end": samples[-1].descriptors,
+    }
+
+
+def plot(samples: list[Sample], path: Path) -> None:
+    """Four curves over the minutes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(4, 1, figsize=(8, 8), sharex=True, layout="constrained")
+    minutes = [each.minute for each in samples]
+    for axis, name, label in zip(
+        axes,
+        ("rss_mib", "threads", "descriptors", "in_flight"),
+        ("memory, MiB", "threads", "descriptors", "requests in flight"),
+        strict=True,
+    ):
+        axis.plot(minutes, [getattr(each, name) for each in samples], linewidth=1)
+        axis.set_ylabel(label)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[-1].set_xlabel("minutes")
+    axes[0].set_title(f"{samples[-1].answered:,} requests: 20 % given up, 5 % wrong, 5 % slow")
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--model", choices=["counting", "embedded"], default="counting")
+    parser.add_argument("--plot", type=Path, help="where the curves go")
+    parser.add_argument("--samples", type=Path, help="where the numbers go, as JSON")
+    given = parser.parse_args()
+    counts = given.model == "counting"
+    with stack(COUNTING if counts else EMBEDDED) as found:
+        worker = found.server.worker
+        samples, results = soak(found, given.minutes, counts)
+        if given.samples:
+            given.samples.write_text(json.dumps([asdict(each) for each in samples]))
+        if given.plot:
+            plot(samples, given.plot)
+        print(dict(results))
+        print(check(samples, worker))
+        assert "Traceback" not in found.server.logged()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Clients that leave: whatever they waited for, their place is free at once, and nobody else
+notices."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from statistics import quantiles
+
+import pytest
+
+from tests.e2e.client import COMPLETIONS, EMBEDDINGS
+from tests.e2e.server import eventually
+from tests.stack.conftest import Stack
+from tests.stack.counting_model import SLOTS
+from tests.stack.load import at_once, health_watched, job, perform
+
+ENDLESS: dict[str, object] = {"prompt": [5, 6, 7], "max_tokens": 10_000}
+KINDS: list[tuple[str, dict[str, object]]] = [
+    (COMPLETIONS, {**ENDLESS, "stream": True}),
+    (COMPLETIONS, ENDLESS),
+    (COMPLETIONS, {"prompt": [[n + 3, *[9] * 9000] for n in range(8)], "max_tokens": 2}),
+    (EMBEDDINGS, {"input": [[n + 3, *[9] * 9000] for n in range(8)]}),
+]
+IDS = ["stream", "whole", "reading", "embeddings"]
+FREE_WITHIN_S = 1.0
+
+
+@pytest.mark.parametrize(("path", "body"), KINDS, ids=IDS)
+def test_a_place_is_free_within_a_second(
+    counting: Stack, path: str, body: dict[str, object]
+) -> None:
+    http = counting.http
+    before = counting.settled()
+    took = []
+    for _ in range(5):
+        with http.open(path, body):
+            eventually(lambda: http.metrics()["requests_running"] == 1, 5, lambda: "it never ran")
+        began = time.monotonic()
+        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        took.append(time.monotonic() - began)
+    print(f"free after {max(took):.3f} s at most")
+    assert max(took) < FREE_WITHIN_S
+    after = counting.settled()
+    assert after["requests_cancelled_total"] == before["requests_cancelled_total"] + 5
+
+
+def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
+    http = counting.http
+    with ExitStack() as opened:
+        for _ in range(SLOTS):
+            opened.enter_context(http.open(COMPLETIONS, {**ENDLESS, "stream": True}))
+        eventually(lambda: http.in_flight() == SLOTS, 10, lambda: str(http.metrics()))
+        for streamed in (True, False):
+            with http.open(COMPLETIONS, {**ENDLESS, "stream": streamed}):
+                eventually(lambda: http.in_flight() == SLOTS + 1, 5, lambda: str(http.metrics()))
+                assert http.metrics()["requests_waiting"] >= 1
+            began = time.monotonic()
+            eventually(lambda: http.in_flight() == SLOTS, 5, lambda: str(http.metrics()))
+            assert time.monotonic() - began < FREE_WITHIN_S
+    counting.settled()
+
+
+def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
+    """Each would have taken 10,000 tokens."""
+    http = counting.http
+
+    def leave(number: int) -> str:
+        with http.open(COMPLETIONS, {**ENDLESS, "prompt": [3 + number], "stream": number % 2 == 0}):
+            time.sleep(0.5)
+        return "left"
+
+    with health_watched(http, pause_s=0.02):
+        assert at_once(200, leave) == {"left": 200}
+        began = time.monotonic()
+        while perform(http, job(1, http, streamed=False)) != "right":
+            time.sleep(0.02)
+        print(f"the next was answered after {time.monotonic() - began:.3f} s")
+        assert time.monotonic() - began < 2
+    counting.settled()
+
+
+def leave_at_random(found: Stack, requests: int) -> None:
+    """Half of them leave at some moment; the others get every byte, and all is as before."""
+    http, worker = found.http, found.server.worker
+    perform(http, job(0, http))
+    before = found.settled()
+    at_once(32, lambda number: perform(http, job(number, http)))
+    descriptors, threads = worker.num_fds(), worker.num_threads()
+
+    def one(number: int) -> str:
+        work, rng = job(number, http), random.Random(-number)
+        if number % 2:
+            return perform(http, work)
+        body = {**work.body, "max_tokens": 5000} if "max_tokens" in work.body else work.body
+        with http.open(work.path, body):
+            time.sleep(rng.random() * 0.3)
+        return "left"
+
+    with ThreadPoolExecutor(32) as pool:
+        results = Counter(pool.map(one, range(requests)))
+    assert results == {"right": requests // 2, "left": requests // 2}
+    after = found.settled()
+    gone = after["requests_cancelled_total"] - before["requests_cancelled_total"]
+    print(f"{gone:.0f} of {requests // 2} were cancelled, the others had been answered")
+    assert requests // 4 < gone <= requests // 2
+    assert after["requests_failed_total"] == before["requests_failed_total"]
+    # nginx keeps up to 32 connections to the server for each of its two workers.
+    eventually(
+        lambda: worker.num_fds() <= descriptors + 70 and worker.num_threads() <= threads + 70,
+        5,
+        lambda: f"{descriptors} {worker.num_fds()}, {threads} {worker.num_threads()}",
+    )
+
+
+def test_half_of_two_hundred_leave(counting: Stack) -> None:
+    leave_at_random(counting, 200)
+
+
+@pytest.mark.figures
+def test_half_of_a_thousand_leave(counting: Stack) -> None:
+    leave_at_random(counting, 1000)
+
+
+@pytest.mark.figures
+def test_five_hundred_departures_one_by_one(counting: Stack) -> None:
+    http, rng, took = counting.http, random.Random(1), []
+    for number in range(500):
+        path, body = KINDS[number % len(KINDS)]
+        with http.open(path, body):
+            time.sleep(rng.random() * 0.05)
+        began = time.monotonic()
+        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        took.append(time.monotonic() - began)
+    p99 = quantiles(took, n=100)[98]
+    print(f"500 departures: p99 {p99:.3f} s, max {max(took):.3f} s")
+    assert p99 <= FREE_WITHIN_S
+    counting.settled()

@@ -1,0 +1,154 @@
+"""As many streams as the server takes, and more; every byte of every answer is looked at."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.client import COMPLETIONS
+from tests.e2e.server import eventually
+from tests.stack.conftest import Stack, stack
+from tests.stack.load import Job, at_once, health_watched, job, perform, spelled
+
+CAP = 128
+
+
+def run(found: Stack, requests: int) -> None:
+    """`requests` jobs of all kinds by as many clients as the server takes requests."""
+    before = found.settled()
+    jobs = [job(number, found.http) for number in range(requests)]
+    began = time.monotonic()
+    with health_watched(found.http) as health, ThreadPoolExecutor(CAP) as pool:
+        results = Counter(pool.map(lambda work: perform(found.http, work), jobs))
+    took = time.monotonic() - began
+    assert results == {"right": requests}
+    after = found.settled()
+    accepted = after["requests_accepted_total"] - before["requests_accepted_total"]
+    completed = after["requests_completed_total"] - before["requests_completed_total"]
+    assert accepted == completed == requests
+    assert len(health.times_s) > 0
+    print(f"{requests} requests by {CAP} clients in {took:.1f} s")
+
+
+def test_every_answer_is_right_under_full_load(counting: Stack) -> None:
+    run(counting, 400)
+
+
+@pytest.mark.figures
+def test_two_thousand_answers_are_right_under_full_load(counting: Stack) -> None:
+    run(counting, 2000)
+
+
+def test_128_streams_at_once(counting: Stack) -> None:
+    """All of them open at the same time."""
+    works = [job(1000 + number, counting.http, streamed=True) for number in range(CAP)]
+    with health_watched(counting.http, pause_s=0.01):
+        assert at_once(CAP, lambda n: perform(counting.http, works[n])) == {"right": CAP}
+    counting.settled()
+
+
+def too_many_at_once(found: Stack) -> None:
+    """200 clients; 128 are served, 72 hear at once that they are not."""
+    http = found.http
+    before = found.settled()
+    prompts = [(number + 3, number + 4) for number in range(200)]
+    refusals: list[float] = []
+
+    def ask(number: int) -> str:
+        body = {"prompt": list(prompts[number]), "max_tokens": 600, "stream": True}
+        began = time.monotonic()
+        with http.open(COMPLETIONS, body) as opened:
+            if opened.response.status == 200:
+                lines = [line for _, line in opened.lines() if line.startswith("data: {")]
+                assert "".join(map(text_of, lines)) == spelled(prompts[number], 600)
+                return "served"
+            reply = opened.reply()
+            refusals.append(time.monotonic() - began)
+        assert reply.status == 503
+        assert int(reply.headers["retry-after"]) >= 1
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.error()["code"] == "overloaded"
+        return "refused"
+
+    with health_watched(http):
+        results = at_once(200, ask)
+    assert results == {"served": CAP, "refused": 200 - CAP}
+    print(f"refused after {max(refusals):.3f} s at most")
+    assert max(refusals) < 5 * 0.25
+    after = found.settled()
+    assert after["requests_completed_total"] - before["requests_completed_total"] == CAP
+
+
+def text_of(line: str) -> str:
+    """The text of one event."""
+    return line.partition('"text":"')[2].partition('"')[0]
+
+
+def test_two_hundred_at_once(counting: Stack) -> None:
+    too_many_at_once(counting)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("time_number", range(5))
+def test_two_hundred_at_once_again(counting: Stack, time_number: int) -> None:
+    too_many_at_once(counting)
+
+
+def test_a_short_request_beside_sixteen_long_ones(counting: Stack) -> None:
+    http = counting.http
+    with ExitStack() as opened:
+        for number in range(16):
+            body = {"prompt": [5, number + 3], "max_tokens": 2000, "stream": True}
+            next(opened.enter_context(http.open(COMPLETIONS, body)).tokens())
+        began = time.monotonic()
+        short = {"prompt": [7, 8], "max_tokens": 16, "stream": True}
+        tokens = opened.enter_context(http.open(COMPLETIONS, short)).tokens()
+        first = next(tokens) - began
+        assert len(list(tokens)) == 15
+        print(f"first token after {first:.3f} s, last after {time.monotonic() - began:.3f} s")
+        assert http.in_flight() == 16, "a long one had ended"
+        assert first < 2.0
+    counting.settled()
+
+
+def test_the_embedded_model_under_load(embedded: Stack) -> None:
+    """Greedy answers beside 63 others are those alone."""
+    bodies = [
+        {
+            "prompt": f"介绍一下第{number}个城市",
+            "max_tokens": 12,
+            "temperature": 0,
+            "ignore_eos": True,
+        }
+        for number in range(64)
+    ]
+    http = embedded.http
+    alone = [http.completion(**body) for body in bodies[::8]]
+    whole = [http.completion(**body) for body in bodies]
+    assert whole[::8] == alone
+    works = [Job(COMPLETIONS, body, text) for body, text in zip(bodies, whole, strict=True)]
+
+    def ask(number: int) -> str:
+        return http.completion(**works[number].body)  # type: ignore[arg-type]
+
+    texts: dict[int, str] = {}
+    at_once(64, lambda number: texts.setdefault(number, ask(number)) and "done")
+    assert [texts[number] for number in range(64)] == whole
+    embedded.settled()
+
+
+def test_a_small_server_refuses_and_loses_nothing() -> None:
+    """A server with room for four: everything else is refused, and nothing waits for ever."""
+    with stack(settings={"WESTLAKE_MAX_IN_FLIGHT": 4}) as small:
+        http = small.http
+        with ThreadPoolExecutor(16) as pool:
+            works = [job(5000 + number, http) for number in range(64)]
+            results = Counter(pool.map(lambda work: perform(http, work), works))
+        assert results["right"] + results["503"] == 64
+        assert results["right"] >= 4
+        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        assert small.settled()["requests_completed_total"] == results["right"]

@@ -1,0 +1,114 @@
+"""A network that is late, slow, or cuts connections, on either side of nginx: the ledger holds,
+and no client takes half an answer for a whole one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.client import COMPLETIONS, Client
+from tests.stack.conftest import Stack
+from tests.stack.load import job, perform, spelled
+from tests.stack.nginx import started, write_site
+from tests.stack.unreliable import Manners, relay
+
+PROMPT = (5, 6)
+TOKENS = 6
+FRAMING = {"content-length", "transfer-encoding"}  #: one of them ends each answer
+
+
+@contextmanager
+def between_client_and_nginx(found: Stack, manners: Manners) -> Iterator[Client]:
+    with relay(("127.0.0.1", found.proxy.port), manners) as address:
+        yield Client(address[1])  # type: ignore[arg-type]
+
+
+@contextmanager
+def between_nginx_and_server(found: Stack, manners: Manners) -> Iterator[Client]:
+    folder = Path(tempfile.mkdtemp(prefix="westlake-"))
+    try:
+        with relay(str(found.socket), manners, folder / "relay.sock") as path:
+            proxy = write_site(folder, str(path))
+            with started(proxy):
+                yield Client(proxy.port)
+    finally:
+        shutil.rmtree(folder)
+
+
+PLACES = pytest.mark.parametrize("place", [between_client_and_nginx, between_nginx_and_server])
+
+
+@PLACES
+@pytest.mark.parametrize(
+    "manners",
+    [
+        Manners(delay_s=2),
+        Manners(piece_bytes=1),
+        Manners(piece_bytes=100, pause_s=0.1),
+    ],
+    ids=["two seconds late", "in single bytes", "a kilobyte a second"],
+)
+def test_a_slow_network_loses_nothing(counting: Stack, place: object, manners: Manners) -> None:
+    with place(counting, manners) as http, ThreadPoolExecutor(4) as pool:  # type: ignore[operator]
+        works = [job(number, counting.http) for number in (1, 2, 3, 4)]
+        assert Counter(pool.map(lambda work: perform(http, work), works)) == {"right": 4}
+    counting.settled()
+
+
+def see(http: Client, streamed: bool) -> str:
+    """ "right", or "error" where the client can tell that something is missing."""
+    body = {"prompt": list(PROMPT), "max_tokens": TOKENS, "stream": streamed}
+    try:
+        reply = http.post(COMPLETIONS, body)
+        # http.client takes headers that were cut for headers that ended.
+        if reply.status == 503 or not reply.headers.keys() & {
+            "content-length",
+            "transfer-encoding",
+        }:
+            return "error"
+        if not streamed:
+            assert reply.ok()["choices"][0]["text"] == spelled(PROMPT, TOKENS)
+            return "right"
+        assert reply.body.endswith(b"data: [DONE]\n\n"), "half a stream looked whole"
+        return "right"
+    except (HTTPException, OSError):
+        return "error"
+
+
+def cut_everywhere(found: Stack, place: object, places: range) -> None:
+    for streamed in (True, False):
+        seen: Counter[str] = Counter()
+        for number in places:
+            with place(found, Manners(cut_after=number)) as http:  # type: ignore[operator]
+                seen[see(http, streamed)] += 1
+        assert seen == {"error": len(places)}, seen
+    found.settled()
+
+
+@PLACES
+def test_cut_at_every_thirtieth_byte(counting: Stack, place: object) -> None:
+    cut_everywhere(counting, place, range(0, 390, 30))
+
+
+@pytest.mark.figures
+@PLACES
+def test_cut_at_every_byte(counting: Stack, place: object) -> None:
+    cut_everywhere(counting, place, range(400))
+
+
+@PLACES
+def test_a_network_that_falls_silent(counting: Stack, place: object) -> None:
+    """The client gives up; the server's place is free."""
+    with place(counting, Manners(silent_after=300)) as http:  # type: ignore[operator]
+        body = {"prompt": [5], "max_tokens": 10_000, "stream": True}
+        with http.open(COMPLETIONS, body):
+            pass
+    counting.settled()

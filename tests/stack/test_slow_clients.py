@@ -1,0 +1,153 @@
+"""Clients that send or read slowly, or not at all: nobody else notices, and they are cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from statistics import quantiles
+
+import pytest
+
+from tests.e2e.client import COMPLETIONS, Client
+from tests.e2e.server import eventually
+from tests.stack.conftest import Stack, stack
+from tests.stack.load import health_watched, job, perform
+
+HALF_HEADER = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+HALF_BODY = (
+    b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 1000\r\n\r\n"
+)
+
+
+def connected(port: int, sent: bytes, source: str, buffer: int | None = None) -> socket.socket:
+    """A raw connection from one of this machine's own addresses."""
+    peer = socket.socket()
+    if buffer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    peer.bind((source, 0))
+    peer.settimeout(20)
+    peer.connect(("127.0.0.1", port))
+    peer.sendall(sent)
+    return peer
+
+
+@contextmanager
+def trickling(port: int, headers: int, bodies: int) -> Iterator[list[socket.socket]]:
+    """So many half requests from eight addresses, a byte more of each now and then."""
+    peers, stop = [], threading.Event()
+    for number in range(headers + bodies):
+        sent = HALF_HEADER if number < headers else HALF_BODY
+        peers.append(connected(port, sent, f"127.0.0.{2 + number % 8}"))
+
+    def trickle() -> None:
+        while not stop.wait(2):
+            for peer in peers:
+                try:
+                    peer.send(b"x")
+                except OSError:
+                    pass  # cut, as it should be
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        yield peers
+    finally:
+        stop.set()
+        thread.join()
+        for peer in peers:
+            peer.close()
+
+
+def latencies(http: Client, seconds: float) -> list[float]:
+    """Of normal requests, one after the other, all of which must be right."""
+    end, found = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        work = job(len(found), http, streamed=False)
+        began = time.monotonic()
+        assert perform(http, work) == "right"
+        found.append(time.monotonic() - began)
+    return found
+
+
+def slow_senders(found: Stack, seconds: float, headers: int, bodies: int) -> None:
+    http = found.http
+    before = quantiles(latencies(http, seconds / 4), n=100)[98]
+    with trickling(found.proxy.port, headers, bodies) as peers, health_watched(http):
+        beside = quantiles(latencies(http, seconds), n=100)[98]
+        assert len(peers) == headers + bodies
+    print(f"p99 {before:.3f} s alone, {beside:.3f} s beside {headers + bodies} slow senders")
+    assert beside <= max(1.5 * before, 1.0)
+    found.settled()
+
+
+def test_half_sent_requests_stop_at_nginx(counting: Stack) -> None:
+    slow_senders(counting, 6, 500, 200)
+
+
+@pytest.mark.figures
+def test_half_sent_requests_for_a_minute(counting: Stack) -> None:
+    slow_senders(counting, 60, 500, 200)
+
+
+def gaps(http: Client, streams: int) -> list[float]:
+    """Times between two tokens of `streams` streams that are read."""
+    found: list[float] = []
+
+    def follow(number: int) -> None:
+        body = {"prompt": [number + 3], "max_tokens": 400, "stream": True}
+        with http.open(COMPLETIONS, body) as opened:
+            times = list(opened.tokens())
+        assert len(times) == 400
+        found.extend(after - before for before, after in pairwise(times))
+
+    threads = [threading.Thread(target=follow, args=(number,)) for number in range(streams)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def slow_readers(found: Stack, count: int, n: int = 1, cut_after_s: float | None = None) -> None:
+    """As many who never read as who do."""
+    http = found.http
+    # Both with as many running: what is measured is the waiting for sockets, not the work.
+    alone = quantiles(gaps(http, 2 * count), n=100)[94]
+    body = b'{"prompt": [5], "max_tokens": 11000, "stream": true, "n": %d}' % n
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    sent = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    with ExitStack() as stack_of_peers:
+        for _ in range(count):
+            peer = connected(found.proxy.port, sent, "127.0.0.1", buffer=4096)
+            stack_of_peers.callback(peer.close)
+        eventually(lambda: http.in_flight() == count, 10, lambda: str(http.metrics()))
+        began = time.monotonic()
+        beside = quantiles(gaps(http, count), n=100)[94]
+        print(f"p95 between tokens {1000 * alone:.1f} ms, {1000 * beside:.1f} ms beside {count} "
+              "who never read")  # fmt: skip
+        assert beside <= max(1.2 * alone, 0.05)
+        if cut_after_s is not None:
+            eventually(lambda: http.in_flight() == 0, cut_after_s, lambda: str(http.metrics()))
+            print(f"cut after {time.monotonic() - began:.1f} s")
+    found.settled()
+
+
+def test_the_engine_does_not_wait_for_clients_that_never_read(counting: Stack) -> None:
+    slow_readers(counting, 8)
+
+
+@pytest.mark.figures
+def test_thirty_two_clients_never_read(counting: Stack) -> None:
+    slow_readers(counting, 32)
+
+
+@pytest.mark.figures
+def test_clients_that_never_read_are_cut() -> None:
+    """Once their share of the buffers on the way, some megabytes, is full."""
+    with stack(settings={"STACK_STEP_S": 0.001}) as found:
+        slow_readers(found, 4, n=8, cut_after_s=100)

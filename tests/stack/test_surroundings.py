@@ -1,0 +1,85 @@
+"""The machine around the server misbehaves: full disks, a log nobody reads, a clock that jumps,
+too few descriptors. Requests are answered all the same."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.e2e.client import COMPLETIONS
+from tests.e2e.server import eventually
+from tests.stack.conftest import Stack, stack
+from tests.stack.load import job, perform, spelled
+
+
+def all_right(found: Stack, requests: int) -> None:
+    http = found.http
+    with ThreadPoolExecutor(16) as pool:
+        works = [job(number, http) for number in range(requests)]
+        results = Counter(pool.map(lambda work: perform(http, work), works))
+    assert results == {"right": requests}
+
+
+def test_the_log_cannot_be_written() -> None:
+    """As on a full disk: every line fails."""
+    command = ("bash", "-c", 'exec "$@" > /dev/full 2>&1', "-")
+    settings = {"PYTHONUNBUFFERED": 1}
+    with stack(settings=settings, before=command) as found:
+        for _ in range(5):  # refusals are logged, too
+            assert found.http.post(COMPLETIONS, b"{").status == 400
+        all_right(found, 100)
+
+
+def test_nobody_reads_the_log() -> None:
+    """A pipe whose reader has gone."""
+    command = ("bash", "-c", 'exec "$@" > >(exec 0<&-; sleep 0) 2>&1', "-")
+    with stack(before=command) as found:
+        all_right(found, 100)
+
+
+def test_the_clock_is_set() -> None:
+    """An hour forth, a day back, in the middle of streams, and while the server stops."""
+    with tempfile.TemporaryDirectory() as name:
+        clock = Path(name) / "clock"
+        clock.write_text("+0s\n")
+        settings = {"STACK_CLOCK": clock}
+        with stack(settings=settings) as found, ThreadPoolExecutor(8) as pool:
+            http = found.http
+            body = {"prompt": [5, 6], "max_tokens": 700}
+            streams = [pool.submit(http.stream, COMPLETIONS, body) for _ in range(8)]
+            eventually(lambda: http.in_flight() == 8, 5, lambda: str(http.metrics()))
+            for jump in ("+3600s", "-86400s", "+86400s"):
+                clock.write_text(f"{jump}\n")
+                created = http.post(COMPLETIONS, {"prompt": [3], "max_tokens": 1}).ok()["created"]
+                assert abs(created - time.time() - float(jump[:-1])) < 60, "the clock stood still"
+                time.sleep(0.3)
+            assert {stream.result().text() for stream in streams} == {spelled((5, 6), 700)}
+            last = pool.submit(http.stream, COMPLETIONS, body)
+            eventually(lambda: http.in_flight() == 1, 5, lambda: str(http.metrics()))
+            found.server.terminate()
+            time.sleep(0.5)
+            clock.write_text("+172800s\n")
+            assert last.result().text() == spelled((5, 6), 700)
+
+
+def test_few_descriptors() -> None:
+    """More clients than descriptors: they wait their turn."""
+    with stack(before=("prlimit", "--nofile=64")) as found:
+        http = found.http
+        results: Counter[str] = Counter()
+
+        def ask(number: int) -> None:
+            results[perform(http, job(number, http, streamed=False))] += 1
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results["right"] == 100
+        assert "Traceback" not in found.server.logged()
+        found.settled()

@@ -1,0 +1,118 @@
+"""A TCP or Unix-socket relay that misbehaves on its way: late, slow, in crumbs, or cut.
+
+Knows nothing about what it carries.
+"""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+Address = tuple[str, int] | str
+
+
+@dataclass
+class Manners:
+    """How the relay treats what comes back from the server."""
+
+    delay_s: float = 0.0  #: before the first byte
+    piece_bytes: int = 65536
+    pause_s: float = 0.0  #: after each piece
+    cut_after: int | None = None  #: bytes, then a reset
+    silent_after: int | None = None  #: bytes, then nothing any more
+
+
+def _connect(address: Address) -> socket.socket:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    peer = socket.socket(family, socket.SOCK_STREAM)
+    peer.connect(address)
+    return peer
+
+
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    """Requests: as they are."""
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        _end(source, target)
+
+
+def _end(*peers: socket.socket) -> None:
+    for peer in peers:
+        try:
+            peer.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def _reset(peer: socket.socket) -> None:
+    """SO_LINGER of zero: closing sends a reset. Shut down first, or whoever reads keeps it open."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    _end(peer)
+    peer.close()
+
+
+def _answer(server: socket.socket, client: socket.socket, manners: Manners) -> None:
+    sent = 0
+    time.sleep(manners.delay_s)
+    try:
+        while data := server.recv(65536):
+            for first in range(0, len(data), manners.piece_bytes):
+                piece = data[first : first + manners.piece_bytes]
+                if manners.cut_after is not None and sent + len(piece) > manners.cut_after:
+                    client.sendall(piece[: manners.cut_after - sent])
+                    _end(server)
+                    _reset(client)
+                    return
+                if manners.silent_after is not None and sent >= manners.silent_after:
+                    continue
+                client.sendall(piece)
+                sent += len(piece)
+                time.sleep(manners.pause_s)
+    except OSError:
+        pass
+    _end(server, client)
+
+
+@contextmanager
+def relay(target: Address, manners: Manners, path: Path | None = None) -> Iterator[Address]:
+    """Where the relay listens: at `path`, or on a port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with _connect(target) as server:
+                back = threading.Thread(target=_answer, args=(server, self.request, manners))
+                back.start()
+                _forward(self.request, server)
+                back.join()
+
+    kind: type[socketserver.BaseServer] = socketserver.TCPServer
+    address: object = ("127.0.0.1", 0)
+    if path is not None:
+        kind, address = socketserver.UnixStreamServer, str(path)
+
+    class Relay(socketserver.ThreadingMixIn, kind):  # type: ignore[misc,valid-type]
+        daemon_threads = True
+        request_queue_size = 512
+        block_on_close = False
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Cut connections are what this is for."""
+
+    server = Relay(address, Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield str(path) if path is not None else server.server_address
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
