@@ -198,7 +198,8 @@ def test_an_engine_that_keeps_failing_dies_loudly() -> None:
     until(lambda: bool(died))
     with pytest.raises(ShuttingDown):
         engine.generate(GenerationRequest(((5,),), max_tokens=5))
-    assert engine.stats.failed == len(tickets) == 1, "the first probe told that it is broken"
+    assert engine.stats.failed == len(tickets)
+    assert len(tickets) <= 2, "the probe after the first failure tells that it is broken"
 
 
 def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> None:
