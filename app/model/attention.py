@@ -58,7 +58,14 @@ def plan_spans(
         shaped = {window: mask[:, None, None] for window, mask in bias.items()}
         slots = slice(rows[0].slot, rows[-1].slot + 1)
         spans.append(Span(first, last, slots, length, False, shaped))
-    first = len(batch.rows)
+    return spans + tile_spans(batch, windows, dtype, device)
+
+
+def tile_spans(
+    batch: Batch, windows: Sequence[Window], dtype: torch.dtype, device: torch.device
+) -> list[Span]:
+    """Attention calls for a batch's tiles alone, one each."""
+    kinds, spans, first = set(windows), [], len(batch.rows)
     for tile in batch.tiles:
         last, end = first + len(tile.tokens), tile.start + len(tile.tokens)
         length = _read_length(end)

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm, silu
 
-from app.model.attention import Span, attend
+from app.engine.batch import Batch
+from app.model.attention import Span, attend, plan_spans, spans_on
+from app.model.kv_cache import SlotCache
+from app.model.rope import build_table
 from app.model.weights import LayerWeights, Weights
 
 
@@ -27,6 +30,35 @@ class Place:
     cos: Tensor  #: [rows, 1, head_dim]
     sin: Tensor
     spans: list[Span]
+
+
+class TorchDecoder:
+    """Runs on as many devices as the weights are spread over."""
+
+    def __init__(self, weights: Weights, cache: SlotCache) -> None:
+        self._weights, self._cache = weights, cache
+        config = weights.config
+        self._windows = [layer.window for layer in weights.layers]
+        self._layer_bytes = cache.bytes_per_token // config.layers
+        self._ropes = {
+            device: build_table(
+                config.rope, config.head_dim, cache.positions, weights.dtype, device
+            )
+            for device in dict.fromkeys(layer.device for layer in weights.layers)
+        }
+
+    def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
+        """See `runner.Decoder`; tokens, slots and positions are on the embedding's device."""
+        weights, first = self._weights, self._weights.device
+        spans = plan_spans(batch, self._windows, self._layer_bytes, weights.dtype, first)
+        places = {}
+        for device, rope in self._ropes.items():
+            here, there = positions.to(device), spans
+            if device != first:
+                there = spans_on(spans, device)
+            cos, sin = rope.cos[here][:, None], rope.sin[here][:, None]
+            places[device] = Place(slots.to(device), here, cos, sin, there)
+        return forward(weights, self._cache.layers, places, tokens)
 
 
 def forward(

@@ -22,19 +22,9 @@ class Int8Linear:
 
     def __init__(self, weight: Tensor, column_factors: Tensor | None = None) -> None:
         """weight: [out, in], any float dtype; column_factors: [in], multiplied into it."""
-        rows = weight.shape[0]
-        quantised = torch.empty(weight.shape, dtype=torch.int8)
-        self._scales = torch.empty(rows)
-        top = 127 if _sums_are_exact() else 63
-        for first in range(0, rows, _BLOCK_ROWS):
-            block = weight[first : first + _BLOCK_ROWS].float()
-            if column_factors is not None:
-                block = block * column_factors
-            largest = block.abs().amax(1).clamp_min_(1e-30)
-            self._scales[first : first + _BLOCK_ROWS] = largest / top
-            quantised[first : first + _BLOCK_ROWS] = (block * (top / largest)[:, None]).round_()
-        self._packed = torch.ops.onednn.qlinear_prepack(quantised, None)
-        self._zeros = torch.zeros(rows, dtype=torch.int32)
+        values, self._scales = quantised(weight, column_factors, 127 if _sums_are_exact() else 63)
+        self._packed = torch.ops.onednn.qlinear_prepack(values, None)
+        self._zeros = torch.zeros(weight.shape[0], dtype=torch.int32)
         self.nbytes = weight.numel() + self._scales.nbytes
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -44,6 +34,21 @@ class Int8Linear:
         shifted = (x * (127.0 / largest)).add_(_ZERO_POINT + 0.5).to(torch.uint8)
         y = _product(shifted, self._packed, self._scales, self._zeros)
         return y.mul_(largest / 127.0)
+
+
+def quantised(weight: Tensor, column_factors: Tensor | None, top: int) -> tuple[Tensor, Tensor]:
+    """A [out, in] weight as int8 in [-top, top], and each output's scale, float32 [out]."""
+    rows = weight.shape[0]
+    values = torch.empty(weight.shape, dtype=torch.int8)
+    scales = torch.empty(rows)
+    for first in range(0, rows, _BLOCK_ROWS):
+        block = weight[first : first + _BLOCK_ROWS].float()
+        if column_factors is not None:
+            block = block * column_factors
+        largest = block.abs().amax(1).clamp_min_(1e-30)
+        scales[first : first + _BLOCK_ROWS] = largest / top
+        values[first : first + _BLOCK_ROWS] = (block * (top / largest)[:, None]).round_()
+    return values, scales
 
 
 def balance(norm: Tensor, *weights: Tensor) -> Tensor:

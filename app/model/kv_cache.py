@@ -18,11 +18,39 @@ READ_MULTIPLE = 16
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
+class SlotMapping:
+    """Equal slots in one lazy mapping; each is contiguous, so it gives its memory back in one
+    call."""
+
+    def __init__(self, slots: int, slot_bytes: int) -> None:
+        """Raises:
+        StartupError: the address space is limited to less.
+        """
+        self._slot_bytes = slot_bytes
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
+        try:
+            self._mapping = mmap.mmap(-1, slots * slot_bytes, flags=flags)
+        except OSError as error:
+            raise StartupError(
+                f"cannot reserve {slots * slot_bytes / 2**30:.1f} GiB of address space for the "
+                f"KV cache ({error.strerror}): pass a smaller --max_model_len"
+            ) from error
+        self.bytes = torch.frombuffer(self._mapping, dtype=torch.uint8)
+
+    def release(self, slot: int) -> None:
+        """Give the memory behind a slot back to the system."""
+        start = slot * self._slot_bytes
+        # only whole pages go; a page shared with the next slot stays until that is released
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = (start + self._slot_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
+        if end > first:
+            self._mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+
 class SlotCache:
     """`layers[i]` is a [slots, 2, kv_heads, positions, head_dim] view: keys at 0, values at 1.
 
-    Owned by the engine thread. On a CPU the whole of it is one lazy mapping in which each
-    slot is contiguous, so a released slot gives its memory back in one call.
+    Owned by the engine thread. On a CPU the whole of it is one lazy mapping.
     """
 
     def __init__(
@@ -39,10 +67,10 @@ class SlotCache:
         self.bytes_per_token = (
             2 * config.layers * config.kv_heads * config.head_dim * dtype.itemsize
         )
-        self._slot_bytes = self.bytes_per_token * self.positions
-        self._mapping: mmap.mmap | None = None
+        self._mapping: SlotMapping | None = None
         if devices[0].type == "cpu":
-            whole = self._map(slots * self._slot_bytes).view(dtype).view(shape)
+            self._mapping = SlotMapping(slots, self.bytes_per_token * self.positions)
+            whole = self._mapping.bytes.view(dtype).view(shape)
             self.layers = [whole[:, layer] for layer in range(config.layers)]
         else:
             per_layer = (slots, *shape[2:])
@@ -51,25 +79,9 @@ class SlotCache:
     def release(self, slot: int) -> None:
         """Give the memory behind a slot back to the system."""
         if self._mapping is not None:
-            start = slot * self._slot_bytes
-            # only whole pages go; a page shared with the next slot stays until that is released
-            first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
-            end = (start + self._slot_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
-            if end > first:
-                self._mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
+            self._mapping.release(slot)
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Copy positions [start, end) of all layers from one slot to another."""
         for layer in self.layers:
             layer[target, :, :, start:end].copy_(layer[source, :, :, start:end])
-
-    def _map(self, size: int) -> Tensor:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
-        try:
-            self._mapping = mmap.mmap(-1, size, flags=flags)
-        except OSError as error:
-            raise StartupError(
-                f"cannot reserve {size / 2**30:.1f} GiB of address space for the KV cache "
-                f"({error.strerror}): pass a smaller --max_model_len"
-            ) from error
-        return torch.frombuffer(self._mapping, dtype=torch.uint8)

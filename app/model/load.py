@@ -19,13 +19,13 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.lora import PICKLE
 from app.checkpoint.machine import available_bytes
 from app.model.assemble import Report, Source, assemble
+from app.model.cpu import cpu_packing, decoder_for
 from app.model.int8_gpu import EightBitGpu
-from app.model.kv_cache import SlotCache
 from app.model.lora_source import merged, resized
-from app.model.packing import EightBit, FullPrecision, Packing
+from app.model.packing import FullPrecision, Packing
 from app.model.peft_merge import head_is_embedding, merge_with_peft
 from app.model.placing import placed, spread
-from app.model.runner import TorchRunner
+from app.model.runner import Cache, TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
 from app.model.weights import Weights
@@ -62,11 +62,9 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
         weights = load_weights(
             config, checked, lambda done, total: bar.update(done - bar.n) and None
         )
-        devices = tuple(layer.device for layer in weights.layers)
-        cache = SlotCache(
-            checked.model, _slots(config, weights, length), length, weights.dtype, devices
-        )
-        runner = TorchRunner(weights, cache, vocab_size, checked.vocabulary.untrained)
+        decoder, cache = decoder_for(weights, _slots(config, weights, length), length)
+        untrained = checked.vocabulary.untrained
+        runner = TorchRunner(weights, cache, decoder, vocab_size, untrained)
         if weights.device.type == "cpu":
             log.info("batch_invariant=%s", "yes" if batch_invariant(weights) else "no")
     return runner, _pool_tokens(config, cache, length)
@@ -78,7 +76,7 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
     if checked.gpus:
         return _gpu_weights(config, checked, model, report)
     source, model = _merged_source(checked, model)
-    packing: Packing = EightBit() if config.LOAD_IN_8BIT else FullPrecision(torch.float32)
+    packing = cpu_packing(model, config.LOAD_IN_8BIT)
     return assemble(model, source, packing, torch.float32, report)
 
 
@@ -165,7 +163,7 @@ def _slots(config: Config, weights: Weights, length: int) -> int:
     return slots
 
 
-def _pool_tokens(config: Config, cache: SlotCache, length: int) -> int:
+def _pool_tokens(config: Config, cache: Cache, length: int) -> int:
     """As --kv_cache_mb says, else a share of what is left; at least one full context."""
     most = cache.slots * cache.positions
     if config.KV_CACHE_MB:

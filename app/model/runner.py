@@ -6,18 +6,40 @@ Knows nothing about requests or text; it is the seam where another backend could
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
 from app.engine.batch import Batch, StepResult, Want
-from app.model.attention import plan_spans, spans_on
-from app.model.forward import Place, forward
-from app.model.kv_cache import SlotCache
 from app.model.out_of_memory import memory_errors_told
-from app.model.rope import build_table
 from app.model.weights import Weights
+
+
+class Cache(Protocol):
+    """Keys and values, a slot per sequence."""
+
+    slots: int
+    positions: int  #: tokens one slot can hold
+    bytes_per_token: int
+
+    def release(self, slot: int) -> None:
+        """Give the memory behind a slot back to the system."""
+
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Copy positions [start, end) of all layers from one slot to another."""
+
+
+class Decoder(Protocol):
+    """The layers of a model, over one cache."""
+
+    def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
+        """Run a step and fill the cache.
+
+        tokens, slots, positions: int64 [rows], decode rows first, then the tiles'. Returns
+        hidden states before the final norm, [rows, hidden], good until the next step.
+        """
 
 
 class TorchRunner:
@@ -27,7 +49,8 @@ class TorchRunner:
     def __init__(
         self,
         weights: Weights,
-        cache: SlotCache,
+        cache: Cache,
+        decoder: Decoder,
         vocab_size: int,
         untrained: Sequence[int] = (),
     ) -> None:
@@ -36,22 +59,15 @@ class TorchRunner:
         self.slots, self.positions = cache.slots, cache.positions
         self.bytes_per_token = cache.bytes_per_token
         self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
-        config = weights.config
+        self._decoder = decoder
         end = weights.head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
-        self._windows = [layer.window for layer in weights.layers]
-        self._ropes = {
-            device: build_table(
-                config.rope, config.head_dim, cache.positions, weights.dtype, device
-            )
-            for device in dict.fromkeys(layer.device for layer in weights.layers)
-        }
 
     @memory_errors_told
     @torch.inference_mode()
     def run(self, batch: Batch) -> StepResult:
         """Compute a batch whose rows stand in slot order."""
-        weights, device = self._weights, self._weights.device
+        weights = self._weights
         tokens = [row.token for row in batch.rows]
         slots = [row.slot for row in batch.rows]
         positions = [row.position for row in batch.rows]
@@ -59,26 +75,12 @@ class TorchRunner:
             tokens += tile.tokens
             slots += [tile.slot] * len(tile.tokens)
             positions += range(tile.start, tile.start + len(tile.tokens))
-        ids = torch.tensor((tokens, slots, positions)).to(device)
-        places = self._places(batch, ids[1], ids[2])
-        hidden = forward(weights, self._cache.layers, places, ids[0])
+        ids = torch.tensor((tokens, slots, positions)).to(weights.device)
+        hidden = self._decoder.run(batch, *ids)
         hidden = hidden.to(weights.head_norm.device)
         return StepResult(
             self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)
         )
-
-    def _places(self, batch: Batch, slots: Tensor, positions: Tensor) -> dict[torch.device, Place]:
-        weights, first = self._weights, self._weights.device
-        layer_bytes = self.bytes_per_token // weights.config.layers
-        spans = plan_spans(batch, self._windows, layer_bytes, weights.dtype, first)
-        places = {}
-        for device, rope in self._ropes.items():
-            here, there = positions.to(device), spans
-            if device != first:
-                there = spans_on(spans, device)
-            cos, sin = rope.cos[here][:, None], rope.sin[here][:, None]
-            places[device] = Place(slots.to(device), here, cos, sin, there)
-        return places
 
     def release(self, slot: int) -> None:
         """Give a slot's memory back."""

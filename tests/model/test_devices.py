@@ -17,6 +17,7 @@ from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.headers import read_index
 from app.model.assemble import assemble
+from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import PlainLinear
 from app.model.packing import FullPrecision
@@ -65,7 +66,8 @@ def split_weights(directory: Path, places: DeviceMap) -> Weights:
 
 def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunner:
     cache = SlotCache(weights.config, 4, 256, torch.float32, tuple(devices))
-    return TorchRunner(weights, cache, weights.config.vocab_size, untrained=(3, 5))
+    decoder = TorchDecoder(weights, cache)
+    return TorchRunner(weights, cache, decoder, weights.config.vocab_size, untrained=(3, 5))
 
 
 def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> None:

@@ -19,8 +19,8 @@ from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.types import GenerationRequest, SamplingParams
 from app.model.assemble import Source, assemble
 from app.model.kv_cache import SlotCache
+from app.model.cpu import cpu_packing, decoder_for
 from app.model.linear import HalfLinear, PackedLinear, pack
-from app.model.packing import FullPrecision
 from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
@@ -33,8 +33,8 @@ CPU = torch.device("cpu")
 
 
 def built(config: ModelConfig, source: Source) -> Weights:
-    exact = FullPrecision(torch.float32)
-    return assemble(config, source, exact, torch.float32, lambda done, total: None)
+    packing = cpu_packing(config, eight_bit=False)
+    return assemble(config, source, packing, torch.float32, lambda done, total: None)
 
 
 def weights_of(directory: Path) -> Weights:
@@ -43,8 +43,8 @@ def weights_of(directory: Path) -> Weights:
 
 
 def runner_of(weights: Weights) -> TorchRunner:
-    cache = SlotCache(weights.config, 4, 256, torch.float32, (CPU,) * weights.config.layers)
-    return TorchRunner(weights, cache, weights.config.vocab_size)
+    decoder, cache = decoder_for(weights, 4, 256)
+    return TorchRunner(weights, cache, decoder, weights.config.vocab_size)
 
 
 def outputs(runner: TorchRunner) -> list[Tensor]:
@@ -128,8 +128,8 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 def test_rows_beyond_the_tokenizer_are_never_sampled(save_model: SaveModel) -> None:
     saved = save_model("llama", "float16", seed=5)
     weights = weights_of(saved.directory)
-    cache = SlotCache(weights.config, 2, 64, torch.float32, (CPU,) * 2)
-    logits = outputs(TorchRunner(weights, cache, 300))[0]
+    decoder, cache = decoder_for(weights, 2, 64)
+    logits = outputs(TorchRunner(weights, cache, decoder, 300))[0]
     assert torch.isneginf(logits[:, 300:]).all()
     assert torch.isfinite(logits[:, :300]).all()
 

@@ -1,0 +1,58 @@
+"""Exponentials that a compiler can turn into vector instructions, and rounding to 8 bits.
+
+Knows nothing about rows or models. math.exp would be a call of the C library for every element.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.model.native.compiled import inner
+from app.model.native.words import float_of, larger
+
+_LOG2E = np.float32(1.44269504088896341)
+# ln 2 in two parts, so that n * ln 2 is subtracted without rounding (Cody and Waite, 1980)
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_ONE, _HALF = np.float32(1), np.float32(0.5)
+_MOST = np.float32(87)
+# minimax polynomial of (e^r - 1 - r) / r² on |r| <= ln 2 / 2, as in the Cephes library
+_P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
+_P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+
+
+@inner
+def exp(x):  # type: ignore[no-untyped-def]
+    """e^x to 2e-7 for |x| <= 87, and e^±87 beyond; not-a-number stays."""
+    x = -larger(-larger(x, -_MOST), -_MOST)
+    whole = np.floor(x * _LOG2E + _HALF)
+    rest = x - whole * _LN2_HIGH - whole * _LN2_LOW
+    series = ((((_P0 * rest + _P1) * rest + _P2) * rest + _P3) * rest + _P4) * rest + _P5
+    return (series * rest * rest + rest + _ONE) * float_of((np.int32(whole) + 127) << 23)
+
+
+@inner
+def silu(x):  # type: ignore[no-untyped-def]
+    """x / (1 + e^-x)."""
+    return x / (_ONE + exp(-x))
+
+
+@inner
+def largest(values, first, last):  # type: ignore[no-untyped-def]
+    """Of values[first:last]; not-a-number if one is."""
+    found = np.float32(-np.inf)
+    for i in range(first, last):
+        found = larger(found, values[i])
+    return found
+
+
+@inner
+def quantise(values, size, out, scales, row):  # type: ignore[no-untyped-def]
+    """A row of floats as unsigned bytes around 128 and one scale. A row that holds a
+    not-a-number gets it as its scale, so that it does not turn into plausible numbers."""
+    height = np.float32(1e-30)
+    for i in range(size):
+        height = larger(height, abs(values[i]))
+    factor = np.float32(127) / height
+    for i in range(size):
+        out[row, i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))
+    scales[row] = height / np.float32(127)

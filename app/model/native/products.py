@@ -1,0 +1,130 @@
+"""Matrix products of a step's rows, shared out among threads by panels of outputs.
+
+Knows nothing about what the products mean. A job says where everything is; `bias` and, for
+bytes, `scales` and `shift` belong to the outputs and are as long as the padded output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, from_dtype
+
+from app.model.native.compiled import inner, kernel
+from app.model.native.tile import MOST_ROWS, PANEL, byte_tile, float_tile
+from app.model.native.words import pointer, pointer_to, take
+
+#: Addresses, and sizes in elements.
+PRODUCT = np.dtype(
+    [
+        ("rows", np.int64),  #: address of the number of rows
+        ("x", np.int64),  #: float32, or unsigned bytes around 128; inputs of each row
+        ("x_scales", np.int64),  #: of bytes: float32 [rows]
+        ("weights", np.int64),  #: [panels, inputs, PANEL]; bytes: [panels, inputs / 4, PANEL, 4]
+        ("scales", np.int64),  #: of bytes: float32 [panels * PANEL]
+        ("shift", np.int64),  #: of bytes: int32, 128 times the sum of an output's weights
+        ("bias", np.int64),  #: float32, or 0
+        ("y", np.int64),  #: float32 [rows, panels * PANEL]
+        ("inputs", np.int64),
+        ("x_stride", np.int64),  #: from row to row of x
+        ("panels", np.int64),
+    ]
+)
+_product_at = pointer_to(from_dtype(PRODUCT))
+_float32_tile, _float16_tile = float_tile("float32"), float_tile("float16")
+_bfloat16_tile, _byte_tile = float_tile("bfloat16"), byte_tile()
+
+#: Panels are taken in runs, about this many for each of two threads.
+_RUNS = 16
+
+
+@inner
+def _part(rows, first):  # type: ignore[no-untyped-def]
+    """How many of the rows from `first` on make the next tile: as alike as can be."""
+    left = rows - first
+    tiles = (left + MOST_ROWS - 1) // MOST_ROWS
+    return (left + tiles - 1) // tiles
+
+
+@inner
+def _add_bias(job, rows, panel):  # type: ignore[no-untyped-def]
+    width = job.panels * PANEL
+    bias = carray(pointer(job.bias), width, np.float32)
+    y = carray(pointer(job.y), (rows, width), np.float32)
+    for row in range(rows):
+        for column in range(panel * PANEL, panel * PANEL + PANEL):
+            y[row, column] += bias[column]
+
+
+def _float_product(tile: Any, size: int) -> Any:
+    @kernel
+    def product(address, counter, thread):  # type: ignore[no-untyped-def]
+        job = carray(_product_at(address), 1)[0]
+        rows = carray(pointer(job.rows), 1, np.int64)[0]
+        width = job.panels * PANEL
+        run = max(1, job.panels // (2 * _RUNS))
+        while True:
+            start = take(counter, run)
+            if start >= job.panels:
+                break
+            for panel in range(start, min(start + run, job.panels)):
+                weights = job.weights + panel * job.inputs * (PANEL * size)
+                first = 0
+                while first < rows:
+                    count = _part(rows, first)
+                    x = job.x + first * job.x_stride * 4
+                    y = job.y + (first * width + panel * PANEL) * 4
+                    tile(count, weights, x, job.x_stride, y, width, job.inputs)
+                    first += count
+                if job.bias:
+                    _add_bias(job, rows, panel)
+
+    return product
+
+
+float32_product = _float_product(_float32_tile, 4)
+float16_product = _float_product(_float16_tile, 2)
+bfloat16_product = _float_product(_bfloat16_tile, 2)
+
+
+@inner
+def _unscale(job, first, count, panel):  # type: ignore[no-untyped-def]
+    """Sums of integers to floats, in place."""
+    width = job.panels * PANEL
+    rows = first + count
+    y = carray(pointer(job.y), (rows, width), np.float32)
+    sums = carray(pointer(job.y), (rows, width), np.int32)
+    shift = carray(pointer(job.shift), width, np.int32)
+    scales = carray(pointer(job.scales), width, np.float32)
+    x_scales = carray(pointer(job.x_scales), rows, np.float32)
+    for row in range(first, rows):
+        scale = x_scales[row]
+        for column in range(panel * PANEL, panel * PANEL + PANEL):
+            exact = sums[row, column] - shift[column]
+            y[row, column] = np.float32(exact) * scales[column] * scale
+
+
+@kernel
+def byte_product(address, counter, thread):  # type: ignore[no-untyped-def]
+    """y = x Wᵀ with exact sums of 8-bit integers."""
+    job = carray(_product_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    width, groups = job.panels * PANEL, job.inputs // 4
+    run = max(1, job.panels // (2 * _RUNS))
+    while True:
+        start = take(counter, run)
+        if start >= job.panels:
+            break
+        for panel in range(start, min(start + run, job.panels)):
+            weights = job.weights + panel * job.inputs * PANEL
+            first = 0
+            while first < rows:
+                count = _part(rows, first)
+                x = job.x + first * job.x_stride
+                y = job.y + (first * width + panel * PANEL) * 4
+                _byte_tile(count, weights, x, job.x_stride // 4, y, width, groups)
+                _unscale(job, first, count, panel)
+                first += count
+            if job.bias:
+                _add_bias(job, rows, panel)

@@ -1,0 +1,172 @@
+"""The inner loop of a matrix product: a few rows against one panel of weights, in registers.
+
+Knows nothing about threads or layers. Written as vector instructions, because a compiler does
+not find this loop in plain code. Every sum runs over the inputs in order, one multiply-add at a
+time, so a row's bits do not depend on how many rows are in the tile. The panel layout and the
+register blocking follow Goto and van de Geijn, "Anatomy of High-Performance Matrix
+Multiplication", 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from app.model.native.words import BYTES, WORD
+
+#: Outputs of a panel: two vectors of 16.
+PANEL = 32
+LANES = 16
+_VECTORS = PANEL // LANES
+_AVX512 = bool(binding.get_host_cpu_features().get("avx512f"))
+#: Rows whose sums fit the registers beside the weights.
+MOST_ROWS = 12 if _AVX512 else 3
+#: How far ahead of their use weights are asked for: what the memory's latency takes.
+_AHEAD = 4096
+
+#: Floats to add to the length of rows that a tile reads together: at a power of two apart they
+#: would all want the same few lines of the core's first cache.
+ROW_GAP = 16
+
+_FLOAT, _HALF = ir.FloatType(), ir.HalfType()
+_INT, _SHORT = ir.IntType(32), ir.IntType(16)
+_FLOATS = ir.VectorType(_FLOAT, LANES)
+_INTS = ir.VectorType(_INT, LANES)
+
+Emit = Callable[..., Any]
+
+
+def float_tile(kind: str) -> Any:
+    """tile(rows, weights, x, x_stride, y, y_stride, inputs): y = x Wᵀ in float32.
+
+    kind: how a weight is stored: float32, float16 or bfloat16. Strides in floats.
+    """
+    size = 4 if kind == "float32" else 2
+
+    def weights(builder: Any, place: Any) -> Any:
+        if kind == "float32":
+            return builder.load(builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+        shorts = ir.VectorType(_SHORT, LANES)
+        stored = builder.load(builder.bitcast(place, shorts.as_pointer()), align=2)
+        if kind == "float16":
+            halves = builder.bitcast(stored, ir.VectorType(_HALF, LANES))
+            return builder.fpext(halves, _FLOATS)
+        wide = builder.shl(builder.zext(stored, _INTS), ir.Constant(_INTS, [16] * LANES))
+        return builder.bitcast(wide, _FLOATS)
+
+    def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
+        return _call(builder, "llvm.fma.v16f32", _FLOATS, x, weight, total)
+
+    return _tile(size, _FLOAT, _FLOATS, weights, multiply)
+
+
+def byte_tile() -> Any:
+    """tile(rows, weights, x, x_stride, y, y_stride, inputs): exact sums in int32.
+
+    x: unsigned bytes, weights: signed, both in groups of four inputs (AVX-512 VNNI); the stride
+    and the number of inputs count groups.
+    """
+
+    def weights(builder: Any, place: Any) -> Any:
+        return builder.load(builder.bitcast(place, _INTS.as_pointer()), align=4)
+
+    def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
+        return _call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, total, x, weight)
+
+    return _tile(4, _INT, _INTS, weights, multiply)
+
+
+def _tile(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
+    """size: bytes of weights that one step takes per output."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rows, *rest = args
+        end = builder.append_basic_block("end")
+        switch = builder.switch(rows, end)
+        for count in range(1, MOST_ROWS + 1):
+            block = builder.append_basic_block(f"rows{count}")
+            switch.add_case(ir.Constant(WORD, count), block)
+            builder.position_at_end(block)
+            _loop(builder, count, size, element, vector, weights, multiply, *rest)
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def tile(typing, rows, panel, x, x_stride, y, y_stride, inputs):  # type: ignore[no-untyped-def]
+        return types.void(*[types.int64] * 7), emit
+
+    return tile
+
+
+def _loop(
+    builder: Any,
+    rows: int,
+    size: int,
+    element: Any,
+    vector: Any,
+    weights: Emit,
+    multiply: Emit,
+    panel: Any,
+    x: Any,
+    x_stride: Any,
+    y: Any,
+    y_stride: Any,
+    inputs: Any,
+) -> None:
+    """All inputs of `rows` rows against one panel, in the current block."""
+    start = builder.block
+    panel = builder.inttoptr(panel, BYTES)
+    first = builder.inttoptr(x, element.as_pointer())
+    sources = [builder.gep(first, [builder.mul(x_stride, WORD(row))]) for row in range(rows)]
+    loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    step = builder.phi(WORD)
+    step.add_incoming(WORD(0), start)
+    sums = [[builder.phi(vector) for _ in range(_VECTORS)] for _ in range(rows)]
+    offset = builder.mul(step, WORD(PANEL * size))
+    loaded = [
+        weights(builder, builder.gep(panel, [builder.add(offset, WORD(number * LANES * size))]))
+        for number in range(_VECTORS)
+    ]
+    for line in range(0, PANEL * size, 64):
+        _prefetch(builder, builder.gep(panel, [builder.add(offset, WORD(_AHEAD + line))]))
+    following = builder.add(step, WORD(1))
+    step.add_incoming(following, loop)
+    for source, totals in zip(sources, sums, strict=True):
+        value = _spread(builder, builder.load(builder.gep(source, [step])), vector)
+        for total, weight in zip(totals, loaded, strict=True):
+            total.add_incoming(ir.Constant(vector, [0] * LANES), start)
+            total.add_incoming(multiply(builder, value, weight, total), loop)
+    builder.cbranch(builder.icmp_signed("<", following, inputs), loop, done)
+    builder.position_at_end(done)
+    target = builder.inttoptr(y, element.as_pointer())
+    for row, totals in enumerate(sums):
+        place = builder.gep(target, [builder.mul(y_stride, WORD(row))])
+        for number, total in enumerate(totals):
+            final = total.incomings[1][0]
+            spot = builder.gep(place, [WORD(number * LANES)])
+            builder.store(final, builder.bitcast(spot, vector.as_pointer()), align=4)
+
+
+def _spread(builder: Any, value: Any, vector: Any) -> Any:
+    undefined = ir.Constant(vector, ir.Undefined)
+    single = builder.insert_element(undefined, value, _INT(0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(_INTS, [0] * LANES))
+
+
+def _prefetch(builder: Any, place: Any) -> None:
+    prefetch = ir.FunctionType(ir.VoidType(), [BYTES, _INT, _INT, _INT])
+    function = cgutils.get_or_insert_function(builder.module, prefetch, "llvm.prefetch.p0")
+    builder.call(function, [place, _INT(0), _INT(2), _INT(1)])  # to be read, into L2, data
+
+
+def _call(builder: Any, name: str, vector: Any, *values: Any) -> Any:
+    function = ir.FunctionType(vector, [vector] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)

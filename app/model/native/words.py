@@ -1,0 +1,125 @@
+"""Single machine operations that compiled Python has no word for.
+
+Knows nothing about models or threads. Each is an LLVM instruction (https://llvm.org/docs/LangRef.html).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+WORD = ir.IntType(64)
+BYTES = ir.IntType(8).as_pointer()
+
+
+@intrinsic
+def pointer(typing: Any, address: Any) -> Any:
+    """An address as something `carray` takes."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], BYTES)
+
+    return types.voidptr(types.int64), emit
+
+
+def pointer_to(record: Any) -> Any:
+    """A function from an address to a pointer at records of one type, which `carray` takes."""
+
+    @intrinsic
+    def typed(typing: Any, address: Any) -> Any:
+        kind = types.CPointer(record)
+
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(kind))
+
+        return kind(types.int64), emit
+
+    return typed
+
+
+@intrinsic
+def take(typing: Any, counter: Any, count: Any) -> Any:
+    """Add to the counter at an address, atomically; its value before."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], WORD.as_pointer())
+        return builder.atomic_rmw("add", place, args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def read(typing: Any, counter: Any) -> Any:
+    """The counter at an address, and all that was written before it was last added to."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], WORD.as_pointer())
+        return builder.load_atomic(place, "acquire", 8)
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def call(typing: Any, function: Any, job: Any, counter: Any, thread: Any) -> Any:
+    """Call the kernel at an address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kernel = ir.FunctionType(ir.VoidType(), [WORD, WORD, WORD])
+        target = builder.inttoptr(args[0], kernel.as_pointer())
+        builder.call(target, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def ask(typing: Any, function: Any) -> Any:
+    """Call the C function `int f(void)` at an address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        asked = ir.FunctionType(ir.IntType(32), [])
+        target = builder.inttoptr(args[0], asked.as_pointer())
+        return builder.sext(builder.call(target, []), WORD)
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def float_of(typing: Any, bits: Any) -> Any:
+    """The float32 with these 32 bits."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), emit
+
+
+@intrinsic
+def larger(typing: Any, one: Any, other: Any) -> Any:
+    """The larger float32; not-a-number if either is. Unlike `max` it is one instruction."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        number = ir.FloatType()
+        maximum = ir.FunctionType(number, [number, number])
+        name = "llvm.maximum.f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, maximum, name), args)
+
+    return types.float32(types.float32, types.float32), emit
+
+
+@intrinsic
+def breathe(typing: Any) -> Any:
+    """Tell the core that this is a waiting loop, where it has a word for that."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if "x86_64" in builder.module.triple:
+            pause = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(cgutils.get_or_insert_function(builder.module, pause, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit

@@ -1,0 +1,92 @@
+"""The compiled decoder against the torch one, over everything a layer can have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.checkpoint.config import read_config
+from app.checkpoint.headers import read_index
+from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.model.assemble import assemble
+from app.model.forward import TorchDecoder
+from app.model.kv_cache import SlotCache
+from app.model.native.cache import PanelCache
+from app.model.native.decoder import NativeDecoder
+from app.model.native.linear import PanelBytes, PanelFloats
+from app.model.packing import Packing
+from app.model.runner import TorchRunner
+from app.model.sources import from_checkpoint
+from app.model.weights import Weights
+from tests.model.conftest import SaveModel
+
+SHAPES: list[tuple[str, dict[str, Any]]] = [
+    ("llama", {}),
+    ("llama", {"num_key_value_heads": 4, "attention_bias": True, "mlp_bias": True}),
+    ("llama", {"head_dim": 24, "tie_word_embeddings": True}),
+    ("mistral", {"sliding_window": 40}),
+    ("qwen2", {}),
+    ("qwen3", {"head_dim": 32}),
+]
+
+
+def weights_of(directory: Path, packing: Packing) -> Weights:
+    config, source = read_config(directory), from_checkpoint(read_index(directory))
+    return assemble(config, source, packing, torch.float32, lambda done, total: None)
+
+
+def runner_of(weights: Weights, decoder: type[TorchDecoder] | type[NativeDecoder]) -> TorchRunner:
+    if decoder is NativeDecoder:
+        panels = PanelCache(weights.config, 6, 300)
+        return TorchRunner(
+            weights, panels, NativeDecoder(weights, panels), weights.config.vocab_size
+        )
+    cpu = torch.device("cpu")
+    cache = SlotCache(weights.config, 6, 300, torch.float32, (cpu,) * weights.config.layers)
+    return TorchRunner(weights, cache, TorchDecoder(weights, cache), weights.config.vocab_size)
+
+
+def batches() -> list[Batch]:
+    """Prompts alone, prompts beside decode rows, rows of different lengths, a large step."""
+    tokens = tuple(range(3, 35))
+    first = Batch((), (Tile(0, 0, tokens, Want.LOGITS), Tile(2, 0, tokens[:7], Want.POOL)))
+    rows = (DecodeRow(0, 32, 9, True), DecodeRow(2, 7, 8, True))
+    longer = tuple(Tile(1, 32 * at, tokens, Want.LOGITS, tokens[1:5]) for at in range(3))
+    beside = Batch(rows, longer)
+    alone = Batch((DecodeRow(0, 33, 4, True), DecodeRow(1, 96, 5, True)), ())
+    return [first, beside, alone, Batch((DecodeRow(0, 34, 7, False), *alone.rows[1:]), ())]
+
+
+@pytest.mark.parametrize(("kind", "changes"), SHAPES)
+@pytest.mark.parametrize("packing", [PanelFloats(), PanelBytes()], ids=["full", "8-bit"])
+def test_both_decoders_agree(
+    save_model: SaveModel, kind: str, changes: dict[str, Any], packing: Packing
+) -> None:
+    dtype = "float16" if kind == "llama" else "bfloat16"
+    weights = weights_of(save_model(kind, dtype, **changes).directory, packing)
+    native, reference = runner_of(weights, NativeDecoder), runner_of(weights, TorchDecoder)
+    # Rounding to 8 bits turns a difference in the last bit into one of a whole step.
+    tolerance = 2e-4 if isinstance(packing, PanelFloats) else 0.35
+    for batch in batches():
+        mine, theirs = native.run(batch), reference.run(batch)
+        assert (mine.logits is None) == (theirs.logits is None)
+        pairs = [*zip(mine.pooled, theirs.pooled, strict=True)]
+        pairs += zip(mine.scored, theirs.scored, strict=True)
+        if mine.logits is not None:
+            pairs.append((mine.logits, theirs.logits))
+        for one, other in pairs:
+            scale = float(other.abs().max())
+            assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
+
+
+def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -> None:
+    weights = weights_of(save_model("llama", "float16").directory, PanelFloats())
+    small, large = runner_of(weights, NativeDecoder), runner_of(weights, NativeDecoder)
+    tokens = tuple(range(3, 35))
+    tiles = tuple(Tile(slot, 0, tokens, Want.LOGITS) for slot in range(6))
+    together = large.run(Batch((), tiles)).logits
+    for tile in tiles:
+        assert small.run(Batch((), (tile,))).logits[0].equal(together[tile.slot])
