@@ -6,6 +6,7 @@ ledger hears of it.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 
 from app.engine.errors import EngineError
@@ -13,6 +14,11 @@ from app.engine.ledger import Ledger
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, Event
+
+#: Steps at most this long are gathered: a reader does not see them apart.
+SHORT_STEP_S = 0.010
+#: How long a request's events are gathered.
+GATHER_S = 0.025
 
 
 class Deliveries:
@@ -22,6 +28,7 @@ class Deliveries:
         self._ledger = ledger
         self._owed: dict[Ticket, list[Sequence]] = {}
         self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
+        self._flushed_at = 0.0
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -38,8 +45,14 @@ class Deliveries:
         self._ledger.prompt_tokens += ticket.prompt_tokens
 
     def tell(self, sequence: Sequence, event: Event) -> None:
-        """Keep an event for the next flush."""
-        self._events[sequence.ticket].append(event)
+        """Keep an event for the next flush; text that follows text of its choice joins it."""
+        events = self._events[sequence.ticket]
+        if events and isinstance(event, Delta) and isinstance(events[-1], Delta):
+            joined = _joined(events[-1], event)
+            if joined is not None:
+                events[-1] = joined
+                return
+        events.append(event)
 
     def settle(self, sequence: Sequence) -> None:
         """One choice is complete; with the last of them so is its request."""
@@ -65,16 +78,37 @@ class Deliveries:
         return self._owed.pop(ticket)
 
     def fail(self, ticket: Ticket, error: EngineError) -> list[Sequence]:
-        """End a request with an error; returns what was still owed."""
+        """End a request with an error, after what it has been told; returns what was still
+        owed."""
         self._ledger.failed += 1
-        self._events.pop(ticket, None)
+        if events := self._events.pop(ticket, None):
+            ticket.send(tuple(events))
         ticket.fail(error)
         return self._owed.pop(ticket)
 
     def flush(self) -> None:
-        """Send what has been told: one put per request."""
-        for ticket, events in self._events.items():
-            ticket.send(tuple(events))
+        """Send what has been told, one put per request. While steps are short, a request's
+        events wait for a few steps: a put, a wake-up and a write each would cost more than the
+        model's arithmetic. Its first and last ones never wait."""
+        now = time.monotonic()
+        brisk = now - self._flushed_at < SHORT_STEP_S
+        self._flushed_at = now
+        for ticket in list(self._events):
+            if brisk and ticket in self._owed and now - ticket.sent_at < GATHER_S:
+                continue
+            ticket.sent_at = now
+            ticket.send(tuple(self._events.pop(ticket)))
             if ticket not in self._owed:
                 ticket.end()
-        self._events.clear()
+
+
+def _joined(before: Delta, after: Delta) -> Delta | None:
+    """Two deltas of one choice as one; None if they are not, or the choice ends here."""
+    if before.index != after.index or before.finish_reason or after.finish_reason:
+        return None
+    return Delta(
+        before.index,
+        before.text + after.text,
+        before.token_ids + after.token_ids,
+        before.logprobs + after.logprobs,
+    )

@@ -26,6 +26,7 @@ class Ticket:
         self.cache_scope = cache_scope  #: whose prompts in the cache it may use
         self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
         self.open_choices = choices  #: owned by the engine thread
+        self.sent_at = 0.0  #: when events last went out, monotonic; the engine thread's
         self.accepted_at = time.monotonic()
         self.cancelled = False
         self.settled = False  #: owned by the engine thread: counted in the ledger

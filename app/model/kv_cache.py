@@ -8,7 +8,6 @@ from __future__ import annotations
 import mmap
 
 import torch
-from torch import Tensor
 
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError

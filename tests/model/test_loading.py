@@ -18,8 +18,8 @@ from app.checkpoint.headers import read_index
 from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.types import GenerationRequest, SamplingParams
 from app.model.assemble import Source, assemble
-from app.model.kv_cache import SlotCache
 from app.model.cpu import cpu_packing, decoder_for
+from app.model.kv_cache import SlotCache
 from app.model.linear import HalfLinear, PackedLinear, pack
 from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant

@@ -22,46 +22,46 @@ BLOCK = MOST_ROWS
 
 
 @inner
-def scratch_floats(capacity, padded_dim):  # type: ignore[no-untyped-def]
+def scratch_floats(capacity, padded_dim):
     """Of one thread: queries, scores and sums of a block."""
     return BLOCK * (capacity + 2 * padded_dim + 3 * ROW_GAP)
 
 
 @inner
-def _weigh(scores, first, last, start, end, scale):  # type: ignore[no-untyped-def]
+def _weigh(scores, first, last, start, end, scale):
     """Scores of [first, last) to shares of attention, zeros around them up to [start, end)."""
-    top = largest(scores, first, last)
+    seen = scores[first:last]
+    top = largest(seen)
     mass = np.float32(0)
-    for t in range(first, last):
-        weight = exp((scores[t] - top) * scale)
-        scores[t] = weight
+    for t in range(len(seen)):
+        weight = exp((seen[t] - top) * scale)
+        seen[t] = weight
         mass += weight
     share = np.float32(1) / mass
-    for t in range(first, last):
-        scores[t] *= share
-    for t in range(start, first):
-        scores[t] = np.float32(0)
-    for t in range(last, end):
-        scores[t] = np.float32(0)
+    for t in range(len(seen)):
+        seen[t] *= share
+    scores[start:first] = np.float32(0)
+    scores[last:end] = np.float32(0)
 
 
 @inner
-def _look_back(job, position):  # type: ignore[no-untyped-def]
+def _look_back(job, position):
     return max(0, position + 1 - job.window) if job.window else 0
 
 
 @inner
-def _copy_queries(job, row, head, across, lines, queries):  # type: ignore[no-untyped-def]
+def _copy_queries(job, row, head, across, lines, queries):
     """Heads of one row, or one head of several rows, one after another."""
     qkv = carray(pointer(job.qkv), (row + lines, job.stride), np.float32)
     for line in range(lines):
         source, column = (row, head + line) if across else (row + line, head)
+        query = qkv[source, column * job.head_dim : (column + 1) * job.head_dim]
         for i in range(job.head_dim):
-            queries[line, i] = qkv[source, column * job.head_dim + i]
+            queries[line, i] = query[i]
 
 
 @inner
-def _block(job, row, head, across, lines, scratch):  # type: ignore[no-untyped-def]
+def _block(job, row, head, across, lines, scratch):
     """Attention of `lines` heads of one row (`across`), or of one head of so many rows."""
     size, padded, capacity = job.head_dim, job.padded_dim, job.capacity
     stride, gap = capacity + ROW_GAP, padded + ROW_GAP
@@ -89,12 +89,13 @@ def _block(job, row, head, across, lines, scratch):  # type: ignore[no-untyped-d
     out = carray(pointer(job.out), (row + lines, job.out_stride), np.float32)
     for line in range(lines):
         target_row, column = (row, head + line) if across else (row + line, head)
+        found = out[target_row, column * size : (column + 1) * size]
         for i in range(size):
-            out[target_row, column * size + i] = sums[line, i]
+            found[i] = sums[line, i]
 
 
 @kernel
-def attend(address, counter, thread):  # type: ignore[no-untyped-def]
+def attend(address, counter, thread):
     """One item is a block and a key head. A lone row's queries of that head go together."""
     job = carray(heads_at(address), 1)[0]
     counts = carray(pointer(job.rows), 2, np.int64)

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from app.engine.batch import Batch
 from app.model.native.attention import BLOCK, attend, scratch_floats
 from app.model.native.cache import PanelCache
-from app.model.native.linear import Panels
+from app.model.native.linear import BytePanels, FloatPanels, Panels
 from app.model.native.rows import ROWS, add_and_norm, gate, to_bytes
 from app.model.native.team import Program, Stage
 from app.model.native.tile import PANEL, ROW_GAP
@@ -62,18 +62,19 @@ class NativeDecoder:
     def _make(self, capacity: int) -> None:
         """Buffers for `capacity` rows, and the stages that work on them."""
         self._capacity = capacity
-        config, layer = self._weights.config, self._weights.layers[0]
-        inner = layer.down.inputs
+        config = self._weights.config
+        qkv, _, gate_up, down = _linears(self._weights.layers[0])
+        inner = down.inputs
         width = config.heads * config.head_dim
         self._slots = torch.zeros(capacity, dtype=torch.int64)
         self._positions = torch.zeros(capacity, dtype=torch.int64)
         self._blocks = np.zeros((capacity, 2), np.int64)
         self._hidden = torch.empty(capacity, config.hidden_size)
         self._normed = torch.empty(capacity, config.hidden_size + ROW_GAP)
-        self._qkv = torch.empty(capacity, layer.qkv.panels * PANEL)
+        self._qkv = torch.empty(capacity, qkv.panels * PANEL)
         self._attended = torch.empty(capacity, width + ROW_GAP)
-        self._delta = torch.empty(capacity, layer.down.panels * PANEL)
-        self._both = torch.empty(capacity, layer.gate_up.panels * PANEL)
+        self._delta = torch.empty(capacity, down.panels * PANEL)
+        self._both = torch.empty(capacity, gate_up.panels * PANEL)
         self._gated = torch.empty(capacity, inner + ROW_GAP)
         # bytes for the next product, as wide as the widest of them
         widest = max(config.hidden_size, width, inner)
@@ -88,22 +89,23 @@ class NativeDecoder:
 
     def _layer(self, number: int, layer: LayerWeights) -> list[Stage]:
         heads = self._heads_job(number, layer)
+        qkv, out, gate_up, down = _linears(layer)
         delta = self._delta if number else None
         stages = [
-            self._norm_stage(delta, layer.attention_norm, layer.qkv.eight_bit),
-            self._product(layer.qkv, self._normed, self._qkv, layer.qkv_bias),
+            self._norm_stage(delta, layer.attention_norm, qkv.eight_bit),
+            self._product(qkv, self._normed, self._qkv, layer.qkv_bias),
             Stage(turn, heads),
             Stage(attend, heads),
         ]
-        if layer.out.eight_bit:
+        if out.eight_bit:
             stages.append(self._row_stage(to_bytes, self._attended, self._attended, True))
         return [
             *stages,
-            self._product(layer.out, self._attended, self._delta, layer.out_bias),
-            self._norm_stage(self._delta, layer.mlp_norm, layer.gate_up.eight_bit),
-            self._product(layer.gate_up, self._normed, self._both, layer.gate_up_bias),
-            self._row_stage(gate, self._both, self._gated, layer.down.eight_bit),
-            self._product(layer.down, self._gated, self._delta, layer.down_bias),
+            self._product(out, self._attended, self._delta, layer.out_bias),
+            self._norm_stage(self._delta, layer.mlp_norm, gate_up.eight_bit),
+            self._product(gate_up, self._normed, self._both, layer.gate_up_bias),
+            self._row_stage(gate, self._both, self._gated, down.eight_bit),
+            self._product(down, self._gated, self._delta, layer.down_bias),
         ]
 
     def _product(self, linear: Panels, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
@@ -149,6 +151,15 @@ class NativeDecoder:
         job["out"], job["out_stride"] = self._attended.data_ptr(), self._attended.shape[1]
         job["scratch"] = self._scratch.data_ptr()
         return job
+
+
+def _linears(layer: LayerWeights) -> list[Panels]:
+    """A layer's products in their order."""
+    linears = []
+    for linear in (layer.qkv, layer.out, layer.gate_up, layer.down):
+        assert isinstance(linear, FloatPanels | BytePanels)
+        linears.append(linear)
+    return linears
 
 
 def _blocks(batch: Batch) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Exponentials that a compiler can turn into vector instructions, and rounding to 8 bits.
 
-Knows nothing about rows or models. math.exp would be a call of the C library for every element.
+Knows nothing about models. math.exp would be a call of the C library for every element; and a
+loop that starts anywhere but at 0 is not made into vectors, because an index might be negative.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _MOST = np.float32(87)
 # minimax polynomial of (e^r - 1 - r) / r² on |r| <= ln 2 / 2, as in the Cephes library
-_P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
-_P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+_P0, _P1, _P2 = (
+    np.float32(1.9875691500e-4),
+    np.float32(1.3981999507e-3),
+    np.float32(8.3334519073e-3),
+)
+_P3, _P4, _P5 = (
+    np.float32(4.1665795894e-2),
+    np.float32(1.6666665459e-1),
+    np.float32(5.0000001201e-1),
+)
 
 
 @inner
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """e^x to 2e-7 for |x| <= 87, and e^±87 beyond; not-a-number stays."""
     x = -larger(-larger(x, -_MOST), -_MOST)
     whole = np.floor(x * _LOG2E + _HALF)
@@ -31,28 +40,28 @@ def exp(x):  # type: ignore[no-untyped-def]
 
 
 @inner
-def silu(x):  # type: ignore[no-untyped-def]
+def silu(x):
     """x / (1 + e^-x)."""
     return x / (_ONE + exp(-x))
 
 
 @inner
-def largest(values, first, last):  # type: ignore[no-untyped-def]
-    """Of values[first:last]; not-a-number if one is."""
+def largest(values):
+    """Of a row; not-a-number if one is."""
     found = np.float32(-np.inf)
-    for i in range(first, last):
+    for i in range(len(values)):
         found = larger(found, values[i])
     return found
 
 
 @inner
-def quantise(values, size, out, scales, row):  # type: ignore[no-untyped-def]
-    """A row of floats as unsigned bytes around 128 and one scale. A row that holds a
+def quantise(values, out):
+    """A row of floats to unsigned bytes around 128; returns their scale. A row that holds a
     not-a-number gets it as its scale, so that it does not turn into plausible numbers."""
     height = np.float32(1e-30)
-    for i in range(size):
+    for i in range(len(out)):
         height = larger(height, abs(values[i]))
     factor = np.float32(127) / height
-    for i in range(size):
-        out[row, i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))
-    scales[row] = height / np.float32(127)
+    for i in range(len(out)):
+        out[i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))
+    return height / np.float32(127)

@@ -40,7 +40,7 @@ _RUNS = 16
 
 
 @inner
-def _part(rows, first):  # type: ignore[no-untyped-def]
+def _part(rows, first):
     """How many of the rows from `first` on make the next tile: as alike as can be."""
     left = rows - first
     tiles = (left + MOST_ROWS - 1) // MOST_ROWS
@@ -48,18 +48,19 @@ def _part(rows, first):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _add_bias(job, rows, panel):  # type: ignore[no-untyped-def]
+def _add_bias(job, rows, panel):
     width = job.panels * PANEL
-    bias = carray(pointer(job.bias), width, np.float32)
-    y = carray(pointer(job.y), (rows, width), np.float32)
+    first = panel * PANEL * 4
+    bias = carray(pointer(job.bias + first), PANEL, np.float32)
+    y = carray(pointer(job.y + first), (rows, width), np.float32)
     for row in range(rows):
-        for column in range(panel * PANEL, panel * PANEL + PANEL):
+        for column in range(PANEL):
             y[row, column] += bias[column]
 
 
 def _float_product(tile: Any, size: int) -> Any:
     @kernel
-    def product(address, counter, thread):  # type: ignore[no-untyped-def]
+    def product(address, counter, thread):
         job = carray(_product_at(address), 1)[0]
         rows = carray(pointer(job.rows), 1, np.int64)[0]
         width = job.panels * PANEL
@@ -89,24 +90,24 @@ bfloat16_product = _float_product(_bfloat16_tile, 2)
 
 
 @inner
-def _unscale(job, first, count, panel):  # type: ignore[no-untyped-def]
+def _unscale(job, first, count, panel):
     """Sums of integers to floats, in place."""
     width = job.panels * PANEL
-    rows = first + count
-    y = carray(pointer(job.y), (rows, width), np.float32)
-    sums = carray(pointer(job.y), (rows, width), np.int32)
-    shift = carray(pointer(job.shift), width, np.int32)
-    scales = carray(pointer(job.scales), width, np.float32)
-    x_scales = carray(pointer(job.x_scales), rows, np.float32)
-    for row in range(first, rows):
+    place = job.y + (first * width + panel * PANEL) * 4
+    y = carray(pointer(place), (count, width), np.float32)
+    sums = carray(pointer(place), (count, width), np.int32)
+    shift = carray(pointer(job.shift + panel * PANEL * 4), PANEL, np.int32)
+    scales = carray(pointer(job.scales + panel * PANEL * 4), PANEL, np.float32)
+    x_scales = carray(pointer(job.x_scales + first * 4), count, np.float32)
+    for row in range(count):
         scale = x_scales[row]
-        for column in range(panel * PANEL, panel * PANEL + PANEL):
+        for column in range(PANEL):
             exact = sums[row, column] - shift[column]
             y[row, column] = np.float32(exact) * scales[column] * scale
 
 
 @kernel
-def byte_product(address, counter, thread):  # type: ignore[no-untyped-def]
+def byte_product(address, counter, thread):
     """y = x Wᵀ with exact sums of 8-bit integers."""
     job = carray(_product_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]

@@ -34,15 +34,15 @@ _rows_at = pointer_to(from_dtype(ROWS))
 
 
 @inner
-def _finish(job, out, row):  # type: ignore[no-untyped-def]
+def _finish(job, out, row):
     if job.bytes:
         quantised = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
         scales = carray(pointer(job.scales), row + 1, np.float32)
-        quantise(out[row], job.width, quantised, scales, row)
+        scales[row] = quantise(out[row], quantised[row, : job.width])
 
 
 @kernel
-def add_and_norm(address, counter, thread):  # type: ignore[no-untyped-def]
+def add_and_norm(address, counter, thread):
     """hidden += x; out = hidden / rms(hidden) * norm (RMSNorm, arXiv 1910.07467)."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
@@ -70,7 +70,7 @@ def add_and_norm(address, counter, thread):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def gate(address, counter, thread):  # type: ignore[no-untyped-def]
+def gate(address, counter, thread):
     """out = silu(first half of x) * second half (SwiGLU, arXiv 2002.05202)."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
@@ -87,7 +87,7 @@ def gate(address, counter, thread):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def to_bytes(address, counter, thread):  # type: ignore[no-untyped-def]
+def to_bytes(address, counter, thread):
     """Only the rounding: x is what is rounded."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]

@@ -86,7 +86,7 @@ class Program:
 
 
 @main
-def _perform(address):  # type: ignore[no-untyped-def]
+def _perform(address):
     program = carray(_program_at(address), 1)[0]
     thread = take(address, 1)
     threads = ask(program.team_size)

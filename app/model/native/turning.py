@@ -43,7 +43,7 @@ heads_at = pointer_to(from_dtype(HEADS))
 
 
 @inner
-def head_cache(job, slot, kv_head):  # type: ignore[no-untyped-def]
+def head_cache(job, slot, kv_head):
     """Addresses of a head's keys and values."""
     size = job.capacity * job.padded_dim
     start = job.cache + (slot * job.slot_stride + kv_head * size) * 4
@@ -51,7 +51,7 @@ def head_cache(job, slot, kv_head):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _turn(head, norm, epsilon, cos, sin, size):  # type: ignore[no-untyped-def]
+def _turn(head, norm, epsilon, cos, sin, size):
     """Rotate a head (arXiv 2104.09864), after its own norm where there is one. In place."""
     if len(norm):
         total = np.float32(0)
@@ -68,12 +68,12 @@ def _turn(head, norm, epsilon, cos, sin, size):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _optional(address, size):  # type: ignore[no-untyped-def]
+def _optional(address, size):
     return carray(pointer(address), size if address else 0, np.float32)
 
 
 @inner
-def _keep(job, row, kv_head, key, value, position):  # type: ignore[no-untyped-def]
+def _keep(job, row, kv_head, key, value, position):
     """A key goes into a column of its panel, a value into a row of each of its panels."""
     slots = carray(pointer(job.slots), row + 1, np.int64)
     key_place, value_place = head_cache(job, slots[row], kv_head)
@@ -89,7 +89,7 @@ def _keep(job, row, kv_head, key, value, position):  # type: ignore[no-untyped-d
 
 
 @kernel
-def turn(address, counter, thread):  # type: ignore[no-untyped-def]
+def turn(address, counter, thread):
     """Queries are turned in place."""
     job = carray(heads_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
