@@ -34,7 +34,7 @@ export function startCompletion() {
     box.dispatchEvent(new Event("input", { bubbles: true }));
     run();
   });
-  byId("completion-stop").addEventListener("click", () => controller?.abort());
+  byId("completion-halt").addEventListener("click", () => controller?.abort());
   byId("completion-code").addEventListener("click", () => showCode(pending()));
   addEventListener("pagehide", () => controller?.abort());
   startExactPrompt(prompt);
@@ -94,6 +94,6 @@ async function listen(asked, answers, watch) {
 
 function busy(now) {
   byId("completion-send").hidden = now;
-  byId("completion-stop").hidden = !now;
-  if (document.activeElement === document.body) byId(now ? "completion-stop" : "completion-send").focus();
+  byId("completion-halt").hidden = !now;
+  if (document.activeElement === document.body) byId(now ? "completion-halt" : "completion-send").focus();
 }

@@ -16,7 +16,7 @@ export function startComposer({ send, stop }) {
   };
   box.form.addEventListener("submit", take);
   box.addEventListener("keydown", (event) => sends(event) && take(event));
-  byId("chat-stop").addEventListener("click", stop);
+  byId("chat-halt").addEventListener("click", stop);
   byId("welcome").addEventListener("click", ({ target }) => {
     if (target.dataset.example) send(target.textContent);
   });
@@ -33,5 +33,5 @@ export function focusBox() {
 
 export function showBusy(busy) {
   byId("chat-send").hidden = busy;
-  byId("chat-stop").hidden = !busy;
+  byId("chat-halt").hidden = !busy;
 }

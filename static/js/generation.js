@@ -7,10 +7,14 @@ import { events } from "./sse.js";
 // Throws Refusal for an error in the stream and for a stream that was cut.
 export async function* generation(path, body, signal) {
   const response = await ask(path, { body, signal });
-  for await (const { comment, data } of events(response.body)) {
-    if (comment !== undefined) yield* progress(comment);
-    else if (data === "[DONE]") return;
-    else yield* news(JSON.parse(data));
+  try {
+    for await (const { comment, data } of events(response.body)) {
+      if (comment !== undefined) yield* progress(comment);
+      else if (data === "[DONE]") return;
+      else yield* news(JSON.parse(data));
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a TypeError is a connection that broke
   }
   throw new Refusal(0, { code: "cut" });
 }

@@ -9,7 +9,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
       stop();
-      byId("completion-stop").click();
+      byId("completion-halt").click();
     } else if (command && event.key === "/") {
       event.preventDefault();
       byId("help").showModal();

@@ -9,9 +9,10 @@ export function columns(text) {
     const rows = parse(text, mark).filter((row) => row.some((cell) => cell.trim()));
     const width = rows[0]?.length ?? 0;
     if (rows.length < 2 || width < 2 || rows.some((row) => row.length !== width)) continue;
-    // English sentences have commas too: without quotes or a tab, a heading must look like one.
+    // Sentences have commas too, with a blank after them: those are no columns.
     const headed = rows[0].every((cell) => /^[\p{L}\p{N} _.-]{1,30}$/u.test(cell.trim()));
-    if (mark === "," && !text.includes('"') && !headed) continue;
+    const prose = rows.some((row) => row.slice(1).some((cell) => cell.startsWith(" ")));
+    if (mark === "," && !text.includes('"') && (prose || !headed)) continue;
     return described(rows, headed);
   }
   return null;

@@ -54,7 +54,7 @@ export class TokenRow {
     const level = LEVELS.findIndex((least) => Math.exp(token.logprob) >= least);
     const name = `${token.text} ${percent(token.logprob)}`;
     const first = this.#place.querySelector(".token") === null;
-    const own = { type: "button", class: `token p${level < 0 ? LEVELS.length : level}`, "aria-label": name };
+    const own = { type: "button", class: `token p${level < 0 ? LEVELS.length : level}${token.text.includes("\n") ? " breaks" : ""}`, "aria-label": name };
     const button = element("button", { ...own, tabindex: first ? "0" : "-1", "aria-haspopup": "true" });
     button.textContent = token.text;
     button.addEventListener("click", () => this.#open(button, token));

@@ -101,7 +101,7 @@ PAGE: Mapping[str, str] = {
     "n": "Answers",
     "n_hint": "How many answers to give; with beams, at most as many.",
     "do_sample": "Choosing",
-    "do_sample_true": "Drawn by chance",
+    "do_sample_true": "By chance",
     "do_sample_false": "Always the likeliest",
     "do_sample_hint": "Without chance the same prompt always gets the same answer.",
     "seed": "Seed",

@@ -1,0 +1,74 @@
+"""A browser, the server with the embedded model, and one whose answers are dictated.
+
+Knows nothing about what the page does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.visitor import Visitor
+from tests.e2e.server import ROOT, Server, free_port, python_wsgi, running, wait_ready
+
+#: Debian's; WESTLAKE_* names are the server's own.
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+Visits = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """For this folder's tests only: while it is there, the thread has a running event loop."""
+    # Containers' root has no sandbox of its own, and a small /dev/shm.
+    flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The embedded model, as `python wsgi.py` serves it."""
+    port = free_port()
+    with running(python_wsgi(port), port, tmp_path_factory.mktemp("real") / "log") as server:
+        wait_ready(server)
+        yield server
+
+
+@pytest.fixture(scope="package")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """scripted_wsgi's, under the real gunicorn."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
+    command += ["--bind", f"127.0.0.1:{port}", "tests.browser.scripted_wsgi:app"]
+    with running(command, port, tmp_path_factory.mktemp("scripted") / "log") as server:
+        wait_ready(server)
+        yield server
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visits]:
+    """Opens pages; at the end none of them may have seen anything forbidden."""
+    visitors: list[Visitor] = []
+
+    def open_page(
+        server: Server, path: str = "/", *, expect: tuple[str, ...] = (), **context: object
+    ) -> Visitor:
+        settings: dict[str, object] = {"locale": "en", "viewport": {"width": 1280, "height": 800}}
+        settings |= context
+        opened = browser.new_context(**settings)  # type: ignore[arg-type]
+        visitor = Visitor(opened, server.url, expected=expect)
+        visitors.append(visitor)
+        return visitor.open(path)
+
+    yield open_page
+    seen = [visitor.forbidden() for visitor in visitors]
+    for visitor in visitors:
+        visitor.context.close()
+    assert seen == [[] for _ in visitors]

@@ -1,0 +1,101 @@
+"""axe-core finds nothing wrong with any room, light or dark, in both languages, wide or narrow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Visits
+from tests.browser.scripted_wsgi import EVIL_NAME
+from tests.e2e.server import Server
+
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+RULES = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }"
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, in a line each."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)  # by the debugger, as the page's policy lets no other script in
+    found: list[dict[str, Any]] = page.evaluate(
+        f"axe.run(document, {RULES}).then((r) => r.violations)"
+    )
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_every_room(visit: Visits, scripted: Server, lang: str, scheme: str, width: int) -> None:
+    screen = {"width": width, "height": 800}
+    visitor = visit(scripted, locale=lang, color_scheme=scheme, viewport=screen)
+    page = visitor.page
+    found = violations(page)
+    visitor.ask("say **b** `c` [d](https://example.org)\n\n```python\nprint(1)\n```\n\n1. e")
+    visitor.press(visitor.answered(), "again")
+    visitor.answered()
+    page.click("[data-parameters=chat-parameters]")
+    found += violations(page)
+    page.click("#chat-parameters [data-close]")
+    page.click("#chat-code")
+    page.wait_for_timeout(150)
+    found += violations(page)
+    page.keyboard.press("Escape")
+    page.click("[data-room=completion]")
+    page.fill("#completion-prompt", "say 你好")
+    page.click("#completion-send")
+    page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    page.click("#exact summary")
+    page.wait_for_timeout(400)
+    found += violations(page)
+    page.click("[data-room=embeddings]")
+    page.locator("#embeddings [data-example]").first.click()
+    page.wait_for_selector(".bar-chart")
+    found += violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways"
+    assert found == []
+    assert EVIL_NAME  # the names' list holds it: nothing of it is an element
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button, select, [type=checkbox], nav a")]
+            .map((each) => [each, each.getBoundingClientRect()])
+            .filter(([each, { width, height }]) => width && (width < 24 || height < 24)
+                && !each.closest("label") && !each.matches(".token"))
+            .map(([each]) => each.outerHTML)"""
+    )
+    assert small == [], "targets of 24 pixels or more"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> None:
+    visitor = visit(scripted, locale=lang, color_scheme=scheme)
+    page = visitor.page
+    page.goto(f"{scripted.url}/docs")
+    found = violations(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    found += violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert found == []
+
+
+def test_theme_and_language(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, color_scheme="light")
+    page = visitor.page
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    page.click("#theme")
+    dark = page.evaluate(colour)
+    assert dark != light
+    page.click(".language")
+    page.wait_for_selector("html[lang=zh-CN][data-started]")
+    assert page.evaluate(colour) == dark, "it stays"
+    page.click("[data-room=embeddings]")
+    assert page.get_attribute("[data-room=embeddings]", "aria-current") == "page"
+    assert page.locator("#chat").is_hidden() and page.locator("#embeddings").is_visible()
