@@ -4,7 +4,7 @@ import { answerTurn } from "./chat_answer.js";
 import { showCode } from "./code.js";
 import { empty, example, focusBox, showBusy, startComposer, written } from "./composer.js";
 import { byId } from "./element.js";
-import { chatRequest } from "./chat_request.js";
+import { turnsRequest } from "./chat_request.js";
 import { say } from "./given.js";
 import { meter } from "./meter.js";
 import { clearFailure } from "./notices.js";
@@ -114,11 +114,13 @@ function editLast() {
 
 // What Send would send now; an example's words stand in for an empty box.
 function pending() {
-  const content = written().trim() ? written() : example();
-  const turns = path(conversation).map(({ role, content: said }) => ({ role, content: said }));
-  const system = byId("chat-system").value;
-  const opening = system.trim() ? [{ role: "system", content: system }] : [];
-  return chatRequest([...opening, ...turns, { role: "user", content }], false);
+  return turnsRequest([...path(conversation), { role: "user", content: written().trim() ? written() : example() }]);
+}
+
+// What would get an answer in this turn's place, where what was sent is no longer known.
+function again(node) {
+  const turns = path(conversation);
+  return turnsRequest(turns.slice(0, turns.indexOf(node)));
 }
 
 const actions = {
@@ -144,5 +146,5 @@ const actions = {
     focusBox();
     return say("removed");
   },
-  code: (node) => showCode(requests.get(node.id) ?? null),
+  code: (node) => showCode(requests.get(node.id) ?? again(node)),
 };

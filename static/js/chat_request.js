@@ -1,5 +1,6 @@
 // The request a chat sends, as an object and as the JSON text that goes out.
-// Knows nothing about conversations or pages.
+// Knows nothing about trees or streams.
+import { byId } from "./element.js";
 import { chosenModel } from "./models.js";
 import { options } from "./parameters.js";
 import { request } from "./request.js";
@@ -7,4 +8,11 @@ import { request } from "./request.js";
 export function chatRequest(messages, continued) {
   const going = continued ? { continue_final_message: true } : {};
   return request("/v1/chat/completions", { model: chosenModel(), messages, ...going, ...options("chat") }, true);
+}
+
+// The same for turns as a conversation has them, under the system prompt in its box.
+export function turnsRequest(turns) {
+  const system = byId("chat-system").value;
+  const opening = system.trim() ? [{ role: "system", content: system }] : [];
+  return chatRequest([...opening, ...turns.map(({ role, content }) => ({ role, content }))], false);
 }

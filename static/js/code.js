@@ -20,9 +20,7 @@ export function startCode() {
   });
 }
 
-// `request` null: it was sent before this visit, so its words are not known any more.
 export function showCode(request) {
-  if (request === null) return;
   shown = request;
   draw(language);
   byId("code").showModal();

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -41,14 +43,30 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="package")
-def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """scripted_wsgi's, under the real gunicorn."""
+@contextmanager
+def dictated(folder: Path, entry: str) -> Iterator[Server]:
+    """One of scripted_wsgi's servers, under the real gunicorn."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
-    command += ["--bind", f"127.0.0.1:{port}", "tests.browser.scripted_wsgi:app"]
-    with running(command, port, tmp_path_factory.mktemp("scripted") / "log") as server:
+    command += ["--bind", f"127.0.0.1:{port}", f"tests.browser.scripted_wsgi:{entry}"]
+    with running(command, port, folder / "log") as server:
         wait_ready(server)
+        yield server
+
+
+@pytest.fixture(scope="package")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Answers are dictated by what is asked."""
+    with dictated(tmp_path_factory.mktemp("scripted"), "app") as server:
+        yield server
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Server]:
+    """The same, for those who have the key sk-test."""
+    keys = tmp_path / "keys"
+    keys.write_text("someone sk-test\n", encoding="utf-8")
+    with dictated(tmp_path, f"keyed('{keys}')") as server:
         yield server
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from flask import Flask
+
 from app import create_app
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import GenerationRequest, Progress, Stats
@@ -78,5 +80,11 @@ def _paced(
 
 
 LONG = replace(INFO, max_model_len=65536)
+
+
+def keyed(keys_file: str) -> Flask:
+    """The application for those who have a key."""
+    return create_app(Config(API_KEYS_FILE=keys_file), PageEngine(info_=LONG))
+
 
 app = create_app(Config(MODEL_ALIAS=(EVIL_NAME,)), PageEngine(info_=LONG))

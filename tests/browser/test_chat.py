@@ -88,6 +88,11 @@ def test_history(visit: Visits, real: Server, lang: str, tmp_path: Path) -> None
     page.wait_for_selector(".turn.theirs .speed")
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]]
     assert page.input_value("#chat-system") == "简短"
+    visitor.press(page.locator(".turn.theirs"), "code")
+    page.click("[data-code=json]")
+    shown = json.loads(page.locator("#code-text").text_content() or "")
+    assert shown == visitor.bodies(CHAT)[0], "from before this visit, and the same"
+    page.keyboard.press("Escape")
 
     with page.expect_download() as markdown:
         page.click("#chat-markdown")
@@ -260,6 +265,19 @@ def test_the_key_is_sent_and_not_shown(visit: Visits, scripted: Server) -> None:
     visitor.ask("two")
     asked = [r for r in visitor.sent if r.url.endswith(CHAT)]
     assert asked[-1].headers["authorization"] == "Bearer sk-secret", "for this visit"
+
+
+def test_a_server_that_asks_for_a_key(visit: Visits, keyed: Server) -> None:
+    visitor = visit(keyed, expect=("401",))
+    page = visitor.page
+    visitor.send("你好")
+    expect(page.locator("#chat-failure")).to_contain_text(SCRIPT_TEXTS["en"]["next_key"])
+    page.get_by_role("button", name=SCRIPT_TEXTS["en"]["enter_key"]).click()
+    page.fill("#key-value", "sk-test")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name=SCRIPT_TEXTS["en"]["try_again"]).first.click()
+    visitor.answered()
+    assert visitor.said()[1] == "You said: 你好"
 
 
 def test_a_choice_of_models(visit: Visits, scripted: Server) -> None:
