@@ -30,12 +30,13 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     bound_spinning()
     from app.model.load import load_runner, max_model_len  # torch: seconds to import
     from app.model.sampler import TorchSampler
+    from app.model.timing import timed
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     info = _info(config, checked, tokenizer, max_model_len(config, checked))
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
-    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info)
+    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))
 
 
 def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int) -> ModelInfo:

@@ -13,6 +13,7 @@ from app.engine.model import LoadedModel
 from app.engine.types import ModelInfo
 from app.model.load import load_runner, max_model_len
 from app.model.sampler import TorchSampler
+from app.model.timing import timed
 from benchmarks.id_tokenizer import IdTokenizer
 from config import Config
 
@@ -28,4 +29,4 @@ def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
     info = ModelInfo(max_model_len(config, checked), model.hidden_size, model.vocab_size)
     tokenizer = IdTokenizer(model.vocab_size, model.eos_ids)
     eos_ids = frozenset(model.eos_ids)
-    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info)
+    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.engine.batch import Runner, Sampler
+from app.engine.pace import UNTIMED, Pace
 from app.engine.types import ModelInfo
 from app.text.tokenizer import Tokenizer
 
@@ -22,4 +23,5 @@ class LoadedModel:
     eos_ids: frozenset[int]
     pool_tokens: int  #: cache for all running sequences together, at least one full context
     info: ModelInfo
+    pace: Pace = UNTIMED  #: how long the runner's steps take
     prefix_reuse: bool = True  #: do not compute again what the cache still holds of a prompt

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.pace import UNTIMED, Pace
 from app.engine.sequence import Sequence
 from app.engine.slots import CacheWork, SlotPool
 
 #: Prompts are cut on this grid from position 0. Small, so that a tile beside decode rows
 #: costs their streams little; the products of all tiles of a step are computed together.
-TILE = 32
-#: Prompt tokens in a step: alone, and beside answers that wait for their next token. With 64
-#: beside 8 answers a step of short prompts took 3.3 usual ones, with 32 it takes 2.5.
+TILE = 16
+#: Prompt tokens in a step at most; beside answers that wait for their next token, as many as
+#: `Pace` allows.
 BUDGET_ALONE = 256
-BUDGET_BESIDE = 32
 #: Answers are admitted as if they grew to this length, whatever `max_tokens` they allow.
 LIKELY_GROWTH = 256
 
@@ -38,9 +38,13 @@ class Plan:
 class Scheduler:
     """Owned by the engine thread."""
 
-    def __init__(self, slots: int, pool_tokens: int, prefix_reuse: bool = True) -> None:
-        """slots: how many sequences may run; pool_tokens: cache for all of them together."""
+    def __init__(
+        self, slots: int, pool_tokens: int, prefix_reuse: bool = True, pace: Pace = UNTIMED
+    ) -> None:
+        """slots: how many sequences may run; pool_tokens: cache for all of them together;
+        pace: how long steps take."""
         self.pool_tokens = pool_tokens
+        self._pace = pace
         self.running: list[Sequence] = []  #: in the order of their admission
         self._slots = SlotPool(slots, TILE, prefix_reuse)
         #: One queue per request; they take turns, so that a request with many prompts does
@@ -129,7 +133,9 @@ class Scheduler:
         rows.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
         for sequence in rows:
             self._remember(sequence)
-        budget = BUDGET_BESIDE if rows else BUDGET_ALONE
+        budget = BUDGET_ALONE
+        if rows:
+            budget = self._pace.tokens_beside(len(rows), TILE, BUDGET_ALONE)
         tiles: list[tuple[Sequence, Tile]] = []
         for sequence in self.running:
             if sequence.prefilling and budget > 0:

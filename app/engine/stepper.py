@@ -34,7 +34,9 @@ class Stepper:
     """Owns the scheduler and all sequences. Used by the engine thread only."""
 
     def __init__(self, model: LoadedModel, ledger: Ledger) -> None:
-        self.scheduler = Scheduler(model.runner.slots, model.pool_tokens, model.prefix_reuse)
+        self.scheduler = Scheduler(
+            model.runner.slots, model.pool_tokens, model.prefix_reuse, model.pace
+        )
         self._model, self._ledger = model, ledger
         self._deliveries = Deliveries(ledger)
         self._progress_at = 0.0

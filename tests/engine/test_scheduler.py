@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.engine.answer import Answer
 from app.engine.batch import Want
-from app.engine.scheduler import BUDGET_ALONE, BUDGET_BESIDE, LIKELY_GROWTH, TILE, Scheduler
+from app.engine.pace import Pace
+from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, TILE, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
 
@@ -42,21 +43,21 @@ def test_only_the_last_tile_of_a_prompt_asks_for_logits() -> None:
     scheduler.add([sequence(70)])
     tiles = scheduler.plan().batch.tiles
     assert [(tile.start, len(tile.tokens), tile.want) for tile in tiles] == [
-        (0, 32, Want.NOTHING),
-        (32, 32, Want.NOTHING),
+        *((start, TILE, Want.NOTHING) for start in range(0, 64, TILE)),
         (64, 6, Want.LOGITS),
     ]
 
 
 def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
-    scheduler = Scheduler(4, 10_000)
+    pace = Pace(((1, 1.0), (64, 1.4), (128, 3.0)))
+    scheduler = Scheduler(4, 10_000, pace=pace)
     scheduler.add([sequence(5)])
     advance(scheduler)
     scheduler.add([sequence(1000)])
     for _ in range(5):
         batch = scheduler.plan().batch
         assert len(batch.rows) == 1
-        assert 0 < sum(len(tile.tokens) for tile in batch.tiles) <= BUDGET_BESIDE
+        assert sum(len(tile.tokens) for tile in batch.tiles) == 80  # 81 rows take 1.8
         advance(scheduler)
 
 
@@ -107,10 +108,21 @@ def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> Non
     scheduler.add([each])
     told = each.generated
     tiles = scheduler.plan().batch.tiles
-    assert [tile.want for tile in tiles] == [Want.NOTHING, Want.NOTHING]
+    assert [tile.want for tile in tiles] == [Want.NOTHING] * 3
     advance(scheduler)
     wants = []
     for _ in range(told):
         wants.append(scheduler.plan().batch.rows[0].wants_logits)
         advance(scheduler)
     assert wants == [False] * (told - 1) + [True]
+
+
+def test_prompt_tokens_beside_answers_follow_the_timed_steps() -> None:
+    pace = Pace(((1, 10.0), (16, 20.0), (64, 80.0)))
+    assert pace.seconds(1) == 10
+    assert pace.seconds(40) == 50
+    assert pace.seconds(128) == 160
+    assert pace.tokens_beside(16, TILE, BUDGET_ALONE) == 16  # 32 rows take 40, twice 16's
+    assert pace.tokens_beside(1, TILE, BUDGET_ALONE) == TILE  # too many, but less is nothing
+    flat = Pace(((1, 10.0), (64, 11.0)))
+    assert flat.tokens_beside(8, TILE, 48) == 48

@@ -290,7 +290,7 @@ def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
     longer = (*first, *range(200, 240))
     ticket = engine.generate(GenerationRequest((longer,), max_tokens=5))
     assert collect(ticket)[0].tokens == expected(longer, 5)
-    assert [tile.start for batch in runner.batches for tile in batch.tiles] == [96, 128]
+    assert [tile.start for batch in runner.batches for tile in batch.tiles] == [96, 112, 128]
     assert ticket.cached_tokens == 96
 
 
@@ -317,11 +317,11 @@ def test_choices_of_one_prompt_compute_it_once() -> None:
 
 def test_a_prompt_known_to_its_last_token_still_computes_one() -> None:
     engine = serve(fake_model(CountingRunner(), prefix_reuse=True))
-    prompt = tuple(range(3, 67))  # two whole tiles
+    prompt = tuple(range(3, 67))  # four whole tiles
     for _ in range(3):
         ticket = engine.generate(GenerationRequest((prompt,), max_tokens=3))
         assert collect(ticket)[0].tokens == expected(prompt, 3)
-    assert ticket.cached_tokens == 32
+    assert ticket.cached_tokens == 48
 
 
 def test_scores_and_embeddings_read_their_whole_prompt() -> None:
