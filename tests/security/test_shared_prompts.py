@@ -12,6 +12,8 @@ from app.engine.service import EngineService
 from config import Config
 from tests.security.conftest import ALICE, BOB, KEYS, bearer
 
+USER = {"role": "user", "content": "你好"}
+
 
 @pytest.fixture
 def client(real_engine: EngineService, tmp_path: Path) -> FlaskClient:
@@ -31,7 +33,11 @@ def cached(client: FlaskClient, key: str | None, path: str, body: dict[str, obje
     ("path", "body"),
     [
         ("/v1/completions", {"prompt": "钥匙之间" * 30}),
-        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "各自的缓存" * 30}]}),
+        # with a system text of its own: the usual one may be known from another test
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "system", "content": "各自的缓存" * 30}, USER]},
+        ),
     ],
 )
 def test_another_key_finds_nothing(
