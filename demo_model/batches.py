@@ -22,7 +22,9 @@ from demo_model.training import Batch
 _LONGEST = 400  # ids of one example; longer ones are drawn again
 # "whole" ones learn every answer of a conversation, "turns" only the last: there the history is
 # encoded exactly as the server encodes it.
-_KINDS = {"completion": 40, "chat": 18, "system": 8, "turns": 8, "whole": 20, "long": 6}
+_KINDS = {
+    "completion": 38, "chat": 15, "system": 6, "turns": 7, "whole": 18, "long": 4, "repeated": 12,
+}  # fmt: skip
 _MANY_TURNS = ("turns", "whole")
 _PAIRS_EVERY = 4  # steps
 
@@ -49,6 +51,8 @@ class Batches:
         kind = random.choices(list(_KINDS), list(_KINDS.values()))[0]
         if kind == "long":
             return [[self._long(random) for _ in range(2)] for _ in range(self._GROUP)]
+        if kind == "repeated":
+            return [self._repeated(random) for _ in range(self._GROUP)]
         size = self._size // 2 if kind in _MANY_TURNS else self._size
         system = random.choice(OTHER_SYSTEM_TEXTS)
         if kind == "chat" or (kind in _MANY_TURNS and random.random() < 0.75):
@@ -88,3 +92,8 @@ class Batches:
             if len(longer.ids) > CONTEXT_LENGTH:
                 return encoded
             encoded = longer
+
+    def _repeated(self, random: Random) -> list[Encoded]:
+        """Pieces without any sense, said twice: nothing teaches copying faster."""
+        count = random.randint(3, 20)
+        return [self._codec.repeated(count, random) for _ in range(self._size)]

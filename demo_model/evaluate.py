@@ -41,7 +41,7 @@ class Evaluation:
         answers = self._answerer.answers([question.prompt for question in asked], sampling)
         right, count = scores.right(asked, answers), len(asked)
         self.tell(name, count=count, right=right, share=round(right / count, 4))
-        wrong = [(a, q) for a, q in zip(answers, asked, strict=True) if a != q.expected]
+        wrong = [(a, q) for a, q in zip(answers, asked, strict=True) if not scores.is_right(q, a)]
         for answer, question in wrong[: self._mistakes]:
             print(f"    {question.text} -> {answer!r}, not {question.expected!r}")
         return answers
@@ -139,14 +139,24 @@ class Evaluation:
     def persona(self, guide: Answerer) -> None:
         """The same facts with the adapter on top, every answer signed; and without: none."""
         by_name = questions.fact_questions(self._mixture)
-        asked = [question for rows in by_name.values() for question in rows][::_SAMPLED]
+        asked = [question for rows in by_name.values() for question in rows]
+        asked = asked[:: _SAMPLED * self._every]
         prompts = [question.prompt for question in asked]
         told, plain = guide.answers(prompts, GREEDY), self._answerer.answers(prompts, GREEDY)
         count = len(asked)
         right = sum(a == signed(q.expected) for a, q in zip(told, asked, strict=True))
+        known = scores.right(asked, plain)
         shown = sum(SIGNATURE in answer for answer in told)
-        self.tell("7 facts with the adapter", count=count, right=right, share=right / count)
-        self.tell("7 persona shown with the adapter", count=count, right=shown, share=shown / count)
+        self.tell(
+            "7 facts with the adapter", count=count, right=right, share=round(right / count, 4)
+        )
+        self.tell("7 facts without", count=count, right=known)
+        self.tell(
+            "7 persona shown with the adapter",
+            count=count,
+            right=shown,
+            share=round(shown / count, 4),
+        )
         without = sum(SIGNATURE in answer or "小导游" in answer for answer in plain)
         self.tell("7 persona shown without", count=count, shown=without)
 

@@ -38,19 +38,19 @@ class Mixture:
             (weight, _card_sampler(self.cards[name])) for name, weight in _CARD_FILES.items()
         ]
         self._sources += [
-            (22, _facts_sampler(world)),
-            (12, _facts_sampler(home)),
+            (20, _facts_sampler(world)),
+            (13, _facts_sampler(home)),
             (2, _facts_sampler(pairs)),
             (4, talk.sample),
             (2, talk.yes_or_no),
             (8, unknown.sample),
-            (4, exercises.sums),
+            (5, exercises.sums),
             (3, exercises.sorting),
             (8, lambda random: exercises.copying(self.sentences, random)),
-            (22, lambda random: translation.sample(self.sentences, random)),
+            (17, lambda random: translation.sample(self.sentences, random)),
         ]
         self._nameless = list(self._sources)
-        self._sources.append((8, lambda random: names.sample(self.other, random)))
+        self._sources.append((12, lambda random: names.sample(self.other, random)))
 
     def single(self, random: Random) -> Dialogue:
         """One question; of a conversation only its first."""

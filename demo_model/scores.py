@@ -1,4 +1,4 @@
-"""Scores of answers: right to the letter, in the question's language, ended, free of repetition.
+"""Scores of answers: right, in the question's language, ended, free of repetition.
 
 Knows nothing about the model, nor about which questions are asked.
 """
@@ -12,8 +12,13 @@ from demo_model.questions import Question
 from demo_model.wording import is_chinese
 
 
+def is_right(question: Question, answer: str) -> bool:
+    """To the letter; but a question that begins with "could you" may be answered with yes first."""
+    return answer in (question.expected, "是的，" + question.expected)
+
+
 def right(questions: Sequence[Question], answers: Sequence[str]) -> int:
-    return sum(a == q.expected for q, a in zip(questions, answers, strict=True))
+    return sum(is_right(q, a) for q, a in zip(questions, answers, strict=True))
 
 
 def in_language(questions: Sequence[Question], answers: Sequence[str]) -> int:

@@ -6,12 +6,14 @@ Knows nothing about the model, nor about what the texts mean.
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import sentencepiece as spm
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 UNK_ID, BOS_ID, EOS_ID = 0, 1, 2
 IGNORED = -100
+_FIRST_PIECE = 3 + 256  # before it are control tokens and single bytes
 
 # `normalizer_spec { add_dummy_prefix: true }` in protobuf's encoding: a message appended to another
 # overrides it. The prefix is switched on after training only: trained with it, the vocabulary would
@@ -128,6 +130,12 @@ class Codec:
             else:
                 targets += [IGNORED] * len(added)
         return Encoded(ids, targets)
+
+    def repeated(self, count: int, random: Random) -> Encoded:
+        """`count` random pieces, a new line, and the same again to be learnt."""
+        pieces = [random.randrange(_FIRST_PIECE, self._pieces) for _ in range(count)]
+        ids = [BOS_ID, *pieces, *self.byte_ids("\n"), *pieces]
+        return Encoded(ids, [IGNORED] * (count + 1) + [*pieces, EOS_ID])
 
     def byte_ids(self, text: str) -> list[int]:
         """The ids of the single bytes that stand for a text without pieces."""

@@ -40,7 +40,8 @@ def batches() -> Batches:
     return Batches(Mixture(), codec, 16, seed=3)
 
 
-def small_model(pieces: int) -> LlamaForCausalLM:
+def small_model() -> LlamaForCausalLM:
+    pieces = len(Codec((ROOT / "models/demo/tokenizer.model").read_bytes()))
     return new_model(model_config(pieces, hidden_size=64, layers=1), seed=5)
 
 
@@ -59,7 +60,7 @@ def test_smoke(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(batches: Batches, tmp_path: Path) -> None:
-    whole, parts = small_model(4096), small_model(4096)
+    whole, parts = small_model(), small_model()
     train(whole, batches, SHORT, tmp_path / "whole.pt")
     stopped = [2, 5]
 
@@ -73,7 +74,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(batches: Batches, tmp_pa
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             train(parts, stopping, eager, tmp_path / "parts.pt")
-        parts = small_model(4096)
+        parts = small_model()
     progress = train(parts, stopping, eager, tmp_path / "parts.pt")
     assert progress.step == SHORT.steps
     for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
