@@ -86,6 +86,10 @@ def test_editing_a_message(visit: Visits, scripted: Server) -> None:
     assert asked(visitor) == 1
     cdp.send("Input.insertText", {"text": "二"})
     visitor.page.keyboard.press("Enter")
+    for _ in range(100):
+        if asked(visitor) > 1:
+            break
+        visitor.page.wait_for_timeout(50)
     assert asked(visitor) == 2
 
 

@@ -29,11 +29,12 @@ def cached(client: FlaskClient, key: str | None, path: str, body: dict[str, obje
     return found
 
 
+# Without the template, or with a system text of its own: the usual ones may be known from another
+# test.
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v1/completions", {"prompt": "钥匙之间" * 30}),
-        # with a system text of its own: the usual one may be known from another test
+        ("/v1/completions", {"prompt": "钥匙之间" * 30, "prompt_template": "none"}),
         (
             "/v1/chat/completions",
             {"messages": [{"role": "system", "content": "各自的缓存" * 30}, USER]},
@@ -54,6 +55,6 @@ def test_another_key_finds_nothing(
 
 def test_without_keys_all_share(real_engine: EngineService) -> None:
     client = create_app(Config(), real_engine).test_client()
-    body = {"prompt": "没有钥匙时大家共用" * 20}
+    body = {"prompt": "没有钥匙时大家共用" * 20, "prompt_template": "none"}
     assert cached(client, None, "/v1/completions", body) == 0
     assert cached(client, "any", "/v1/completions", body) >= 64

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from app.engine import deliveries
 from app.engine.service import EngineService
 from app.serving import worker
 from app.serving.life import serve
@@ -15,5 +16,6 @@ from tests.stack.counting_model import load
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
+deliveries.GATHER_S = 0.0  # every token an event of its own, which the tests count and time
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
 app = serve(config, worker.current, EngineService(load, config.MAX_IN_FLIGHT, hung_after_s))
