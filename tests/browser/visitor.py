@@ -54,7 +54,10 @@ class Visitor:
 
     def ask(self, text: str) -> Locator:
         """Send a message in the chat and wait for the end of its answer."""
+        answers = self.page.locator("#thread > .turn:not(.mine)")
+        before = answers.count()
         self.send(text)
+        answers.nth(before).wait_for()  # sending begins with a look at the context's length
         return self.answered()
 
     def send(self, text: str) -> None:
@@ -74,7 +77,7 @@ class Visitor:
     def press(self, turn: Locator, action: str) -> None:
         """Press one of a turn's buttons."""
         turn.hover()
-        turn.locator(f'[data-action="{action}"]').click()
+        turn.locator(f'[data-action="{action}"]:not([aria-disabled="true"])').click()
 
     def bodies(self, path: str) -> list[Any]:
         """What the page has posted there, read as JSON."""
