@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import COMPLETIONS, Client
+from tests.e2e.server import eventually
 from tests.stack.conftest import Stack
 from tests.stack.load import job, perform, spelled
 from tests.stack.nginx import started, write_site
@@ -107,8 +108,13 @@ def test_cut_at_every_byte(counting: Stack, place: object) -> None:
 @PLACES
 def test_a_network_that_falls_silent(counting: Stack, place: object) -> None:
     """The client gives up; the server's place is free."""
+    accepted = counting.settled()["requests_accepted_total"] + 1
     with place(counting, Manners(silent_after=300)) as http:  # type: ignore[operator]
         body = {"prompt": [5], "max_tokens": 10_000, "stream": True}
         with http.open(COMPLETIONS, body):
-            pass
+            eventually(
+                lambda: counting.http.metrics()["requests_accepted_total"] == accepted,
+                10,
+                lambda: str(counting.http.metrics()),
+            )
     counting.settled()
