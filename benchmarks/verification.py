@@ -3,7 +3,7 @@
 Knows nothing about what the figures mean. `make verify` runs it after all tests, with nothing else
 on the machine.
 
-    python -m benchmarks.verification --tests build/tests.xml
+    python -m benchmarks.verification --tests build/tests.xml [--resume]
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=Path, help="pytest's JUnit report")
     parser.add_argument("--out", type=Path, default=Path("docs/verification.json"))
+    parser.add_argument("--resume", action="store_true", help="keep what the file has already")
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], stdout=subprocess.PIPE, text=True)
     machine = (platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}")
-    runs = RUNS + (RUNS_WITH_PEERS if PEERS_DIR.is_dir() else ())
+    runs = (RUNS_WITH_PEERS if PEERS_DIR.is_dir() else ()) + RUNS
     document: dict[str, object] = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": commit.stdout.strip(),
@@ -82,10 +83,15 @@ def main() -> None:
         "peers": PEERS_DIR.is_dir(),
         "planned": [" ".join(run) for run in runs],
     }
-    benchmarks: list[dict[str, object]] = []
+    done: dict[object, dict[str, object]] = {}
+    if arguments.resume and arguments.out.exists():
+        earlier = json.loads(arguments.out.read_text())
+        document = earlier | document
+        done = {each["run"]: each for each in earlier["benchmarks"]}
     for run in runs:  # written after each, so that a run cut short leaves what it measured
-        benchmarks.append(measure(*run))
-        document["benchmarks"] = benchmarks
+        command = " ".join(run)
+        done[command] = done.get(command) or {"run": command, **measure(*run)}
+        document["benchmarks"] = list(done.values())
         arguments.out.write_text(json.dumps(document, indent=2) + "\n")
 
 
