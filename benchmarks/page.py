@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sentences import said
+
 BEGIN, END = "<!-- figures: written by python -m benchmarks.page -->", "<!-- end of figures -->"
 PLOT = Path("benchmarks/throughput.svg")
 COLUMNS = {
@@ -85,6 +87,7 @@ def main() -> None:
     if any(run["benchmark"] == "curves" for run in document["benchmarks"]):
         lines += ["", "![decode cost by streams and by history](benchmarks/decode_cost.svg)"]
     lines += online_tables(online)
+    lines += ["", *(f"- {line}" for run in document["benchmarks"] if (line := said(run)))]
     path = docs / "benchmarks.md"
     path.write_text(replaced(path.read_text(), "\n".join(lines)))
 

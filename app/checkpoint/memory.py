@@ -33,7 +33,9 @@ class MemoryTable:
     small: int  #: norms and biases, in float32
     kv_pool: int  #: as --kv_cache_mb says; 0: whatever is left
     runtime: int
-    kv_bytes_per_token: int  #: float32 keys and values of all layers, on the CPU
+    kv_bytes_per_token: (
+        int  #: keys and values of all layers; on the CPU in float32, the most they take
+    )
     available: int | None  #: what the machine or its limit leaves; None: unknown
     eight_bit_weights: int  #: what all weights would take with --load_in_8bit
 

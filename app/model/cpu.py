@@ -37,7 +37,12 @@ def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, 
         from app.model.native.cache import PanelCache
         from app.model.native.decoder import NativeDecoder
 
-        panels = PanelCache(weights.config, slots, positions)
+        from app.model.native.linear import BytePanels
+
+        # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
+        rounded = isinstance(weights.head, BytePanels)
+        dtype = torch.float16 if rounded else torch.float32
+        panels = PanelCache(weights.config, slots, positions, dtype)
         return NativeDecoder(weights, panels), panels
     devices = tuple(layer.device for layer in weights.layers)
     cache = SlotCache(weights.config, slots, positions, weights.dtype, devices)

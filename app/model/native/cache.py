@@ -15,17 +15,22 @@ from app.model.native.tile import PANEL
 
 
 class PanelCache:
-    """float32, in one lazy mapping. Owned by the engine thread."""
+    """In one lazy mapping. Owned by the engine thread."""
 
-    def __init__(self, config: ModelConfig, slots: int, positions: int) -> None:
+    def __init__(
+        self, config: ModelConfig, slots: int, positions: int, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """dtype: float32, or float16: half the memory, which is what attention waits for."""
+        self.dtype = dtype
         self.slots = slots
         self.positions = -(-positions // PANEL) * PANEL
         self.padded_dim = -(-config.head_dim // PANEL) * PANEL
-        self.bytes_per_token = 2 * config.layers * config.kv_heads * self.padded_dim * 4
+        elements = 2 * config.layers * config.kv_heads * self.padded_dim
+        self.bytes_per_token = elements * dtype.itemsize
         self._mapping = SlotMapping(slots, self.bytes_per_token * self.positions)
         head = self.positions * self.padded_dim
         shape = (slots, config.layers, 2, config.kv_heads, head)
-        self._whole = self._mapping.bytes.view(torch.float32).view(shape)
+        self._whole = self._mapping.bytes.view(dtype).view(shape)
 
     def layer(self, number: int) -> Tensor:
         """[slots, 2, kv_heads, positions * padded_dim]."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from app.model.native.compiled import inner
-from app.model.native.words import float_of, larger
+from app.model.native.words import float_of, half_bits, larger
 
 _LOG2E = np.float32(1.44269504088896341)
 # ln 2 in two parts, so that n * ln 2 is subtracted without rounding (Cody and Waite, 1980)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _MOST = np.float32(87)
+_MOST_HALF = np.float32(65504)
 # minimax polynomial of (e^r - 1 - r) / r² on |r| <= ln 2 / 2, as in the Cephes library
 _P0, _P1, _P2 = (
     np.float32(1.9875691500e-4),
@@ -52,6 +53,18 @@ def largest(values):
     for i in range(len(values)):
         found = larger(found, values[i])
     return found
+
+
+@inner
+def same(x):
+    """A float32 as it is."""
+    return x
+
+
+@inner
+def half(x):
+    """The bits of the float16 nearest to x; what is too large for one becomes the largest."""
+    return half_bits(-larger(-larger(x, -_MOST_HALF), -_MOST_HALF))
 
 
 @inner

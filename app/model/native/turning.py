@@ -5,10 +5,13 @@ Knows nothing about who reads them. One item is a row's key head and the queries
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import carray, from_dtype
 
 from app.model.native.compiled import inner, kernel
+from app.model.native.elements import half, same
 from app.model.native.tile import PANEL
 from app.model.native.words import pointer, pointer_to, take
 
@@ -22,6 +25,7 @@ HEADS = np.dtype(
         ("positions", np.int64),  #: int64 [rows]
         ("cache", np.int64),  #: of this layer, see cache.py
         ("slot_stride", np.int64),
+        ("cached_bytes", np.int64),  #: of one element of the cache
         ("capacity", np.int64),  #: positions of a slot
         ("heads", np.int64),
         ("kv_heads", np.int64),
@@ -46,8 +50,8 @@ heads_at = pointer_to(from_dtype(HEADS))
 def head_cache(job, slot, kv_head):
     """Addresses of a head's keys and values."""
     size = job.capacity * job.padded_dim
-    start = job.cache + (slot * job.slot_stride + kv_head * size) * 4
-    return start, start + job.kv_heads * size * 4
+    start = job.cache + (slot * job.slot_stride + kv_head * size) * job.cached_bytes
+    return start, start + job.kv_heads * size * job.cached_bytes
 
 
 @inner
@@ -72,43 +76,50 @@ def _optional(address, size):
     return carray(pointer(address), size if address else 0, np.float32)
 
 
-@inner
-def _keep(job, row, kv_head, key, value, position):
-    """A key goes into a column of its panel, a value into a row of each of its panels."""
-    slots = carray(pointer(job.slots), row + 1, np.int64)
-    key_place, value_place = head_cache(job, slots[row], kv_head)
-    shape = (job.capacity // PANEL, job.padded_dim, PANEL)
-    keys = carray(pointer(key_place), shape, np.float32)
-    panel, column = position // PANEL, position % PANEL
-    for i in range(job.head_dim):
-        keys[panel, i, column] = key[i]
-    shape = (job.padded_dim // PANEL, job.capacity, PANEL)
-    values = carray(pointer(value_place), shape, np.float32)
-    for i in range(job.head_dim):
-        values[i // PANEL, position, i % PANEL] = value[i]
+def _turning(convert: Any, element: Any) -> Any:
+    """The kernel for a cache of such elements, and what makes one of a float32."""
+
+    @inner
+    def keep(job, row, kv_head, key, value, position):
+        """A key goes into a column of its panel, a value into a row of each of its panels."""
+        slots = carray(pointer(job.slots), row + 1, np.int64)
+        key_place, value_place = head_cache(job, slots[row], kv_head)
+        shape = (job.capacity // PANEL, job.padded_dim, PANEL)
+        keys = carray(pointer(key_place), shape, element)
+        panel, column = position // PANEL, position % PANEL
+        for i in range(job.head_dim):
+            keys[panel, i, column] = convert(key[i])
+        shape = (job.padded_dim // PANEL, job.capacity, PANEL)
+        values = carray(pointer(value_place), shape, element)
+        for i in range(job.head_dim):
+            values[i // PANEL, position, i % PANEL] = convert(value[i])
+
+    @kernel
+    def turn(address, counter, thread):
+        job = carray(heads_at(address), 1)[0]
+        rows = carray(pointer(job.rows), 1, np.int64)[0]
+        size, group = job.head_dim, job.heads // job.kv_heads
+        qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
+        positions = carray(pointer(job.positions), rows, np.int64)
+        q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
+        while True:
+            item = take(counter, 1)
+            row, kv_head = item // job.kv_heads, item % job.kv_heads
+            if row >= rows:
+                break
+            position = positions[row]
+            cos = carray(pointer(job.cos), (job.capacity, size), np.float32)[position]
+            sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
+            for head in range(kv_head * group, kv_head * group + group):
+                query = qkv[row, head * size : head * size + size]
+                _turn(query, q_norm, job.epsilon, cos, sin, size)
+            start = (job.heads + kv_head) * size
+            key = qkv[row, start : start + size]
+            _turn(key, k_norm, job.epsilon, cos, sin, size)
+            start += job.kv_heads * size
+            keep(job, row, kv_head, key, qkv[row, start : start + size], position)
+
+    return turn
 
 
-@kernel
-def turn(address, counter, thread):
-    """Queries are turned in place."""
-    job = carray(heads_at(address), 1)[0]
-    rows = carray(pointer(job.rows), 1, np.int64)[0]
-    size, group = job.head_dim, job.heads // job.kv_heads
-    qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
-    positions = carray(pointer(job.positions), rows, np.int64)
-    q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
-    while True:
-        item = take(counter, 1)
-        row, kv_head = item // job.kv_heads, item % job.kv_heads
-        if row >= rows:
-            break
-        position = positions[row]
-        cos = carray(pointer(job.cos), (job.capacity, size), np.float32)[position]
-        sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
-        for head in range(kv_head * group, kv_head * group + group):
-            _turn(qkv[row, head * size : head * size + size], q_norm, job.epsilon, cos, sin, size)
-        start = (job.heads + kv_head) * size
-        key = qkv[row, start : start + size]
-        _turn(key, k_norm, job.epsilon, cos, sin, size)
-        start += job.kv_heads * size
-        _keep(job, row, kv_head, key, qkv[row, start : start + size], position)
+float32_turn, float16_turn = _turning(same, np.float32), _turning(half, np.int16)

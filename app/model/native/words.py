@@ -99,6 +99,16 @@ def float_of(typing: Any, bits: Any) -> Any:
 
 
 @intrinsic
+def half_bits(typing: Any, value: Any) -> Any:
+    """The float16 nearest to a float32, as its bits."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+
+    return types.int16(types.float32), emit
+
+
+@intrinsic
 def larger(typing: Any, one: Any, other: Any) -> Any:
     """The larger float32; not-a-number if either is. Unlike `max` it is one instruction."""
 

@@ -1,0 +1,61 @@
+"""What a benchmark found, as one sentence for docs/benchmarks.md.
+
+Knows nothing about how it was measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SENTENCES = {
+    "conversation": (
+        "Turn 10 of a chat, {history_tokens:.0f} tokens of history: first token after "
+        "{with_reuse_s:.2f} s, {without_s:.2f} s without reuse ({times_less:.1f} × less)."
+    ),
+    "long_prompt": (
+        "A 1,500-token prompt beside 8 streams{bits}: worst gap {worst_gap_in_steps:.2f} usual "
+        "steps of {usual_step_s:.3f} s. One row of 1,024 tokens among fifteen of 96: a step takes "
+        "{one_long_row_over_alike:.2f} × that of sixteen alike."
+    ),
+    "embeddings": (
+        "Embeddings of {sentences} sentences, {model}{bits}: {seconds:.2f} s; transformers, one "
+        "at a time in float32, {transformers_seconds:.2f} s ({ratio:.2f} ×)."
+    ),
+    "http_cost": (
+        "CPU time a token, {streams} streams of the embedded model: {http_us_per_token:.0f} µs "
+        "over HTTP, {engine_us_per_token:.0f} µs the engine alone ({ratio:.2f} ×)."
+    ),
+    "neighbour": (
+        "Beside another busy process: {beside_tokens_per_s:.0f} of {alone_tokens_per_s:.0f} tokens "
+        "a second ({kept:.0%} kept)."
+    ),
+    "start": (
+        "The embedded model is ready after {start_s:.1f} s. Peak private memory less the cache "
+        "and 1.2 × the weights: {memory}."
+    ),
+    "seven_billion": (
+        "7 B shape{bits}: {tokens_per_s} ({bandwidth_share:.0%} of 30 GB/s at batch 1), peak "
+        "{peak:.1f} GB{llama}."
+    ),
+}
+
+
+def said(run: dict[str, Any]) -> str | None:
+    """A benchmark's JSON document in words; None for those that are drawn or tabled."""
+    sentence = _SENTENCES.get(run["benchmark"])
+    if sentence is None:
+        return None
+    words = run | {"bits": " in 8 bits" if run.get("load_in_8bit") else ""}
+    if run["benchmark"] == "start":
+        over = {name: each["over_20_percent_mb"] for name, each in run["memory"].items()}
+        words["memory"] = ", ".join(f"{name} {left:.0f} MB" for name, left in over.items())
+    if run["benchmark"] == "seven_billion":
+        words["peak"] = run["peak_private_bytes"] / 1e9
+        words["tokens_per_s"] = _speeds(run["tokens_per_s"])
+        peers = [f"; llama-server {kind} {_speeds(each)}" for kind, each in run["llama"].items()]
+        words["llama"] = "".join(peers)
+    return sentence.format(**words)
+
+
+def _speeds(by_rows: dict[str, float]) -> str:
+    return ", ".join(f"{speed:.1f} tok/s at {rows}" for rows, speed in by_rows.items())
