@@ -36,7 +36,6 @@ def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, 
     if hasattr(weights.head, "panels"):
         from app.model.native.cache import PanelCache
         from app.model.native.decoder import NativeDecoder
-
         from app.model.native.linear import BytePanels
 
         # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
