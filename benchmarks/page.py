@@ -1,4 +1,4 @@
-"""Puts the figures of docs/verification.json into docs/benchmarks.md, as tables and a plot.
+"""Puts the figures of docs/verification.json into docs/benchmarks.md and both READMEs.
 
 Knows nothing about how they were measured.
 
@@ -17,6 +17,18 @@ from benchmarks.sentences import said
 
 BEGIN, END = "<!-- figures: written by python -m benchmarks.page -->", "<!-- end of figures -->"
 PLOT = Path("benchmarks/throughput.svg")
+#: What a README calls a server, and at what precision it computes.
+NAMES = {
+    "16bit": "**Westlake**, float16",
+    "float32": "**Westlake**, float32",
+    "vllm-fp32": "vLLM, float32",
+    "llama-f32": "llama-server, float32",
+    "openvino-fp32": "OpenVINO GenAI, float32 ¹",
+    "8bit": "**Westlake**, `--load_in_8bit`",
+    "vllm-w8a8": "vLLM, W8A8",
+    "llama-q8_0": "llama-server, Q8_0",
+    "openvino-int8": "OpenVINO GenAI, int8 ¹",
+}
 COLUMNS = {
     "tokens_per_s": "tokens/s",
     "first_token_s": "first token, s",
@@ -60,6 +72,21 @@ def panels(runs: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, dict[str
     return drawn
 
 
+def overview(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """The rows of a README's table: tokens a second by clients, then the first token's time."""
+    lines = []
+    for run in runs:
+        for server, loads in run["servers"].items():
+            if all(clients in loads for clients in ("1", "4", "16")) and server in NAMES:
+                speeds = " | ".join(
+                    f"{loads[each]['tokens_per_s']:.0f}" for each in ("1", "4", "16")
+                )
+                lines.append(
+                    f"| {NAMES[server]} | {speeds} | {loads['16']['first_token_s']:.2f} s |"
+                )
+    return lines
+
+
 def replaced(page: str, figures: str) -> str:
     """The page with what stands between the two marks changed.
 
@@ -73,7 +100,7 @@ def replaced(page: str, figures: str) -> str:
 
 def main() -> None:
     """Rewrite the page."""
-    parser = argparse.ArgumentParser(description="Figures into docs/benchmarks.md.")
+    parser = argparse.ArgumentParser(description="Figures into the pages.")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     docs = parser.parse_args().docs
     document = json.loads((docs / "verification.json").read_text())
@@ -88,8 +115,16 @@ def main() -> None:
         lines += ["", "![decode cost by streams and by history](benchmarks/decode_cost.svg)"]
     lines += online_tables(online)
     lines += ["", *(f"- {line}" for run in document["benchmarks"] if (line := said(run)))]
-    path = docs / "benchmarks.md"
-    path.write_text(replaced(path.read_text(), "\n".join(lines)))
+    rewrite(docs / "benchmarks.md", lines)
+    for name in ("README.md", "README.zh-CN.md"):
+        page = docs.parent / name
+        header = page.read_text().split(BEGIN)[1].strip().splitlines()[:2]  # in its own language
+        rewrite(page, [*header, *overview(online)])
+
+
+def rewrite(path: Path, figures: Iterable[str]) -> None:
+    """Change what stands between a page's two marks."""
+    path.write_text(replaced(path.read_text(), "\n".join(figures)))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,19 @@ RUNS_WITH_PEERS = (
     ("online", "--ours", "16bit,float32", "--peers", "vllm-fp32,llama-f32,openvino-fp32"),
     ("online", "--ours", "8bit", "--peers", "vllm-w8a8,llama-q8_0,openvino-int8"),
     ("online", "--ours", "16bit", "--peers", "transformers-batching", "--clients", "16"),
-    ("online", "--ours", "16bit", "--peers", "vllm-fp32", "--clients", "1", "--rates", "0.5,1"),
+    (
+        "online",
+        "--ours",
+        "16bit",
+        "--peers",
+        "vllm-fp32",
+        "--clients",
+        "1",
+        "--rates",
+        "1",
+        "--rounds",
+        "1",
+    ),
     ("seven_billion", "--load_in_8bit", "--peers", "Q8_0,Q4_K_M"),
 )
 PEERS_DIR = Path("build/peers")
