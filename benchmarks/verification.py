@@ -21,10 +21,6 @@ from pathlib import Path
 HALF = ("--model", "build/random-298m-float16")
 FULL = ("--model", "build/random-298m-float32")
 RUNS = (
-    ("offline", *FULL, "--dtype", "float32"),
-    ("offline", *HALF, "--dtype", "float16"),
-    ("offline", *HALF, "--dtype", "float16", "--load_in_8bit"),
-    ("beams", *HALF),
     ("conversation", *HALF),
     ("long_prompt", *HALF),
     ("long_prompt", *HALF, "--load_in_8bit"),
@@ -35,6 +31,10 @@ RUNS = (
     ("start",),
     ("neighbour",),
     ("curves", *HALF),
+    ("offline", *FULL, "--dtype", "float32"),
+    ("offline", *HALF, "--dtype", "float16"),
+    ("offline", *HALF, "--dtype", "float16", "--load_in_8bit"),
+    ("beams", *HALF),
     ("seven_billion", "--tokens", "8"),
 )
 #: Only where `benchmarks.peer_install` has put the peers into build/peers.
