@@ -73,6 +73,9 @@ def disturb(engine: EngineService, seed: int) -> Disturbance:
 def step_s(engine: EngineService, timed: TimedRunner, lengths: list[int], seed: object) -> float:
     """The median step of rows with contexts of these lengths."""
     prompts = [random_ids(length, (seed, each)) for each, length in enumerate(lengths)]
+    for prompt in prompts:  # alone and before: a long one would come when short ones have ended
+        if len(prompt) > SHORT:
+            ask(engine, greedy(prompt, tokens=1))
     done = len(timed.steps)
     ask(engine, greedy(*prompts, tokens=TOKENS))
     steps = timed.decode_steps(len(lengths), since=done)
