@@ -7,14 +7,12 @@ the products of `tile.py`, with keys and values as the panels.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import carray
 
 from app.model.native.compiled import inner, kernel
 from app.model.native.elements import exp, largest
-from app.model.native.tile import MOST_ROWS, PANEL, ROW_GAP, float_tile
+from app.model.native.tile import MOST_ROWS, PANEL, ROW_GAP, float_tile, size_of
 from app.model.native.turning import head_cache, heads_at
 from app.model.native.words import pointer, take
 
@@ -61,67 +59,59 @@ def _copy_queries(job, row, head, across, lines, queries):
             queries[line, i] = query[i]
 
 
-def _attention(tile: Any, cached: int) -> Any:
-    """The kernel for a cache whose elements take so many bytes and are read by `tile`."""
-
-    @inner
-    def block(job, row, head, across, lines, scratch):
-        """Attention of `lines` heads of one row (`across`), or of one head of so many rows."""
-        size, padded, capacity = job.head_dim, job.padded_dim, job.capacity
-        stride, gap = capacity + ROW_GAP, padded + ROW_GAP
-        positions = carray(pointer(job.positions), row + lines, np.int64)
-        slots = carray(pointer(job.slots), row + 1, np.int64)
-        keys, values = head_cache(job, slots[row], head // (job.heads // job.kv_heads))
-        queries = carray(pointer(scratch), (lines, gap), np.float32)
-        sums = carray(pointer(scratch + BLOCK * gap * 4), (lines, gap), np.float32)
-        scores = scratch + 2 * BLOCK * gap * 4
-        _copy_queries(job, row, head, across, lines, queries)
-        start = _look_back(job, positions[row])
-        end = positions[row if across else row + lines - 1] + 1
-        for panel in range(start // PANEL, (end + PANEL - 1) // PANEL):
-            target = scores + panel * PANEL * 4
-            place = keys + panel * padded * PANEL * cached
-            tile(lines, place, scratch, gap, target, stride, size)
-        table = carray(pointer(scores), (lines, stride), np.float32)
-        scale = np.float32(1) / np.sqrt(np.float32(size))
-        for line in range(lines):
-            position = positions[row if across else row + line]
-            _weigh(table[line], _look_back(job, position), position + 1, start, end, scale)
-        for panel in range(padded // PANEL):
-            place = values + (panel * capacity + start) * PANEL * cached
-            target = scratch + (BLOCK * gap + panel * PANEL) * 4
-            tile(lines, place, scores + start * 4, stride, target, gap, end - start)
-        out = carray(pointer(job.out), (row + lines, job.out_stride), np.float32)
-        for line in range(lines):
-            target_row, column = (row, head + line) if across else (row + line, head)
-            found = out[target_row, column * size : (column + 1) * size]
-            for i in range(size):
-                found[i] = sums[line, i]
-
-    @kernel
-    def attend(address, counter, thread):
-        """One item is a block and a key head. A lone row's queries of that head go together."""
-        job = carray(heads_at(address), 1)[0]
-        counts = carray(pointer(job.rows), 2, np.int64)
-        blocks = carray(pointer(job.blocks), (counts[1], 2), np.int64)
-        group = job.heads // job.kv_heads
-        scratch = job.scratch + thread * scratch_floats(job.capacity, job.padded_dim) * 4
-        while True:
-            item = take(counter, 1)
-            # blocks of one head follow each other, while its keys are in the core's own cache
-            kv_head, number = item // max(counts[1], 1), item % max(counts[1], 1)
-            if kv_head >= job.kv_heads or not counts[1]:
-                break
-            row, count = blocks[number, 0], blocks[number, 1]
-            first = kv_head * group
-            if count == 1 and group <= BLOCK:
-                block(job, row, first, True, group, scratch)
-            else:
-                for head in range(first, first + group):
-                    block(job, row, head, False, count, scratch)
-
-    return attend
+@inner
+def _block(job, row, head, across, lines, scratch):
+    """Attention of `lines` heads of one row (`across`), or of one head of so many rows."""
+    size, padded, capacity = job.head_dim, job.padded_dim, job.capacity
+    stride, gap, cached = capacity + ROW_GAP, padded + ROW_GAP, size_of(job.kind)
+    positions = carray(pointer(job.positions), row + lines, np.int64)
+    slots = carray(pointer(job.slots), row + 1, np.int64)
+    keys, values = head_cache(job, slots[row], head // (job.heads // job.kv_heads))
+    queries = carray(pointer(scratch), (lines, gap), np.float32)
+    sums = carray(pointer(scratch + BLOCK * gap * 4), (lines, gap), np.float32)
+    scores = scratch + 2 * BLOCK * gap * 4
+    _copy_queries(job, row, head, across, lines, queries)
+    start = _look_back(job, positions[row])
+    end = positions[row if across else row + lines - 1] + 1
+    for panel in range(start // PANEL, (end + PANEL - 1) // PANEL):
+        target = scores + panel * PANEL * 4
+        place = keys + panel * padded * PANEL * cached
+        float_tile(job.kind, lines, place, scratch, gap, target, stride, size)
+    table = carray(pointer(scores), (lines, stride), np.float32)
+    scale = np.float32(1) / np.sqrt(np.float32(size))
+    for line in range(lines):
+        position = positions[row if across else row + line]
+        _weigh(table[line], _look_back(job, position), position + 1, start, end, scale)
+    for panel in range(padded // PANEL):
+        place = values + (panel * capacity + start) * PANEL * cached
+        target = scratch + (BLOCK * gap + panel * PANEL) * 4
+        float_tile(job.kind, lines, place, scores + start * 4, stride, target, gap, end - start)
+    out = carray(pointer(job.out), (row + lines, job.out_stride), np.float32)
+    for line in range(lines):
+        target_row, column = (row, head + line) if across else (row + line, head)
+        found = out[target_row, column * size : (column + 1) * size]
+        for i in range(size):
+            found[i] = sums[line, i]
 
 
-float32_attend = _attention(float_tile("float32"), 4)
-float16_attend = _attention(float_tile("float16"), 2)
+@kernel
+def attend(address, counter, thread):
+    """One item is a block and a key head. A lone row's queries of that head go together."""
+    job = carray(heads_at(address), 1)[0]
+    counts = carray(pointer(job.rows), 2, np.int64)
+    blocks = carray(pointer(job.blocks), (counts[1], 2), np.int64)
+    group = job.heads // job.kv_heads
+    scratch = job.scratch + thread * scratch_floats(job.capacity, job.padded_dim) * 4
+    while True:
+        item = take(counter, 1)
+        # blocks of one head follow each other, while its keys are in the core's own cache
+        kv_head, number = item // max(counts[1], 1), item % max(counts[1], 1)
+        if kv_head >= job.kv_heads or not counts[1]:
+            break
+        row, count = blocks[number, 0], blocks[number, 1]
+        first = kv_head * group
+        if count == 1 and group <= BLOCK:
+            _block(job, row, first, True, group, scratch)
+        else:
+            for head in range(first, first + group):
+                _block(job, row, head, False, count, scratch)

@@ -6,30 +6,46 @@ not-a-number stays what it is.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from numba import cfunc, njit, types
+from numba import cfunc, config, njit, types
 
 log = logging.getLogger(__name__)
 
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-def _can_be_kept() -> bool:
-    """Whether numba finds a folder for machine code: beside this file, in the user's cache, or
-    where NUMBA_CACHE_DIR says. Without one, every start compiles anew: some 15 seconds."""
-    try:
-        njit(cache=True)(_can_be_kept)
-    except RuntimeError:
-        log.warning("compiled kernels cannot be kept: set NUMBA_CACHE_DIR to a writable folder")
-        return False
-    return True
+def _folder() -> str:
+    """Where machine code is kept: in NUMBA_CACHE_DIR, beside this file, or in the user's cache,
+    whichever can be written first; "" if none can. Each state of this room's sources has a
+    folder of its own, because numba looks only at the file of the function itself, not at those
+    of the functions that were compiled into it."""
+    here = Path(__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
+    name = f"westlake-{hashlib.sha256(sources).hexdigest()[:16]}"
+    home = os.environ.get("HOME")
+    of_user = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    for place in filter(None, (config.CACHE_DIR, here / "__pycache__", of_user)):
+        folder = Path(place, name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            return str(folder)
+        except OSError as error:
+            log.debug("not in %s: %s", place, error)
+    log.warning("compiled kernels cannot be kept: set NUMBA_CACHE_DIR to a writable folder")
+    return ""
 
 
+config.CACHE_DIR = _folder()
 _OPTIONS: dict[str, Any] = {
-    "cache": _can_be_kept(),
+    "cache": bool(config.CACHE_DIR),
     "fastmath": _FAST,
     "boundscheck": False,
     "error_model": "numpy",

@@ -12,23 +12,18 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.engine.batch import Batch
-from app.model.native.attention import BLOCK, float16_attend, float32_attend, scratch_floats
+from app.model.native.attention import BLOCK, attend, scratch_floats
 from app.model.native.cache import PanelCache
-from app.model.native.linear import BytePanels, FloatPanels, Panels
+from app.model.native.linear import KINDS, BytePanels, FloatPanels, Panels
 from app.model.native.rows import ROWS, add_and_norm, gate, to_bytes
 from app.model.native.team import Program, Stage
 from app.model.native.tile import PANEL, ROW_GAP
-from app.model.native.turning import HEADS, float16_turn, float32_turn
+from app.model.native.turning import HEADS, turn
 from app.model.rope import build_table
 from app.model.weights import LayerWeights, Weights
 
 #: Rows that the buffers hold at first; a larger step makes them larger.
 _FIRST_CAPACITY = 64
-#: What writes a cache and what reads it.
-_KERNELS = {
-    torch.float32: (float32_turn, float32_attend),
-    torch.float16: (float16_turn, float16_attend),
-}
 
 
 class NativeDecoder:
@@ -96,7 +91,6 @@ class NativeDecoder:
         heads = self._heads_job(number, layer)
         qkv, out, gate_up, down = _linears(layer)
         delta = self._delta if number else None
-        turn, attend = _KERNELS[self._cache.dtype]
         stages = [
             self._norm_stage(delta, layer.attention_norm, qkv.eight_bit),
             self._product(qkv, self._normed, self._qkv, layer.qkv_bias),
@@ -147,7 +141,7 @@ class NativeDecoder:
         job["qkv"], job["stride"] = self._qkv.data_ptr(), self._qkv.shape[1]
         job["slots"], job["positions"] = self._slots.data_ptr(), self._positions.data_ptr()
         job["cache"], job["slot_stride"] = cache.data_ptr(), cache.stride(0)
-        job["cached_bytes"] = cache.itemsize
+        job["kind"] = KINDS[cache.dtype]
         job["capacity"], job["padded_dim"] = self._cache.positions, self._cache.padded_dim
         job["heads"], job["kv_heads"] = config.heads, config.kv_heads
         job["head_dim"], job["window"] = config.head_dim, layer.window or 0

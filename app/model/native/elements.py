@@ -56,12 +56,6 @@ def largest(values):
 
 
 @inner
-def same(x):
-    """A float32 as it is."""
-    return x
-
-
-@inner
 def half(x):
     """The bits of the float16 nearest to x; what is too large for one becomes the largest."""
     return half_bits(-larger(-larger(x, -_MOST_HALF), -_MOST_HALF))

@@ -14,22 +14,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.model.int8 import balance, quantised
-from app.model.native.products import (
-    PRODUCT,
-    bfloat16_product,
-    byte_product,
-    float16_product,
-    float32_product,
-)
+from app.model.native.products import PRODUCT, byte_product, float_product
 from app.model.native.rows import ROWS, to_bytes
 from app.model.native.team import Program, Stage
-from app.model.native.tile import PANEL
+from app.model.native.tile import BFLOAT16, FLOAT16, FLOAT32, PANEL
 
-_KERNELS = {
-    torch.float32: float32_product,
-    torch.float16: float16_product,
-    torch.bfloat16: bfloat16_product,
-}
+KINDS = {torch.float32: FLOAT32, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
 
 
 class FloatPanels:
@@ -44,14 +34,14 @@ class FloatPanels:
         self.panels = -(-self.outputs // PANEL)
         self._weights = _panels(weight, 1)
         self.nbytes = self._weights.nbytes
-        self._kernel = _KERNELS[weight.dtype]
+        self._kind = KINDS[weight.dtype]
 
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         """The product as one stage. rows: the address of their number; x: [rows, >= inputs];
         y: [rows, panels * PANEL]; bias: [panels * PANEL]."""
         job = _job(self, rows, x, y, bias)
-        job["weights"] = self._weights.data_ptr()
-        return Stage(self._kernel, job)
+        job["kind"], job["weights"] = self._kind, self._weights.data_ptr()
+        return Stage(float_product, job)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""

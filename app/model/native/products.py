@@ -6,13 +6,11 @@ bytes, `scales` and `shift` belong to the outputs and are as long as the padded 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import carray, from_dtype
 
 from app.model.native.compiled import inner, kernel
-from app.model.native.tile import MOST_ROWS, PANEL, byte_tile, float_tile
+from app.model.native.tile import MOST_ROWS, PANEL, byte_tile, float_tile, size_of
 from app.model.native.words import pointer, pointer_to, take
 
 #: Addresses, and sizes in elements.
@@ -21,6 +19,7 @@ PRODUCT = np.dtype(
         ("rows", np.int64),  #: address of the number of rows
         ("x", np.int64),  #: float32, or unsigned bytes around 128; inputs of each row
         ("x_scales", np.int64),  #: of bytes: float32 [rows]
+        ("kind", np.int64),  #: of float weights, see tile.py
         ("weights", np.int64),  #: [panels, inputs, PANEL]; bytes: [panels, inputs / 4, PANEL, 4]
         ("scales", np.int64),  #: of bytes: float32 [panels * PANEL]
         ("shift", np.int64),  #: of bytes: int32, 128 times the sum of an output's weights
@@ -32,8 +31,6 @@ PRODUCT = np.dtype(
     ]
 )
 _product_at = pointer_to(from_dtype(PRODUCT))
-_float32_tile, _float16_tile = float_tile("float32"), float_tile("float16")
-_bfloat16_tile, _byte_tile = float_tile("bfloat16"), byte_tile()
 
 #: Panels are taken in runs, about this many for each of two threads.
 _RUNS = 16
@@ -58,35 +55,28 @@ def _add_bias(job, rows, panel):
             y[row, column] += bias[column]
 
 
-def _float_product(tile: Any, size: int) -> Any:
-    @kernel
-    def product(address, counter, thread):
-        job = carray(_product_at(address), 1)[0]
-        rows = carray(pointer(job.rows), 1, np.int64)[0]
-        width = job.panels * PANEL
-        run = max(1, job.panels // (2 * _RUNS))
-        while True:
-            start = take(counter, run)
-            if start >= job.panels:
-                break
-            for panel in range(start, min(start + run, job.panels)):
-                weights = job.weights + panel * job.inputs * (PANEL * size)
-                first = 0
-                while first < rows:
-                    count = _part(rows, first)
-                    x = job.x + first * job.x_stride * 4
-                    y = job.y + (first * width + panel * PANEL) * 4
-                    tile(count, weights, x, job.x_stride, y, width, job.inputs)
-                    first += count
-                if job.bias:
-                    _add_bias(job, rows, panel)
-
-    return product
-
-
-float32_product = _float_product(_float32_tile, 4)
-float16_product = _float_product(_float16_tile, 2)
-bfloat16_product = _float_product(_bfloat16_tile, 2)
+@kernel
+def float_product(address, counter, thread):
+    """y = x Wᵀ in float32."""
+    job = carray(_product_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    width, size = job.panels * PANEL, size_of(job.kind)
+    run = max(1, job.panels // (2 * _RUNS))
+    while True:
+        start = take(counter, run)
+        if start >= job.panels:
+            break
+        for panel in range(start, min(start + run, job.panels)):
+            weights = job.weights + panel * job.inputs * (PANEL * size)
+            first = 0
+            while first < rows:
+                count = _part(rows, first)
+                x = job.x + first * job.x_stride * 4
+                y = job.y + (first * width + panel * PANEL) * 4
+                float_tile(job.kind, count, weights, x, job.x_stride, y, width, job.inputs)
+                first += count
+            if job.bias:
+                _add_bias(job, rows, panel)
 
 
 @inner
@@ -124,7 +114,7 @@ def byte_product(address, counter, thread):
                 count = _part(rows, first)
                 x = job.x + first * job.x_stride
                 y = job.y + (first * width + panel * PANEL) * 4
-                _byte_tile(count, weights, x, job.x_stride // 4, y, width, groups)
+                byte_tile(count, weights, x, job.x_stride // 4, y, width, groups)
                 _unscale(job, first, count, panel)
                 first += count
             if job.bias:

@@ -39,22 +39,22 @@ _INT, _SHORT = ir.IntType(32), ir.IntType(16)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_INT, LANES)
 
+#: How a weight is stored.
+FLOAT32, FLOAT16, BFLOAT16 = 0, 1, 2
+
 Emit = Callable[..., Any]
 
 
-def float_tile(kind: str) -> Any:
-    """tile(rows, weights, x, x_stride, y, y_stride, inputs): y = x Wᵀ in float32.
-
-    kind: how a weight is stored: float32, float16 or bfloat16. Strides in floats.
-    """
-    size = 4 if kind == "float32" else 2
+def _float_loop(kind: int) -> Any:
+    """The loops over float32 inputs and weights of one kind."""
+    size = 4 if kind == FLOAT32 else 2
 
     def weights(builder: Any, place: Any) -> Any:
-        if kind == "float32":
+        if kind == FLOAT32:
             return builder.load(builder.bitcast(place, _FLOATS.as_pointer()), align=4)
         shorts = ir.VectorType(_SHORT, LANES)
         stored = builder.load(builder.bitcast(place, shorts.as_pointer()), align=2)
-        if kind == "float16":
+        if kind == FLOAT16:
             halves = builder.bitcast(stored, ir.VectorType(_HALF, LANES))
             return builder.fpext(halves, _FLOATS)
         wide = builder.shl(builder.zext(stored, _INTS), ir.Constant(_INTS, [16] * LANES))
@@ -63,15 +63,11 @@ def float_tile(kind: str) -> Any:
     def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
         return _call(builder, "llvm.fma.v16f32", _FLOATS, x, weight, total)
 
-    return _tile(size, _FLOAT, _FLOATS, weights, multiply)
+    return _loops(size, _FLOAT, _FLOATS, weights, multiply)
 
 
-def byte_tile() -> Any:
-    """tile(rows, weights, x, x_stride, y, y_stride, inputs): exact sums in int32.
-
-    x: unsigned bytes, weights: signed, both in groups of four inputs (AVX-512 VNNI); the stride
-    and the number of inputs count groups.
-    """
+def _byte_loop() -> Any:
+    """The loops over bytes in groups of four (AVX-512 VNNI)."""
 
     def weights(builder: Any, place: Any) -> Any:
         return builder.load(builder.bitcast(place, _INTS.as_pointer()), align=4)
@@ -79,11 +75,11 @@ def byte_tile() -> Any:
     def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
         return _call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, total, x, weight)
 
-    return _tile(4, _INT, _INTS, weights, multiply)
+    return _loops(4, _INT, _INTS, weights, multiply)
 
 
-def _tile(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
-    """size: bytes of weights that one step takes per output."""
+def _loops(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
+    """A loop for each number of rows. size: bytes of weights one step takes per output."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         rows, *rest = args
@@ -102,13 +98,7 @@ def _tile(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -
     def body(typing, rows, panel, x, x_stride, y, y_stride, inputs):
         return types.void(*[types.int64] * 7), emit
 
-    # A function of its own: between other loops the compiler no longer kept the sums in
-    # registers, which made attention ten times slower.
-    @inner
-    def tile(rows, panel, x, x_stride, y, y_stride, inputs):
-        body(rows, panel, x, x_stride, y, y_stride, inputs)
-
-    return tile
+    return body
 
 
 def _loop(
@@ -177,3 +167,50 @@ def _prefetch(builder: Any, place: Any) -> None:
 def _call(builder: Any, name: str, vector: Any, *values: Any) -> Any:
     function = ir.FunctionType(vector, [vector] * 3)
     return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)
+
+
+_float32_loop, _float16_loop = _float_loop(FLOAT32), _float_loop(FLOAT16)
+_bfloat16_loop, _bytes_loop = _float_loop(BFLOAT16), _byte_loop()
+
+# Functions of their own: between other loops the compiler no longer kept the sums in registers,
+# which made attention ten times slower. Written out at the module's level: numba does not find a
+# function made by another one again in its cache, and compiled it at every start.
+
+
+@inner
+def _float32_tile(rows, weights, x, x_stride, y, y_stride, inputs):
+    _float32_loop(rows, weights, x, x_stride, y, y_stride, inputs)
+
+
+@inner
+def _float16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
+    _float16_loop(rows, weights, x, x_stride, y, y_stride, inputs)
+
+
+@inner
+def _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
+    _bfloat16_loop(rows, weights, x, x_stride, y, y_stride, inputs)
+
+
+@inner
+def byte_tile(rows, weights, x, x_stride, y, y_stride, inputs):
+    """Exact sums in int32. x: unsigned bytes, weights: signed, both in groups of four inputs;
+    the stride and the number of inputs count groups."""
+    _bytes_loop(rows, weights, x, x_stride, y, y_stride, inputs)
+
+
+@inner
+def size_of(kind):
+    """Bytes of a weight of this kind."""
+    return 4 if kind == FLOAT32 else 2
+
+
+@inner
+def float_tile(kind, rows, weights, x, x_stride, y, y_stride, inputs):
+    """y = x Wᵀ in float32, weights of a kind. Strides in floats."""
+    if kind == FLOAT32:
+        _float32_tile(rows, weights, x, x_stride, y, y_stride, inputs)
+    elif kind == FLOAT16:
+        _float16_tile(rows, weights, x, x_stride, y, y_stride, inputs)
+    else:
+        _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs)

@@ -5,14 +5,12 @@ Knows nothing about who reads them. One item is a row's key head and the queries
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import carray, from_dtype
 
 from app.model.native.compiled import inner, kernel
-from app.model.native.elements import half, same
-from app.model.native.tile import PANEL
+from app.model.native.elements import half
+from app.model.native.tile import FLOAT32, PANEL, size_of
 from app.model.native.words import pointer, pointer_to, take
 
 #: What turning and attention both need. Addresses, and sizes in elements.
@@ -25,7 +23,7 @@ HEADS = np.dtype(
         ("positions", np.int64),  #: int64 [rows]
         ("cache", np.int64),  #: of this layer, see cache.py
         ("slot_stride", np.int64),
-        ("cached_bytes", np.int64),  #: of one element of the cache
+        ("kind", np.int64),  #: of the cache's elements, FLOAT32 or FLOAT16
         ("capacity", np.int64),  #: positions of a slot
         ("heads", np.int64),
         ("kv_heads", np.int64),
@@ -50,8 +48,9 @@ heads_at = pointer_to(from_dtype(HEADS))
 def head_cache(job, slot, kv_head):
     """Addresses of a head's keys and values."""
     size = job.capacity * job.padded_dim
-    start = job.cache + (slot * job.slot_stride + kv_head * size) * job.cached_bytes
-    return start, start + job.kv_heads * size * job.cached_bytes
+    width = size_of(job.kind)
+    start = job.cache + (slot * job.slot_stride + kv_head * size) * width
+    return start, start + job.kv_heads * size * width
 
 
 @inner
@@ -76,50 +75,50 @@ def _optional(address, size):
     return carray(pointer(address), size if address else 0, np.float32)
 
 
-def _turning(convert: Any, element: Any) -> Any:
-    """The kernel for a cache of such elements, and what makes one of a float32."""
-
-    @inner
-    def keep(job, row, kv_head, key, value, position):
-        """A key goes into a column of its panel, a value into a row of each of its panels."""
-        slots = carray(pointer(job.slots), row + 1, np.int64)
-        key_place, value_place = head_cache(job, slots[row], kv_head)
-        shape = (job.capacity // PANEL, job.padded_dim, PANEL)
-        keys = carray(pointer(key_place), shape, element)
-        panel, column = position // PANEL, position % PANEL
+@inner
+def _keep(job, row, kv_head, key, value, position):
+    """A key goes into a column of its panel, a value into a row of each of its panels."""
+    slots = carray(pointer(job.slots), row + 1, np.int64)
+    key_place, value_place = head_cache(job, slots[row], kv_head)
+    by_key = (job.capacity // PANEL, job.padded_dim, PANEL)
+    by_value = (job.padded_dim // PANEL, job.capacity, PANEL)
+    panel, column = position // PANEL, position % PANEL
+    if job.kind == FLOAT32:
+        keys = carray(pointer(key_place), by_key, np.float32)
+        values = carray(pointer(value_place), by_value, np.float32)
         for i in range(job.head_dim):
-            keys[panel, i, column] = convert(key[i])
-        shape = (job.padded_dim // PANEL, job.capacity, PANEL)
-        values = carray(pointer(value_place), shape, element)
+            keys[panel, i, column] = key[i]
+            values[i // PANEL, position, i % PANEL] = value[i]
+    else:
+        half_keys = carray(pointer(key_place), by_key, np.int16)
+        half_values = carray(pointer(value_place), by_value, np.int16)
         for i in range(job.head_dim):
-            values[i // PANEL, position, i % PANEL] = convert(value[i])
-
-    @kernel
-    def turn(address, counter, thread):
-        job = carray(heads_at(address), 1)[0]
-        rows = carray(pointer(job.rows), 1, np.int64)[0]
-        size, group = job.head_dim, job.heads // job.kv_heads
-        qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
-        positions = carray(pointer(job.positions), rows, np.int64)
-        q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
-        while True:
-            item = take(counter, 1)
-            row, kv_head = item // job.kv_heads, item % job.kv_heads
-            if row >= rows:
-                break
-            position = positions[row]
-            cos = carray(pointer(job.cos), (job.capacity, size), np.float32)[position]
-            sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
-            for head in range(kv_head * group, kv_head * group + group):
-                query = qkv[row, head * size : head * size + size]
-                _turn(query, q_norm, job.epsilon, cos, sin, size)
-            start = (job.heads + kv_head) * size
-            key = qkv[row, start : start + size]
-            _turn(key, k_norm, job.epsilon, cos, sin, size)
-            start += job.kv_heads * size
-            keep(job, row, kv_head, key, qkv[row, start : start + size], position)
-
-    return turn
+            half_keys[panel, i, column] = half(key[i])
+            half_values[i // PANEL, position, i % PANEL] = half(value[i])
 
 
-float32_turn, float16_turn = _turning(same, np.float32), _turning(half, np.int16)
+@kernel
+def turn(address, counter, thread):
+    """Queries are turned in place."""
+    job = carray(heads_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    size, group = job.head_dim, job.heads // job.kv_heads
+    qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
+    positions = carray(pointer(job.positions), rows, np.int64)
+    q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
+    while True:
+        item = take(counter, 1)
+        row, kv_head = item // job.kv_heads, item % job.kv_heads
+        if row >= rows:
+            break
+        position = positions[row]
+        cos = carray(pointer(job.cos), (job.capacity, size), np.float32)[position]
+        sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
+        for head in range(kv_head * group, kv_head * group + group):
+            query = qkv[row, head * size : head * size + size]
+            _turn(query, q_norm, job.epsilon, cos, sin, size)
+        start = (job.heads + kv_head) * size
+        key = qkv[row, start : start + size]
+        _turn(key, k_norm, job.epsilon, cos, sin, size)
+        start += job.kv_heads * size
+        _keep(job, row, kv_head, key, qkv[row, start : start + size], position)
