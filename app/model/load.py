@@ -18,6 +18,7 @@ from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 from app.checkpoint.lora import PICKLE
 from app.checkpoint.machine import available_bytes
+from app.model.allocation import own_mappings
 from app.model.assemble import Report, Source, assemble
 from app.model.cpu import cpu_packing, decoder_for
 from app.model.int8_gpu import EightBitGpu
@@ -50,6 +51,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     torch.set_num_threads(config.THREADS or len(os.sched_getaffinity(0)))
     length = max_model_len(config, checked)
     with (
+        own_mappings(),
         torch.inference_mode(),
         tqdm(
             total=checked.model.layers,
