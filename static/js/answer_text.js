@@ -1,10 +1,10 @@
 // Shows an answer as Markdown, also while it is still growing.
 // Knows nothing about turns; the Markdown reader comes with the first answer, not with the page.
+import { patch } from "./patch.js";
+
 let reader = null; // the module, once it has come
 
-export function loadReader() {
-  return import("./markdown.js").then((module) => (reader = module));
-}
+const loadReader = () => import("./markdown.js").then((module) => (reader = module));
 
 export function showAnswer(place, text) {
   place.textContent = text;
@@ -13,54 +13,81 @@ export function showAnswer(place, text) {
   else loadReader().then(draw);
 }
 
+// Between two drawings lies this time, and more where drawing takes long: the person may be
+// writing, and somebody else may need the processor.
 const PAUSE_MS = 80;
+const PAUSE_OF_COST = 6;
 
-// Blocks that have ended are drawn once; only the last one is drawn again as it grows, so the
-// work of a piece does not grow with the answer.
+const withNewlines = (text) => text.replace(/\r\n?/g, "\n");
+
+// Blocks that have ended are drawn once. Only the last one is read again as it grows, and of that
+// only what has changed is drawn, so that the work of a piece hardly grows with the answer.
 export class AnswerText {
-  #settled = 0; // characters of the text whose blocks have been drawn
-  #timer = null;
-  #latest = "";
-  #told = () => {};
-  #tail = document.createElement("div");
   #place;
+  #tail = document.createElement("div");
+  #latest;
+  #told = () => {};
+  #settled = 0; // characters whose blocks stand before the tail
+  #known = {}; // what those blocks said about links
+  #timer = null;
+  #pause = PAUSE_MS;
 
-  constructor(place) {
+  constructor(place, text = "") {
     this.#place = place;
+    this.#latest = withNewlines(text);
     this.#tail.className = "tail";
-    place.append(this.#tail);
-    if (!reader) loadReader().then(() => this.#later());
+    place.replaceChildren(this.#tail);
+    if (reader) this.#draw();
+    else {
+      this.#tail.textContent = this.#latest;
+      loadReader().then(() => this.#later());
+    }
   }
 
-  write(text, told = () => {}) {
-    this.#latest = text;
+  // `text` is all there is so far; `told` is called when it has been drawn.
+  write(text, told) {
+    this.#latest = withNewlines(text);
     this.#told = told;
     this.#later();
   }
 
-  stop() {
+  // Nothing more will come.
+  async end() {
     clearTimeout(this.#timer);
-    this.#timer = -1;
-    this.#draw();
+    this.#timer = 0;
+    if (!reader) {
+      this.#tail.textContent = this.#latest;
+      await loadReader();
+    }
+    this.#tail.replaceWith(reader.markdown(this.#settle(), { known: this.#known }));
+    // A link's address may stand below its name, where blocks drawn earlier could not know it.
+    const addresses = Object.keys(this.#known.references ?? {});
+    if (addresses.length) this.#place.replaceChildren(reader.markdown(this.#latest));
   }
 
   #later() {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#draw();
-    }, PAUSE_MS);
+      const begun = performance.now();
+      if (reader) this.#draw();
+      else this.#tail.textContent = this.#latest;
+      this.#told();
+      this.#pause = Math.max(PAUSE_MS, PAUSE_OF_COST * (performance.now() - begun));
+    }, this.#pause);
   }
 
   #draw() {
-    const text = this.#latest;
-    if (!reader) {
-      this.#tail.textContent = text;
-    } else {
-      const end = reader.settledEnd(text, this.#settled);
-      if (end > this.#settled) this.#tail.before(reader.markdown(text.slice(this.#settled, end)));
-      this.#settled = end;
-      this.#tail.replaceChildren(reader.markdown(text.slice(end)));
-    }
-    this.#told();
+    const rest = this.#settle();
+    const known = { references: { ...this.#known.references } };
+    patch(this.#tail, reader.markdown(rest, { known, growing: true }));
+  }
+
+  // Draws the blocks that have ended; what comes after them is returned.
+  #settle() {
+    const rest = this.#latest.slice(this.#settled);
+    const end = reader.endedBlocks(rest);
+    if (end) this.#tail.before(reader.markdown(rest.slice(0, end), { known: this.#known }));
+    this.#settled += end;
+    return rest.slice(end);
   }
 }

@@ -135,10 +135,8 @@ const actions = {
     changed(node, "edit");
   },
   saveAndSend: (node, content) => answer(add(conversation, node.parent, "user", content)),
-  saveAndGoOn: (node, content) => {
-    node.content = content;
-    goOn(node);
-  },
+  saveAndGoOn: (node, content) => goOn(Object.assign(node, { content })),
+  busy: () => running !== null,
   remove: (node) => {
     remove(conversation, node);
     keep();

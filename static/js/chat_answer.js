@@ -30,7 +30,6 @@ export async function answerTurn(conversation, { node, continued, controller, ag
     if (node.content !== before) node.speed = watch.read(null, stopped ? "stopped" : null);
     else if (!continued) remove(conversation, node);
   }
-  view.finish();
 }
 
 async function prepare(conversation, node, continued, signal) {

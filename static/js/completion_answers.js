@@ -6,8 +6,12 @@ import { count, say } from "./given.js";
 import { speedLine } from "./stopwatch.js";
 import { TokenRow } from "./tokens.js";
 
+const PAUSE_MS = 80;
+
 export class CompletionAnswers {
-  #state = element("p", { class: "state" }, element("span", { class: "pulse" }), say("sending"));
+  #words = element("span", {}, say("sending"));
+  #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
+  #timer = null;
   #answers = [];
   #speed = element("span", { class: "speed" });
   #foot;
@@ -24,15 +28,25 @@ export class CompletionAnswers {
   }
 
   state(text) {
-    this.#state.replaceChildren(element("span", { class: "pulse" }), text);
+    this.#words.textContent = text;
   }
 
   write({ text, index, logprobs }, watch) {
     const own = this.#answers[index];
     own.text += text;
     if (logprobs) own.row.push(logprobs);
-    else own.said.textContent = own.text;
-    this.state(`${say("writing")} \u00b7 ${speedLine(watch.read())}`);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#draw(false);
+      this.state(`${say("writing")} \u00b7 ${speedLine(watch.read())}`);
+    }, PAUSE_MS);
+  }
+
+  #draw(all) {
+    for (const { text, said, row } of this.#answers) {
+      if (row) row.draw(all);
+      else said.textContent = text;
+    }
   }
 
   finish({ index, finish }) {
@@ -40,13 +54,14 @@ export class CompletionAnswers {
   }
 
   end(speed) {
+    clearTimeout(this.#timer);
+    this.#draw(true);
     this.#state.remove();
     const [only] = this.#answers;
     const finish = this.#answers.length === 1 ? (speed.finish ?? only.finish) : speed.finish;
     this.#speed.textContent = speedLine({ ...speed, finish });
     this.#foot.hidden = false;
-    for (const { text, said, row } of this.#answers) {
-      row?.end();
+    for (const { text, said } of this.#answers) {
       if (!text) said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
     }
   }

@@ -14,7 +14,7 @@ export function edit(text, foot, node, about, actions) {
     foot.querySelector("[data-action=edit]").focus();
   };
   const finish = (action) => {
-    if (!area.value.trim()) return;
+    if (!area.value.trim() || actions.busy()) return;
     const content = area.value;
     close();
     action(node, content);

@@ -6,6 +6,7 @@ import javascript from "../vendor/highlight/javascript.js";
 import json from "../vendor/highlight/json.js";
 import powershell from "../vendor/highlight/powershell.js";
 import python from "../vendor/highlight/python.js";
+import { copies } from "./copies.js";
 import { purified } from "./purified.js";
 
 for (const [name, grammar] of Object.entries({ bash, javascript, json, powershell, python })) {
@@ -16,6 +17,8 @@ hljs.registerAliases(["shell", "console"], { languageName: "bash" });
 const LONGEST = 20_000;
 
 export function highlight(code, name) {
-  if (!hljs.getLanguage(name) || code.textContent.length > LONGEST) return;
-  code.replaceChildren(purified(hljs.highlight(code.textContent, { language: name }).value));
+  const text = code.textContent;
+  if (hljs.getLanguage(name) && text.length <= LONGEST) code.replaceChildren(coloured(text, name));
 }
+
+const coloured = copies((text, language) => purified(hljs.highlight(text, { language }).value));

@@ -27,52 +27,64 @@ for (const name of ["th_open", "td_open"]) {
   };
 }
 
-export function markdown(text) {
-  const made = purified(reader.render(text));
+// What formulas and code need comes with the first of them; until then they stay as they are.
+let maths = null;
+let colours = null;
+
+// The elements of a text. `known` keeps what it says about links, for the text that follows it;
+// what a growing text ends with waits for its colours until it has ended.
+export function markdown(text, { known = {}, growing = false } = {}) {
+  const made = purified(reader.render(text, known));
   for (const link of made.querySelectorAll("a")) {
     link.target = "_blank";
     link.rel = "noopener noreferrer nofollow";
   }
-  for (const block of made.querySelectorAll("pre")) frame(block);
+  const open = growing ? [...made.querySelectorAll("pre")].at(-1) : null;
+  for (const block of made.querySelectorAll("pre")) frame(block, block !== open);
   for (const table of made.querySelectorAll("table")) {
     const around = element("div", { class: "scroll", tabindex: "0" });
     table.replaceWith(around);
     around.append(table);
   }
-  const formulas = made.querySelectorAll("code.maths");
-  if (formulas.length) import("./maths.js").then(({ typeset }) => formulas.forEach(typeset));
+  typeset(made.querySelectorAll("code.maths"));
   return made;
 }
 
-// Where the last block that has surely ended does: after a blank line outside code and formulas.
-export function settledEnd(text, from) {
-  let end = from;
-  let fence = null;
-  let place = from;
-  for (const line of text.slice(from).split(/(?<=\n)/)) {
-    const mark = /^ {0,3}(`{3,}|~{3,}|\$\$|\\\[)/.exec(line)?.[1];
-    if (fence === null && mark) fence = line.includes("\\]") || /^\$\$.+\$\$/.test(line) ? null : mark;
-    else if (fence !== null && ends(fence, line)) fence = null;
-    place += line.length;
-    if (fence === null && line === "\n") end = place;
-  }
+// How many characters of a growing text are blocks that nothing written after them can change:
+// all but the last block, and no line that has not ended, which may yet become another kind.
+export function endedBlocks(text) {
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1);
+  const blocks = [];
+  const found = { openFormula: Infinity };
+  reader.block.parse(lines, reader, found, blocks);
+  const outer = blocks.filter(({ level, nesting }) => level === 0 && nesting >= 0);
+  const last = outer.findLast(({ map }) => map[0] <= found.openFormula);
+  let end = 0;
+  for (let line = last?.map[0] ?? 0; line > 0; line -= 1) end = lines.indexOf("\n", end) + 1;
   return end;
 }
 
-function ends(fence, line) {
-  if (fence === "\\[") return line.includes("\\]");
-  if (fence === "$$") return line.includes("$$");
-  return line.trim().startsWith(fence);
+function typeset(formulas) {
+  const set = () => formulas.forEach((formula) => maths.typeset(formula));
+  if (maths) set();
+  else if (formulas.length) import("./maths.js").then((module) => (maths = module)).then(set);
 }
 
-function frame(block) {
+function frame(block, ended) {
   const code = block.querySelector("code");
   const name = /language-([\w+#.-]+)/.exec(code.className)?.[1] ?? "";
-  const pressed = (event) => copy(code.textContent, event.currentTarget);
-  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), pressed));
+  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), copyCode));
   block.setAttribute("tabindex", "0");
   const around = element("div", { class: "code-block" }, head);
   block.replaceWith(around);
   around.append(block);
-  if (name) import("./highlight.js").then(({ highlight }) => highlight(code, name));
+  const colour = () => colours.highlight(code, name);
+  if (!name || !ended) return;
+  if (colours) colour();
+  else import("./highlight.js").then((module) => (colours = module)).then(colour);
+}
+
+// The code that stands there when the button is pressed: it may have grown.
+function copyCode({ currentTarget }) {
+  copy(currentTarget.closest(".code-block").querySelector("code").textContent, currentTarget);
 }

@@ -1,20 +1,25 @@
 // Sets a formula as MathML, which browsers draw themselves.
 // Knows nothing about Markdown; it comes with the first formula.
 import temml from "../vendor/temml/temml.js";
+import { copies } from "./copies.js";
 
 const LONGEST = 5000;
 
 // `code` holds the TeX; what cannot be read stays as it is.
 export function typeset(code) {
   const tex = code.textContent;
-  if (tex.length > LONGEST) return;
-  const display = code.classList.contains("display");
-  const place = document.createElement("span");
-  place.className = code.className;
-  try {
-    temml.render(tex, place, { displayMode: display, throwOnError: true, trust: false, maxExpand: 200 });
-  } catch {
-    return;
-  }
-  code.replaceWith(place);
+  const made = tex.length > LONGEST ? null : formula(tex, code.className);
+  if (made) code.replaceWith(made);
 }
+
+const formula = copies((tex, className) => {
+  const place = document.createElement("span");
+  place.className = className;
+  const displayMode = place.classList.contains("display");
+  try {
+    temml.render(tex, place, { displayMode, throwOnError: true, trust: false, maxExpand: 200 });
+  } catch {
+    return null;
+  }
+  return place;
+});

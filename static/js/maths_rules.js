@@ -1,5 +1,5 @@
-// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes.
-// Knows nothing about what a formula means. A single $ is a price.
+// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes, and the line
+// where one begins that does not end. Knows nothing about what a formula means. A single $ is a price.
 const INLINE = [["\\(", "\\)", false], ["\\[", "\\]", true], ["$$", "$$", true]];
 const BLOCK = [["\\[", "\\]"], ["$$", "$$"]];
 
@@ -35,9 +35,10 @@ function blockRule(state, first, last, silent) {
     text += `\n${line(next)}`;
     next += 1;
   }
+  if (!text.includes(close)) state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
   if (!text.trimEnd().endsWith(close)) return false;
   if (silent) return true;
-  push(state, text.trimEnd().slice(0, -close.length), true);
+  push(state, text.trimEnd().slice(0, -close.length), true).map = [first, next];
   state.line = next;
   return true;
 }
@@ -46,4 +47,5 @@ function push(state, content, display) {
   const token = state.push("maths", "code", 0);
   token.content = content;
   token.markup = display ? "display" : "";
+  return token;
 }

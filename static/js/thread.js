@@ -13,10 +13,11 @@ export function showThread(conversation, live, actions) {
   for (const id of views.keys()) if (!turns.some((node) => node.id === id)) views.delete(id);
   const folded = Math.min(conversation.folded ?? 0, turns.length);
   const elements = turns.map((node, place) => {
-    const own = branches(conversation, node);
-    const about = { branches: own, last: place === turns.length - 1, busy: live !== null };
-    Object.assign(about, { live: node === live, folded: place < folded });
-    return view(node, about, actions).element;
+    const view = views.get(node.id) ?? new TurnView(node, actions);
+    views.set(node.id, view);
+    const about = { branches: branches(conversation, node), last: place === turns.length - 1 };
+    view.update(node, { ...about, busy: live !== null, live: node === live, folded: place < folded });
+    return view.element;
   });
   if (folded) elements.splice(folded, 0, foldedLine(folded));
   replace(byId("thread"), elements);
@@ -30,16 +31,6 @@ export function focusTurn(id, action, press = false) {
   const button = views.get(id)?.element.querySelector(`[data-action="${action}"]`);
   button?.focus();
   if (press) button?.click();
-}
-
-function view(node, about, actions) {
-  const key = JSON.stringify([node.content, node.speed, about.branches.map(({ id }) => id), about.last, about.busy, about.folded]);
-  const old = views.get(node.id);
-  if (old && (about.live || old.key === key)) return old;
-  const made = new TurnView(node, about, actions);
-  made.key = about.live ? null : key;
-  views.set(node.id, made);
-  return made;
 }
 
 function foldedLine(count) {

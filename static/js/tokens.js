@@ -34,15 +34,10 @@ export class TokenRow {
 
   push({ tokens, token_logprobs: logprobs, top_logprobs: tops }) {
     tokens.forEach((token, place) => this.#parts.push({ token, logprob: logprobs[place], top: tops?.[place] }));
-    this.#draw(false);
   }
 
-  end() {
-    this.#draw(true);
-  }
-
-  // Pieces of one character come one by one; only whole characters are shown.
-  #draw(all) {
+  // Pieces of one character come one by one; only whole characters are shown, until `all` is there.
+  draw(all) {
     const whole = merged(this.#parts.slice(this.#shown), all);
     for (const token of whole) {
       this.#shown += token.parts;

@@ -11,80 +11,113 @@ import { speedLine } from "./stopwatch.js";
 
 export class TurnView {
   #node;
+  #actions;
+  #article;
   #text = element("div", { class: "said", dir: "auto" });
-  #state = element("p", { class: "state" });
-  #growing = null;
+  #words = element("span");
+  #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
+  #foot = element("div", { class: "foot" });
+  #growing = null; // the text, while it is being written
+  #drawn = null; // the text that stands there
+  #told = null; // what the foot says
+  #busy = false;
 
-  constructor(node, about, actions) {
+  constructor({ id, role }, actions) {
+    this.#actions = actions;
+    const mine = role === "user";
+    const who = element("p", { class: "who", id: `who-${id}` }, say(mine ? "you" : "assistant"));
+    this.#article = element("article", { "aria-labelledby": `who-${id}` }, who, this.#text);
+    this.element = element("li", { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id }, this.#article);
+  }
+
+  // Draws what has changed since the last time, and nothing else: what a person has selected,
+  // focused or begun to rewrite stays.
+  update(node, about) {
     this.#node = node;
-    const mine = node.role === "user";
-    const who = element("p", { class: "who", id: `who-${node.id}` }, say(mine ? "you" : "assistant"));
-    const kind = `turn ${mine ? "mine" : "theirs"}${about.folded ? " folded" : ""}`;
-    const article = element("article", { "aria-labelledby": `who-${node.id}` }, who, this.#text);
-    this.element = element("li", { class: kind, "data-id": node.id }, article);
+    this.element.classList.toggle("folded", about.folded);
     if (about.live) {
-      this.#growing = new AnswerText(this.#text);
-      this.#growing.write(node.content);
-      this.state(say("sending"));
-      article.append(this.#state);
+      this.#begin();
       return;
     }
-    if (mine) this.#text.textContent = node.content;
-    else if (node.content) showAnswer(this.#text, node.content);
-    else this.#text.append(element("span", { class: "hint" }, say("empty_answer")));
-    article.append(this.#foot(about, actions));
+    if (this.#growing) this.#end();
+    if (node.content !== this.#drawn) this.#draw();
+    const told = JSON.stringify([node.speed, about.branches.map(({ id }) => id), about.last]);
+    if (told !== this.#told) this.#fillFoot(about);
+    this.#told = told;
+    this.#busy = about.busy;
+    for (const button of this.#foot.querySelectorAll(".foot-buttons [data-action]")) {
+      if (about.busy) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
   }
 
   // What is happening before the first word; `share` of it is done.
   state(text, share = null) {
-    const bar = share === null ? null : element("progress", { max: 1, value: share, "aria-label": text });
-    this.#state.replaceChildren(element("span", { class: "pulse" }), text, ...(bar ? [bar] : []));
+    this.#words.textContent = text;
+    this.#state.querySelector("progress")?.remove();
+    if (share !== null) this.#state.append(element("progress", { max: 1, value: share, "aria-label": text }));
   }
 
   write(text, watch) {
     this.#growing.write(text, () => {
-      const speed = speedLine(watch.read());
-      this.#state.replaceChildren(element("span", { class: "pulse" }), `${say("writing")} \u00b7 ${speed}`);
+      this.state(`${say("writing")} \u00b7 ${speedLine(watch.read())}`);
       scroller.follow();
     });
   }
 
-  finish() {
-    this.#growing?.stop();
-    this.key = null; // drawn anew with its buttons
-    this.#growing = null;
+  #begin() {
+    if (this.#growing) return;
+    this.#growing = new AnswerText(this.#text, this.#node.content);
+    this.#told = null;
+    this.state(say("sending"));
+    this.#foot.remove();
+    this.#article.append(this.#state);
   }
 
-  #foot(about, actions) {
-    const node = this.#node;
-    const foot = element("div", { class: "foot" });
-    if (node.speed) foot.append(element("span", { class: "speed" }, speedLine(node.speed)));
-    if (about.branches.length > 1) foot.append(this.#branches(about.branches, actions));
+  #end() {
+    this.#growing.end();
+    this.#growing = null;
+    this.#drawn = this.#node.content || null;
+    this.#state.remove();
+  }
+
+  #draw() {
+    const { role, content } = this.#node;
+    this.#drawn = content;
+    if (role === "user") this.#text.textContent = content;
+    else if (content) showAnswer(this.#text, content);
+    else this.#text.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
+  }
+
+  #fillFoot(about) {
+    const { role, speed } = this.#node;
     const buttons = element("div", { class: "foot-buttons", role: "group", "aria-label": say("turn_actions") });
     const add = (action, name, pressed, key = action) => {
-      const own = { "data-action": action, "aria-disabled": about.busy ? "true" : null };
-      buttons.append(iconButton(name, say(key), (event) => about.busy || pressed(event.currentTarget), own));
+      const press = (event) => this.#busy || pressed(event.currentTarget);
+      buttons.append(iconButton(name, say(key), press, { "data-action": action }));
     };
-    const copied = iconButton("copy", say("copy"), (event) => copy(node.content, event.currentTarget));
-    buttons.append(copied);
-    add("edit", "edit", () => edit(this.#text, foot, node, about, actions));
-    if (node.role === "assistant") {
-      add("again", "again", () => actions.again(node));
-      if (about.last) add("go_on", "onward", () => actions.goOn(node));
-      add("code", "code", (button) => actions.code(node, button), "request");
+    const actions = this.#actions;
+    buttons.append(iconButton("copy", say("copy"), (event) => copy(this.#node.content, event.currentTarget)));
+    add("edit", "edit", () => edit(this.#text, this.#foot, this.#node, about, actions));
+    if (role === "assistant") {
+      add("again", "again", () => actions.again(this.#node));
+      if (about.last) add("go_on", "onward", () => actions.goOn(this.#node));
+      add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
-    add("remove", "bin", () => announce(actions.remove(node)));
-    foot.append(buttons);
-    return foot;
+    add("remove", "bin", () => announce(actions.remove(this.#node)));
+    const speeds = speed ? [element("span", { class: "speed" }, speedLine(speed))] : [];
+    const branches = about.branches.length > 1 ? [this.#branches(about.branches)] : [];
+    this.#foot.replaceChildren(...speeds, ...branches, buttons);
+    this.#article.append(this.#foot);
   }
 
-  #branches(all, actions) {
-    const place = all.indexOf(this.#node);
+  #branches(all) {
+    const place = all.findIndex(({ id }) => id === this.#node.id);
     const text = `${count(place + 1)}/${count(all.length)}`;
     const group = element("span", { class: "branches", role: "group", "aria-label": say("branches") });
     const go = (name, by, action) => {
       const other = all[place + by];
-      const pressed = () => other && actions.show(other, action);
+      const pressed = () => other && this.#actions.show(other, action);
       const own = { "data-action": action, "aria-disabled": other ? null : "true" };
       return iconButton(name, say(action), pressed, own);
     };

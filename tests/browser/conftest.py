@@ -5,6 +5,7 @@ Knows nothing about what the page does.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.visitor import Visitor
 from tests.e2e.server import ROOT, Server, free_port, python_wsgi, running, wait_ready
@@ -28,6 +29,8 @@ def browser() -> Iterator[Browser]:
     """For this folder's tests only: while it is there, the thread has a running event loop."""
     # Containers' root has no sandbox of its own, and a small /dev/shm.
     flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    # Nobody else can be reached, whatever a page tries; that it tried is seen all the same.
+    flags.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
@@ -71,22 +74,45 @@ def keyed(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visits]:
+def named(tmp_path: Path) -> Iterator[Server]:
+    """The same, with a hundred and one names."""
+    with dictated(tmp_path, "named()") as server:
+        yield server
+
+
+@pytest.fixture(params=["en", "zh-CN"])
+def lang(request: pytest.FixtureRequest) -> str:
+    """Every test of a visitor is made in both languages, unless it says which."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture(scope="package")
+def contexts(browser: Browser) -> dict[str, BrowserContext]:
+    """One for each kind of visitor: the page's files are fetched once for each, not for each
+    test. What a page keeps is taken away when its visitor leaves."""
+    return {}
+
+
+@pytest.fixture
+def visit(browser: Browser, contexts: dict[str, BrowserContext], lang: str) -> Iterator[Visits]:
     """Opens pages; at the end none of them may have seen anything forbidden."""
     visitors: list[Visitor] = []
 
     def open_page(
         server: Server, path: str = "/", *, expect: tuple[str, ...] = (), **context: object
     ) -> Visitor:
-        settings: dict[str, object] = {"locale": "en", "viewport": {"width": 1280, "height": 800}}
+        settings: dict[str, object] = {"locale": lang, "viewport": {"width": 1280, "height": 800}}
         settings |= context
-        opened = browser.new_context(**settings)  # type: ignore[arg-type]
-        visitor = Visitor(opened, server.url, expected=expect)
+        kind = json.dumps(settings)
+        if kind not in contexts:
+            contexts[kind] = browser.new_context(**settings)  # type: ignore[arg-type]
+        visitor = Visitor(contexts[kind], server.url, lang, expected=expect)
         visitors.append(visitor)
         return visitor.open(path)
 
     yield open_page
     seen = [visitor.forbidden() for visitor in visitors]
     for visitor in visitors:
-        visitor.context.close()
+        visitor.leave()
     assert seen == [[] for _ in visitors]

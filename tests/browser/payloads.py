@@ -5,6 +5,8 @@ Knows nothing about pages. Each calls boom() or asks another host.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _FAR = "https://evil.example/x"
 
 _HTML = (
@@ -117,3 +119,38 @@ _FORMULAS = (
 )
 
 PAYLOADS = (*_HTML, *_NAMES, *_MARKDOWN, *_FORMULAS)
+
+#: A name for a model.
+NAME = "</title></script><img src=x onerror=boom()>"
+
+#: What is to be read where a payload is an answer: Markdown's own marks are gone, and so is what a
+#: link, a code block's language or a formula's delimiters say. All others are read as they are.
+_READ = {
+    "`-boom()-`": "-boom()-",
+    "__proto__": "proto",
+    "<a href='&#106;avascript:boom()'>x</a>": "<a href='javascript:boom()'>x</a>",
+    "&lt;script&gt;boom()&lt;/script&gt;": "<script>boom()</script>",
+    "[x](java&#x0A;script:boom())": "x",
+    "[x](&#106;avascript:boom())": "[x](javascript:boom())",
+    "[x](\\x01javascript:boom())": "x",
+    '<https://a.example/"onmouseover=boom()>': 'https://a.example/"onmouseover=boom()',
+    f"![x]({_FAR})": "!x",
+    '![x](x"onerror=boom())': "!x",
+    f"![x][y]\n\n[y]: {_FAR}": "!x",
+    "[x](https://a.example 'a\" onmouseover=\"boom()')": "x",
+    "```<script>boom()</script>\ncode\n```": "code",
+    '```" onmouseover="boom()\ncode\n```': "code",
+    "`<script>boom()</script>`": "<script>boom()</script>",
+    _MARKDOWN[18]: "<img src=x onerror=boom()> <script>boom()</script>",
+    "# <img src=x onerror=boom()>": "<img src=x onerror=boom()>",
+    "> <svg onload=boom()>": "<svg onload=boom()>",
+    "1. <iframe src=javascript:boom()>": "<iframe src=javascript:boom()>",
+    "**<script>boom()</script>**": "<script>boom()</script>",
+    _FORMULAS[0]: r"\href{javascript:boom()}{x}",
+    _FORMULAS[1]: rf"\includegraphics{{{_FAR}}}",
+    _FORMULAS[2]: r"\htmlStyle{background:url(x)}{x}",
+    _FORMULAS[3]: "<img src=x onerror=boom()>",
+    _FORMULAS[4]: r"\unicode{<script>boom()</script>}",
+    _FORMULAS[5]: "\\def\\x{\\x\\x}\\x",
+}
+READ: Mapping[str, str] = {payload: _READ.get(payload, payload) for payload in PAYLOADS}

@@ -14,22 +14,44 @@ from app import create_app
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import GenerationRequest, Progress, Stats
 from config import Config
+from tests.browser.payloads import NAME, PAYLOADS
 from tests.fakes import INFO, ScriptedEngine, ScriptedStream
 
 #: What comes after "say " in a prompt is the answer.
 SAY = "say "
+#: The same, four bytes at a time and fifty times a second.
+TYPE = "type "
+#: What comes after it is why the request is refused.
+REFUSE = "refuse "
+BREAK = "break"
 #: 400 pieces, 50 ms each.
 SLOW = "slow"
-#: 2,000 pieces, 200 a second.
+#: 2,000 pieces, 200 a second: everything an answer may be made of, or one kind of it only.
 FAST = "fast"
-#: News of waiting and reading before a slow answer.
-NEWS = "news"
-REFUSE, BREAK = "refuse", "break"
-#: A served name that would be a picture and a script, were it markup.
-EVIL_NAME = "<img/src=x/onerror=boom()>"
+#: News of waiting, or of reading, before a slow answer.
+QUEUED, NEWS = "queued", "news"
 
 _SAID = re.compile(r"### Instruction:\n(.*?)\n\n### Response: ", re.DOTALL)
-_PARAGRAPH = "**West Lake** lies in `Hangzhou`; see [1]. The formula is 3 < 4.\n\n- one\n- two\n\n"
+_BLOCKS = {
+    "prose": "**West Lake** lies in `Hangzhou`; see [1]. The formula is 3 < 4.\n\n- one\n- two\n\n",
+    "list": "1. The *bridge* is \\(a^2 + b^2\\) long.\n\n   It is `old`.\n\n",
+    "code": "def bridge(length: int) -> str:\n    # over the lake\n    return f'{length} m'\n\n",
+    "table": "| broken | 3 | `x` |\n",
+}
+_BEFORE = {"code": "```python\n", "table": "| bridge | metres | name |\n|---|--:|---|\n"}
+_AFTER = {"code": "```\n\n", "table": "\n"}
+_BYTES = 8000
+
+
+def _long_answer(kind: str) -> str:
+    kinds = [kind] if kind else [*_BLOCKS]
+    each = _BYTES // len(kinds)
+    parts = []
+    for name in kinds:
+        block, around = _BLOCKS[name], _BEFORE.get(name, "") + _AFTER.get(name, "")
+        blocks = block * ((each - len(around)) // len(block))
+        parts.append(_BEFORE.get(name, "") + blocks + _AFTER.get(name, ""))
+    return "".join(parts).ljust(_BYTES, ".")
 
 
 class PageEngine(ScriptedEngine):
@@ -50,19 +72,22 @@ class PageEngine(ScriptedEngine):
         return stream
 
     def _engine_for(self, said: str) -> ScriptedEngine:
-        if said == REFUSE:
-            raise Overloaded("Too many requests are in flight")
+        if said.startswith(REFUSE):
+            raise Overloaded(said.removeprefix(REFUSE))
         if said == BREAK:
             failure = GenerationFailed("the server failed; try again")
             return ScriptedEngine(info_=self.info_, failure=failure, fail_after=2)
-        if said in (SLOW, NEWS):
+        if said in (SLOW, QUEUED, NEWS):
             waiting = Progress(queued=3, prefilled_tokens=0, prompt_tokens=0)
             reading = Progress(queued=0, prefilled_tokens=32, prompt_tokens=64)
-            news = (waiting,) if said == NEWS else ()
-            return _paced("word " * 80, 1, 0.05, (*news, *((reading,) if news else ())))
-        if said == FAST:
-            return _paced((_PARAGRAPH * 120)[:8000], 4, 0.005)
-        text = said.removeprefix(SAY) if said.startswith(SAY) else f"You said: {said}"
+            news = {QUEUED: (waiting,), NEWS: (reading,)}.get(said, ())
+            return _paced("word " * 80, 1, 0.05, news)
+        if said.startswith(FAST):
+            return _paced(_long_answer(said.removeprefix(FAST).strip()), 4, 0.005)
+        if said.startswith(TYPE):
+            return _paced(said.removeprefix(TYPE), 4, 0.02)
+        plain = said.removeprefix(SAY) if said.startswith((SAY, *PAYLOADS)) else None
+        text = f"You said: {said}" if plain is None else plain
         return ScriptedEngine(info_=self.info_, answer=lambda request, index: text)
 
 
@@ -87,4 +112,9 @@ def keyed(keys_file: str) -> Flask:
     return create_app(Config(API_KEYS_FILE=keys_file), PageEngine(info_=LONG))
 
 
-app = create_app(Config(MODEL_ALIAS=(EVIL_NAME,)), PageEngine(info_=LONG))
+def named() -> Flask:
+    """The application whose model has a hundred more names, none of them kind."""
+    return create_app(Config(MODEL_NAME=NAME, MODEL_ALIAS=PAYLOADS), PageEngine(info_=LONG))
+
+
+app = create_app(Config(MODEL_ALIAS=("adapted",)), PageEngine(info_=LONG))

@@ -21,7 +21,7 @@ PROGRAMS = {
     "requests": ("call.py", [sys.executable]),
     "javascript": ("call.mjs", ["node"]),
 }
-TRICKY = '它\'s "西湖" $HOME `x` \\n?'
+QUESTION = {"en": '它\'s "西湖" $HOME `x` \\n?', "zh-CN": "告诉我中国的首都在哪里"}
 
 
 def shown(visitor: Visitor, language: str) -> str:
@@ -42,8 +42,8 @@ def run(language: str, text: str, folder: Path) -> str:
     return done.stdout.decode()
 
 
-@pytest.mark.parametrize("question", ["告诉我中国的首都在哪里", TRICKY])
-def test_chat(visit: Visits, real: Server, tmp_path: Path, question: str) -> None:
+def test_chat(visit: Visits, real: Server, tmp_path: Path, lang: str) -> None:
+    question = QUESTION[lang]
     visitor = visit(real)
     page = visitor.page
     page.click("[data-parameters=chat-parameters]")
@@ -52,6 +52,8 @@ def test_chat(visit: Visits, real: Server, tmp_path: Path, question: str) -> Non
     page.fill("#chat-max_tokens", "24")
     page.fill("#chat-message", question)
     page.click("#chat-code")
+    expect(page.locator("#code-title")).to_have_text(visitor.label("as_code"))
+    expect(page.locator("#code-hint")).to_have_text(visitor.label("code_hint"))
     programs = {language: shown(visitor, language) for language in PROGRAMS}
     as_json = shown(visitor, "json")
     assert "UTF8.GetBytes" in shown(visitor, "powershell")

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from app.playground.texts import SCRIPT_TEXTS
+from app.playground.examples import EXAMPLES
 from tests.browser.conftest import Visits
-from tests.browser.visitor import Visitor
 from tests.e2e.server import Server
 
 ROUTE = "/v1/completions"
-LANGUAGES = pytest.mark.parametrize("lang", ["en", "zh-CN"])
 
 
-def complete(visitor: Visitor, prompt: str) -> str:
-    """The first answer's text."""
-    visitor.page.fill("#completion-prompt", prompt)
-    visitor.page.click("#completion-send")
-    visitor.page.wait_for_selector("#completion-answer .foot:not([hidden])")
-    said: str = visitor.page.locator("#completion-answer .said").first.text_content() or ""
-    return said
-
-
-@LANGUAGES
-def test_probabilities(visit: Visits, real: Server, lang: str) -> None:
-    visitor = visit(real, "/#completion", locale=lang)
+def test_probabilities(visit: Visits, real: Server) -> None:
+    visitor = visit(real, "/#completion")
     page = visitor.page
-    assert complete(visitor, "告诉我中国的首都在哪里") == "中国的首都是北京。"
+    assert visitor.complete("告诉我中国的首都在哪里") == "中国的首都是北京。"
     tokens = page.locator(".token")
     assert tokens.count() > 3
     assert re.search(r"\d+\.\d%$", tokens.first.get_attribute("aria-label") or "")
-    assert tokens.locator("visible=true").first.evaluate(
-        "token => getComputedStyle(token).backgroundColor"
-    ) not in ("rgba(0, 0, 0, 0)", "transparent")
+    colour = "token => getComputedStyle(token).backgroundColor"
+    assert tokens.first.evaluate(colour) not in ("rgba(0, 0, 0, 0)", "transparent")
 
     tokens.first.focus()
     page.keyboard.press("ArrowRight")
@@ -43,18 +29,31 @@ def test_probabilities(visit: Visits, real: Server, lang: str) -> None:
     page.keyboard.press("Enter")
     top = page.locator(".top")
     expect(top).to_be_visible()
+    assert top.locator("caption").inner_text() == visitor.words("top_caption")
     assert top.locator("tr").count() == 5
     assert top.locator(".chosen").count() == 1
+    shares = [float(text[:-1]) for text in top.locator("td:nth-child(2)").all_inner_texts()
+              if not text.startswith("<")]  # fmt: skip
+    assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 100.3
     page.keyboard.press("Escape")
     expect(top).to_be_hidden()
     [sent] = visitor.bodies(ROUTE)
     assert sent["logprobs"] == 5 and sent["prompt_template"] == "alpaca"
-    assert SCRIPT_TEXTS[lang]["finish_stop"] in page.inner_text("#completion-answer .speed")
+    assert visitor.words("finish_stop") in page.inner_text("#completion-answer .speed")
 
 
-@LANGUAGES
-def test_exact_prompt(visit: Visits, real: Server, lang: str) -> None:
-    visitor = visit(real, "/#completion", locale=lang)
+def test_how_sure_it_is_shows_without_colour(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, "/#completion")
+    visitor.complete("say abcdefgh")  # the script's tokens are worth from -1/8 to -1
+    lines = visitor.page.locator(".token").evaluate_all(
+        """tokens => Object.fromEntries(tokens.map((token) =>
+            [token.className, getComputedStyle(token).borderBottomStyle]))"""
+    )
+    assert len(lines) >= 2 and len(set(lines.values())) == len(lines), lines
+
+
+def test_exact_prompt(visit: Visits, real: Server) -> None:
+    visitor = visit(real, "/#completion")
     visitor.page.fill("#completion-prompt", "你好")
     visitor.page.click("#exact summary")
     exact = visitor.page.locator("#exact-text")
@@ -62,8 +61,18 @@ def test_exact_prompt(visit: Visits, real: Server, lang: str) -> None:
     expect(visitor.page.locator("#exact-count")).to_contain_text("/ 1,024")
     visitor.page.check("#completion [value=none]")
     expect(exact).to_have_text("你好")
-    complete(visitor, "中国的首都是")
+    visitor.complete("中国的首都是")
     assert visitor.bodies(ROUTE)[0]["prompt_template"] == "none"
+
+
+def test_examples(visit: Visits, real: Server, lang: str) -> None:
+    visitor = visit(real, "/#completion")
+    chips = visitor.page.locator("[data-example=completion]")
+    assert tuple(chips.all_inner_texts()) == EXAMPLES[lang].completion
+    chips.first.click()
+    visitor.page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    assert visitor.page.input_value("#completion-prompt") == EXAMPLES[lang].completion[0]
+    assert len(visitor.page.locator("#completion-answer .said").inner_text()) > 5
 
 
 def test_beams_and_several_answers(visit: Visits, real: Server) -> None:
@@ -72,8 +81,11 @@ def test_beams_and_several_answers(visit: Visits, real: Server) -> None:
     page.click("[data-parameters=completion-parameters]")
     page.fill("#completion-num_beams", "3")
     page.fill("#completion-n", "2")
-    assert complete(visitor, "告诉我中国的首都在哪里") == "中国的首都是北京。"
-    assert page.locator("#completion-answer .said").count() == 2
+    assert visitor.complete("告诉我中国的首都在哪里") == "中国的首都是北京。"
+    titles = page.locator("#completion-answer h3").all_inner_texts()
+    assert titles == [visitor.words("answer_number", number=n) for n in ("1", "2")]
+    said = page.locator("#completion-answer .said").all_inner_texts()
+    assert len(said) == 2 and said[0] != said[1]
     assert page.locator(".token").count() == 0
     [sent] = visitor.bodies(ROUTE)
     assert (sent["num_beams"], sent["n"]) == (3, 2) and "logprobs" not in sent
@@ -81,7 +93,7 @@ def test_beams_and_several_answers(visit: Visits, real: Server) -> None:
 
 def test_tokens_of_one_character_are_joined(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#completion")
-    assert complete(visitor, "say 你好🙂!") == "你好🙂!"
+    assert visitor.complete("say 你好🙂!") == "你好🙂!"
     assert visitor.page.locator(".token").all_inner_texts() == ["你", "好", "🙂", "!"]
 
 
@@ -89,20 +101,35 @@ def test_presets_and_sliders(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#completion")
     page = visitor.page
     page.click("[data-parameters=completion-parameters]")
-    page.click("#completion-parameters [data-preset=precise]")
+    panel = page.locator("#completion-parameters")
+    for name in ("balanced", "creative", "precise"):
+        panel.get_by_role("button", name=visitor.label(f"preset_{name}")).click()
+        expect(panel.locator(f"[data-preset={name}]")).to_have_attribute("aria-pressed", "true")
     assert page.input_value("#completion-temperature") == "0.2"
-    page.locator("#completion-parameters [data-name=top_k] [type=range]").fill("7")
+    panel.locator("[data-name=top_k] [type=range]").fill("7")
     assert page.input_value("#completion-top_k") == "7"
-    assert page.locator("#completion-parameters [aria-pressed=true]").count() == 0
+    assert panel.locator("[aria-pressed=true]").count() == 0
     page.fill("#completion-stop", "x\n\ny")
     page.fill("#completion-seed", "3")
-    complete(visitor, "one")
+    visitor.complete("one")
     sent = visitor.bodies(ROUTE)[0]
     assert sent["temperature"] == 0.2 and sent["top_k"] == 7
     assert sent["stop"] == ["x", "y"] and sent["seed"] == 3
-    page.click("#completion-parameters [data-preset=default]")
+    panel.locator("[data-preset=default]").click()
     page.select_option("#completion-do_sample", "false")
-    assert "unused" in (page.get_attribute("[data-name=top_k] >> nth=1", "class") or "")
-    complete(visitor, "two")
+    assert "unused" in (panel.locator("[data-name=top_k]").get_attribute("class") or "")
+    visitor.complete("two")
     sent = visitor.bodies(ROUTE)[1]
     assert sent["do_sample"] is False and "temperature" not in sent
+
+
+def test_every_parameter_is_explained(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, "/#completion")
+    visitor.page.click("[data-parameters=completion-parameters]")
+    rows = visitor.page.locator("#completion-parameters [data-name]").all()
+    assert len(rows) == 10
+    for row in rows:
+        name = row.get_attribute("data-name")
+        assert row.locator(".hint").inner_text() == visitor.label(f"{name}_hint")
+        field = row.locator("[name]").first
+        assert field.get_attribute("aria-describedby") == f"completion-{name}-hint"

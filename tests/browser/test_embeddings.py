@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import math
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.playground.examples import EXAMPLES
-from app.playground.texts import SCRIPT_TEXTS, TEXTS
 from tests.browser.conftest import Visits
 from tests.e2e.server import Server
 
 
-@pytest.mark.parametrize("lang", ["en", "zh-CN"])
 def test_views(visit: Visits, real: Server, lang: str) -> None:
-    visitor = visit(real, "/#embeddings", locale=lang)
+    visitor = visit(real, "/#embeddings")
     page = visitor.page
-    page.get_by_role("button", name=TEXTS[lang]["example_paraphrases"]).click()
+    visitor.button(visitor.label("example_paraphrases")).click()
     texts = EXAMPLES[lang].embeddings["paraphrases"]
     expect(page.locator(".ranking li")).to_have_count(len(texts) - 1)
     assert page.locator(".ranking .ranked").first.inner_text() == texts[1]
@@ -37,12 +38,22 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     page.uncheck("#heat-scale")
     assert page.locator(".heat-map td").nth(1).get_attribute("class") != coloured
 
-    assert page.locator(".point").count() == len(texts)
+    points = page.locator(".point circle")
+    assert points.count() == len(texts)
+    middle = "(all) => all.map(({ cx, cy }) => [cx.baseVal.value, cy.baseVal.value])"
+    places = points.evaluate_all(middle)
+    pairs = [math.dist(a, b) for a, b in itertools.combinations(places, 2)]
+    assert 20 < min(pairs) < max(pairs) < 640, "each number can be read"
+    nearest = [math.dist(places[i], places[i + 1]) for i in (2, 4)]
+    assert max(nearest) < sum(pairs) / len(pairs), "paraphrases lie near each other"
     assert page.locator(".bars .bar-chart").count() == len(texts)
     [asked] = visitor.bodies("/v1/embeddings")
     assert asked["input"] == list(texts), "one request for all"
-    facts = SCRIPT_TEXTS[lang]["vectors_facts"].split("{")[0]
-    assert page.inner_text(".facts .speed").startswith(facts or "6 ")
+    facts = visitor.words("vectors_facts", count="6", size="192", tokens="N", milliseconds="N")
+    facts = re.escape(facts).replace("N", r"\d+")
+    assert re.fullmatch(facts, page.inner_text(".facts .speed"))
+    titles = [visitor.words(key) for key in ("ranking", "heat_map", "plane", "bars")]
+    assert page.locator("#embeddings-answer h2").all_inner_texts() == titles
 
     with page.expect_download() as told:
         page.get_by_role("button", name="JSON").click()
@@ -56,32 +67,51 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     assert [float(cell) for cell in table[1][1:]] == data[0]["embedding"]
 
 
+def test_other_examples(visit: Visits, real: Server, lang: str) -> None:
+    visitor = visit(real, "/#embeddings")
+    for name in ("translations", "topics"):
+        texts = EXAMPLES[lang].embeddings[name]
+        visitor.button(visitor.label(f"example_{name}")).click()
+        heads = visitor.page.locator(".heat-map tbody th")
+        expect(heads).to_have_text([f"{n} {text}" for n, text in enumerate(texts, 1)])
+        assert visitor.page.input_value("#embeddings-input") == "\n".join(texts)
+
+
 def numbers_of(page: Page) -> list[float]:
     """The ranking's numbers."""
     texts = page.locator(".ranking .number").all_inner_texts()
     return [float(text) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("pasted", "texts"),
-    [
-        ('id,text\n1,"a, b"\n2,c', ["a, b", "c"]),
-        ("id\ttext\n1\tone\n2\ttwo words", ["one", "two words"]),
-        ("One, two.\nThree, four.", ["One, two.", "Three, four."]),
-        ('n,t\n1,"say ""x"""\n2,"two\nlines"', ['say "x"', "two\nlines"]),
-    ],
-)
-def test_pasted_tables(visit: Visits, scripted: Server, pasted: str, texts: list[str]) -> None:
+PASTED = {
+    'id,text\n1,"a, b"\n2,c': ["a, b", "c"],
+    "id\ttext\n1\tone\n2\ttwo words": ["one", "two words"],
+    "One, two.\nThree, four.": ["One, two.", "Three, four."],
+    'n,t\n1,"say ""x"""\n2,"two\nlines"': ['say "x"', "two\nlines"],
+}
+
+
+def test_pasted_tables(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#embeddings")
-    visitor.page.fill("#embeddings-input", pasted)
-    visitor.page.click("#embeddings-send")
-    expect(visitor.page.locator(".bars > li")).to_have_count(len(texts))
-    assert visitor.bodies("/v1/embeddings")[0]["input"] == texts
+    page = visitor.page
+    for pasted, texts in PASTED.items():
+        page.fill("#embeddings-input", pasted)
+        with page.expect_response("**/v1/embeddings"):
+            page.click("#embeddings-send")
+        expect(page.locator(".bars > li")).to_have_count(len(texts))
+        assert visitor.bodies("/v1/embeddings")[-1]["input"] == texts
+    page.fill("#embeddings-input", "id,text\n1,one\n2,two")
+    page.select_option("#column", label="id")
+    with page.expect_response("**/v1/embeddings"):
+        page.click("#embeddings-send")
+    assert visitor.bodies("/v1/embeddings")[-1]["input"] == ["1", "2"]
+    assert visitor.label("column") in page.inner_text("#column-choice")
 
 
 def test_too_many(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#embeddings")
     visitor.page.fill("#embeddings-input", "\n".join(map(str, range(65))))
     visitor.page.click("#embeddings-send")
-    expect(visitor.page.locator("#embeddings-failure")).to_contain_text("65")
+    told = visitor.words("too_many_texts", count="65", most="64")
+    expect(visitor.page.locator("#embeddings-failure")).to_contain_text(told)
     assert visitor.posted("/v1/embeddings") == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.visitor import Visitor
@@ -34,29 +34,32 @@ def test_composition(visit: Visits, scripted: Server) -> None:
     assert visitor.said()[0] == "你好"
 
 
-@pytest.mark.parametrize(
-    ("event", "sent"),
-    [
-        ("{keyCode: 229}", 0),
-        ("{isComposing: true}", 0),
-        ("{shiftKey: true}", 0),
-        ("{}", 1),
-        ("{ctrlKey: true}", 1),
-    ],
+KINDS = (
+    ({"keyCode": 229}, 0),
+    ({"isComposing": True}, 0),
+    ({"shiftKey": True}, 0),
+    ({}, 1),
+    ({"ctrlKey": True}, 1),
 )
-def test_kinds_of_enter(visit: Visits, scripted: Server, event: str, sent: int) -> None:
+
+
+def test_kinds_of_enter(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
-    visitor.page.fill("#chat-message", "hello")
-    visitor.page.evaluate(
-        """(given) => {
-            const about = { key: "Enter", bubbles: true, cancelable: true, ...given };
-            const event = new KeyboardEvent("keydown", about);
-            if (given.keyCode) Object.defineProperty(event, "keyCode", { value: given.keyCode });
-            document.getElementById("chat-message").dispatchEvent(event);
-        }""",
-        visitor.page.evaluate(f"({event})"),
-    )
-    assert asked(visitor) == sent
+    for event, sent in KINDS:
+        before = asked(visitor)
+        visitor.page.fill("#chat-message", "hello")
+        visitor.page.evaluate(
+            """(given) => {
+                const about = { key: "Enter", bubbles: true, cancelable: true, ...given };
+                const event = new KeyboardEvent("keydown", about);
+                const { keyCode } = given;
+                if (keyCode) Object.defineProperty(event, "keyCode", { value: keyCode });
+                document.getElementById("chat-message").dispatchEvent(event);
+            }""",
+            event,
+        )
+        assert asked(visitor) - before == sent, event
+        visitor.answered()
 
 
 def test_safari_ends_the_composition_first(visit: Visits, scripted: Server) -> None:
@@ -85,6 +88,7 @@ def test_editing_a_message(visit: Visits, scripted: Server) -> None:
     cdp.send("Input.dispatchKeyEvent", ENTER)
     assert asked(visitor) == 1
     cdp.send("Input.insertText", {"text": "二"})
+    assert asked(visitor) == 1
     visitor.page.keyboard.press("Enter")
     for _ in range(100):
         if asked(visitor) > 1:
@@ -102,3 +106,39 @@ def test_enter_is_a_new_line_on_touch_screens(visit: Visits, scripted: Server) -
     assert visitor.page.input_value("#chat-message") == "hello\n"
     visitor.page.tap("#chat-send")
     assert asked(visitor) == 1
+
+
+def test_keys_of_the_keyboard(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    visitor.ask("one")
+    page.focus("#chat-message")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".editor")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".mine [data-action=edit]")).to_be_focused()
+    page.keyboard.press("Control+Shift+O")
+    expect(page.locator("#welcome")).to_be_visible()
+    page.keyboard.press("Control+/")
+    expect(page.locator("#help")).to_be_visible()
+    assert page.locator("#help dd").first.inner_text() == visitor.label("help_send")
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_everything_is_reached_by_keyboard(visit: Visits, scripted: Server) -> None:
+    """From the first key press to an answer and its buttons, without a pointer."""
+    visitor = visit(scripted)
+    page = visitor.page
+    page.evaluate("document.activeElement.blur()")
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert {"theme", "key-open", "help-open", "new-chat", "chat-code", "chat-message"} <= reached
+    page.focus("[data-example]")
+    page.keyboard.press("Enter")
+    visitor.answered()
+    page.focus(".theirs [data-action=again]")
+    page.keyboard.press("Enter")
+    expect(page.locator(".theirs .branches .count")).to_have_text("2/2")

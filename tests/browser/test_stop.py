@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 
-import pytest
-
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import SLOW
 from tests.e2e.server import Server
@@ -20,26 +18,35 @@ def generated(server: Server) -> int:
     return int(float(found[1]))
 
 
-@pytest.mark.parametrize("how", ["button", "Escape", "leaving"])
-def test_stop_in_the_chat(visit: Visits, scripted: Server, how: str) -> None:
-    visitor = visit(scripted)
-    visitor.send(SLOW)
-    visitor.page.wait_for_selector(".theirs .said:has-text('word w')")
-    if how == "button":
-        visitor.page.click("#chat-halt")
-    elif how == "Escape":
-        visitor.page.keyboard.press("Escape")
-    else:
-        visitor.open("/?lang=en")
+def has_stopped(server: Server) -> None:
+    """A second after now the engine gives out nothing more."""
     time.sleep(1.0)
-    then = generated(scripted)
-    time.sleep(0.5)
-    assert generated(scripted) == then, "the engine has gone on"
-    if how != "leaving":
-        answer = visitor.answered()
-        assert "stopped" in answer.locator(".speed").inner_text()
-        assert visitor.said()[-1].startswith("word")
-        assert visitor.ask("say next").locator(".said").inner_text() == "next"
+    then = generated(server)
+    time.sleep(0.5)  # ten steps
+    assert generated(server) == then, "the engine has gone on"
+
+
+def test_stop_in_the_chat(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    for stop in (
+        lambda: page.click("#chat-halt"),
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.click("#new-chat"),
+        lambda: visitor.open("/?lang=en"),
+    ):
+        page.click("#new-chat")
+        visitor.send(SLOW)
+        page.wait_for_selector(".theirs .said:has-text('word w')")
+        stop()
+        has_stopped(scripted)
+        if page.locator(".theirs").count():
+            answer = visitor.answered()
+            assert visitor.words("finish_stopped") in answer.locator(".speed").inner_text()
+            assert visitor.said()[-1].startswith("word")
+            assert visitor.ask("say next").locator(".said").inner_text() == "next"
+    kept = page.locator(".conversation").all()
+    assert len(kept) == 4, "what was begun is in the list"
 
 
 def test_stop_in_the_completion(visit: Visits, scripted: Server) -> None:
@@ -49,8 +56,6 @@ def test_stop_in_the_completion(visit: Visits, scripted: Server) -> None:
     visitor.page.wait_for_selector(".token")
     visitor.page.click("#completion-halt")
     visitor.page.wait_for_selector("#completion-send:not([hidden])")
-    time.sleep(1.0)
-    then = generated(scripted)
-    time.sleep(0.5)
-    assert generated(scripted) == then
-    assert "stopped" in visitor.page.inner_text("#completion-answer .speed")
+    has_stopped(scripted)
+    told = visitor.page.inner_text("#completion-answer .speed")
+    assert visitor.words("finish_stopped") in told

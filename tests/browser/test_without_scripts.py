@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.test_chat import ANSWER, QUESTION
 from tests.e2e.server import Server
@@ -17,26 +17,26 @@ def test_three_forms(browser: Browser, real: Server, lang: str) -> None:
     for turns in (2, 4):
         page.fill("#chat-message", QUESTION[lang])
         page.click("#chat-send")
-        assert page.locator(".turn").count() == turns
-        assert page.locator(".turn .said").nth(1).inner_text() == ANSWER[lang]
+        expect(page.locator(".turn")).to_have_count(turns)
+        expect(page.locator(".turn .said").nth(1)).to_have_text(ANSWER[lang])
 
     page.click("[data-room=completion]")
-    assert page.locator("#chat").is_hidden(), "rooms change without scripts"
+    expect(page.locator("#chat")).to_be_hidden()  # rooms change without scripts
     page.fill("#completion-prompt", QUESTION[lang])
     page.click("#completion-send")
-    assert page.inner_text("#completion-answer .said") == ANSWER[lang]
+    expect(page.locator("#completion-answer .said")).to_have_text(ANSWER[lang])
 
     page.click("[data-room=embeddings]")
     page.fill("#embeddings-input", "你好\n您好\nGoodbye")
     page.click("#embeddings-send")
-    assert page.locator("#embeddings-answer tr").count() == 4
-    assert page.locator(".needs-script").locator("visible=true").count() == 0
+    expect(page.locator("#embeddings-answer tr")).to_have_count(4)
+    expect(page.locator(".needs-script").locator("visible=true")).to_have_count(0)
 
     page.click("[data-room=chat]")
     page.click("#chat-parameters summary")
     page.fill("#chat-temperature", "9")
     page.fill("#chat-message", "a")
     page.click("#chat-send")
-    assert "temperature" in page.inner_text("#chat-failure")
-    assert page.input_value("#chat-message") == "a"
+    expect(page.locator("#chat-failure")).to_contain_text("temperature")
+    expect(page.locator("#chat-message")).to_have_value("a")
     context.close()

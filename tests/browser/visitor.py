@@ -10,37 +10,39 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+
+from app.playground.texts import SCRIPT_TEXTS, TEXTS
 
 #: Runs before the page's own scripts: what its policy stopped, and what ran that must not.
 _WATCH = """
-window.forbidden = [];
-addEventListener("securitypolicyviolation", (event) =>
-  forbidden.push(`${event.violatedDirective} ${event.sourceFile} ${event.sample}`));
-window.boom = () => forbidden.push("a payload ran");
+addEventListener("securitypolicyviolation", ({ violatedDirective, sourceFile, sample }) =>
+  console.error(`not allowed: ${violatedDirective} ${sourceFile} ${sample}`));
+window.boom = () => console.error("a payload ran");
 """
 
 
 @dataclass
 class Visitor:
-    """One page in a browser of its own. `forbidden()` tells of all that must not be."""
+    """One page in a browser. `forbidden()` tells of all that must not be."""
 
     context: BrowserContext
     url: str
+    lang: str
     page: Page = field(init=False)
     complaints: list[str] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
     expected: tuple[str, ...] = ()  #: words of complaints that a test is about
 
     def __post_init__(self) -> None:
-        self.context.add_init_script(_WATCH)
-        self.context.route("**/*", self._let_through)
         self.page = self.context.new_page()
+        self.page.add_init_script(_WATCH)
         self.page.set_default_timeout(15_000)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("dialog", lambda dialog: self.complaints.append("a dialog opened"))
-        self.page.on("request", lambda request: self.sent.append(request))
+        self.page.on("popup", lambda popup: self.complaints.append(f"a window: {popup.url}"))
+        self.page.on("request", self._request)
 
     def open(self, path: str = "/") -> Visitor:
         """Open a page, and wait until its scripts have started it."""
@@ -48,9 +50,29 @@ class Visitor:
         self.page.wait_for_selector("html[data-started]")
         return self
 
+    def leave(self) -> None:
+        """Close the page, and take away what it has kept in the browser."""
+        self.page.goto("about:blank")  # what is left may keep something while it is left
+        kept = {"origin": self.url, "storageTypes": "local_storage"}
+        self.context.new_cdp_session(self.page).send("Storage.clearDataForOrigin", kept)
+        self.page.close()
+
     def forbidden(self) -> list[str]:
         """What has happened that must not: errors, payloads, requests elsewhere."""
-        return [*self.complaints, *self.page.evaluate("window.forbidden")]
+        self.page.evaluate("0")  # what was said before this has been heard after it
+        return self.complaints
+
+    def words(self, key: str, **places: str) -> str:
+        """What the page's scripts say, in the visitor's language."""
+        return SCRIPT_TEXTS[self.lang][key].format(**places)
+
+    def label(self, key: str) -> str:
+        """What stands on the page, in the visitor's language."""
+        return TEXTS[self.lang][key]
+
+    def button(self, name: str) -> Locator:
+        """The button of exactly that name."""
+        return self.page.get_by_role("button", name=name, exact=True)
 
     def ask(self, text: str) -> Locator:
         """Send a message in the chat and wait for the end of its answer."""
@@ -70,6 +92,13 @@ class Visitor:
         self.page.wait_for_selector("#chat-send:not([hidden])")
         return self.page.locator("#thread > .turn").last
 
+    def complete(self, prompt: str) -> str:
+        """The first answer's text in the completion room."""
+        self.page.fill("#completion-prompt", prompt)
+        self.page.click("#completion-send")
+        self.page.wait_for_selector("#completion-answer .foot:not([hidden])")
+        return self.page.locator("#completion-answer .said").first.text_content() or ""
+
     def said(self) -> list[str]:
         """The texts of all turns."""
         return [text.strip() for text in self.page.locator("#thread .said").all_inner_texts()]
@@ -88,12 +117,10 @@ class Visitor:
         found = [request for request in self.sent if urlsplit(request.url).path == path]
         return [request.post_data or "" for request in found]
 
-    def _let_through(self, route: Route) -> None:
-        if route.request.url.startswith(self.url + "/"):
-            route.continue_()
-        else:
-            self.complaints.append(f"a request elsewhere: {route.request.url}")
-            route.abort()
+    def _request(self, request: Request) -> None:
+        self.sent.append(request)
+        if not request.url.startswith((f"{self.url}/", f"blob:{self.url}/")):
+            self.complaints.append(f"a request elsewhere: {request.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
         expected = any(words in message.text for words in self.expected)

@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from app.engine.errors import GenerationFailed, Overloaded
@@ -18,6 +20,7 @@ from app.playground.examples import EXAMPLES
 from app.playground.parameters import PRESETS, parameters
 from app.playground.scripts import first_modules
 from app.playground.texts import SCRIPT_TEXTS, TEXTS
+from tests.browser.payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
 
 FORMS = {"completion": "prompt", "chat": "message", "embeddings": "input"}
@@ -259,17 +262,7 @@ def test_chosen_language_stays(client: FlaskClient) -> None:
     assert '<html lang="zh-CN">' in response.text
 
 
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</textarea><script>alert(1)</script>",
-    "{{ 7 * 7 }}",
-    "javascript:alert(1)",
-    "' onmouseover='alert(1)",
-]
-
-
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", [*PAYLOADS, "{{ 7 * 7 }}"])
 def test_nothing_said_becomes_markup(
     client: FlaskClient, engine: ScriptedEngine, payload: str
 ) -> None:
@@ -288,6 +281,20 @@ def test_nothing_said_becomes_markup(
             names = {name for _, values in page.tags for name in values}
             assert not [name for name in names if name.startswith("on")]
             assert "49" not in re.findall(r'said"[^>]*>([^<]*)', response.text)
+            assert str(escape(payload)) in response.text
+
+
+def test_no_name_of_a_model_becomes_markup(app: Flask, client: FlaskClient) -> None:
+    def shape(page: Page) -> list[tuple[str, list[str]]]:
+        return [(tag, sorted(values)) for tag, values in page.tags]
+
+    plain = {path: shape(read(client.get(path))) for path in ("/", "/docs")}
+    for payload in PAYLOADS:
+        app.config["MODEL_NAME"] = payload
+        for path, expected in plain.items():
+            response = client.get(path)
+            assert shape(read(response)) == expected
+            assert str(escape(payload)) in response.text
 
 
 @pytest.mark.parametrize("path", ["/", "/nope"])

@@ -1,0 +1,94 @@
+"""An answer's Markdown: what it becomes, and that it becomes the same while it is being written."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visits
+from tests.browser.scripted_wsgi import TYPE
+from tests.e2e.server import Server
+
+#: A text, where something of it is to be found, and how that reads.
+BECOMES = (
+    ("**b** and `c`", "strong", "b"),
+    ("# One", "h3", "One"),
+    ("| a | b |\n|--:|---|\n| 1 | 2 |", "td.to-right", "1"),
+    ("[x](https://example.org)", "a[rel~=noopener][target=_blank]", "x"),
+    ("```python\nprint(1)\n```", ".code-block .hljs-built_in", "print"),
+    ("价格 $5 和 $6", "p", "价格 $5 和 $6"),
+    (r"求 \(x^2\) 的值", "math msup", "x2"),
+    ("\\[\n\\frac{1}{2}\n- 3\n\\]", "math[display=block] mfrac", "12"),
+    ("$$a_1$$", "math msub", "a1"),
+    (r"`\(code\)`", "code", r"\(code\)"),
+)
+
+
+def test_what_it_becomes(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    for text, selector, shown in BECOMES:
+        answer = visitor.ask(f"say {text}")
+        expect(answer.locator(f".said {selector}").first).to_have_text(shown)
+
+
+#: Texts whose blocks are easily cut in the wrong place.
+CUT = (
+    "1. one\n\n2. two\n\n   its second\n\n       code\n\n3. three\n- a\n\n- b\n  - c\n\n\n  d\n\n4",
+    "a\nb\n===\nc\n\nd\n---\n\n---\n***\n> q\nlazy\n\n> r\n\n> s\n",
+    "```python\nx = 1\n\n# none\n~~~\n```\n\n~~~\n```\n\n~~~\n    indented\n\n    still\nplain",
+    "| a | b |\n|---|--:|\n| 1 | 2 |\n\nx\n| c |\n|---|\n| 5 |\n\n- | d |\n  |---|\n  | 6 |\n",
+    "\\[\n\\frac{1}{2}\n\n+ 1\n\n\\]\n\nand \\(a\nb\\)\n\n$$\nx\n\ny\n$$\n\n\\[\n\nopen\n\n# One\n",
+    "- a\n\n  ```\n  x\n\n  y\n  ```\n\n  \\[ z \\]\n- b\n1) c\n\n2) d\n\n10. e\n\n\n\nf\n\n",
+    "**bold\n\nnot bold** `a\n\nb`\n\n<div>\n\n*x*\n\n</div>\n\n&amp; \\* \u3000全角\n",
+)
+
+
+@pytest.mark.parametrize("lang", ["zh-CN"])
+def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server) -> None:
+    """Wherever the text is cut on its way."""
+    visitor = visit(scripted)
+    visitor.ask("say \\(x\\)\n\n```python\n1\n```")  # formulas and colours have come
+    drawn = visitor.page.evaluate(
+        """async (texts) => {
+            const { endedBlocks, markdown } = await import("/static/js/markdown.js");
+            const html = (...parts) => {
+                const place = document.createElement("div");
+                place.append(...parts);
+                return place.innerHTML.replaceAll("\\n", "");
+            };
+            return texts.map((text) => {
+                const parts = [];
+                let start = 0;
+                for (let end = 1; end <= text.length; end += 1) {
+                    const ended = endedBlocks(text.slice(start, end));
+                    if (ended) parts.push(markdown(text.slice(start, start + ended)));
+                    start += ended;
+                }
+                const pieces = parts.length;
+                return [pieces, html(...parts, markdown(text.slice(start))), html(markdown(text))];
+            });
+        }""",
+        list(CUT),
+    )
+    for text, (pieces, streamed, whole) in zip(CUT, drawn, strict=True):
+        assert pieces > 0 and streamed == whole, text
+
+
+@pytest.mark.parametrize("lang", ["en"])
+def test_a_streamed_answer_is_what_it_is_later(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    page.click("#chat-code")  # brings the colours
+    page.keyboard.press("Escape")
+    texts = (*CUT, "[a] and [b]\n\nnext\n\n[a]: https://example.org\n\nlast [a]\n\n[b]: #x")
+    inside = "places => places.map((place) => place.innerHTML.replaceAll('\\n', ''))"
+    for text in texts:
+        visitor.ask(TYPE + text)
+    page.wait_for_timeout(300)
+    seen = page.locator(".theirs .said").evaluate_all(inside)
+    visitor.open()
+    page.locator(".conversation").click()
+    expect(page.locator(".theirs .said")).to_have_count(len(texts))
+    page.wait_for_timeout(500)
+    assert page.locator(".theirs .said").evaluate_all(inside) == seen
+    assert page.locator(".theirs").last.locator("a").count() == 3
