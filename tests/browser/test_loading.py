@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Response, expect
@@ -16,6 +18,7 @@ from tests.e2e.server import Server
 
 MOST_BYTES = 90_000
 USABLE_MS = 1000
+LONGEST_TASK_MS = 50
 SPENT = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 
 
@@ -36,14 +39,15 @@ def test_first_load(browser: Browser, real: Server) -> None:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What 2,000 pieces at 200 a second were for the page's one thread."""
+    """What 2,000 pieces at 200 a second were for the page's one thread, in milliseconds."""
 
-    long: list[float]  #: milliseconds of the tasks over 50
-    seconds: dict[str, float]  #: by what they went to
-    took: float  #: seconds in all
+    long: list[float]  #: tasks that took over 50 by the clock: what PerformanceObserver tells
+    work: list[float]  #: what the hardest tasks took of the processor
+    busy: dict[str, float]  #: in all, by what it went to
+    took: float
 
 
-def streamed(visitor: Visitor, asked: str) -> Streamed:
+def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
     """A long answer, from the moment it is asked for until all of it stands there."""
     page = visitor.page
     cdp = visitor.context.new_cdp_session(page)
@@ -51,7 +55,7 @@ def streamed(visitor: Visitor, asked: str) -> Streamed:
 
     def spent() -> dict[str, float]:
         metrics = cdp.send("Performance.getMetrics")["metrics"]
-        return {each["name"]: each["value"] for each in metrics if each["name"] in SPENT}
+        return {each["name"]: 1000 * each["value"] for each in metrics if each["name"] in SPENT}
 
     page.wait_for_load_state("networkidle")
     page.evaluate(
@@ -61,42 +65,69 @@ def streamed(visitor: Visitor, asked: str) -> Streamed:
             new PerformanceObserver(seen).observe({ type: "longtask" });
         }"""
     )
+    browser.start_tracing(page=page, categories=["toplevel"])
     before, begun = spent(), time.monotonic()
     visitor.send(asked)
     page.wait_for_selector("#chat-halt:not([hidden])")
     page.wait_for_selector("#chat-send:not([hidden])", timeout=60_000)
-    took = time.monotonic() - begun
+    took = 1000 * (time.monotonic() - begun)
     # The script's tokens are bytes, of which each of the 2,000 pieces has four.
     speed = page.locator(".turn.theirs .speed")
     expect(speed).to_contain_text(visitor.words("tokens", count="8,000"))
     page.wait_for_timeout(300)
     after = spent()
-    seconds = {name: round(after[name] - before[name], 3) for name in SPENT}
-    found = Streamed(page.evaluate("tasks"), seconds, took)
+    work = tasks_of_pages(json.loads(browser.stop_tracing()))[:3]
+    assert work, "the trace tells of tasks"
+    busy = {name: round(after[name] - before[name]) for name in SPENT}
+    found = Streamed(page.evaluate("tasks"), work, busy, took)
     print(asked, found)
     return found
 
 
-def never_stutters(visit: Visits, server: Server, asked: str) -> Streamed:
-    """No task over 50 ms, by the browser's own account. It counts by the clock: where others need
-    the processor too, a task is also long when it had to wait. So a try that has one is followed
-    by two more, which must have none."""
-    tries = [streamed(visit(server), asked)]
+def tasks_of_pages(trace: dict[str, Any]) -> list[float]:
+    """Milliseconds that the tasks of pages' threads had of the processor, the hardest first."""
+    events = trace["traceEvents"]
+    threads = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    return sorted(
+        (
+            event.get("tdur", event.get("dur", 0)) / 1000
+            for event in events
+            if event["name"] == "ThreadControllerImpl::RunTask"
+            and (event["pid"], event["tid"]) in threads
+        ),
+        reverse=True,
+    )
+
+
+def never_stutters(browser: Browser, visit: Visits, server: Server, asked: str) -> Streamed:
+    """No task over 50 ms. The browser's own account, PerformanceObserver, goes by the clock: where
+    others need the processor too, a task is also long when it had to wait. So where it tells of
+    any, what the tasks took of the processor is what counts, and three tries are made of which the
+    middle one must have no long task."""
+    tries = [streamed(browser, visit(server), asked)]
     if tries[0].long:
-        tries += [streamed(visit(server), asked) for _ in range(2)]
-    assert sorted(len(each.long) for each in tries)[len(tries) // 2] == 0, tries
+        tries += [streamed(browser, visit(server), asked) for _ in range(2)]
+        assert sorted(max(each.work) for each in tries)[1] <= LONGEST_TASK_MS, tries
     return tries[0]
 
 
 @pytest.mark.parametrize("lang", ["zh-CN"])
-def test_no_long_tasks_while_an_answer_streams(visit: Visits, scripted: Server) -> None:
-    found = never_stutters(visit, scripted, FAST)
-    assert 9 < found.took < 30, "200 a second, more or less"
-    assert found.seconds["TaskDuration"] < 0.5 * found.took, "most of the time it is idle"
+def test_no_long_tasks_while_an_answer_streams(
+    browser: Browser, visit: Visits, scripted: Server
+) -> None:
+    found = never_stutters(browser, visit, scripted, FAST)
+    assert 9_000 < found.took < 50_000, "200 a second, unless others need the processor"
+    assert found.busy["TaskDuration"] < 0.5 * found.took, "most of the time it is idle"
 
 
 @pytest.mark.figures
 @pytest.mark.parametrize("lang", ["zh-CN"])
 @pytest.mark.parametrize("kind", ["prose", "list", "code", "table"])
-def test_no_long_tasks_with_one_kind_of_text(visit: Visits, scripted: Server, kind: str) -> None:
-    never_stutters(visit, scripted, f"{FAST} {kind}")
+def test_no_long_tasks_with_one_kind_of_text(
+    browser: Browser, visit: Visits, scripted: Server, kind: str
+) -> None:
+    never_stutters(browser, visit, scripted, f"{FAST} {kind}")
