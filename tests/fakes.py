@@ -177,14 +177,21 @@ class ScriptedEngine:
         with self._lock:
             if self.refusal is not None:
                 raise self.refusal
-            if self.state is not EngineState.READY:
-                raise ShuttingDown("The server is stopping")
-            if sum(stream.end is None for stream in self.streams) >= self.max_in_flight:
-                raise Overloaded("Too many requests are in flight")
+            self._refuse_what_is_too_much()
             stream = ScriptedStream(self, sum(map(len, prompts)), events)
             self.requests.append(request)
             self.streams.append(stream)
         return stream
+
+    def check_room(self) -> None:
+        if self.state is not EngineState.LOADING:
+            self._refuse_what_is_too_much()
+
+    def _refuse_what_is_too_much(self) -> None:
+        if self.state is not EngineState.READY:
+            raise ShuttingDown("The server is stopping")
+        if sum(stream.end is None for stream in self.streams) >= self.max_in_flight:
+            raise Overloaded("Too many requests are in flight")
 
     def _pieces(self, request: GenerationRequest, index: int) -> list[Delta]:
         if request.max_tokens == 0:

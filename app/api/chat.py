@@ -15,7 +15,7 @@ from app.schemas.chat_answers import ChatChunks, chat_body, classic_chat_body
 
 def create() -> Response:
     """Answer a conversation."""
-    work = start_chat(wire.read_object(), wire.engine(), wire.served(), wire.caller())
+    work = start_chat(wire.read_call(), wire.engine(), wire.served(), wire.caller())
     call, generation = work.call, work.call.generation
     if generation.stream:
         chunks = ChatChunks(work.head, generation.n, generation.include_usage, work.shapes)

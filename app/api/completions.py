@@ -15,7 +15,7 @@ from app.schemas.completion_answers import CompletionChunks, completion_body
 
 def create() -> Response:
     """Continue one or more texts."""
-    work = start_completion(wire.read_object(), wire.engine(), wire.served(), wire.caller())
+    work = start_completion(wire.read_call(), wire.engine(), wire.served(), wire.caller())
     call = work.call
     if call.generation.stream:
         chunks = CompletionChunks(work.head, call.generation.include_usage, work.shapes)

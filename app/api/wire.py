@@ -56,6 +56,16 @@ def read_object() -> dict[str, object]:
     return parse_object(read_body(request.stream, request.content_length, limit_bytes))
 
 
+def read_call() -> dict[str, object]:
+    """As `read_object`, of a request for the engine: unread when that has no room.
+
+    Raises:
+        Unavailable: the engine takes nothing now.
+    """
+    engine().check_room()
+    return read_object()
+
+
 def json_response(body: Mapping[str, object], ignored: Sequence[str] = ()) -> Response:
     """`body` as UTF-8 JSON."""
     return json_pieces([encode_json(body)], ignored)

@@ -58,6 +58,13 @@ class Engine(Protocol):
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
 
+    def check_room(self) -> None:
+        """Refuse a request before anybody reads it. Whoever passes may still be refused.
+
+        Raises:
+            Unavailable: no place is free, or nothing is accepted any more.
+        """
+
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
         """Token ids of `text`, BOS first where the tokenizer says so. A control token's
         spelling becomes that token only with `allow_special` (text from a template, in which

@@ -129,6 +129,12 @@ class EngineService:
         """Text of token ids, control tokens left out."""
         return self._loaded().tokenizer.decode(ids)
 
+    def check_room(self) -> None:
+        """Raises Unavailable when nothing would be accepted now; while the model loads, what is
+        wrong with a request can still be told."""
+        if self._state is not EngineState.LOADING:
+            self._refuse_what_is_too_much()
+
     def generate(self, request: GenerationRequest) -> Ticket:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
         model = self._loaded()
@@ -168,16 +174,19 @@ class EngineService:
 
     def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
         with self._lock:
-            if self.state is not EngineState.READY:
-                raise ShuttingDown("the server is stopping")
-            if self._ledger.in_flight >= self._max_in_flight:
-                raise Overloaded(
-                    f"the server is busy with {self._max_in_flight} requests, as many as it takes"
-                )
+            self._refuse_what_is_too_much()
             self._ledger.accepted += 1
             self._open.add(ticket)
         self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
         return ticket
+
+    def _refuse_what_is_too_much(self) -> None:
+        if self.state is not EngineState.READY:
+            raise ShuttingDown("the server is stopping")
+        if self._ledger.in_flight >= self._max_in_flight:
+            raise Overloaded(
+                f"the server is busy with {self._max_in_flight} requests, as many as it takes"
+            )
 
     def _wake(self) -> None:
         self._inbox.put(None)

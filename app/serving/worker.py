@@ -5,7 +5,8 @@ gthread worker (a) closes connections on the loop that accepts, up to 2 s for ea
 lingers, and resets those that still send after 64 KiB; (b) waits without bound for the rest of
 a half-sent request; (c) leaves the listening socket open while it stops, so that new clients
 hang instead of being refused; (d) waits for running requests when it is told to quit at once;
-(e) ends when it runs out of descriptors.
+(e) ends when it runs out of descriptors; (f) answers twice when a body that the application did not
+read is malformed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers import gthread
 
 from app.serving.lingering import Lingerer
@@ -152,6 +154,14 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if isinstance(conn.sock, PatientSocket):  # not where gunicorn itself speaks TLS
             conn.sock.expect_request()
         return super().handle(conn)
+
+    def _keepalive_after(self, conn: HardenedConnection, keepalive: bool) -> bool:
+        """As gunicorn's, which reads what the application left of the body, and where that is
+        malformed answers a second time. What follows it is nobody's request: the end."""
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except ParseException:
+            return False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """As gunicorn's; the last call, when stopping, refuses clients instead of leaving

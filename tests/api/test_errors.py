@@ -89,6 +89,39 @@ def test_faults_of_ours(
     assert client.post(f"/v1/{route}", json=GOOD[route]).status_code == 200
 
 
+class Unread(BytesIO):
+    """A body that must not be read."""
+
+    def read(self, *_: object) -> bytes:
+        raise AssertionError("the body was read")
+
+
+@pytest.mark.parametrize("route", GOOD)
+@pytest.mark.parametrize(
+    ("state", "most", "code"),
+    [
+        (EngineState.READY, 0, "overloaded"),
+        (EngineState.DRAINING, 128, "shutting_down"),
+        (EngineState.DEAD, 128, "shutting_down"),
+    ],
+)
+def test_without_room_the_body_is_not_read(
+    client: FlaskClient,
+    engine: ScriptedEngine,
+    route: str,
+    state: EngineState,
+    most: int,
+    code: str,
+) -> None:
+    engine.state, engine.max_in_flight = state, most
+    response = client.post(
+        f"/v1/{route}", input_stream=Unread(), content_length=9, content_type="application/json"
+    )
+    assert response.status_code == 503
+    assert response.get_json()["error"]["code"] == code
+    assert int(response.headers["Retry-After"]) >= 1
+
+
 @pytest.mark.parametrize("route", GOOD)
 def test_loading(client: FlaskClient, engine: ScriptedEngine, route: str) -> None:
     engine.state = EngineState.LOADING

@@ -80,6 +80,19 @@ def test_an_answer_reaches_a_client_that_still_sends(trivial: Trivial, size_mb: 
     assert read_all(peer) == b"too large"
 
 
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nhello!!", b"0\r\nX Y: z\r\n\r\n"])
+def test_a_body_that_nobody_read_and_is_malformed_is_answered_once(
+    trivial: Trivial, chunks: bytes
+) -> None:
+    head = b"POST /refuse HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    peer = trivial.connect(head + chunks + request("/health"))
+    received = b""
+    while part := peer.recv(65536):
+        received += part
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert received.endswith(b"too large")
+
+
 def test_half_sent_requests_and_lingering_peers_together(wide: Trivial) -> None:
     """As many as there are descriptors for; those that are too many wait outside."""
     lingering = [wide.connect(request("/health", "Connection: close")) for _ in range(32)]

@@ -64,10 +64,12 @@ def stack(
     site: dict[str, Any] | None = None,
     before: tuple[str, ...] = (),
     ready: bool = True,
+    place: str | None = None,
 ) -> Iterator[Stack]:
     """A stack of its own. settings: STACK_ and WESTLAKE_ variables; site: how nginx's files
-    differ; before: words in front of the server's command."""
-    folder = Path(tempfile.mkdtemp(prefix="westlake-"))  # short: a socket's path has 107 bytes
+    differ; before: words in front of the server's command; place: where its folder is made."""
+    # Short: a socket's path has 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="westlake-", dir=place))
     try:
         socket = folder / "http.sock"
         proxy = write_site(folder, str(socket), **(site or {}))
@@ -82,6 +84,21 @@ def stack(
             yield found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def time_number(request: pytest.FixtureRequest) -> int:
+    """The how manieth time a test of a fault runs."""
+    return int(getattr(request, "param", 1))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Luck is no proof: each fault three times, twice of them in `make verify` only."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "fault" in marks and "figures" not in marks:
+        again = [pytest.param(number, marks=pytest.mark.figures) for number in (2, 3)]
+        ids = [f"time {number}" for number in (1, 2, 3)]
+        metafunc.parametrize("time_number", [1, *again], ids=ids, indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tests.stack.counting_model import load
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
-deliveries.GATHER_S = 0.0  # every token an event of its own, which the tests count and time
+# Every token an event of its own, which the tests count and time.
+deliveries.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
 app = serve(config, worker.current, EngineService(load, config.MAX_IN_FLIGHT, hung_after_s))

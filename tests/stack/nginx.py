@@ -26,7 +26,8 @@ worker_rlimit_nofile 8192;
 error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-    access_log {folder}/access.log;
+    log_format times '$status $request_time $uri';
+    access_log {folder}/access.log times;
     client_body_temp_path {folder}/temporary;
     proxy_temp_path {folder}/temporary;
     fastcgi_temp_path {folder}/temporary;
@@ -57,6 +58,12 @@ class Proxy:
         """What it complained about."""
         path = self.folder / "error.log"
         return path.read_text() if path.exists() else ""
+
+    def times_s(self, status: int, path: str) -> list[float]:
+        """From a request's first byte to its answer's last, of all such answers until now."""
+        lines = (self.folder / "access.log").read_text().splitlines()
+        found = [line.split(" ", 2) for line in lines]
+        return [float(took) for code, took, uri in found if (code, uri) == (str(status), path)]
 
 
 def write_site(

@@ -145,7 +145,7 @@ _ANSWER = re.compile(rb"(?:^|\r\n|[}>\n0-9])HTTP/1\.[01] (\d{3}) ")
 
 
 def exchange(address: tuple[str, int] | str, sent: bytes, patience_s: float = 1.0) -> bytes:
-    """Send bytes, then half-close, and read until the server closes or is silent."""
+    """Send bytes and read until the server closes or is silent."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as peer:
         peer.settimeout(10)

@@ -29,6 +29,7 @@ IDS = ["stream", "whole", "reading", "embeddings"]
 FREE_WITHIN_S = 1.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("path", "body"), KINDS, ids=IDS)
 def test_a_place_is_free_within_a_second(
     counting: Stack, path: str, body: dict[str, object]
@@ -48,6 +49,7 @@ def test_a_place_is_free_within_a_second(
     assert after["requests_cancelled_total"] == before["requests_cancelled_total"] + 5
 
 
+@pytest.mark.fault
 def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
     http = counting.http
     with ExitStack() as opened:
@@ -64,6 +66,7 @@ def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
     counting.settled()
 
 
+@pytest.mark.fault
 def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
     """Each would have taken 10,000 tokens."""
     http = counting.http
@@ -116,6 +119,7 @@ def leave_at_random(found: Stack, requests: int) -> None:
     )
 
 
+@pytest.mark.fault
 def test_half_of_two_hundred_leave(counting: Stack) -> None:
     leave_at_random(counting, 200)
 
@@ -128,14 +132,18 @@ def test_half_of_a_thousand_leave(counting: Stack) -> None:
 @pytest.mark.figures
 def test_five_hundred_departures_one_by_one(counting: Stack) -> None:
     http, rng, took = counting.http, random.Random(1), []
+    before = counting.settled()
     for number in range(500):
         path, body = KINDS[number % len(KINDS)]
         with http.open(path, body):
-            time.sleep(rng.random() * 0.05)
+            time.sleep(rng.random() * 0.1)
         began = time.monotonic()
         eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
         took.append(time.monotonic() - began)
     p99 = quantiles(took, n=100)[98]
-    print(f"500 departures: p99 {p99:.3f} s, max {max(took):.3f} s")
+    after = counting.settled()
+    cancelled = after["requests_cancelled_total"] - before["requests_cancelled_total"]
+    print(f"500 departures, {cancelled:.0f} of accepted requests: p99 {p99:.3f} s, "
+          f"max {max(took):.3f} s")  # fmt: skip
     assert p99 <= FREE_WITHIN_S
-    counting.settled()
+    assert cancelled > 250, "most left before they were accepted"

@@ -22,10 +22,11 @@ from tests.stack.counting_model import (
     OOM_READING,
     UNCHOOSABLE,
 )
-from tests.stack.load import spelled
+from tests.stack.load import health_watched, spelled
 
 #: Several times what is promised (2 s and 1 s), for clients and server share this machine.
 MARGIN = 3
+pytestmark = pytest.mark.fault
 HUNG_AFTER_S = 3
 
 
@@ -62,7 +63,7 @@ def test_a_bad_row_fails_alone(faulty: Stack, seed: int, streamed: bool) -> None
     bodies: list[dict[str, object]] = [
         {"prompt": list(prompt), "max_tokens": 100, "stream": streamed} for prompt in prompts
     ]
-    with ThreadPoolExecutor(8) as pool:
+    with health_watched(http, pause_s=0.01, least=2), ThreadPoolExecutor(8) as pool:
         others = [pool.submit(told, http, body) for body in bodies]
         victim = told(http, {**bodies[0], "seed": seed})
     assert isinstance(victim, dict) and victim["type"] == "server_error"
@@ -76,7 +77,7 @@ def test_a_bad_row_fails_alone(faulty: Stack, seed: int, streamed: bool) -> None
 def test_memory_runs_out_for_one(faulty: Stack, token: int, streamed: bool) -> None:
     http, worker = faulty.http, faulty.server.worker
     prompt = (5, 6, 7)
-    with ThreadPoolExecutor(8) as pool:
+    with health_watched(http, pause_s=0.01), ThreadPoolExecutor(8) as pool:
         body = {"prompt": list(prompt), "max_tokens": 300, "stream": streamed}
         others = [pool.submit(told, http, body) for _ in range(7)]
         eventually(lambda: http.in_flight() == 7, 5, lambda: str(http.metrics()))
@@ -143,15 +144,6 @@ FAULTS = [
 def test_a_model_that_is_broken_is_replaced(fault: int, within_s: float) -> None:
     with stack(settings={"STACK_HUNG_AFTER_S": HUNG_AFTER_S}) as found:
         break_for_good(found, fault, within_s)
-
-
-@pytest.mark.figures
-@pytest.mark.parametrize("fault", [FATAL, HANG])
-def test_three_times(fault: int) -> None:
-    settings = {"STACK_HUNG_AFTER_S": HUNG_AFTER_S, "STACK_CALM_EXITS": 10}
-    with stack(settings=settings) as found:
-        for _ in range(3):
-            break_for_good(found, fault, HUNG_AFTER_S + MARGIN)
 
 
 def test_a_model_that_breaks_again_and_again_is_loaded_ever_later() -> None:

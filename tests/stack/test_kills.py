@@ -61,6 +61,7 @@ def kill_under_load(found: Stack, times: int) -> None:
     assert seen == {"error": times * STREAMS}
 
 
+@pytest.mark.fault
 def test_the_worker_is_killed_twice() -> None:
     with stack() as found:
         kill_under_load(found, 2)
@@ -74,6 +75,7 @@ def test_the_worker_is_killed_twenty_times() -> None:
         found.settled()
 
 
+@pytest.mark.fault
 def test_the_master_is_killed() -> None:
     """No worker is left behind; a service manager can start anew at once."""
     with stack() as found:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from statistics import median
 
 import pytest
 
@@ -57,6 +58,7 @@ def too_many_at_once(found: Stack) -> None:
     before = found.settled()
     prompts = [(number + 3, number + 4) for number in range(200)]
     refusals: list[float] = []
+    earlier = len(found.proxy.times_s(503, COMPLETIONS))
 
     def ask(number: int) -> str:
         body = {"prompt": list(prompts[number]), "max_tokens": 600, "stream": True}
@@ -77,8 +79,13 @@ def too_many_at_once(found: Stack) -> None:
     with health_watched(http):
         results = at_once(200, ask)
     assert results == {"served": CAP, "refused": 200 - CAP}
-    print(f"refused after {max(refusals):.3f} s at most")
-    assert max(refusals) < 5 * 0.25
+    # Two clocks: nginx's, and the clients', which share one interpreter with 128 who read.
+    by_nginx = found.proxy.times_s(503, COMPLETIONS)[earlier:]
+    assert len(by_nginx) == len(refusals) == 200 - CAP
+    print(f"refused after {max(by_nginx):.3f} s at most, {median(by_nginx):.3f} s mostly; "
+          f"as clients see it {max(refusals):.3f} s")  # fmt: skip
+    assert max(by_nginx) < 5 * 0.25
+    assert max(refusals) < 10 * 0.25
     after = found.settled()
     assert after["requests_completed_total"] - before["requests_completed_total"] == CAP
 
@@ -88,16 +95,19 @@ def text_of(line: str) -> str:
     return line.partition('"text":"')[2].partition('"')[0]
 
 
+@pytest.mark.fault
 def test_two_hundred_at_once(counting: Stack) -> None:
     too_many_at_once(counting)
 
 
-@pytest.mark.figures
-@pytest.mark.parametrize("time_number", range(5))
-def test_two_hundred_at_once_again(counting: Stack, time_number: int) -> None:
-    too_many_at_once(counting)
+@pytest.mark.fault
+def test_two_hundred_at_once_with_events_gathered() -> None:
+    """As it is served: not every token an event of its own."""
+    with stack(settings={"STACK_GATHER_S": 0.025}) as found:
+        too_many_at_once(found)
 
 
+@pytest.mark.fault
 def test_a_short_request_beside_sixteen_long_ones(counting: Stack) -> None:
     http = counting.http
     with ExitStack() as opened:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from tests.stack.conftest import Stack
+from tests.security.conftest import KEYS
+from tests.stack.conftest import Stack, stack
 from tests.stack.raw import CASES, exchange, statuses
 
 #: Where more than one request is in the bytes: the first ends before they do. With bare line feeds
@@ -35,17 +37,36 @@ def test_there_are_enough() -> None:
     assert len(CASES) >= 100
 
 
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One that refuses all of them for their missing key, most of them unread."""
+    keys = tmp_path_factory.mktemp("keyed") / "keys"
+    keys.write_text(KEYS)
+    with stack(settings={"WESTLAKE_API_KEYS_FILE": keys}) as found:
+        yield found
+        assert "Traceback" not in found.server.logged()
+
+
 @pytest.mark.parametrize("through", ["nginx", "direct"])
 def test_every_case(counting: Stack, through: str) -> None:
-    address = ("127.0.0.1", counting.proxy.port) if through == "nginx" else str(counting.socket)
-    worker = counting.server.worker
-    with ThreadPoolExecutor(16) as pool:
+    send_all(counting, through)
+
+
+@pytest.mark.parametrize("through", ["nginx", "direct"])
+def test_every_case_without_a_key(keyed: Stack, through: str) -> None:
+    send_all(keyed, through)
+
+
+def send_all(found: Stack, through: str) -> None:
+    address = ("127.0.0.1", found.proxy.port) if through == "nginx" else str(found.socket)
+    worker = found.server.worker
+    with ThreadPoolExecutor(len(CASES)) as pool:
         answers = pool.map(lambda sent: exchange(address, sent, 3.0), CASES.values())
         for (name, sent), received in zip(CASES.items(), answers, strict=True):
             check(name, sent, received)
-    assert counting.server.worker == worker
-    assert counting.http.get("/health").status == 200
-    counting.settled()
+    assert found.server.worker == worker
+    assert found.http.get("/health").status == 200
+    found.settled()
 
 
 def mutations(seed: int, count: int) -> list[bytes]:

@@ -85,6 +85,7 @@ def slow_senders(found: Stack, seconds: float, headers: int, bodies: int) -> Non
     found.settled()
 
 
+@pytest.mark.fault
 def test_half_sent_requests_stop_at_nginx(counting: Stack) -> None:
     slow_senders(counting, 6, 500, 200)
 
@@ -137,6 +138,7 @@ def slow_readers(found: Stack, count: int, n: int = 1, cut_after_s: float | None
     found.settled()
 
 
+@pytest.mark.fault
 def test_the_engine_does_not_wait_for_clients_that_never_read(counting: Stack) -> None:
     slow_readers(counting, 8)
 

@@ -10,8 +10,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.client import COMPLETIONS
 from tests.e2e.server import eventually
+from tests.namespaces import isolated
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import job, perform, spelled
 
@@ -24,23 +27,57 @@ def all_right(found: Stack, requests: int) -> None:
     assert results == {"right": requests}
 
 
-def test_the_log_cannot_be_written() -> None:
+MANY = pytest.mark.parametrize("requests", [100, pytest.param(1000, marks=pytest.mark.figures)])
+
+
+@MANY
+def test_the_log_cannot_be_written(requests: int) -> None:
     """As on a full disk: every line fails."""
     command = ("bash", "-c", 'exec "$@" > /dev/full 2>&1', "-")
     settings = {"PYTHONUNBUFFERED": 1}
     with stack(settings=settings, before=command) as found:
         for _ in range(5):  # refusals are logged, too
             assert found.http.post(COMPLETIONS, b"{").status == 400
-        all_right(found, 100)
+        all_right(found, requests)
 
 
-def test_nobody_reads_the_log() -> None:
+@MANY
+def test_nobody_reads_the_log(requests: int) -> None:
     """A pipe whose reader has gone."""
     command = ("bash", "-c", 'exec "$@" > >(exec 0<&-; sleep 0) 2>&1', "-")
     with stack(before=command) as found:
-        all_right(found, 100)
+        all_right(found, requests)
 
 
+@MANY
+def test_nothing_more_can_be_written(requests: int) -> None:
+    """No file may grow: neither the log nor anything temporary."""
+    with stack(before=("prlimit", "--fsize=0")) as found:
+        for _ in range(5):
+            assert found.http.post(COMPLETIONS, b"{").status == 400
+        all_right(found, requests)
+        assert not found.server.logged()
+
+
+FULL_TMP = """
+mount -t tmpfs -o size=64k none /tmp
+head -c 1M /dev/zero > /tmp/fill 2>/dev/null
+test "$(df --output=avail /tmp | tail -n 1)" -eq 0 && exec "$@"
+"""
+
+
+@isolated
+@MANY
+def test_the_folder_for_temporary_files_is_full(requests: int) -> None:
+    command = ("unshare", "--mount", "bash", "-c", FULL_TMP, "-")
+    with stack(before=command, place="/var/tmp") as found:
+        all_right(found, requests)
+        prompt = "a" * (7 << 20)
+        reply = found.http.post(COMPLETIONS, {"prompt": prompt, "max_tokens": 1})
+        assert (reply.status, reply.error()["code"]) == (400, "context_length_exceeded")
+
+
+@pytest.mark.fault
 def test_the_clock_is_set() -> None:
     """An hour forth, a day back, in the middle of streams, and while the server stops."""
     with tempfile.TemporaryDirectory() as name:
@@ -66,6 +103,7 @@ def test_the_clock_is_set() -> None:
             assert last.result().text() == spelled((5, 6), 700)
 
 
+@pytest.mark.fault
 def test_few_descriptors() -> None:
     """More clients than descriptors: they wait their turn."""
     with stack(before=("prlimit", "--nofile=64")) as found:

@@ -18,6 +18,8 @@ from numba import cfunc, config, njit, types
 
 log = logging.getLogger(__name__)
 
+#: More than all kernels take together.
+_ROOM_BYTES = 16 << 20
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
@@ -35,7 +37,8 @@ def _folder() -> str:
         folder = Path(place, name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
+            with tempfile.TemporaryFile(dir=folder) as trial:  # a full disk would stop the start
+                trial.write(bytes(_ROOM_BYTES))
             return str(folder)
         except OSError as error:
             log.debug("not in %s: %s", place, error)

@@ -25,3 +25,20 @@ def test_a_second_start_compiles_nothing(tmp_path: Path) -> None:
     kept = start(tmp_path)
     assert len(kept) > 20
     assert start(tmp_path) == kept
+
+
+def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path) -> None:
+    program = """
+from app.model.native.compiled import inner
+assert inner(lambda x: x + 1)(2) == 3
+"""
+    done = subprocess.run(
+        ["prlimit", "--fsize=100000", sys.executable, "-c", program],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cannot be kept" in done.stderr
+    assert not list(tmp_path.rglob("*.nb?"))

@@ -1,0 +1,26 @@
+"""Which clock is asked: deadlines and waits go by one that nobody sets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+#: What is told to people, or compared with a file's date; and a library that counts by it.
+MAY_ASK_THE_WALL = {
+    "app/access/keys.py",
+    "app/access/rates.py",
+    "app/build.py",
+    "app/prompts/jinja_chat.py",
+    "app/schemas/answers.py",
+}
+
+
+def test_few_ask_the_wall_clock() -> None:
+    files = [*(ROOT / "app").rglob("*.py"), *ROOT.glob("*.py")]
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(r"\btime\.time(_ns)?\(|\bdatetime\.(now|utcnow|today)\(", path.read_text())
+    }
+    assert asking == MAY_ASK_THE_WALL
