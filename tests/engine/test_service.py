@@ -108,13 +108,17 @@ def test_more_than_the_limit_in_flight_is_refused_until_one_ends() -> None:
     gate = threading.Event()
     runner.on_step = lambda batch: gate.wait(10) and None
     engine = serve(fake_model(runner), max_in_flight=2)
+    engine.check_room()
     tickets = [engine.generate(GenerationRequest(((5,),), max_tokens=3)) for _ in range(2)]
+    with pytest.raises(Overloaded):
+        engine.check_room()
     with pytest.raises(Overloaded):
         engine.generate(GenerationRequest(((5,),), max_tokens=3))
     gate.set()
     for ticket in tickets:
         collect(ticket)
     until(lambda: engine.stats.completed == 2)
+    engine.check_room()
     collect(engine.generate(GenerationRequest(((5,),), max_tokens=3)))
 
 
@@ -210,6 +214,8 @@ def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> Non
     long = engine.generate(GenerationRequest(((6,),), max_tokens=400))
     engine.drain(grace_s=0.5)
     with pytest.raises(ShuttingDown):
+        engine.check_room()
+    with pytest.raises(ShuttingDown):
         engine.generate(GenerationRequest(((5,),), max_tokens=5))
     assert len(collect(short)[0].tokens) == 5
     with pytest.raises(ShuttingDown):
@@ -230,6 +236,7 @@ def test_nothing_is_answered_before_the_model_is_loaded() -> None:
     for call in (lambda: engine.encode("5."), lambda: engine.info, lambda: engine.decode((5,))):
         with pytest.raises(ModelLoading):
             call()
+    engine.check_room()  # so that what is wrong with a request can be told meanwhile
     gate.set()
     until(lambda: engine.state is EngineState.READY)
     assert engine.encode("5.6.") == (5, 6)
