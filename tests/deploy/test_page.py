@@ -28,7 +28,7 @@ def test_the_page_leads_to_a_running_site() -> None:
     print({name: value for name, value in seen.items() if name != "service"})
     # The page's own last command, and then a longer stream.
     assert "data: [DONE]" in done.stdout
-    assert seen["stream"]["whole"] and seen["stream"]["events"] > 100
+    assert seen["stream"]["whole"] and seen["stream"]["events"] >= 20
     assert seen["stream"]["moments"] >= 10, "it came in a few pieces"
     assert seen["stream"]["first_s"] < 0.5 * seen["stream"]["last_s"], "it came at the end"
     assert seen["plain"] == [301, "https://llm.test/docs", 403]

@@ -20,6 +20,8 @@ from tests.stack.load import spelled
 from tests.stack.test_engine_faults import told
 
 STREAMS = 32
+#: Between two restarts: longer than a client is told to wait, or it would meet the next one.
+PAUSE_S = 6.0
 
 
 def refused_at_once(http: Client) -> None:
@@ -112,7 +114,7 @@ def test_twenty_restarts_that_retrying_clients_do_not_notice() -> None:
         asking = [pool.submit(ask) for _ in range(8)]
         try:
             for _ in range(20):
-                time.sleep(0.5)
+                time.sleep(PAUSE_S)
                 old = found.server.worker
                 old.terminate()  # the master starts another, as after a crash
                 eventually(partial(replaced, found, old), 30, found.server.logged)

@@ -78,14 +78,14 @@ def test_memory_runs_out_for_one(faulty: Stack, token: int, streamed: bool) -> N
     http, worker = faulty.http, faulty.server.worker
     prompt = (5, 6, 7)
     with health_watched(http, pause_s=0.01), ThreadPoolExecutor(8) as pool:
-        body = {"prompt": list(prompt), "max_tokens": 300, "stream": streamed}
+        body = {"prompt": list(prompt), "max_tokens": 700, "stream": streamed}
         others = [pool.submit(told, http, body) for _ in range(7)]
-        eventually(lambda: http.in_flight() == 7, 5, lambda: str(http.metrics()))
+        eventually(lambda: http.in_flight() == 7, 10, lambda: str(http.metrics()))
         for _ in range(5):
             victim = told(http, {**body, "prompt": [8, token]})
             assert isinstance(victim, dict) and victim["code"] == "overloaded"
     for other in others:
-        assert other.result() == spelled(prompt, 300)
+        assert other.result() == spelled(prompt, 700)
     assert faulty.server.worker == worker, "it was replaced"
     assert http.get("/ready").status == 200
     faulty.settled()
