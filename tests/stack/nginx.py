@@ -57,11 +57,11 @@ class Proxy:
     def errors(self) -> str:
         """What it complained about."""
         path = self.folder / "error.log"
-        return path.read_text() if path.exists() else ""
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def times_s(self, status: int, path: str) -> list[float]:
         """From a request's first byte to its answer's last, of all such answers until now."""
-        lines = (self.folder / "access.log").read_text().splitlines()
+        lines = (self.folder / "access.log").read_text(errors="replace").splitlines()
         found = [line.split(" ", 2) for line in lines]
         return [float(took) for code, took, uri in found if (code, uri) == (str(status), path)]
 
