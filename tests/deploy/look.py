@@ -99,6 +99,10 @@ def service() -> dict[str, object]:
 
 def main() -> None:
     """Everything, one after the other; asking too often comes last."""
+    until = time.monotonic() + 5
+    # A reload is asked for, not waited for: an old worker of nginx may answer for a moment.
+    while ask("GET", "/docs", secure=False)[0] != 301 and time.monotonic() < until:
+        time.sleep(0.2)
     plain = [ask(*words, secure=False) for words in (("GET", "/docs"), ("POST", "/v1/completions"))]
     seen = {
         "stream": stream(),
