@@ -52,8 +52,8 @@ def test_128_streams_at_once(counting: Stack) -> None:
     counting.settled()
 
 
-def too_many_at_once(found: Stack) -> None:
-    """200 clients; 128 are served, 72 hear at once that they are not."""
+def too_many_at_once(found: Stack, limit_s: float) -> None:
+    """200 clients; 128 are served, 72 hear within the limit that they are not."""
     http = found.http
     before = found.settled()
     prompts = [(number + 3, number + 4) for number in range(200)]
@@ -84,7 +84,7 @@ def too_many_at_once(found: Stack) -> None:
     assert len(by_nginx) == len(refusals) == 200 - CAP
     print(f"refused after {max(by_nginx):.3f} s at most, {median(by_nginx):.3f} s mostly; "
           f"as clients see it {max(refusals):.3f} s")  # fmt: skip
-    assert max(by_nginx) < 5 * 0.25
+    assert max(by_nginx) < limit_s
     assert max(refusals) < 10 * 0.25
     after = found.settled()
     assert after["requests_completed_total"] - before["requests_completed_total"] == CAP
@@ -97,14 +97,16 @@ def text_of(line: str) -> str:
 
 @pytest.mark.fault
 def test_two_hundred_at_once(counting: Stack) -> None:
-    too_many_at_once(counting)
+    # An event for every token of 128 streams, which the product never sends: its writes alone
+    # take the interpreter for a second.
+    too_many_at_once(counting, 10 * 0.25)
 
 
 @pytest.mark.fault
 def test_two_hundred_at_once_with_events_gathered() -> None:
     """As it is served: not every token an event of its own."""
     with stack(settings={"STACK_GATHER_S": 0.025}) as found:
-        too_many_at_once(found)
+        too_many_at_once(found, 5 * 0.25)
 
 
 @pytest.mark.fault
