@@ -85,15 +85,17 @@ def test_embedding_many_sentences_does_not_stop_streams(http: Client) -> None:
     for _ in range(40):
         assert started.acquire(timeout=30)
     begin = time.monotonic()
-    vectors = http.post(EMBEDDINGS, {"input": sentences, "encoding_format": "base64"}).ok()["data"]
+    body = {"input": sentences, "encoding_format": "base64"}
+    # Three, for one is over in half a second.
+    calls = [http.post(EMBEDDINGS, body).ok()["data"] for _ in range(3)]
     end = time.monotonic()
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(vectors) == 256
+    assert [len(vectors) for vectors in calls] == [256] * 3
     for mine in times:
         during = sum(begin < at < end for at in mine)
-        assert during >= 10, f"{during} tokens in the {end - begin:.2f} s of the embeddings call"
+        assert during >= 10, f"{during} tokens in the {end - begin:.2f} s of the embeddings calls"
 
 
 def test_a_request_gets_the_same_bytes_in_company(http: Client) -> None:
