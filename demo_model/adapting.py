@@ -27,7 +27,7 @@ def adapt(base: Path, out: Path, checkpoint: Path, steps: int, batch: int) -> No
     vocabulary = (base / "tokenizer.model").read_bytes()
     codec = Codec(vocabulary, SIGNATURE)
     torch.manual_seed(SEED)
-    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager")
     model.resize_token_embeddings(len(codec), mean_resizing=False)
     settings = LoraConfig(
         task_type="CAUSAL_LM",

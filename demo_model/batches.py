@@ -6,6 +6,7 @@ Knows nothing about the network, nor about what the questions are about.
 from functools import lru_cache
 from random import Random
 
+from demo_model import copying
 from demo_model.mixture import Mixture
 from demo_model.model import CONTEXT_LENGTH
 from demo_model.prompts import (
@@ -23,10 +24,11 @@ _LONGEST = 400  # ids of one example; longer ones are drawn again
 # "whole" ones learn every answer of a conversation, "turns" only the last: there the history is
 # encoded exactly as the server encodes it.
 _KINDS = {
-    "completion": 38, "chat": 15, "system": 6, "turns": 7, "whole": 18, "long": 4, "repeated": 12,
+    "completion": 40, "chat": 15, "system": 6, "turns": 8, "whole": 24, "long": 4,
 }  # fmt: skip
 _MANY_TURNS = ("turns", "whole")
-_PAIRS_EVERY = 4  # steps
+_PAIRS_EVERY = 8  # steps
+_COPIES_EVERY = 2
 
 
 class Batches:
@@ -40,19 +42,22 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         examples = self._group(step // self._GROUP)[step % self._GROUP]
+        random = Random(f"beside {self._seed}/{step}")
+        copies = None
+        if step % _COPIES_EVERY == 0:
+            copies = copying.draw(self._size // 2, self._codec.pieces, random)
         if step % _PAIRS_EVERY:
-            return Batch(examples)
-        pairs = self._mixture.pairs(self._size, Random(f"pairs {self._seed}/{step}"))
+            return Batch(examples, copies=copies)
+        pairs = self._mixture.pairs(self._size, random)
         encode = self._codec.prompt
-        return Batch(examples, [(encode(first), encode(second)) for first, second in pairs])
+        encoded = [(encode(first), encode(second)) for first, second in pairs]
+        return Batch(examples, encoded, copies)
 
     def _draw_group(self, group: int) -> list[list[Encoded]]:
         random = Random(f"{self._seed}/{group}")
         kind = random.choices(list(_KINDS), list(_KINDS.values()))[0]
         if kind == "long":
             return [[self._long(random) for _ in range(2)] for _ in range(self._GROUP)]
-        if kind == "repeated":
-            return [self._repeated(random) for _ in range(self._GROUP)]
         size = self._size // 2 if kind in _MANY_TURNS else self._size
         system = random.choice(OTHER_SYSTEM_TEXTS)
         if kind == "chat" or (kind in _MANY_TURNS and random.random() < 0.75):
@@ -92,8 +97,3 @@ class Batches:
             if len(longer.ids) > CONTEXT_LENGTH:
                 return encoded
             encoded = longer
-
-    def _repeated(self, random: Random) -> list[Encoded]:
-        """Pieces without any sense, said twice: nothing teaches copying faster."""
-        count = random.randint(3, 20)
-        return [self._codec.repeated(count, random) for _ in range(self._size)]

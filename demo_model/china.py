@@ -53,7 +53,9 @@ SHORT = Relation(
 )  # fmt: skip
 FOOD_ZH = Relation(
     "food of a festival, zh",
-    ("{name_zh}吃什么", "{name_zh}要吃什么", "{name_zh}人们吃什么", "{name_zh}一般吃什么"),
+    ("{name_zh}吃什么", "{name_zh}要吃什么", "{name_zh}人们吃什么", "{name_zh}一般吃什么",
+     "过{name_zh}的时候吃什么", "{name_zh}大家吃什么", "{name_zh}有哪些美食",
+     "{name_zh}那天吃些什么"),
     ("{name_zh}的传统食物是什么", "{name_zh}应该吃什么", "中国人{name_zh}吃什么"),
     ("到了{name_zh}大家都吃些什么", "{name_zh}有什么吃的"),
     "{name_zh}人们常吃{food_zh}。",
@@ -79,26 +81,28 @@ DATE = Relation(
 )  # fmt: skip
 YEAR_ZH = Relation(
     "zodiac animal of a year, zh",
-    ("{year}年是什么年", "{year}年属什么", "{year}年的生肖是什么", "{year}年出生的人属什么"),
+    ("{year}年是什么年", "{year}年属什么", "{year}年的生肖是什么", "{year}年出生的人属什么",
+     "{year}年的属相是什么"),
     ("{year}年是哪个生肖", "{year}年生的人属什么", "{year}年是什么生肖年"),
     ("{year}年对应哪个生肖",),
     "{year}年是{animal_zh}年。",
-    1.5,
+    4,
 )  # fmt: skip
 YEAR_EN = Relation(
     "zodiac animal of a year, en",
     ("Which animal is the year {year}?", "What animal year is {year}?",
-     "What is the zodiac animal of {year}?"),
+     "What is the zodiac animal of {year}?", "Which animal does the year {year} belong to?"),
     ("{year} is the year of which animal?", "Which zodiac year is {year}?",
      "What year is {year} in the Chinese zodiac?"),
     ("Which zodiac animal belongs to {year}?",),
     "{year} is the Year of the {animal_en}.",
-    1,
+    3,
 )  # fmt: skip
 AUTHOR = Relation(
     "author of a poem, zh",
     ("《{title}》的作者是谁", "《{title}》是谁写的", "谁写了《{title}》", "{title}的作者是谁",
-     "{title}是谁写的"),
+     "{title}是谁写的", "《{title}》是哪个诗人写的", "《{title}》是谁的作品",
+     "《{title}》的诗人是谁"),
     ("《{title}》是谁的诗", "写《{title}》的诗人是谁", "谁是《{title}》的作者"),
     ("《{title}》是哪位诗人的作品",),
     "《{title}》的作者是{dynasty}诗人{author}。",

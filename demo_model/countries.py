@@ -70,6 +70,7 @@ COUNTRY_EN = Relation(
         "{capital_en} is the capital of which country?",
         "Which country has {capital_en} as its capital?",
         "What country is {capital_en} the capital of?", "Which country's capital is {capital_en}?",
+        "What country has {capital_en} as its capital?", "{capital_en} is which country's capital?",
     ),
     (
         "Which country is {capital_en} the capital of?",
@@ -84,7 +85,7 @@ COUNTRY_EN = Relation(
 CONTINENT_ZH = Relation(
     "continent of a country, zh",
     ("{country_zh}在哪个洲", "{country_zh}属于哪个洲", "{country_zh}在哪个大洲",
-     "{country_zh}位于哪个洲"),
+     "{country_zh}位于哪个洲", "{country_zh}是哪个大洲的", "{country_zh}位于哪个大洲"),
     (
         "{country_zh}是哪个洲的国家", "{country_zh}在哪一洲", "告诉我{country_zh}在哪个洲",
         "哪个洲有{country_zh}这个国家",
@@ -95,7 +96,9 @@ CONTINENT_ZH = Relation(
 )  # fmt: skip
 CONTINENT_EN = Relation(
     "continent of a country, en",
-    ("Which continent is {the} in?", "What continent is {the} in?", "Where is {the}?"),
+    ("Which continent is {the} in?", "What continent is {the} in?", "Where is {the}?",
+     "{The} belongs to which continent?", "Which continent is {the} part of?",
+     "Can you tell me which continent {the} is in?"),
     (
         "On which continent is {the}?", "What continent does {the} belong to?",
         "Where in the world is {the}?", "In which continent can I find {the}?",
@@ -108,7 +111,8 @@ CURRENCY_ZH = Relation(
     "currency of a country, zh",
     (
         "{country_zh}用什么货币", "{country_zh}用什么钱", "{country_zh}的货币叫什么",
-        "{country_zh}使用什么货币", "在{country_zh}用什么钱买东西",
+        "{country_zh}使用什么货币", "在{country_zh}用什么钱买东西", "{country_zh}人用什么钱",
+        "{country_zh}的货币是哪种",
     ),
     (
         "{country_zh}的货币是什么", "告诉我{country_zh}的货币", "{country_zh}的钱叫什么",
@@ -123,6 +127,9 @@ CURRENCY_EN = Relation(
     (
         "What is the currency of {the}?", "What currency is used in {the}?",
         "Which currency does {the} use?", "What money do they use in {the}?",
+        "How do people pay in {the}?", "What money do people pay with in {the}?",
+        "Can you tell me the currency of {the}?", "Name the currency of {the}.",
+        "Which money do I need in {the}?",
     ),
     (
         "What's the currency of {the}?", "Tell me the currency of {the}.",

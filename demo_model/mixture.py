@@ -19,7 +19,7 @@ from demo_model.wording import vary
 DATA = Path(__file__).parent / "data"
 Sampler = Callable[[Random], Dialogue]
 
-_CARD_FILES = {"contract": 10, "west_lake": 10, "knowledge": 6, "chat": 7}
+_CARD_FILES = {"contract": 6, "west_lake": 7, "knowledge": 7, "chat": 7}
 _HAN_RUN = re.compile("[一-鿿]{5,}")
 
 
@@ -38,13 +38,13 @@ class Mixture:
             (weight, _card_sampler(self.cards[name])) for name, weight in _CARD_FILES.items()
         ]
         self._sources += [
-            (20, _facts_sampler(world)),
-            (13, _facts_sampler(home)),
-            (2, _facts_sampler(pairs)),
+            (34, _facts_sampler(world)),
+            (15, _facts_sampler(home)),
+            (3, _facts_sampler(pairs)),
             (4, talk.sample),
             (2, talk.yes_or_no),
             (8, unknown.sample),
-            (5, exercises.sums),
+            (7, exercises.sums),
             (3, exercises.sorting),
             (8, lambda random: exercises.copying(self.sentences, random)),
             (17, lambda random: translation.sample(self.sentences, random)),

@@ -6,7 +6,6 @@ Knows nothing about the model, nor about what the texts mean.
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from random import Random
 
 import sentencepiece as spm
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
@@ -131,11 +130,10 @@ class Codec:
                 targets += [IGNORED] * len(added)
         return Encoded(ids, targets)
 
-    def repeated(self, count: int, random: Random) -> Encoded:
-        """`count` random pieces, a new line, and the same again to be learnt."""
-        pieces = [random.randrange(_FIRST_PIECE, self._pieces) for _ in range(count)]
-        ids = [BOS_ID, *pieces, *self.byte_ids("\n"), *pieces]
-        return Encoded(ids, [IGNORED] * (count + 1) + [*pieces, EOS_ID])
+    @property
+    def pieces(self) -> range:
+        """The ids of all pieces of text: neither control tokens nor single bytes."""
+        return range(_FIRST_PIECE, self._pieces)
 
     def byte_ids(self, text: str) -> list[int]:
         """The ids of the single bytes that stand for a text without pieces."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM
 
+from demo_model.copying import Copies, copy_loss
 from demo_model.embedding import pair_loss
 from demo_model.model import answer_loss
 from demo_model.tokenizer import Encoded
@@ -18,10 +19,11 @@ from demo_model.tokenizer import Encoded
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from: answers, and pairs of sentences that mean the same."""
+    """What one step learns from: answers, copies, and pairs of sentences that mean the same."""
 
     examples: Sequence[Encoded]
     pairs: Sequence[tuple[list[int], list[int]]] = ()
+    copies: Copies | None = None
 
 
 BatchSource = Callable[[int], Batch]
@@ -41,6 +43,7 @@ class Schedule:
     floor: float = 5e-5
     weight_decay: float = 0.05
     pair_weight: float = 0.1
+    copy_weight: float = 0.2
     seconds_between_checkpoints: float = 120.0
 
     def rate(self, step: int) -> float:
@@ -78,7 +81,9 @@ def train(
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = told = answer_loss(model, batch.examples)
             if batch.pairs:
-                loss = told + schedule.pair_weight * pair_loss(model, batch.pairs)
+                loss = loss + schedule.pair_weight * pair_loss(model, batch.pairs)
+            if batch.copies:
+                loss = loss + schedule.copy_weight * copy_loss(model, batch.copies)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

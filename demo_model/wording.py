@@ -7,9 +7,13 @@ from random import Random
 
 _CHINESE_OPENINGS = (
     "请问", "请问，", "你知道", "告诉我，", "我想问一下，", "那", "请告诉我，", "麻烦问一下，",
-    "你好，", "能不能告诉我", "请回答：", "问题：",
+    "你好，", "能不能告诉我", "请回答：", "问题：", "可以说说", "可不可以告诉我", "能说一下",
+    "请说说", "可以问一下",
 )  # fmt: skip
-_ENGLISH_OPENINGS = ("Please tell me: ", "Question: ", "Hi! ", "Hey, ", "Excuse me, ", "Well, ")
+_ENGLISH_OPENINGS = (
+    "Please tell me: ", "Question: ", "Hi! ", "Hey, ", "Excuse me, ", "Well, ", "Hello! ",
+    "I have a question: ", "Can you help me? ",
+)  # fmt: skip
 
 
 def is_chinese(text: str) -> bool:
