@@ -17,11 +17,11 @@ HELD_OUT = {
 }
 _SUM_ZH = (
     "{a}加{b}等于几", "{a}加{b}是多少", "{a}加{b}等于多少", "计算{a}加{b}", "{a}和{b}的和是多少",
-    "算一算{a}加{b}",
+    "算一算{a}加{b}", "请算{a}加{b}等于几", "请问{a}加{b}是多少",
 )  # fmt: skip
 _SUM_EN = (
     "What is {a} plus {b}?", "How much is {a} plus {b}?", "Add {a} and {b}.",
-    "What is the sum of {a} and {b}?",
+    "What is the sum of {a} and {b}?", "Please add {a} and {b}.", "Could you add {a} to {b}?",
 )  # fmt: skip
 _SIGNS = ("{a}+{b}=?", "{a}+{b}=", "{a} + {b} = ?", "{a}+{b}等于几", "What is {a}+{b}?", "{a}+{b}")
 _MINUS = ("{a}减{b}等于几", "{a}减{b}是多少", "{a}减{b}等于多少", "计算{a}减{b}")
@@ -30,12 +30,13 @@ _TIMES = ("{a}乘{b}等于几", "{a}乘以{b}是多少", "{a}乘{b}是多少", "
 _TIMES_EN = ("What is {a} times {b}?", "How much is {a} times {b}?")
 _SORT_ZH = (
     "把{list}从小到大排列", "从小到大排序：{list}", "给{list}排序", "请从小到大排列：{list}",
-    "把这些数从小到大排好：{list}",
+    "把这些数从小到大排好：{list}", "把下面的数字从小到大排列：{list}", "请由小到大排好：{list}",
 )  # fmt: skip
 _SORT_DOWN_ZH = ("把{list}从大到小排列", "从大到小排序：{list}", "请从大到小排列：{list}")
 _SORT_EN = (
     "Sort {list}.", "Sort these numbers: {list}", "Put {list} in order.",
-    "Sort the numbers {list} from small to large.",
+    "Sort the numbers {list} from small to large.", "Please sort {list}.",
+    "Put the numbers {list} in order.",
 )  # fmt: skip
 _LARGEST_ZH = ("{list}中最大的是哪个", "{list}里最大的数是几", "哪个最大：{list}")
 _LARGEST_EN = ("Which is the largest: {list}?", "What is the largest of {list}?")
@@ -45,8 +46,14 @@ _COPY_ZH = (
     "重复一遍“{text}”",
     "复述：{text}",
     "跟着我念：{text}",
+    "请把下面的话说一遍：{text}",
+    "把这句话重复一遍：{text}",
+    "请复述这句话：{text}",
 )
-_COPY_EN = ("Repeat: {text}", "Say {text}", 'Repeat "{text}"', "Repeat after me: {text}")
+_COPY_EN = (
+    "Repeat: {text}", "Say {text}", 'Repeat "{text}"', "Repeat after me: {text}",
+    "Please repeat this: {text}", "Say it once more: {text}", "Please say: {text}",
+)  # fmt: skip
 
 
 def sums(random: Random) -> Dialogue:

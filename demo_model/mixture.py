@@ -90,8 +90,9 @@ class Mixture:
         return _drawn(self._sources, random)
 
     def characters(self) -> set[str]:
-        """All characters of the sentence pairs."""
-        return {character for pair in self.sentences for text in pair for character in text}
+        """All characters of the sentence pairs and of names: each gets a piece of its own."""
+        said = {character for pair in self.sentences for text in pair for character in text}
+        return said | set(names.COMMON_CHARACTERS)
 
     def texts(self, count: int, seed: int) -> list[str]:
         """Lines for the vocabulary: the templates often, every other text at most once.

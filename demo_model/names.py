@@ -25,6 +25,17 @@ _NAMES_EN = (
     "Cindy", "Philip", "Molly", "Walter", "Tina", "Joe", "Nancy", "Luke", "Eva", "Ken", "Alex",
     "Bill", "Ruth", "Dick", "Jane", "Tony", "Jim", "Ann", "Will", "Lisa", "Robert", "Maria", "Ted",
 )  # fmt: skip
+# The 3,755 most common Chinese characters, as the standard GB 2312-80 orders them (its level 1).
+COMMON_CHARACTERS = tuple(
+    bytes((row, cell)).decode("gb2312")
+    for row in range(0xB0, 0xD8)
+    for cell in range(0xA1, 0xFF if row < 0xD7 else 0xFA)
+)
+_SYLLABLES = (
+    "ba", "bel", "bri", "ca", "dal", "do", "el", "fa", "fen", "ga", "gi", "hal", "ja", "jo", "ka",
+    "kel", "la", "lin", "lo", "ma", "mi", "mon", "na", "nel", "no", "ol", "pa", "per", "ra", "ri",
+    "ro", "sa", "sen", "so", "ta", "tor", "va", "vin", "wil", "ya", "zan", "th", "ck", "ny",
+)  # fmt: skip
 # Nobody in training is called so.
 UNSEEN_ZH = (
     "欧阳晓",
@@ -68,6 +79,11 @@ _ASK_ZH = (
     "我是谁",
     "你记得我叫什么吗",
     "我刚才说我叫什么",
+    "你还记得我叫什么吗",
+    "你记得我的名字吗",
+    "我告诉过你我的名字，是什么",
+    "说出我的名字",
+    "我的名字呢",
 )
 _HELLO_EN = (
     "My name is {n}.",
@@ -84,6 +100,10 @@ _ASK_EN = (
     "What's my name?",
     "What am I called?",
     "Tell me my name.",
+    "Can you tell me my name?",
+    "Do you remember who I am?",
+    "I told you my name. What is it?",
+    "Say my name.",
 )
 HELD_OUT = {
     "zh": (("你好呀，我叫{n}", "我的全名是{n}"), ("还记得我的名字吗", "我的名字叫什么")),
@@ -92,6 +112,17 @@ HELD_OUT = {
         ("Do you remember my name?", "Can you say my name?"),
     ),
 }
+
+
+def invented(language: str, random: Random) -> str:
+    """A name like hardly another one: only who copies it can say it again."""
+    while True:
+        if language == "zh":
+            name = "".join(random.sample(COMMON_CHARACTERS, random.choice((2, 2, 3))))
+        else:
+            name = "".join(random.choices(_SYLLABLES, k=random.choice((2, 2, 3)))).capitalize()
+        if name not in UNSEEN_ZH + UNSEEN_EN:
+            return name
 
 
 def chinese_name(random: Random) -> str:
@@ -119,10 +150,10 @@ def sample(other: Callable[[Random], Dialogue], random: Random) -> Dialogue:
 
 
 def _hello(random: Random, chinese: bool) -> tuple[str, ...]:
+    language = "zh" if chinese else "en"
+    name = (invented if random.random() < 0.6 else known)(language, random)
     if chinese:
-        name = chinese_name(random)
         return random.choice(_HELLO_ZH).format(n=name), f"你好，{name}！"
-    name = random.choice(_NAMES_EN)
     return random.choice(_HELLO_EN).format(n=name), f"Nice to meet you, {name}!"
 
 
