@@ -38,7 +38,7 @@ class Schedule:
 
     steps: int
     warmup: int = 100
-    fall: int = 800
+    fall: int = 2400
     peak: float = 2e-3
     floor: float = 5e-5
     weight_decay: float = 0.05

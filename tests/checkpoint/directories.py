@@ -15,6 +15,8 @@ from app.checkpoint.config import read_config
 from app.checkpoint.layout import expected_shapes
 from config import EMBEDDED_MODEL
 
+#: The embedded model's vocabulary.
+PIECES: int = json.loads((Path(EMBEDDED_MODEL) / "config.json").read_text())["vocab_size"]
 SIZES = {
     "vocab_size": 64,
     "hidden_size": 32,

@@ -16,7 +16,11 @@ GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 40}
 
 
 #: Among their answers are characters that the vocabulary has as bytes only.
-QUESTIONS = ("介绍一下西湖", "给我讲一些有关杭州的故事吧", "告诉我中国的首都在哪里", "你好，你是谁")
+# The last three have rare characters in their answers, which the vocabulary spells in bytes.
+QUESTIONS = (
+    "介绍一下西湖", "给我讲一些有关杭州的故事吧", "告诉我中国的首都在哪里", "你好，你是谁",
+    "西湖十景有哪些", "背诵《相思》", "端午节吃什么",
+)  # fmt: skip
 
 
 def tokens_of(ask: Asker, way: Way, **fields: Any) -> list[bytes]:

@@ -20,7 +20,7 @@ import pytest
 
 from app.checkpoint.config import read_config
 from app.checkpoint.layout import expected_shapes
-from tests.checkpoint.directories import write_config, write_model, write_shards
+from tests.checkpoint.directories import PIECES, write_config, write_model, write_shards
 from tests.e2e.server import ROOT, free_port
 
 LIMIT_S = 10.0
@@ -101,7 +101,7 @@ def change(**values: object) -> Callable[[Path], None]:
 
 def outgrow_the_machine(directory: Path) -> None:
     """Matrices of 200 GB in a sparse file that takes no room."""
-    write_config(directory, intermediate_size=2**30, vocab_size=4096)
+    write_config(directory, intermediate_size=2**30, vocab_size=PIECES)
     header: dict[str, object] = {}
     end = 0
     for name, shape in expected_shapes(read_config(directory)).items():
@@ -135,7 +135,7 @@ DIRECTORIES: list[tuple[Callable[[Path], None], str]] = [
     (outgrow_the_machine, "GB of CPU memory"),
     # Found while loading, in the background:
     (spoil_the_tokenizer, "tokenizer.model"),
-    (change(), "tokens"),  # the embedded model's 4096 for a vocabulary of 64
+    (change(), "tokens"),  # the embedded model's for a vocabulary of 64
 ]
 
 

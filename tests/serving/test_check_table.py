@@ -15,12 +15,12 @@ from app.checkpoint.memory import RUNTIME_BYTES
 from app.serving.arguments import convert_paths, wants_check
 from app.serving.startup import check_only
 from config import Config, ConfigError
-from tests.checkpoint.directories import write_model
+from tests.checkpoint.directories import PIECES, write_model
 from tests.e2e.server import ROOT
 
 
 def model(directory: Path) -> Path:
-    return write_model(directory, vocab_size=4096)  # the embedded model's tokenizer
+    return write_model(directory, vocab_size=PIECES)
 
 
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +28,7 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"base model     {tmp_path}"
     assert "llama, 2 layers, width 32, float16" in lines[1]
-    assert "vocabulary     base model 4096, tokenizer 4096, result 4096" in lines
+    assert f"vocabulary     base model {PIECES}, tokenizer {PIECES}, result {PIECES}" in lines
     assert f"tokenizer      sentencepiece (tokenizer.model) in {tmp_path}" in lines
     assert "chat template  none: Alpaca is used" in lines
     assert "context        256 tokens" in lines
@@ -41,7 +41,8 @@ def test_what_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True)
-    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + 430_000)
+    eight_bit = check.examine(config).memory.eight_bit_weights
+    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + eight_bit + 1000)
     with pytest.raises(StartupError, match="try --load_in_8bit"):
         check_only(config)
     assert "more than is left" in capsys.readouterr().out
