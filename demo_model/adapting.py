@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=_MODELS / "demo-lora")
     run = DATA.parent.parent / "build" / "demo-lora"
     parser.add_argument("--run", type=Path, default=run, help="holds the checkpoint")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=260)
     parser.add_argument("--batch", type=int, default=48, help="examples per step")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

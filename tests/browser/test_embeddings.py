@@ -24,7 +24,7 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     texts = EXAMPLES[lang].embeddings["paraphrases"]
     expect(page.locator(".ranking li")).to_have_count(len(texts) - 1)
     assert page.locator(".ranking .ranked").first.inner_text() == texts[1]
-    numbers = [float(text) for text in page.locator(".ranking .number").all_inner_texts()]
+    numbers = numbers_of(page)
     assert numbers == sorted(numbers, reverse=True)
     page.select_option("#ranked-by", "2")
     assert page.locator(".ranking .ranked").first.inner_text() == texts[3]
@@ -78,9 +78,9 @@ def test_other_examples(visit: Visits, real: Server, lang: str) -> None:
 
 
 def numbers_of(page: Page) -> list[float]:
-    """The ranking's numbers."""
+    """The ranking's numbers; the page writes a true minus sign."""
     texts = page.locator(".ranking .number").all_inner_texts()
-    return [float(text) for text in texts]
+    return [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
 
 
 PASTED = {

@@ -39,7 +39,7 @@ def ask(method: str, path: str, body: object = None, headers: dict[str, str] | N
 def stream() -> dict[str, float]:
     """When the events of a long answer came."""
     connection = http.client.HTTPSConnection(NAME, timeout=60, context=TRUST)
-    body = {"prompt": "写一个故事", "stream": True, "max_tokens": 400, "ignore_eos": True}
+    body = {"prompt": "写一个故事", "stream": True, "max_tokens": 950, "ignore_eos": True}
     began = time.monotonic()
     connection.request("POST", "/v1/completions", json.dumps(body), {**JSON, **ALLOWED})
     answer, times, last = connection.getresponse(), [], b""
