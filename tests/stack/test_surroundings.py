@@ -4,7 +4,6 @@ too few descriptors. Requests are answered all the same."""
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -108,16 +107,9 @@ def test_few_descriptors() -> None:
     """More clients than descriptors: they wait their turn."""
     with stack(before=("prlimit", "--nofile=64")) as found:
         http = found.http
-        results: Counter[str] = Counter()
-
-        def ask(number: int) -> None:
-            results[perform(http, job(number, http, streamed=False))] += 1
-
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(100)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(100) as pool:
+            asked = [job(number, http, streamed=False) for number in range(100)]
+            results = Counter(pool.map(lambda work: perform(http, work), asked))
         assert results["right"] == 100
         assert "Traceback" not in found.server.logged()
         found.settled()
