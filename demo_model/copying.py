@@ -1,4 +1,4 @@
-"""Teaches copying: senseless pieces said twice, and two heads shown where to look meanwhile.
+"""Teaches copying: senseless pieces said twice, and three heads shown where to look meanwhile.
 
 Knows nothing about texts, templates or what is copied in earnest.
 
