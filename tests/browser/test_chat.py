@@ -16,6 +16,8 @@ from tests.e2e.server import Server
 CHAT = "/v1/chat/completions"
 QUESTION = {"en": "What is the capital of France?", "zh-CN": "告诉我中国的首都在哪里"}
 ANSWER = {"en": "The capital of France is Paris.", "zh-CN": "中国的首都是北京。"}
+# A beginning that a model which knows the answer can only go on with in one way.
+START = {"en": "The capital of France is", "zh-CN": "中国的首都是"}
 OTHER = {"en": "zh-CN", "zh-CN": "en"}
 
 
@@ -76,7 +78,7 @@ def test_edits_and_going_on(visit: Visits, real: Server, lang: str) -> None:
     visitor.button(visitor.words("save")).click()
     assert len(visitor.posted(CHAT)) == 1, "saved and not sent"
 
-    start = ANSWER[lang][:3]
+    start = START[lang]
     visitor.press(page.locator(".turn.theirs"), "edit")
     page.fill(".editor", start)
     visitor.button(visitor.words("save")).click()
@@ -84,7 +86,6 @@ def test_edits_and_going_on(visit: Visits, real: Server, lang: str) -> None:
     visitor.press(page.locator(".turn.theirs"), "go_on")
     went_on(visitor, start, lang)
 
-    start = ANSWER[lang][:4]
     visitor.press(page.locator(".turn.theirs"), "edit")
     page.fill(".editor", start)
     visitor.button(visitor.words("save_and_go_on")).click()
@@ -97,8 +98,7 @@ def went_on(visitor: Visitor, start: str, lang: str) -> None:
     answer = visitor.answered()
     expect(answer.locator(".speed")).to_contain_text(visitor.words("finish_stop"))
     assert visitor.page.locator("#chat-failure").is_hidden()
-    assert visitor.said()[1].startswith(start)
-    assert visitor.said()[1][-1] == ANSWER[lang][-1], "a whole sentence"
+    assert visitor.said()[1] == ANSWER[lang]
     sent = visitor.bodies(CHAT)[-1]
     assert sent["continue_final_message"] is True
     assert sent["messages"] == [
