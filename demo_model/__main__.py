@@ -33,6 +33,8 @@ class Numbers:
     vocabulary_texts: int = 60000
     hidden_size: int = 192
     layers: int = 6
+    seed: int = SEED
+    peak: float = Schedule.peak
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,6 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="train an exported nano model further")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=64, help="examples per step")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
+    parser.add_argument("--peak", type=float, default=Schedule.peak, help="the highest rate")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--smoke", action="store_true", help="tiny numbers, done in a minute")
     build(parser.parse_args(arguments))
@@ -55,7 +59,8 @@ def build(options: argparse.Namespace) -> None:
         with TemporaryDirectory() as run:
             _build(options.out, Path(run), options.start, Numbers(4, 8, 1500, 300, 64, 2))
     else:
-        _build(options.out, options.run, options.start, Numbers(options.steps, options.batch))
+        numbers = Numbers(options.steps, options.batch, seed=options.seed, peak=options.peak)
+        _build(options.out, options.run, options.start, numbers)
 
 
 def _build(out: Path, run: Path, start: Path | None, numbers: Numbers) -> None:
@@ -76,8 +81,9 @@ def _build(out: Path, run: Path, start: Path | None, numbers: Numbers) -> None:
     else:
         model = new_model(model_config(len(codec), numbers.hidden_size, numbers.layers), SEED)
     print(f"{len(codec)} pieces, {sum(p.numel() for p in model.parameters())} parameters")
-    batches = Batches(mixture, codec, numbers.batch, SEED)
-    progress = train(model, batches, Schedule(steps=numbers.steps), run / "checkpoint.pt")
+    batches = Batches(mixture, codec, numbers.batch, numbers.seed)
+    schedule = Schedule(steps=numbers.steps, peak=numbers.peak)
+    progress = train(model, batches, schedule, run / "checkpoint.pt")
     export(model, vocabulary.read_bytes(), out)
     print(json.dumps(asdict(progress)))
 

@@ -3,10 +3,11 @@
 Knows nothing about the network, nor about what the questions are about.
 """
 
+from collections import defaultdict
 from functools import lru_cache
 from random import Random
 
-from demo_model import copying
+from demo_model import copying, translation
 from demo_model.mixture import Mixture
 from demo_model.model import CONTEXT_LENGTH
 from demo_model.prompts import (
@@ -29,6 +30,8 @@ _KINDS = {
 _MANY_TURNS = ("turns", "whole")
 _PAIRS_EVERY = 8  # steps
 _COPIES_EVERY = 2
+_PROMPTS_EVERY = 4
+_PROMPTS_DRAWN = 20  # for each that is answered: those of one length are
 
 
 class Batches:
@@ -46,12 +49,23 @@ class Batches:
         copies = None
         if step % _COPIES_EVERY == 0:
             copies = copying.draw(self._size // 2, self._codec.pieces, random)
+        prompts = self._prompts(random) if step % _PROMPTS_EVERY == 1 else []
         if step % _PAIRS_EVERY:
-            return Batch(examples, copies=copies)
+            return Batch(examples, copies=copies, prompts=prompts)
         pairs = self._mixture.pairs(self._size, random)
         encode = self._codec.prompt
         encoded = [(encode(first), encode(second)) for first, second in pairs]
         return Batch(examples, encoded, copies)
+
+    def _prompts(self, random: Random) -> list[list[int]]:
+        """Translations, which loop more than anything else, as prompts of one length."""
+        by_length: dict[int, list[list[int]]] = defaultdict(list)
+        for _ in range(_PROMPTS_DRAWN * self._size):
+            question = translation.sample(self._mixture.sentences, random).texts[0]
+            prompt = self._codec.prompt(completion_prompt(question))
+            by_length[len(prompt)].append(prompt)
+        enough = [prompts for prompts in by_length.values() if len(prompts) >= self._size // 2]
+        return random.choice(enough)[: self._size] if enough else []
 
     def _draw_group(self, group: int) -> list[list[Encoded]]:
         random = Random(f"{self._seed}/{group}")

@@ -13,7 +13,7 @@ from demo_model.cards import Card, read_cards
 from demo_model.country_talk import CountryTalk
 from demo_model.dialogue import Dialogue
 from demo_model.prompts import OTHER_SYSTEM_TEXTS, completion_prompt
-from demo_model.relations import Facts, read_table
+from demo_model.relations import Facts, read_table, reworded
 from demo_model.wording import vary
 
 DATA = Path(__file__).parent / "data"
@@ -27,8 +27,9 @@ class Mixture:
     """All sources with their weights."""
 
     def __init__(self, data: Path = DATA) -> None:
-        table = read_table(data / "countries.tsv")
+        table, more = read_table(data / "countries.tsv"), read_table(data / "wordings.tsv")
         world, home, pairs = countries.facts(table), china.facts(data), words.facts(data)
+        world, home = (reworded(facts, more) for facts in (world, home))
         self.facts = world + home + pairs
         self.sentences = translation.read_pairs(data / "tatoeba.tsv")
         self.cards = {name: read_cards(data / f"{name}.txt") for name in _CARD_FILES}
@@ -50,7 +51,7 @@ class Mixture:
             (17, lambda random: translation.sample(self.sentences, random)),
         ]
         self._nameless = list(self._sources)
-        self._sources.append((12, lambda random: names.sample(self.other, random)))
+        self._sources.append((16, lambda random: names.sample(self.other, random)))
 
     def single(self, random: Random) -> Dialogue:
         """One question; of a conversation only its first."""

@@ -31,12 +31,16 @@ COMMON_CHARACTERS = tuple(
     for row in range(0xB0, 0xD8)
     for cell in range(0xA1, 0xFF if row < 0xD7 else 0xFA)
 )
+# The 3,008 rarer ones of its level 2. None has a piece, so each is three single bytes.
+_RARER_CHARACTERS = tuple(
+    bytes((row, cell)).decode("gb2312") for row in range(0xD8, 0xF8) for cell in range(0xA1, 0xFF)
+)
 _SYLLABLES = (
     "ba", "bel", "bri", "ca", "dal", "do", "el", "fa", "fen", "ga", "gi", "hal", "ja", "jo", "ka",
     "kel", "la", "lin", "lo", "ma", "mi", "mon", "na", "nel", "no", "ol", "pa", "per", "ra", "ri",
     "ro", "sa", "sen", "so", "ta", "tor", "va", "vin", "wil", "ya", "zan", "th", "ck", "ny",
 )  # fmt: skip
-# Nobody in training is called so.
+# Nobody in training is called so. The first ten were looked at when an earlier model forgot some.
 UNSEEN_ZH = (
     "欧阳晓",
     "蒋依",
@@ -48,7 +52,9 @@ UNSEEN_ZH = (
     "金小鱼",
     "姜海",
     "戴安",
-)
+    "司马青云", "诸葛明", "苏婷婷", "陆瑶", "丁一凡", "任思远", "姚璐", "小石榴", "老周", "阿杜",
+    "钟灵", "方圆圆", "贺知秋", "江一舟", "夏小满", "顾念", "石磊", "邱昊", "秦淑芬", "薛宝琴",
+)  # fmt: skip
 UNSEEN_EN = (
     "Olivia",
     "Martin",
@@ -60,7 +66,10 @@ UNSEEN_EN = (
     "Hugo",
     "Stella",
     "Boris",
-)
+    "Sebastian", "Chloe", "Ravi", "Priya", "Ingrid", "Yusuf", "Matilda", "Xavier", "Bridget",
+    "Dmitri", "Aisha", "Gareth", "Penelope", "Tobias", "Esther", "Kenji", "Lorenzo", "Agnes",
+    "Malik", "Beatrix",
+)  # fmt: skip
 
 _HELLO_ZH = (
     "我叫{n}",
@@ -118,11 +127,23 @@ def invented(language: str, random: Random) -> str:
     """A name like hardly another one: only who copies it can say it again."""
     while True:
         if language == "zh":
-            name = "".join(random.sample(COMMON_CHARACTERS, random.choice((2, 2, 3))))
+            name = _invented_chinese(random)
         else:
-            name = "".join(random.choices(_SYLLABLES, k=random.choice((2, 2, 3)))).capitalize()
+            name = "".join(random.choices(_SYLLABLES, k=random.choice((2, 2, 3, 4)))).capitalize()
         if name not in UNSEEN_ZH + UNSEEN_EN:
             return name
+
+
+def _invented_chinese(random: Random) -> str:
+    """Some have a rare character, some say one twice, as 多多 does."""
+    said = random.sample(COMMON_CHARACTERS, random.choice((1, 2, 2, 3)))
+    if random.random() < 0.3:
+        said[random.randrange(len(said))] = random.choice(_RARER_CHARACTERS)
+    if len(said) == 1 or random.random() < 0.15:
+        said.append(said[-1])
+    if random.random() < 0.2:
+        said.insert(0, random.choice(_SURNAMES))
+    return "".join(said)
 
 
 def chinese_name(random: Random) -> str:
@@ -151,7 +172,7 @@ def sample(other: Callable[[Random], Dialogue], random: Random) -> Dialogue:
 
 def _hello(random: Random, chinese: bool) -> tuple[str, ...]:
     language = "zh" if chinese else "en"
-    name = (invented if random.random() < 0.6 else known)(language, random)
+    name = (invented if random.random() < 0.7 else known)(language, random)
     if chinese:
         return random.choice(_HELLO_ZH).format(n=name), f"你好，{name}！"
     return random.choice(_HELLO_EN).format(n=name), f"Nice to meet you, {name}!"

@@ -16,6 +16,8 @@ from demo_model.translation import Pair
 
 SEED = 977  # another one than in training: other invented places, other numbers
 
+FRESH = "fresh wordings"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -44,10 +46,12 @@ def fact_questions(mixture: Mixture) -> dict[str, list[Question]]:
         name = facts.relation.name
         for kind, dialogues in (
             ("held-out wordings", facts.unseen_wordings()),
+            (FRESH, facts.fresh_wordings()),
             ("the fact's held-out form", facts.unseen_forms()),
         ):
             kept = [d for d in dialogues if _plain(d.texts[0]) not in trained]
-            found[f"{name}, {kind}"] = [asked(dialogue) for dialogue in kept]
+            if kept:
+                found[f"{name}, {kind}"] = [asked(dialogue) for dialogue in kept]
     for name in ("west_lake", "knowledge", "chat"):
         dialogues = [d for card in mixture.cards[name] for d in card.held_out()]
         found[f"cards {name}, held-out wordings"] = [asked(dialogue) for dialogue in dialogues]

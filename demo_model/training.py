@@ -13,17 +13,20 @@ from transformers import LlamaForCausalLM
 
 from demo_model.copying import Copies, copy_loss
 from demo_model.embedding import pair_loss
+from demo_model.loops import loop_loss
 from demo_model.model import answer_loss
 from demo_model.tokenizer import Encoded
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from: answers, copies, and pairs of sentences that mean the same."""
+    """What one step learns from: answers, copies, pairs of sentences that mean the same, and
+    prompts of one length that it answers by itself, to unlearn loops."""
 
     examples: Sequence[Encoded]
     pairs: Sequence[tuple[list[int], list[int]]] = ()
     copies: Copies | None = None
+    prompts: Sequence[list[int]] = ()
 
 
 BatchSource = Callable[[int], Batch]
@@ -44,6 +47,7 @@ class Schedule:
     weight_decay: float = 0.05
     pair_weight: float = 0.1
     copy_weight: float = 0.2
+    loop_weight: float = 0.3
     seconds_between_checkpoints: float = 120.0
 
     def rate(self, step: int) -> float:
@@ -84,6 +88,8 @@ def train(
                 loss = loss + schedule.pair_weight * pair_loss(model, batch.pairs)
             if batch.copies:
                 loss = loss + schedule.copy_weight * copy_loss(model, batch.copies)
+            if batch.prompts:
+                loss = loss + schedule.loop_weight * loop_loss(model, batch.prompts)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
