@@ -51,7 +51,12 @@ def vocabulary(size: int) -> Vocabulary:
 
 
 def write_tokenizer(directory: Path, size: int) -> None:
-    """Write tokenizer.json and tokenizer_config.json unless they are there."""
+    """Write tokenizer.json and tokenizer_config.json unless they are there.
+
+    Raises: SystemExit for a directory with a `tokenizer.model`: that is somebody's real model.
+    """
+    if (directory / "tokenizer.model").exists():
+        raise SystemExit(f"{directory} has a tokenizer of its own: name another for a random model")
     path = directory / "tokenizer.json"
     if path.exists() and path.stat().st_size:
         return
