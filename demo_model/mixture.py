@@ -51,7 +51,7 @@ class Mixture:
             (17, lambda random: translation.sample(self.sentences, random)),
         ]
         self._nameless = list(self._sources)
-        self._sources.append((16, lambda random: names.sample(self.other, random)))
+        self._sources.append((20, lambda random: names.sample(self.other, random)))
 
     def single(self, random: Random) -> Dialogue:
         """One question; of a conversation only its first."""

@@ -129,9 +129,16 @@ def invented(language: str, random: Random) -> str:
         if language == "zh":
             name = _invented_chinese(random)
         else:
-            name = "".join(random.choices(_SYLLABLES, k=random.choice((2, 2, 3, 4)))).capitalize()
+            name = _invented_english(random)
         if name not in UNSEEN_ZH + UNSEEN_EN:
             return name
+
+
+def _invented_english(random: Random) -> str:
+    """Some begin like a known one, lest the beginning alone bring back all of that."""
+    known = random.choice(_NAMES_EN)[:3] if random.random() < 0.3 else ""
+    syllables = random.choices(_SYLLABLES, k=random.choice((1, 2) if known else (2, 2, 3, 4)))
+    return (known + "".join(syllables)).capitalize()
 
 
 def _invented_chinese(random: Random) -> str:
@@ -139,7 +146,7 @@ def _invented_chinese(random: Random) -> str:
     said = random.sample(COMMON_CHARACTERS, random.choice((1, 2, 2, 3)))
     if random.random() < 0.3:
         said[random.randrange(len(said))] = random.choice(_RARER_CHARACTERS)
-    if len(said) == 1 or random.random() < 0.15:
+    if len(said) == 1 or random.random() < 0.25:
         said.append(said[-1])
     if random.random() < 0.2:
         said.insert(0, random.choice(_SURNAMES))
@@ -161,7 +168,7 @@ def known(language: str, random: Random) -> str:
 
 def sample(other: Callable[[Random], Dialogue], random: Random) -> Dialogue:
     """The name is asked for at once or after one or two other questions."""
-    texts = _hello(random, random.random() < 0.55)
+    texts = _hello(random, random.random() < 0.6)
     for _ in range(random.choice((0, 1, 1, 2))):
         texts += other(random).up_to_turn(1).texts
     chinese = texts[1].startswith("你好")
