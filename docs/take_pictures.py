@@ -34,12 +34,12 @@ def chat(page: Page) -> None:
 
 
 def completion(page: Page) -> None:
-    """A sum at the edge of what the embedded model was taught, and how sure it was."""
+    """A translation that the embedded model never saw, and how sure it was of each piece."""
     page.click("[data-room=completion]")
     page.click("[data-parameters=completion-parameters]")
     page.fill("#completion-temperature", "0")
     page.click("#completion-parameters [data-close]")
-    page.fill("#completion-prompt", "What is 17 plus 8?")
+    page.fill("#completion-prompt", "Translate into Chinese: The lake is beautiful.")
     page.click("#completion-send")
     page.wait_for_selector("#completion-answer .foot:not([hidden])")
     page.locator(".token:is(.p1, .p2, .p3, .p4)").first.click()
