@@ -31,7 +31,7 @@ COMMON_CHARACTERS = tuple(
     for row in range(0xB0, 0xD8)
     for cell in range(0xA1, 0xFF if row < 0xD7 else 0xFA)
 )
-# The 3,008 rarer ones of its level 2. None has a piece, so each is three single bytes.
+# The 3,008 rarer ones of its level 2. Most have no piece, so that they are three single bytes each.
 _RARER_CHARACTERS = tuple(
     bytes((row, cell)).decode("gb2312") for row in range(0xD8, 0xF8) for cell in range(0xA1, 0xFF)
 )
