@@ -34,9 +34,11 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     assert rows.first.locator("td").all_inner_texts()[0] == "1.00"
     likest = float(rows.nth(2).locator("td").nth(3).inner_text())
     assert likest == pytest.approx(max(numbers_of(page)), abs=0.0051)
-    coloured = rows.first.locator("td").nth(1).get_attribute("class")
+    cells, colours = page.locator(".heat-map td"), "(all) => all.map((cell) => cell.className)"
+    spread = cells.evaluate_all(colours)
+    assert {"heat h0", "heat h10"} <= set(spread), "from the palest to the darkest"
     page.uncheck("#heat-scale")
-    assert page.locator(".heat-map td").nth(1).get_attribute("class") != coloured
+    assert cells.evaluate_all(colours) != spread
 
     points = page.locator(".point circle")
     assert points.count() == len(texts)
