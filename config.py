@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,8 @@ from typing import TypeVar
 
 PREFIX = "WESTLAKE_"
 EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
+#: The embedded model's name, by which classic clients may ask for any model.
+CLASSIC_NAME = "chinese-llama-alpaca"
 
 _NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 _HOST = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}"
@@ -166,6 +169,19 @@ def factor(text: str) -> float:
     return float(text)
 
 
+def served_name(base_model: str) -> str:
+    """What a model is called where --model_name is not given: the whole name of one on the Hub,
+    the last part of a directory's path, CLASSIC_NAME for the embedded model. Characters that no
+    name may have (blanks, controls) become "-"."""
+    path = os.path.abspath(os.path.expanduser(base_model))  # noqa: PTH100, PTH111 - links stay
+    if Path(path).resolve() == Path(EMBEDDED_MODEL):
+        return CLASSIC_NAME
+    on_the_hub = base_model.count("/") == 1 and not Path(path).exists()
+    name = base_model if on_the_hub else Path(path).name
+    shown = "".join(c if c.isprintable() and not c.isspace() else "-" for c in name)
+    return shown[:200] or CLASSIC_NAME
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The server's settings. Each is a flag (`--base_model`) and an environment variable
@@ -197,11 +213,8 @@ class Config:
     #: Load pickled weights (with torch's `weights_only`).
     ALLOW_PICKLE: bool = setting(False, switch)
 
-    #: The served model's name, in answers and in /v1/models.
-    MODEL_NAME: str = setting(
-        "chinese-llama-alpaca",
-        matching(_NAME, "1 to 200 characters without blanks"),
-    )
+    #: The served model's name, in answers and in /v1/models; "": `served_name` of BASE_MODEL.
+    MODEL_NAME: str = setting("", matching(_NAME, "1 to 200 characters without blanks"))
     #: Further names that requests may use for it.
     MODEL_ALIAS: tuple[str, ...] = setting((), names)
     #: What wraps a text prompt of /v1/completions.
@@ -242,6 +255,8 @@ class Config:
         """Raises ConfigError when settings contradict each other."""
         if self.ONLY_CPU and self.GPUS:
             raise ConfigError("--only_cpu and --gpus contradict each other; pass one of them")
+        if not self.MODEL_NAME:
+            object.__setattr__(self, "MODEL_NAME", served_name(self.BASE_MODEL))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     for name in ("BASE_MODEL", "TOKENIZER_PATH"):  # gunicorn runs in another folder
         if getattr(config, name):
             environ[f"WESTLAKE_{name}"] = _absolute(getattr(config, name))
+    environ["WESTLAKE_MODEL_NAME"] = config.MODEL_NAME  # of the path as it was given
     if config.LORA_MODEL:
         environ["WESTLAKE_LORA_MODEL"] = ",".join(map(_absolute, config.LORA_MODEL))
     if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
@@ -55,9 +56,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
 
 
 def _absolute(name: str) -> str:
-    """A directory's whole path; a Hub name as it is."""
+    """A directory's whole path, its links as they are; a Hub name as it is."""
     path = Path(name).expanduser()
-    return str(path.resolve()) if path.is_dir() else name
+    return str(path.absolute()) if path.is_dir() else name
 
 
 def _convert(source: Path, target: Path) -> None:

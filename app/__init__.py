@@ -37,6 +37,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.ops.requests import watch_requests
     from app.playground import playground_blueprint
     from app.prompts.choosing import read_chat_template
+    from config import served_name
 
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config.from_object(config)
@@ -50,6 +51,7 @@ def create_app(config: object, engine: Engine) -> Flask:
         prompt_template=app.config["PROMPT_TEMPLATE"],
         aliases=app.config["MODEL_ALIAS"],
         chat_template=None if template is None else read_chat_template(template),
+        parent=served_name(app.config["BASE_MODEL"]) if app.config["LORA_MODEL"] else None,
     )
     registry = watch_requests(app)
     control_access(app)

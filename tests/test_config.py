@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config import EMBEDDED_MODEL, Config, ConfigError
+from config import CLASSIC_NAME, EMBEDDED_MODEL, Config, ConfigError, served_name
 
 
 def test_defaults_are_the_contracts() -> None:
@@ -169,3 +170,45 @@ def test_is_frozen_and_keyword_only() -> None:
         config.PORT = 1
     with pytest.raises(TypeError):
         Config("x")  # type: ignore[misc]
+
+
+def test_the_served_name_is_the_one_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "llama-7b").mkdir()
+    (tmp_path / "current").symlink_to(tmp_path / "llama-7b")
+    (tmp_path / "demo-link").symlink_to(EMBEDDED_MODEL)
+    (tmp_path / "org" / "local").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    names = {
+        EMBEDDED_MODEL: CLASSIC_NAME,
+        f"{EMBEDDED_MODEL}/../demo/": CLASSIC_NAME,
+        "demo-link": CLASSIC_NAME,
+        str(tmp_path / "llama-7b"): "llama-7b",
+        "llama-7b/": "llama-7b",
+        "./llama-7b/.": "llama-7b",
+        "current": "current",  # not where the link leads
+        "org/local": "local",  # a directory, whatever the Hub has of this name
+        "org/name-7B": "org/name-7B",
+        "~/models/西湖": "西湖",
+        ".": tmp_path.name,
+        "/": CLASSIC_NAME,
+    }
+    assert {base: served_name(base) for base in names} == names
+    assert Config(BASE_MODEL="current").MODEL_NAME == "current"
+    assert Config(BASE_MODEL="current", MODEL_NAME="a/b").MODEL_NAME == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [
+        ("My Model (v2)", "My-Model-(v2)"),
+        ("a\tb\nc\x7f", "a-b-c-"),
+        ("全角\u3000空格", "全角-空格"),
+        ("cab\u202eevil", "cab-evil"),  # turns the direction of writing round
+        ("half\udc80", "half-"),  # a byte that is no UTF-8, as Python reads such file names
+        ("x" * 250, "x" * 200),
+    ],
+)
+def test_a_directory_name_becomes_one_that_may_be_a_name(directory: str, name: str) -> None:
+    found = Config(BASE_MODEL=f"/models/{directory}").MODEL_NAME
+    assert found == name
+    assert Config.from_env({"WESTLAKE_MODEL_NAME": found}).MODEL_NAME == name

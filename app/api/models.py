@@ -14,7 +14,7 @@ from app.schemas.models import model_body, models_body
 def list_all() -> Response:
     """Every name that is served."""
     served, info = wire.served(), wire.engine().info
-    bodies = [model_body(name, served.model_name, info) for name in served.names]
+    bodies = [model_body(name, served.model_name, served.parent, info) for name in served.names]
     return wire.json_response(models_body(bodies))
 
 
@@ -22,4 +22,5 @@ def retrieve(model_id: str) -> Response:
     """One of them."""
     served = wire.served()
     served.check_model(model_id)
-    return wire.json_response(model_body(model_id, served.model_name, wire.engine().info))
+    info = wire.engine().info
+    return wire.json_response(model_body(model_id, served.model_name, served.parent, info))

@@ -20,7 +20,7 @@ def choose_gpus(config: Config) -> tuple[tuple[int, ...], Gpus]:
     Raises:
         StartupError: one is not here or cannot be used, or a setting needs one.
     """
-    embedded = Path(config.BASE_MODEL) == Path(EMBEDDED_MODEL)
+    embedded = Path(config.BASE_MODEL).resolve() == Path(EMBEDDED_MODEL)
     if config.ONLY_CPU or (embedded and not config.GPUS):
         gpus: tuple[int, ...] = ()
         found = Gpus((), torch_can_use_them=False)

@@ -147,6 +147,9 @@ class ModelInfo:
     token_bytes: Sequence[bytes] = field(default=(), repr=False)
     description: str = ""  #: architecture, dtype, device and memory, for people
     loaded_at: int = 0  #: Unix seconds
+    #: What decides an answer's bytes besides the request: version, weights, precision. Two
+    #: servers of one fingerprint on one type of machine answer alike.
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from app.engine.types import ModelInfo
 
 
-def model_body(name: str, root: str, info: ModelInfo) -> dict[str, object]:
-    """One served name of the model whose own name is `root`."""
+def model_body(name: str, root: str, parent: str | None, info: ModelInfo) -> dict[str, object]:
+    """One served name of the model whose own name is `root`; `parent`: the base model's name
+    where a LoRA changes it."""
     return {
         "id": name,
         "object": "model",
         "created": info.loaded_at,
         "owned_by": "westlake",
         "root": root,
-        "parent": None,
+        "parent": parent,
         "max_model_len": info.max_model_len,
     }
 

@@ -126,7 +126,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "answers",
         (
-            ("MODEL_NAME", "NAME", "name of the model (default: chinese-llama-alpaca)"),
+            (
+                "MODEL_NAME",
+                "NAME",
+                "name of the model in answers (default: its directory's or Hub name; "
+                "chinese-llama-alpaca for the embedded model, and always accepted)",
+            ),
             ("MODEL_ALIAS", "A,B", "further names of the model that requests may use"),
             (
                 "PROMPT_TEMPLATE",

@@ -67,3 +67,33 @@ def test_aliases(engine: ScriptedEngine) -> None:
     error = client.get("/v1/models/gpt-4").get_json()["error"]
     assert error["code"] == "model_not_found"
     assert error["message"].endswith("served: " + ", ".join(names))
+
+
+def test_the_classic_name_always_means_the_model(engine: ScriptedEngine) -> None:
+    client = create_app(Config(BASE_MODEL="/srv/models/my llama"), engine).test_client()
+    (listed,) = client.get("/v1/models").get_json()["data"]
+    assert (listed["id"], listed["root"], listed["parent"]) == ("my-llama", "my-llama", None)
+    assert client.get("/v1/models/chinese-llama-alpaca").get_json()["root"] == "my-llama"
+    for asked in ({}, {"model": None}, {"model": "my-llama"}, {"model": "chinese-llama-alpaca"}):
+        for path, fields in (
+            ("completions", {"prompt": "a"}),
+            ("chat/completions", {"messages": "a"}),
+            ("embeddings", {"input": "a"}),
+        ):
+            answer = client.post(f"/v1/{path}", json={**asked, **fields}).get_json()
+            assert answer["model"] == "my-llama"
+    error = client.get("/v1/models/my llama").get_json()["error"]
+    assert error["message"].endswith("served: my-llama")
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "parent"),
+    [("/srv/llama-7b", "", "llama-7b"), ("org/llama-7b", "mine", "org/llama-7b")],
+)
+def test_a_loras_parent_is_the_base_model(
+    engine: ScriptedEngine, base: str, name: str, parent: str
+) -> None:
+    config = Config(BASE_MODEL=base, LORA_MODEL=("/srv/lora",), MODEL_NAME=name)
+    client = create_app(config, engine).test_client()
+    (listed,) = client.get("/v1/models").get_json()["data"]
+    assert (listed["id"], listed["parent"]) == (name or parent, parent)
