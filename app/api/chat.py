@@ -18,7 +18,9 @@ def create() -> Response:
     work = start_chat(wire.read_call(), wire.engine(), wire.served(), wire.caller())
     call, generation = work.call, work.call.generation
     if generation.stream:
-        chunks = ChatChunks(work.head, generation.n, generation.include_usage, work.shapes)
+        chunks = ChatChunks(
+            work.head, work.shapes, generation.include_usage, generation.tells_progress
+        )
         return sse_response(work.pieces, chunks, wire.caller(), call.ignored)
     answers, usage = work.collect(wire.caller())
     if call.conversation.classic:

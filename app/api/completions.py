@@ -16,9 +16,11 @@ from app.schemas.completion_answers import CompletionChunks, completion_body
 def create() -> Response:
     """Continue one or more texts."""
     work = start_completion(wire.read_call(), wire.engine(), wire.served(), wire.caller())
-    call = work.call
-    if call.generation.stream:
-        chunks = CompletionChunks(work.head, call.generation.include_usage, work.shapes)
+    call, generation = work.call, work.call.generation
+    if generation.stream:
+        chunks = CompletionChunks(
+            work.head, work.shapes, generation.include_usage, generation.tells_progress
+        )
         return sse_response(work.pieces, chunks, wire.caller(), call.ignored)
     answers, usage = work.collect(wire.caller())
     body = completion_body(work.head, answers, usage, work.shapes)

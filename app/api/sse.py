@@ -29,8 +29,9 @@ _log = logging.getLogger(__name__)
 class Chunks(Protocol):
     """A route's shapes."""
 
-    def opening(self) -> list[dict[str, object]]:
-        """Chunks before the first text."""
+    @property
+    def tells_progress(self) -> bool:
+        """Whether the client wants to hear of queue and prompt before the first text."""
 
     def piece(self, piece: Piece) -> list[dict[str, object]]:
         """Chunks for new text, the end of a choice, or both."""
@@ -86,8 +87,6 @@ def write_events(
 
 def _answer(pieces: PieceStream, chunks: Chunks, caller: Caller) -> Iterator[bytes]:
     written_at = time.monotonic()
-    if opening := b"".join(map(_data, chunks.opening())):
-        yield opening
     while not pieces.done:
         news = pieces.next_pieces(caller.patience_s())
         if caller.connection.gone:
@@ -103,8 +102,10 @@ def _answer(pieces: PieceStream, chunks: Chunks, caller: Caller) -> Iterator[byt
 
 
 def _events(news: Sequence[Piece | Progress], chunks: Chunks) -> bytes:
-    """Texts, after the latest news of progress."""
-    progress = [_comment(each) for each in news if isinstance(each, Progress)]
+    """Texts, after the latest news of progress for a client that asked for it: others split the
+    stream into lines and take every one for data."""
+    told = news if chunks.tells_progress else ()
+    progress = [_comment(each) for each in told if isinstance(each, Progress)]
     pieces = [each for each in news if isinstance(each, Piece)]
     data = [_data(chunk) for piece in pieces for chunk in chunks.piece(piece)]
     return b"".join(progress[-1:] + data)

@@ -75,7 +75,7 @@ def start_chat(
             )
         )
     return ChatWork(
-        head=new_head("chatcmpl", served.model_name),
+        head=new_head("chatcmpl", served.model_name, engine.info.fingerprint),
         call=call,
         pieces=PieceStream(stream, generation.n),
         shapes=None if generation.params.logprobs is None else LogprobShapes(engine.info),

@@ -77,7 +77,7 @@ def start_completion(
     with fields_named("prompt", generation.max_tokens_field, is_list=call.is_list):
         stream = engine.generate(request)
     return CompletionWork(
-        head=new_head("cmpl", served.model_name),
+        head=new_head("cmpl", served.model_name, engine.info.fingerprint),
         call=call,
         pieces=PieceStream(stream, call.best_of, _echoes(call, template, prompts, engine)),
         shapes=None if call.logprobs is None else LogprobShapes(engine.info),

@@ -45,6 +45,7 @@ _NEUTRAL: Mapping[str, object] = {
     "do_sample": True,
     "n": 1,
     "stream": False,
+    "return_progress": False,
     "ignore_eos": False,
 }
 _COMPLETIONS = {**_NEUTRAL, **asdict(COMPLETION_DEFAULTS), "echo": False}

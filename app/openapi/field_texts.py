@@ -77,6 +77,10 @@ FIELD_TEXTS: Mapping[str, tuple[str, str]] = {
         "include_usage: a last chunk with the usage",
         "include_usage：最后一块给出用量",
     ),
+    "return_progress": (
+        "A stream begins with comments: `: queued N`, `: prefill n/m`",
+        "流以注释开头：`: queued N`、`: prefill n/m`",
+    ),
     "ignore_eos": ("Run to max_tokens", "一直生成到 max_tokens"),
     "echo": (
         "Begin with the prompt as the model saw it; with logprobs its tokens' too",

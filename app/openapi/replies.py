@@ -71,7 +71,7 @@ class CompletionChoice(Reply):
     index = a_whole()
     text = a_text()
     finish_reason = a_text("stop", "length")
-    logprobs = fields.Nested(CompletionLogprobs)
+    logprobs = fields.Nested(CompletionLogprobs, required=True, allow_none=True)
 
 
 class Completion(Reply):
@@ -83,6 +83,7 @@ class Completion(Reply):
     model = a_text()
     choices = a_list(fields.Nested(CompletionChoice))
     usage = fields.Nested(Usage, required=True)
+    system_fingerprint = a_text()
 
 
 class CompletionChunkChoice(Reply):
@@ -91,7 +92,7 @@ class CompletionChunkChoice(Reply):
     index = a_whole()
     text = a_text()
     finish_reason = a_text_or_null("stop", "length")
-    logprobs = fields.Nested(CompletionLogprobs, allow_none=True)
+    logprobs = fields.Nested(CompletionLogprobs, required=True, allow_none=True)
 
 
 class CompletionChunk(Completion):

@@ -1,4 +1,4 @@
-"""What every answer tells the browser: run, load, frame and keep nothing that is not meant.
+"""What every answer tells its reader: its characters, and to run, frame and keep nothing unmeant.
 
 Knows nothing about what is in the answers.
 """
@@ -41,6 +41,9 @@ def secure_answers(app: Flask) -> None:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         # Not "no-referrer": with it some browsers post forms with the origin "null".
         headers["Referrer-Policy"] = "same-origin"
+        if response.mimetype == "application/json":
+            # JSON is UTF-8 by itself, but clients such as PowerShell 5.1 read Latin-1 unless told.
+            headers["Content-Type"] = "application/json; charset=utf-8"
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"  # an answer is its asker's; files say otherwise
         return response

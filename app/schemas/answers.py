@@ -20,15 +20,20 @@ class Head:
     id: str
     created: int  #: Unix seconds
     model: str
+    fingerprint: str  #: of the model and this server's version
 
-    def body(self, kind: str, choices: list[dict[str, object]]) -> dict[str, object]:
-        """An answer or a chunk, but for its usage; `kind` is its `object`."""
+    def body(
+        self, kind: str, choices: list[dict[str, object]], **usage: dict[str, object] | None
+    ) -> dict[str, object]:
+        """An answer or a chunk; `kind` is its `object`, `usage` may be left out."""
         return {
             "id": self.id,
             "object": kind,
             "created": self.created,
             "model": self.model,
             "choices": choices,
+            **usage,
+            "system_fingerprint": self.fingerprint,
         }
 
 
@@ -82,6 +87,6 @@ class Usage:
         }
 
 
-def new_head(prefix: str, model: str) -> Head:
+def new_head(prefix: str, model: str, fingerprint: str) -> Head:
     """A head with a fresh id; `prefix` is "cmpl" or "chatcmpl"."""
-    return Head(id=f"{prefix}-{shortuuid.uuid()}", created=int(time.time()), model=model)
+    return Head(f"{prefix}-{shortuuid.uuid()}", int(time.time()), model, fingerprint)

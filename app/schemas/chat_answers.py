@@ -6,7 +6,6 @@ Knows nothing about requests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from app.schemas.answers import Answer, Head, Piece, Usage
 from app.schemas.logprobs import LogprobShapes
@@ -26,7 +25,7 @@ def chat_body(
         }
         for index, answer in enumerate(answers)
     ]
-    return {**head.body("chat.completion", choices), "usage": usage.body()}
+    return head.body("chat.completion", choices, usage=usage.body())
 
 
 def classic_chat_body(
@@ -44,46 +43,48 @@ def classic_chat_body(
             turn["logprobs"] = shapes.chat(answer.tokens)
         choices.append(turn)
     numbered = [{"index": index, **turn} for index, turn in enumerate(choices)]
-    return {**head.body("chat.completion", numbered), "usage": usage.body()}
+    return head.body("chat.completion", numbered, usage=usage.body())
 
 
 def _turn(role: str, text: str, reason: str | None) -> dict[str, object]:
     return {"message": {"role": role, "content": text}, "finish_reason": reason}
 
 
-@dataclass(frozen=True, slots=True)
 class ChatChunks:
-    """The new turns in pieces, the same in both dialects; see `app.api.sse.Chunks`."""
+    """The new turns in pieces, the same in both dialects; see `app.api.sse.Chunks`. Used by
+    one HTTP thread."""
 
-    head: Head
-    n: int
-    include_usage: bool
-    shapes: LogprobShapes | None = None  #: where logprobs are asked for
-
-    def opening(self) -> list[dict[str, object]]:
-        """Who speaks, once for each new turn."""
-        role = {"role": "assistant", "content": ""}
-        return [self._chunk([_choice(index, role, None)]) for index in range(self.n)]
+    def __init__(
+        self, head: Head, shapes: LogprobShapes | None, include_usage: bool, tells_progress: bool
+    ) -> None:
+        """shapes: where logprobs are asked for."""
+        self._head, self._shapes, self._include_usage = head, shapes, include_usage
+        self.tells_progress = tells_progress
+        self._begun: set[int] = set()  #: turns of which it is told who speaks
 
     def piece(self, piece: Piece) -> list[dict[str, object]]:
-        """New text, and the end of a turn, each in its own chunk."""
-        chunks = []
+        """New text, and the end of a turn, each in its own chunk. Who speaks comes with a turn's
+        first: a chunk before there is any text would pass for the first token."""
+        deltas: list[dict[str, object]] = []
         if piece.text or piece.tokens:
-            choice = _choice(piece.index, {"content": piece.text}, None)
-            if self.shapes is not None:
-                choice["logprobs"] = self.shapes.chat(piece.tokens) if piece.tokens else None
-            chunks.append(self._chunk([choice]))
+            deltas.append(_choice(piece.index, {"content": piece.text}, None))
+            if self._shapes is not None:
+                scores = self._shapes.chat(piece.tokens) if piece.tokens else None
+                deltas[-1]["logprobs"] = scores
         if piece.finish_reason is not None:
-            chunks.append(self._chunk([_choice(piece.index, {}, piece.finish_reason.value)]))
-        return chunks
+            deltas.append(_choice(piece.index, {}, piece.finish_reason.value))
+        if deltas and piece.index not in self._begun:
+            self._begun.add(piece.index)
+            deltas.insert(0, _choice(piece.index, {"role": "assistant", "content": ""}, None))
+        return [self._chunk([each]) for each in deltas]
 
     def closing(self, usage: Usage) -> list[dict[str, object]]:
         """The usage chunk, if asked for."""
-        return [{**self._chunk([]), "usage": usage.body()}] if self.include_usage else []
+        return [{**self._chunk([]), "usage": usage.body()}] if self._include_usage else []
 
     def _chunk(self, choices: list[dict[str, object]]) -> dict[str, object]:
-        chunk = self.head.body("chat.completion.chunk", choices)
-        return {**chunk, "usage": None} if self.include_usage else chunk
+        usage = {"usage": None} if self._include_usage else {}
+        return self._head.body("chat.completion.chunk", choices, **usage)
 
 
 def _choice(index: int, delta: dict[str, str], reason: str | None) -> dict[str, object]:

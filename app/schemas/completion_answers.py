@@ -20,11 +20,9 @@ def completion_body(
     """The whole answer; `shapes` where logprobs are asked for."""
     choices = []
     for index, answer in enumerate(answers):
-        choice = _choice(index, answer.text, answer.finish_reason.value)
-        if shapes is not None:
-            choice["logprobs"] = shapes.completion(answer.tokens)
-        choices.append(choice)
-    return {**head.body(_KIND, choices), "usage": usage.body()}
+        scores = None if shapes is None else shapes.completion(answer.tokens)
+        choices.append(_choice(index, answer.text, answer.finish_reason.value, scores))
+    return head.body(_KIND, choices, usage=usage.body())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +30,17 @@ class CompletionChunks:
     """The answer in pieces; see `app.api.sse.Chunks`."""
 
     head: Head
+    shapes: LogprobShapes | None  #: where logprobs are asked for
     include_usage: bool
-    shapes: LogprobShapes | None = None  #: where logprobs are asked for
-
-    def opening(self) -> list[dict[str, object]]:
-        """Nothing comes before the first text."""
-        return []
+    tells_progress: bool
 
     def piece(self, piece: Piece) -> list[dict[str, object]]:
         """New text, and the end of a choice, each in its own chunk."""
         chunks = []
         if piece.text or piece.tokens:
-            choice = _choice(piece.index, piece.text, None)
-            if self.shapes is not None:
-                choice["logprobs"] = self.shapes.completion(piece.tokens) if piece.tokens else None
-            chunks.append(self._chunk([choice]))
+            shapes = self.shapes if piece.tokens else None
+            scores = None if shapes is None else shapes.completion(piece.tokens)
+            chunks.append(self._chunk([_choice(piece.index, piece.text, None, scores)]))
         if piece.finish_reason is not None:
             chunks.append(self._chunk([_choice(piece.index, "", piece.finish_reason.value)]))
         return chunks
@@ -56,9 +50,11 @@ class CompletionChunks:
         return [{**self._chunk([]), "usage": usage.body()}] if self.include_usage else []
 
     def _chunk(self, choices: list[dict[str, object]]) -> dict[str, object]:
-        chunk = self.head.body(_KIND, choices)
-        return {**chunk, "usage": None} if self.include_usage else chunk
+        usage = {"usage": None} if self.include_usage else {}
+        return self.head.body(_KIND, choices, **usage)
 
 
-def _choice(index: int, text: str, reason: str | None) -> dict[str, object]:
-    return {"index": index, "text": text, "finish_reason": reason}
+def _choice(
+    index: int, text: str, reason: str | None, scores: dict[str, object] | None = None
+) -> dict[str, object]:
+    return {"index": index, "text": text, "finish_reason": reason, "logprobs": scores}

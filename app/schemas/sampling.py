@@ -33,6 +33,7 @@ class GenerationSchema(Schema):
     stop = Stop()
     stream = Switch()
     stream_options = StreamOptions()
+    return_progress = Switch()
     seed = Whole()
     ignore_eos = Switch()
     user = Text()
@@ -119,6 +120,7 @@ class Generation:
     ignore_eos: bool
     stream: bool
     include_usage: bool
+    tells_progress: bool  #: a stream begins with news of queue and prompt
 
 
 def read_generation(
@@ -151,6 +153,7 @@ def read_generation(
         ignore_eos=values.get("ignore_eos", False),
         stream=stream,
         include_usage=values.get("stream_options", False),
+        tells_progress=values.get("return_progress", False),
     )
 
 

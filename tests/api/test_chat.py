@@ -13,6 +13,7 @@ from app.engine.types import GenerationRequest, SamplingParams
 from app.prompts import BREAK
 from tests.fakes import BOS, INFO, ScriptedEngine
 
+HEAD = ["id", "object", "created", "model"]
 INTRODUCTION = (
     "Below is an instruction that describes a task. Write a response that appropriately "
     "completes the request.\n\n"
@@ -62,7 +63,7 @@ def turns(body: dict[str, Any]) -> list[tuple[str, str, str | None]]:
 def test_classic_one_turn(client: FlaskClient) -> None:
     messages = [{"role": "user", "message": "给我讲一些有关杭州的故事吧"}]
     body = chat(client, messages, repetition_penalty=1.0)
-    assert list(body) == ["id", "object", "created", "model", "choices", "usage"]
+    assert list(body) == [*HEAD, "choices", "usage", "system_fingerprint"]
     assert re.fullmatch(r"chatcmpl-[A-Za-z0-9]{22}", body["id"])
     assert body["object"] == "chat.completion"
     echoed, new = turns(body)

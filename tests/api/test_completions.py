@@ -13,6 +13,7 @@ from app.engine.types import GenerationRequest, SamplingParams
 from config import Config
 from tests.fakes import BOS, FIRST_BYTE, ScriptedEngine
 
+HEAD = ["id", "object", "created", "model"]
 TEMPLATED = (
     "Below is an instruction that describes a task. Write a response that appropriately "
     "completes the request.\n    \n### Instruction:\n你好\n\n### Response: "
@@ -33,15 +34,16 @@ def sent(engine: ScriptedEngine) -> GenerationRequest:
 
 def test_contract_example(client: FlaskClient) -> None:
     response = client.post("/v1/completions", json={"prompt": "告诉我中国的首都在哪里"})
-    assert response.mimetype == "application/json"
+    assert response.content_type == "application/json; charset=utf-8"
     body = response.get_json()
-    assert list(body) == ["id", "object", "created", "model", "choices", "usage"]
+    assert list(body) == [*HEAD, "choices", "usage", "system_fingerprint"]
     assert re.fullmatch(r"cmpl-[A-Za-z0-9]{22}", body["id"])
     assert body["object"] == "text_completion"
     assert body["model"] == "chinese-llama-alpaca"
     assert isinstance(body["created"], int)
     (choice,) = body["choices"]
-    assert list(choice) == ["index", "text", "finish_reason"]
+    assert list(choice) == ["index", "text", "finish_reason", "logprobs"]
+    assert choice["logprobs"] is None
     assert choice["index"] == 0
     assert choice["text"].startswith("答案0：")
     assert choice["finish_reason"] == "stop"

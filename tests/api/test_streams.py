@@ -17,7 +17,7 @@ from app.calls import caller
 from app.engine.errors import GenerationFailed, ShuttingDown
 from app.engine.types import Progress
 from tests.event_stream import EventStream, read_events
-from tests.fakes import ScriptedEngine
+from tests.fakes import INFO, ScriptedEngine
 
 ROUTES = {"completions": {"prompt": "你好"}, "chat/completions": {"messages": "你好"}}
 OBJECTS = {"completions": "text_completion", "chat/completions": "chat.completion.chunk"}
@@ -54,7 +54,8 @@ def test_every_chunk_has_the_same_head(client: FlaskClient, route: str) -> None:
     assert {chunk["id"] for chunk in events.chunks} == {events.chunks[0]["id"]}
     assert {chunk["created"] for chunk in events.chunks} == {events.chunks[0]["created"]}
     for chunk in events.chunks:
-        assert list(chunk) == ["id", "object", "created", "model", "choices"]
+        assert list(chunk) == ["id", "object", "created", "model", "choices", "system_fingerprint"]
+        assert chunk["system_fingerprint"] == INFO.fingerprint
         assert chunk["object"] == OBJECTS[route]
         assert chunk["model"] == "chinese-llama-alpaca"
         assert len(chunk["choices"]) == 1
@@ -64,12 +65,13 @@ def test_chat_chunks(client: FlaskClient) -> None:
     events = stream(client, "chat/completions", n=2)
     choices = [chunk["choices"][0] for chunk in events.chunks]
     role = {"role": "assistant", "content": ""}
-    assert choices[:2] == [
-        {"index": 0, "delta": role, "finish_reason": None},
-        {"index": 1, "delta": role, "finish_reason": None},
-    ]
-    for choice in choices[2:]:
-        if choice["finish_reason"] is None:
+    for index in (0, 1):
+        mine = [choice for choice in choices if choice["index"] == index]
+        assert mine[0] == {"index": index, "delta": role, "finish_reason": None}
+    for choice in choices:
+        if choice["delta"] == role:
+            assert choices[choices.index(choice) + 1]["delta"]["content"], "with the first text"
+        elif choice["finish_reason"] is None:
             assert list(choice["delta"]) == ["content"] and choice["delta"]["content"]
         else:
             assert choice["delta"] == {}
@@ -77,9 +79,10 @@ def test_chat_chunks(client: FlaskClient) -> None:
 
 def test_completion_chunks(client: FlaskClient) -> None:
     choices = [c["choices"][0] for c in stream(client, "completions").chunks]
-    assert all(list(choice) == ["index", "text", "finish_reason"] for choice in choices)
+    keys = ["index", "text", "finish_reason", "logprobs"]
+    assert all(list(choice) == keys for choice in choices)
     assert all(choice["text"] for choice in choices[:-1])
-    assert choices[-1] == {"index": 0, "text": "", "finish_reason": "stop"}
+    assert choices[-1] == {"index": 0, "text": "", "finish_reason": "stop", "logprobs": None}
 
 
 def test_classic_streams_carry_only_new_text(client: FlaskClient) -> None:
@@ -118,9 +121,46 @@ def test_answer_that_imitates_the_protocol(client: FlaskClient, engine: Scripted
         assert read_events(response.data).text() == "x" + text
 
 
-def test_progress_becomes_comments(client: FlaskClient, engine: ScriptedEngine) -> None:
+@pytest.mark.parametrize("route", ROUTES)
+def test_nothing_before_the_first_token(
+    client: FlaskClient, engine: ScriptedEngine, route: str
+) -> None:
+    """What a client takes for the first token's time must be the first token's time."""
+    engine.first_delay_s = 0.4
+    body = ROUTES[route] | {"stream": True, "n": 2, "stream_options": {"include_usage": True}}
+    asked_at = time.monotonic()
+    response = client.post(f"/v1/{route}", json=body, buffered=False)
+    first = next(iter(response.response))
+    assert time.monotonic() - asked_at >= 0.4
+    assert first.startswith(b"data: ")
+    assert "答" in first.decode(), "it came with text"
+    response.close()
+
+
+def test_a_turn_without_text_still_says_who_speaks(
+    client: FlaskClient, engine: ScriptedEngine
+) -> None:
+    engine.answer = lambda request, index: "" if index else "x"
+    events = stream(client, "chat/completions", n=2)
+    silent = [c["choices"][0] for c in events.chunks if c["choices"][0]["index"] == 1]
+    assert [choice["delta"] for choice in silent] == [{"role": "assistant", "content": ""}, {}]
+    assert silent[-1]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("asked", [{}, {"return_progress": False}, {"return_progress": None}])
+def test_no_comments_unless_asked(
+    client: FlaskClient, engine: ScriptedEngine, route: str, asked: dict[str, object]
+) -> None:
+    """Clients that split the stream into lines take each for data."""
     engine.progress = (Progress(queued=3), Progress(0, 512, 900), Progress(0, 900, 900))
-    assert stream(client, "completions").comments == [
+    assert stream(client, route, **asked).comments == []
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_progress_becomes_comments(client: FlaskClient, engine: ScriptedEngine, route: str) -> None:
+    engine.progress = (Progress(queued=3), Progress(0, 512, 900), Progress(0, 900, 900))
+    assert stream(client, route, return_progress=True).comments == [
         "queued 3",
         "prefill 512/900",
         "prefill 900/900",

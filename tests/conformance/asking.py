@@ -123,7 +123,7 @@ class Asker:
         body = {**way.question, **fields, **({"stream": True} if way.stream else {})}
         reply = self.client.post(way.path, body)
         assert reply.status == 400, f"{reply.status}: {reply.body[:500]!r}"
-        assert reply.headers["content-type"] == "application/json"
+        assert reply.headers["content-type"] == "application/json; charset=utf-8"
         self.shapes.check_own("Error", reply.json())
         return reply.error()
 

@@ -84,6 +84,7 @@ def test_while_waiting_for_a_whole_answer(http: Client, path: str, body: dict[st
 def test_in_a_long_prefill_of_a_stream(http: Client) -> None:
     before = http.metrics()
     body = {"prompt": long_prompts(700), "max_tokens": 1, "stream": True}
+    body["return_progress"] = True
     with http.open(COMPLETIONS, body) as stream:
         line = next(line for _, line in stream.lines() if line.startswith(": "))
         assert line.startswith(": prefill "), line

@@ -72,7 +72,7 @@ def too_many_at_once(found: Stack, limit_s: float) -> None:
             refusals.append(time.monotonic() - began)
         assert reply.status == 503
         assert int(reply.headers["retry-after"]) >= 1
-        assert reply.headers["content-type"] == "application/json"
+        assert reply.headers["content-type"] == "application/json; charset=utf-8"
         assert reply.error()["code"] == "overloaded"
         return "refused"
 
