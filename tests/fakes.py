@@ -55,6 +55,7 @@ INFO = ModelInfo(
     token_bytes=TOKEN_BYTES,
     description="a script",
     loaded_at=1_700_000_000,
+    fingerprint="westlake-script",
 )
 
 Script = Callable[[GenerationRequest, int], str]
