@@ -232,6 +232,7 @@ class ScriptedStream:
         self._taken = 0
         self._pieces = 0
         self._next_at = time.monotonic() + engine.first_delay_s
+        self._woken = threading.Event()
 
     @property
     def done(self) -> bool:
@@ -248,7 +249,9 @@ class ScriptedStream:
             raise engine.failure
         wait_s = self._next_at - time.monotonic()
         if wait_s > 0:
-            time.sleep(min(wait_s, timeout_s))
+            if self._woken.wait(min(wait_s, timeout_s)):
+                self._woken.clear()
+                return []
             if wait_s > timeout_s:
                 return []
         self._next_at = time.monotonic() + engine.delay_s
@@ -257,6 +260,9 @@ class ScriptedStream:
         if self.done and self.end is None:
             self.end = "completed"
         return [event]
+
+    def wake(self) -> None:
+        self._woken.set()
 
     def cancel(self) -> None:
         if self.end is None:

@@ -22,6 +22,9 @@ from app.schemas.errors import describe
 
 #: Proxies drop a connection on which nothing comes for a minute or so.
 PING_AFTER_S = 15.0
+#: A client that sends nothing more may have gone: it is written to at once, and as often as this
+#: where nothing else is, for a proxy on the way takes the first write and fails at the second.
+PROBE_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ def write_events(
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        with caller.connection.watched(pieces.cancel):
+        with caller.connection.watched(pieces.cancel, pieces.wake):
             yield from _answer(pieces, chunks, caller)
     except StreamCut:
         raise
@@ -87,12 +90,15 @@ def write_events(
 
 def _answer(pieces: PieceStream, chunks: Chunks, caller: Caller) -> Iterator[bytes]:
     written_at = time.monotonic()
+    silence_s = PING_AFTER_S  # until a ping
     while not pieces.done:
         news = pieces.next_pieces(caller.patience_s())
         if caller.connection.gone:
             raise StreamCut
         data = _events(news, chunks)
-        if not data and time.monotonic() - written_at >= PING_AFTER_S:
+        if caller.connection.half_closed:
+            silence_s = 0.0 if silence_s == PING_AFTER_S else PROBE_EVERY_S
+        if not data and time.monotonic() - written_at >= silence_s:
             data = b": ping\n\n"
         if data:
             yield data

@@ -52,6 +52,10 @@ class PieceStream:
                 news += self._after_prompt(piece)
         return news
 
+    def wake(self) -> None:
+        """End a wait in `next_pieces` now. Any thread may call it."""
+        self._stream.wake()
+
     def cancel(self) -> None:
         """Give the request's place back; harmless when it is done."""
         self._stream.cancel()

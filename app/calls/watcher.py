@@ -1,4 +1,5 @@
-"""One thread that notices when a waiting request's client closes its connection.
+"""One thread that notices when a waiting request's client closes its connection, or only its
+sending half of it.
 
 Knows nothing about requests: whoever waits says what to do then.
 """
@@ -12,14 +13,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum, auto
 
 #: How often sockets are looked at where the system has no epoll.
 SWEEP_S = 0.2
 #: Seconds a wait lasts at most; only so that it is seen that nobody is waited for any more.
 _LOOK_UP_S = 60.0
 
-_LEFT = getattr(select, "EPOLLRDHUP", 0) | getattr(select, "EPOLLONESHOT", 0)
-_HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
+_ONCE = getattr(select, "EPOLLONESHOT", 0)  # a reset is always told
+_LEFT = getattr(select, "EPOLLRDHUP", 0) | _ONCE
+_HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_HALF_CLOSED = getattr(select, "POLLRDHUP", 0)
+
+
+class _Peer(Enum):
+    """What can be seen of the other end."""
+
+    THERE = auto()
+    HALF_CLOSED = auto()  #: it sends nothing more (FIN); it may have gone, or wait for an answer
+    GONE = auto()  #: it has reset the connection, or closed a Unix socket
+
+
+@dataclass(slots=True)
+class _Wait:
+    sock: socket.socket
+    on_gone: Callable[[], None]
+    on_half_closed: Callable[[], None] | None  #: None: nobody to tell, or told
+    half_closed_is_gone: bool
 
 
 class Watcher:
@@ -29,30 +50,40 @@ class Watcher:
     def __init__(self, use_epoll: bool = hasattr(select, "epoll")) -> None:
         self._use_epoll = use_epoll
         self._lock = threading.Lock()
-        self._watched: dict[int, tuple[socket.socket, Callable[[], None]]] = {}
+        self._watched: dict[int, _Wait] = {}
         self._epoll: select.epoll | None = None
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def watching(self, sock: socket.socket, on_gone: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, call `on_gone` once if the peer of `sock` closes, on the
-        watcher's thread: it must be short, and harmless when it comes a moment too late."""
+    def watching(
+        self,
+        sock: socket.socket,
+        on_gone: Callable[[], None],
+        on_half_closed: Callable[[], None] | None = None,
+    ) -> Iterator[None]:
+        """While the block runs, call `on_gone` once if the peer of `sock` goes, on the watcher's
+        thread: it must be short, and harmless when it comes a moment too late.
+
+        A peer that closes only its sending half has gone too, unless `on_half_closed` is given:
+        then that is called, once, and whoever writes to the peer will see whether it is there,
+        for one that has gone answers with a reset.
+        """
         number = sock.fileno()
         if number < 0:  # closed on our side already
             on_gone()
             yield
             return
-        self._add(number, sock, on_gone)
+        self._add(number, _Wait(sock, on_gone, on_half_closed, on_half_closed is None))
         try:
             yield
         finally:
             self._remove(number)
 
-    def _add(self, number: int, sock: socket.socket, on_gone: Callable[[], None]) -> None:
+    def _add(self, number: int, wait: _Wait) -> None:
         with self._lock:
             if self._thread is None:
                 self._start()
-            self._watched[number] = (sock, on_gone)
+            self._watched[number] = wait
             if self._epoll is not None:
                 # Readable is no news: it may be the next request's first bytes.
                 self._epoll.register(number, _LEFT)
@@ -76,44 +107,51 @@ class Watcher:
     def _run(self) -> None:
         while True:
             for number in self._wait():
-                on_gone = self._take(number)
-                if on_gone is not None:
-                    on_gone()
+                tell = self._take(number)
+                if tell is not None:
+                    tell()
 
     def _take(self, number: int) -> Callable[[], None] | None:
-        """Whom to tell that the peer of a socket has gone; nobody, when by now the number is
-        another's, whose peer is there."""
+        """Whom to tell of a socket's peer; nobody, when by now the number is another's, whose
+        peer is there."""
         with self._lock:
-            sock, on_gone = self._watched.get(number, (None, None))
-            if sock is None:
+            wait = self._watched.get(number)
+            if wait is None:
                 return None
-            if _closed(sock):
+            peer = _look(wait.sock)
+            if peer is _Peer.GONE or (peer is _Peer.HALF_CLOSED and wait.half_closed_is_gone):
                 del self._watched[number]
-                return on_gone
+                return wait.on_gone
+            half_closed = peer is _Peer.HALF_CLOSED
             if self._epoll is not None:
-                self._epoll.modify(number, _LEFT)
-            return None
+                self._epoll.modify(number, _ONCE if half_closed else _LEFT)
+            if not half_closed:
+                return None
+            tell, wait.on_half_closed = wait.on_half_closed, None
+            return tell
 
     def _wait(self) -> list[int]:
-        """The sockets whose peers have probably gone; may be none."""
+        """The sockets of whose peers there may be news; may be none."""
         if self._epoll is not None:
             return [number for number, _ in self._epoll.poll(_LOOK_UP_S)]
         time.sleep(SWEEP_S)
         with self._lock:
-            watched = dict(self._watched)
-        return [number for number, (sock, _) in watched.items() if _closed(sock)]
+            return list(self._watched)
 
 
-def _closed(sock: socket.socket) -> bool:
-    """Whether the peer has closed, as far as can be seen without taking what it sent."""
+def _look(sock: socket.socket) -> _Peer:
+    """What the peer has done, as far as can be seen without taking what it sent."""
     try:
         poll = select.poll()
-        poll.register(sock, select.POLLIN | _HUNG_UP)
+        poll.register(sock, select.POLLIN | _HALF_CLOSED)
         events = dict(poll.poll(0)).get(sock.fileno(), 0)
         if events & _HUNG_UP:
-            return True
+            return _Peer.GONE
+        if events & _HALF_CLOSED:
+            return _Peer.HALF_CLOSED
         if not events & select.POLLIN or isinstance(sock, ssl.SSLSocket):
-            return False
-        return sock.recv(1, socket.MSG_PEEK) == b""
+            return _Peer.THERE
+        ended = sock.recv(1, socket.MSG_PEEK) == b""
+        return _Peer.HALF_CLOSED if ended else _Peer.THERE
     except (OSError, ValueError):
-        return True
+        return _Peer.GONE

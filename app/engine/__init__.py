@@ -36,6 +36,9 @@ class Stream(Protocol):
             EngineError: the request failed; nothing more will come.
         """
 
+    def wake(self) -> None:
+        """End a wait in `next_events` now, which then returns []. Any thread may call it."""
+
     def cancel(self) -> None:
         """Give the request's place back. Harmless when it is done, and when called twice."""
 

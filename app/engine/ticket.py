@@ -65,6 +65,10 @@ class Ticket:
         except Empty:
             return events
 
+    def wake(self) -> None:
+        """End a wait in `next_events` now. Any thread may call it."""
+        self._outbox.put(())
+
     def cancel(self) -> None:
         """Ask for the request's place back; harmless when it is done."""
         if not self._done and not self.cancelled:

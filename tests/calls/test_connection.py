@@ -97,6 +97,58 @@ def test_our_own_end_closed(pair: Pair, watcher: Watcher) -> None:
         assert client.gone
 
 
+def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: Watcher) -> None:
+    """It sent what one sends that has left, and nothing written would tell them apart."""
+    ours, theirs = pair
+    client, told = connection(ours, watcher), threading.Event()
+    with client.watched(told.set):
+        theirs.shutdown(socket.SHUT_WR)
+        assert told.wait(SOON_S)
+        assert client.gone
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
+def test_half_closed_is_told_once_and_is_not_gone(
+    pair: Pair, watcher: Watcher, sent: bytes
+) -> None:
+    ours, theirs = pair
+    client = connection(ours, watcher)
+    left, half = threading.Event(), threading.Semaphore(0)
+    with client.watched(left.set, half.release):
+        theirs.sendall(sent)
+        theirs.shutdown(socket.SHUT_WR)
+        assert half.acquire(timeout=SOON_S)
+        assert client.half_closed
+        ours.sendall(b": ping")
+        assert theirs.recv(100) == b": ping"
+        assert not half.acquire(timeout=3 * SWEEP_S)
+        assert not left.is_set() and not client.gone
+
+
+def test_one_that_left_is_told_apart_by_writing_to_it(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    client = connection(ours, watcher)
+    left, half = threading.Event(), threading.Event()
+    with client.watched(left.set, half.set):
+        theirs.close()
+        if ours.family != socket.AF_UNIX:  # whose closing is no mere FIN
+            assert half.wait(SOON_S)
+            assert not left.wait(2 * SWEEP_S)
+            ours.sendall(b": ping")
+        assert left.wait(SOON_S)
+        assert client.gone
+
+
+def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    left, half = threading.Event(), threading.Event()
+    with connection(ours, watcher).watched(left.set, half.set):
+        theirs.shutdown(socket.SHUT_WR)
+        assert half.wait(SOON_S)
+        reset(theirs)
+        assert left.wait(SOON_S)
+
+
 @pytest.mark.parametrize("found", [None, "x", 5])
 def test_without_a_socket_the_client_is_there(found: object, watcher: Watcher) -> None:
     for client in (connection(found, watcher), Connection({}, watcher)):
