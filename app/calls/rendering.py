@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.engine.types import ModelInfo
-from app.prompts import BREAK, Prompt, ReservedCharacter, TemplateRefused, Turn
+from app.prompts import BREAK, Call, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.alpaca import render_instruction, render_turns
 from app.prompts.jinja_chat import ChatTemplate, render_with_template
 from app.schemas.errors import BadRequest
-from app.schemas.messages import Conversation
+from app.schemas.messages import Conversation, Message
 
 
 def instruction_renderer(template: str) -> Callable[[str], Prompt]:
@@ -29,10 +29,7 @@ def render_conversation(
     Raises:
         BadRequest: the template does not take this conversation.
     """
-    turns = [
-        Turn("system" if message.role == "developer" else message.role, message.text)
-        for message in conversation.messages
-    ]
+    turns = [_turn(message) for message in conversation.messages]
     source = source or info.chat_template
     if source is None:
         return render_turns(turns, continued=continued)
@@ -46,6 +43,18 @@ def render_conversation(
         path = f"messages.{conversation.paths[error.turn]}".rstrip(".")
         message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
         raise BadRequest(message, path) from error
+
+
+def _turn(message: Message) -> Turn:
+    calls = (Call(call.name, call.arguments, call.id) for call in message.tool_calls)
+    return Turn(
+        role="system" if message.role == "developer" else message.role,
+        text=message.text,
+        has_text=message.has_text,
+        calls=tuple(calls),
+        call_id=message.tool_call_id,
+        name=message.name,
+    )
 
 
 def _plain(text: str) -> Prompt:

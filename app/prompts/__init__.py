@@ -5,6 +5,7 @@ Knows nothing about HTTP, token ids or where a template came from.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,12 +15,28 @@ from typing import Literal
 BREAK = "\ue0ff"
 
 
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function that the assistant called."""
+
+    name: str
+    arguments: Mapping[str, object] | str  #: a text where the model wrote no JSON object
+    id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message of a conversation."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     text: str
+    has_text: bool = True  #: False: the assistant only called tools
+    calls: tuple[Call, ...] = ()
+    call_id: str | None = None  #: the call that a tool's message answers
+    name: str | None = None  #: whose message it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.prompts import Prompt, Turn
+from app.prompts.tool_text import calls_as_text, results_as_text
 
 INTRODUCTION = (
     "Below is an instruction that describes a task. "
     "Write a response that appropriately completes the request."
 )
 ANSWER = "### Response: "
+#: Between the texts of several system turns.
+BETWEEN_SYSTEMS = "\n\n"
 
 # The four blanks alone on the second line, and the last one, are what models were trained on.
 _INSTRUCTION = INTRODUCTION + "\n    \n### Instruction:\n{prompt}\n\n" + ANSWER
@@ -26,14 +29,17 @@ def render_instruction(instruction: str) -> Prompt:
 
 def render_turns(turns: Sequence[Turn], *, continued: bool = False) -> Prompt:
     """A conversation, up to where the next answer begins, or to the end of the last turn's
-    text if that is to be `continued`. The last system turn, wherever it stands, takes the
-    introduction's place."""
+    text if that is to be `continued`. All system turns, wherever they stand, take the
+    introduction's place; tool turns are written as text."""
+    turns = results_as_text(calls_as_text(turns))
     system = INTRODUCTION
+    if systems := [turn.text for turn in turns if turn.role == "system"]:
+        system = BETWEEN_SYSTEMS.join(text for text in systems if text)
     parts: list[str] = []
     for turn in turns:
         if turn.role == "system":
-            system = turn.text
-        elif turn.role == "user":
+            continue
+        if turn.role == "user":
             parts.append(f"### Instruction:\n{turn.text}\n\n")
         else:
             parts.append(f"{ANSWER}{turn.text}\n\n")

@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.prompts import BREAK, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.spellings import break_up
+from app.prompts.tool_text import calls_as_text, results_as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def render_with_template(
         ReservedCharacter: a turn holds U+E0FF.
         TemplateRefused: the template does not take this conversation.
     """
+    turns = results_as_text(calls_as_text(turns))
     messages = []
     for index, turn in enumerate(turns):
         if BREAK in turn.text:

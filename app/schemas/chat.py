@@ -82,8 +82,9 @@ def read_continued(values: Mapping[str, Any], conversation: Conversation) -> boo
         BadRequest: there is nothing to go on with, or a prompt without either is asked for.
     """
     continued: bool = values.get("continue_final_message", False)
-    if continued and conversation.messages[-1].role != "assistant":
-        raise refuse("continue_final_message", "is only for a last message of the assistant's")
+    last = conversation.messages[-1]
+    if continued and (last.role != "assistant" or not last.has_text or last.tool_calls):
+        raise refuse("continue_final_message", "is only for a last text of the assistant's")
     if values.get("add_generation_prompt", not continued) is continued:
         message = "cannot be true" if continued else "can be false only"
         raise refuse("add_generation_prompt", f"{message} with continue_final_message true")

@@ -5,20 +5,27 @@ Knows nothing about how a conversation is rendered or answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from marshmallow import ValidationError, fields
 
 from app.schemas.fields import JsonSchema
+from app.schemas.message_texts import PARTS_SCHEMA, read_text, text_key
+from app.schemas.tool_turns import (
+    TOOL_CALL_SCHEMA,
+    ToolCall,
+    read_tool_call_id,
+    read_tool_calls,
+)
 
-Role = Literal["system", "developer", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 
-_ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant")
-_LATER_ROLES = ("tool", "function")
+_ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
+#: What was there before tools, and what to send instead.
+_OLDER_ROLES = {"function": "was replaced by tool; it "}
 #: Keys of a message that would change the answer; null and empty ask for nothing.
-_UNSUPPORTED = ("tool_calls", "tool_call_id", "function_call", "audio", "images", "prefix")
+_UNSUPPORTED = ("function_call", "audio", "images", "prefix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,11 @@ class Message:
     """One turn as the client gave it, its text parts joined."""
 
     role: Role
-    text: str
+    text: str  #: "" beside tool calls that came without one
+    has_text: bool = True  #: False: the assistant only called tools
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None  #: the call that a tool's message answers
+    name: str | None = None  #: whose message it is: a tool's, as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,10 @@ class Messages(fields.Field[Conversation]):
         if not value:
             raise ValidationError("must not be empty")
         messages = tuple(_at(index, item) for index, item in enumerate(value))
-        keys = tuple(_text_key(item) for item in value)
+        keys = tuple(text_key(item) for item in value)
         classic = "message" in keys
+        if classic:
+            _refuse_tools(messages)
         last = len(messages) - 1
         if messages[last].role == "user" and not messages[last].text:
             raise ValidationError({last: {keys[last]: ["must not be empty"]}})
@@ -65,25 +78,29 @@ class Messages(fields.Field[Conversation]):
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
-        part = {
-            "type": "object",
-            "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
-            "required": ["type", "text"],
-        }
-        parts = {"type": "array", "items": part, "minItems": 1}
         classic = {"properties": {"message": {"type": "string"}}, "required": ["message"]}
         openai = {
             "properties": {
-                "content": {"anyOf": [{"type": "string"}, parts]},
+                "content": {"anyOf": [{"type": "string"}, PARTS_SCHEMA]},
                 "message": {"type": "null"},
             },
             "required": ["content"],
         }
+        calls = {"type": "array", "items": TOOL_CALL_SCHEMA, "minItems": 1}
+        called = {
+            "properties": {"role": {"const": "assistant"}, "tool_calls": calls},
+            "required": ["tool_calls"],
+        }
+        nullable: JsonSchema = {"type": ["string", "null"]}
         message = {
             "type": "object",
-            "properties": {"role": {"enum": list(_ROLES)}},
+            "properties": {
+                "role": {"enum": list(_ROLES)},
+                "name": nullable,
+                "tool_call_id": nullable,
+            },
             "required": ["role"],
-            "anyOf": [classic, openai],
+            "anyOf": [classic, openai, called],
         }
         text = {"type": "string", "minLength": 1}
         return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}
@@ -100,11 +117,28 @@ def _message(item: object) -> Message:
     if not isinstance(item, dict):
         raise ValidationError("must be an object with role and content")
     role = _role(item.get("role"))
-    for name in _UNSUPPORTED:
-        if item.get(name) not in (None, [], False):
-            raise ValidationError({name: ["is not supported by this server"]})
-    key = _text_key(item)
-    return Message(role, _text(key, item.get(key)))
+    for key in _UNSUPPORTED:
+        if item.get(key) not in (None, [], False):
+            raise ValidationError({key: ["is not supported by this server"]})
+    calls = read_tool_calls(item.get("tool_calls"), role)
+    call_id = read_tool_call_id(item.get("tool_call_id"), role)
+    name = item.get("name")
+    if not isinstance(name, str | None):
+        raise ValidationError({"name": ["must be a string"]})
+    key = text_key(item)
+    value = item.get(key)
+    has_text = value is not None or not calls
+    text = read_text(key, value) if has_text else ""
+    return Message(role, text, has_text, calls, call_id, name)
+
+
+def _refuse_tools(messages: tuple[Message, ...]) -> None:
+    """The classic dialect has no words for them."""
+    for index, message in enumerate(messages):
+        key = "role" if message.role == "tool" else "tool_calls" if message.tool_calls else ""
+        if key:
+            reason = "a conversation with tools needs content, not message, in all its messages"
+            raise ValidationError({index: {key: [reason]}})
 
 
 def _role(value: object) -> Role:
@@ -114,39 +148,5 @@ def _role(value: object) -> Role:
     known = ", ".join(_ROLES)
     if value is None:
         raise ValidationError({"role": [f"is required: one of {known}"]})
-    later = "is not supported yet; it " if value in _LATER_ROLES else ""
-    raise ValidationError({"role": [f"{later}must be one of {known}"]})
-
-
-def _text_key(item: Mapping[str, object]) -> str:
-    """In one message with both keys `message` counts."""
-    return "message" if item.get("message") is not None else "content"
-
-
-def _text(key: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None:
-        raise ValidationError({key: ["is required"]})
-    if key == "message":
-        raise ValidationError({key: ["must be a string"]})
-    if not isinstance(value, list) or not value:
-        raise ValidationError({key: ["must be a string or a list of text parts"]})
-    parts = []
-    for index, part in enumerate(value):
-        try:
-            parts.append(_part(part))
-        except ValidationError as error:
-            raise ValidationError({key: {index: error.messages}}) from None
-    return "\n".join(parts)
-
-
-def _part(part: object) -> str:
-    if not isinstance(part, dict):
-        raise ValidationError("must be an object with type and text")
-    if part.get("type") != "text":
-        raise ValidationError({"type": ['is not supported; only "text" parts are']})
-    text = part.get("text")
-    if not isinstance(text, str):
-        raise ValidationError({"text": ["must be a string"]})
-    return text
+    older = _OLDER_ROLES.get(value, "") if isinstance(value, str) else ""
+    raise ValidationError({"role": [f"{older}must be one of {known}"]})

@@ -112,7 +112,7 @@ def test_messages_as_one_string(client: FlaskClient, engine: ScriptedEngine) -> 
     assert sent(engine).default_max_tokens == 128
 
 
-def test_system_turns_are_echoed_and_the_last_one_counts(
+def test_system_turns_are_echoed_and_all_of_them_count(
     client: FlaskClient, engine: ScriptedEngine
 ) -> None:
     messages = [
@@ -122,7 +122,7 @@ def test_system_turns_are_echoed_and_the_last_one_counts(
     ]
     got = turns(chat(client, messages))
     assert [role for role, *_ in got] == ["system", "user", "system", "assistant"]
-    assert engine.encoded[0][0] == "二\n\n### Instruction:\n你好\n\n### Response: "
+    assert engine.encoded[0][0] == "一\n\n二\n\n### Instruction:\n你好\n\n### Response: "
 
 
 def test_message_counts_before_content(client: FlaskClient, engine: ScriptedEngine) -> None:

@@ -12,6 +12,13 @@ from tests.fakes import ScriptedEngine
 
 COMPLETIONS, CHAT, EMBEDDINGS = "completions", "chat/completions", "embeddings"
 USER = {"role": "user", "content": "你好"}
+CALLS = {"role": "assistant", "content": None}
+
+
+def calling(**call: object) -> dict[str, object]:
+    """An assistant's message with one tool call."""
+    return {**CALLS, "tool_calls": [call]}
+
 
 DEEP_LIST = b'{"prompt":"a","x":' + b"[" * 64 + b"]" * 64 + b"}"
 DEEP_OBJECT = b'{"prompt":"a","x":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}"
@@ -266,7 +273,38 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (CHAT, {"messages": [{"content": "a"}]}, "messages.0.role"),
     (CHAT, {"messages": [{"role": 1, "content": "a"}]}, "messages.0.role"),
     (CHAT, {"messages": [{"role": [], "content": "a"}]}, "messages.0.role"),
-    (CHAT, {"messages": [USER, {"role": "tool", "content": "a"}]}, "messages.1.role"),
+    (CHAT, {"messages": [USER, {"role": "tool"}]}, "messages.1.content"),
+    (CHAT, {"messages": [USER, {"role": "tool", "content": None}]}, "messages.1.content"),
+    (
+        CHAT,
+        {"messages": [USER, {"role": "tool", "content": "a", "tool_call_id": 1}]},
+        "messages.1.tool_call_id",
+    ),
+    (CHAT, {"messages": [{**USER, "tool_call_id": "a"}]}, "messages.0.tool_call_id"),
+    (CHAT, {"messages": [{**USER, "name": 1}]}, "messages.0.name"),
+    (CHAT, {"messages": [USER, {"role": "assistant", "content": None}]}, "messages.1.content"),
+    (CHAT, {"messages": [USER, {**CALLS, "tool_calls": {}}]}, "messages.1.tool_calls"),
+    (CHAT, {"messages": [USER, {**CALLS, "tool_calls": ["a"]}]}, "messages.1.tool_calls.0"),
+    (CHAT, {"messages": [USER, calling(id=1)]}, "messages.1.tool_calls.0.id"),
+    (CHAT, {"messages": [USER, calling(type="custom")]}, "messages.1.tool_calls.0.type"),
+    (CHAT, {"messages": [USER, calling(function=None)]}, "messages.1.tool_calls.0.function"),
+    (CHAT, {"messages": [USER, calling(function={})]}, "messages.1.tool_calls.0.function.name"),
+    (
+        CHAT,
+        {"messages": [USER, calling(function={"name": "f", "arguments": 1})]},
+        "messages.1.tool_calls.0.function.arguments",
+    ),
+    # the classic dialect has no tools
+    (
+        CHAT,
+        {"messages": [{"role": "user", "message": "a"}, {"role": "tool", "content": "b"}]},
+        "messages.1.role",
+    ),
+    (
+        CHAT,
+        {"messages": [{"role": "user", "message": "a"}, calling(function={"name": "f"})]},
+        "messages.1.tool_calls",
+    ),
     (CHAT, {"messages": [{"role": "function", "content": "a"}]}, "messages.0.role"),
     (CHAT, {"messages": [{"role": "bot", "content": "a"}]}, "messages.0.role"),
     (CHAT, {"messages": [{"role": "user"}]}, "messages.0.content"),

@@ -10,6 +10,7 @@ from app.prompts import Turn
 from app.prompts.alpaca import render_instruction, render_turns
 
 GOLDEN = Path(__file__).parent / "golden"
+ASIDE = [Turn("user", "你好"), Turn("system", "请用英文回答。")]
 HANGZHOU = Turn("user", "给我讲一些有关杭州的故事吧")
 
 
@@ -42,10 +43,7 @@ def test_the_golden_file_has_its_blanks() -> None:
             ],
         ),
         ("system", [Turn("system", "请用英文回答。"), Turn("user", "你好")]),
-        (
-            "system",
-            [Turn("system", "不算"), Turn("user", "你好"), Turn("system", "请用英文回答。")],
-        ),
+        ("two_systems", [Turn("system", "简短。"), Turn("system", ""), *ASIDE]),
     ],
 )
 def test_turns(name: str, turns: list[Turn]) -> None:

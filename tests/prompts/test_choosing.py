@@ -55,7 +55,7 @@ def test_the_names_are_the_contracts() -> None:
             "<|start_header_id|>user<|end_header_id|>\n\nWho?<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n",
         ),
-        ("vicuna", "Be brief. USER: Hi ASSISTANT: Hello.</s>USER: Who? ASSISTANT:"),
+        ("vicuna", "<s>Be brief. USER: Hi ASSISTANT: Hello.</s>USER: Who? ASSISTANT:"),
     ],
 )
 def test_conversations_read_as_the_models_were_trained(name: str, text: str) -> None:
@@ -64,8 +64,29 @@ def test_conversations_read_as_the_models_were_trained(name: str, text: str) -> 
 
 def test_without_a_system_turn() -> None:
     assert render("llama-2", TURNS[1:2]) == "<s>[INST] Hi [/INST]"
-    assert render("vicuna", TURNS[1:2]) == f"{VICUNA} USER: Hi ASSISTANT:"
+    assert render("vicuna", TURNS[1:2]) == f"<s>{VICUNA} USER: Hi ASSISTANT:"
     assert render("llama-2", TURNS[:1]) == "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n[/INST]"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("alpaca", "<s>A\n\nB\n\n### Instruction:\nHi\n\n### Response: "),
+        ("llama-2", "<s>[INST] <<SYS>>\nA\n\nB\n<</SYS>>\n\nHi [/INST]"),
+        ("vicuna", "<s>A\n\nB USER: Hi ASSISTANT:"),
+    ],
+)
+def test_of_several_system_turns_none_vanishes(name: str, text: str) -> None:
+    a, b, empty, hi = (
+        Turn("system", "A"),
+        Turn("system", "B"),
+        Turn("system", ""),
+        Turn("user", "Hi"),
+    )
+    assert render(name, [a, b, hi]) == text
+    assert render(name, [empty, a, empty, b, hi]) == text
+    apart = render(name, [a, hi, Turn("assistant", "Yes."), b, hi])
+    assert apart.index("A") < apart.index("B")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -74,9 +95,8 @@ def test_alpaca_is_the_built_in_one(count: int, continued: bool) -> None:
     turns = TURNS[:count]
     if continued and turns[-1].role != "assistant":
         turns = [*turns, Turn("assistant", "I am\n")]
-    assert render("alpaca", turns, continued=continued) == (
-        render_turns(turns, continued=continued).text
-    )
+    built_in = render_turns(turns, continued=continued).text  # gets its BOS as it is encoded
+    assert render("alpaca", turns, continued=continued) == "<s>" + built_in
 
 
 @pytest.mark.parametrize("name", NAMES)
