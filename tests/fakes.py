@@ -135,9 +135,10 @@ class ScriptedEngine:
 
     def generate(self, request: GenerationRequest) -> ScriptedStream:
         longest = max(map(len, request.prompts))
-        if longest + (request.max_tokens or 1) > self.info.max_model_len:
-            field_name = "prompt" if request.max_tokens is None else "max_tokens"
-            raise ContextExceeded("The context is too small", field_name)
+        room = self.info.max_model_len - longest
+        if room < (request.max_tokens != 0):
+            limit = self.info.max_model_len
+            raise ContextExceeded.of(limit, f"the prompt has {longest} tokens")
         events: list[Event] = []
         choices = range(len(request.prompts) * request.n)
         pieces = [self._pieces(request, index) for index in choices]
@@ -151,7 +152,9 @@ class ScriptedEngine:
                         events.append(PromptScores(number * request.n, part))
         for step in range(max(map(len, pieces))):
             events += [piece[step] for piece in pieces if step < len(piece)]
-        return self._accept(request, request.prompts, events)
+        stream = self._accept(request, request.prompts, events)
+        stream.room = room if request.max_tokens is None else min(request.max_tokens, room)
+        return stream
 
     def embed(self, request: EmbeddingRequest) -> ScriptedStream:
         vectors = [Vector(i, self.vector(ids)) for i, ids in enumerate(request.inputs)]
@@ -226,6 +229,7 @@ class ScriptedStream:
     def __init__(self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event]) -> None:
         self.prompt_tokens = prompt_tokens
         self.cached_tokens = 0
+        self.room = 0
         self.end: str | None = None  #: "completed", "failed" or "cancelled"
         self._engine = engine
         self._events: list[Event] = [*engine.progress, *events]

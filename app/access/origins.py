@@ -13,7 +13,7 @@ from flask_cors import CORS
 
 #: The API; neither the page nor its forms.
 _RESOURCES = r"/(v1/.*|tokenize|detokenize|health|ready|openapi\.json)"
-_EXPOSED = ("X-Request-Id", "X-Ignored-Parameters", "Retry-After")
+_EXPOSED = ("X-Request-Id", "X-Ignored-Parameters", "X-Max-Tokens-Cut", "Retry-After")
 _PREFLIGHT_HOLDS_S = 600
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response
 
 from app.api import wire
+from app.api.notes import Notes
 from app.calls.collecting import collect_vectors
 from app.calls.embeddings import start_embeddings
 from app.schemas.embeddings import embeddings_body
@@ -19,4 +20,4 @@ def create() -> Response:
     work = start_embeddings(wire.read_call(), wire.engine(), served)
     vectors = collect_vectors(work.stream, len(work.call.inputs), wire.caller())
     body = embeddings_body(work.call, served.model_name, vectors, work.stream.prompt_tokens)
-    return wire.json_pieces(body, work.call.ignored)
+    return wire.json_pieces(body, Notes(work.call.ignored))

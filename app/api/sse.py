@@ -13,7 +13,8 @@ from typing import Protocol
 
 from flask import Response, g
 
-from app.api.wire import encode_json, name_ignored
+from app.api.notes import Notes
+from app.api.wire import encode_json
 from app.calls.caller import Caller
 from app.calls.pieces import PieceStream
 from app.engine.types import Progress
@@ -51,15 +52,13 @@ class StreamCut(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "the stream was cut")
 
 
-def sse_response(
-    pieces: PieceStream, chunks: Chunks, caller: Caller, ignored: Sequence[str]
-) -> Response:
+def sse_response(pieces: PieceStream, chunks: Chunks, caller: Caller, notes: Notes) -> Response:
     """The response whose body is the request's pieces."""
     body = write_events(pieces, chunks, caller, g.request_id)
     response = Response(body, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    name_ignored(response, ignored)
+    notes.write(response)
     # A generator that was never started has no `finally` to run.
     response.call_on_close(pieces.cancel)
     return response

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response
 
 from app.api import wire
+from app.api.notes import Notes
 from app.calls.tokens import count_tokens, join_tokens
 from app.schemas.tokens import detokenize_body, tokenize_body
 
@@ -17,10 +18,10 @@ def tokenize() -> Response:
     engine = wire.engine()
     counted = count_tokens(wire.read_object(), engine, wire.served())
     body = tokenize_body(counted.tokens, counted.text, engine.info.max_model_len)
-    return wire.json_response(body, counted.call.ignored)
+    return wire.json_response(body, Notes(counted.call.ignored))
 
 
 def detokenize() -> Response:
     """The text of token ids."""
     joined = join_tokens(wire.read_object(), wire.engine(), wire.served())
-    return wire.json_response(detokenize_body(joined.text), joined.call.ignored)
+    return wire.json_response(detokenize_body(joined.text), Notes(joined.call.ignored))

@@ -6,11 +6,11 @@ Knows nothing about any one route.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote
+from collections.abc import Iterable, Mapping
 
 from flask import Response, current_app, g, request
 
+from app.api.notes import Notes
 from app.calls import Served
 from app.calls.body import read_body
 from app.calls.caller import Caller
@@ -18,8 +18,7 @@ from app.engine import Engine
 from app.schemas.errors import NotJson
 from app.schemas.strict_json import parse_object
 
-_MAX_IGNORED_NAMES = 16
-_MAX_IGNORED_BYTES = 512
+NO_NOTES = Notes()
 
 
 def engine() -> Engine:
@@ -66,16 +65,16 @@ def read_call() -> dict[str, object]:
     return read_object()
 
 
-def json_response(body: Mapping[str, object], ignored: Sequence[str] = ()) -> Response:
+def json_response(body: Mapping[str, object], notes: Notes = NO_NOTES) -> Response:
     """`body` as UTF-8 JSON."""
-    return json_pieces([encode_json(body)], ignored)
+    return json_pieces([encode_json(body)], notes)
 
 
-def json_pieces(pieces: Iterable[str], ignored: Sequence[str] = ()) -> Response:
+def json_pieces(pieces: Iterable[str], notes: Notes = NO_NOTES) -> Response:
     """JSON that comes in pieces, sent as one body."""
     body = b"".join(piece.encode() for piece in pieces)
     response = Response(body, mimetype="application/json")
-    name_ignored(response, ignored)
+    notes.write(response)
     return response
 
 
@@ -85,16 +84,3 @@ def encode_json(value: Mapping[str, object]) -> str:
     for character in ("\u2028", "\u2029", "\x85"):
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def name_ignored(response: Response, names: Sequence[str]) -> None:
-    """Tell the client which of its fields this server does not know."""
-    shown: list[str] = []
-    for name in names:
-        quoted = quote(name, safe="")
-        if quoted and len(", ".join([*shown, quoted])) <= _MAX_IGNORED_BYTES:
-            shown.append(quoted)
-        if len(shown) == _MAX_IGNORED_NAMES:
-            break
-    if shown:
-        response.headers["X-Ignored-Parameters"] = ", ".join(shown)

@@ -13,7 +13,7 @@ from app.calls.caller import Caller
 from app.calls.collecting import Collected, collect_answers
 from app.calls.pieces import PieceStream
 from app.calls.rendering import render_conversation
-from app.calls.submitting import check_bias, encode, fields_named
+from app.calls.submitting import check_bias, cut_to, encode, fields_named
 from app.engine import Engine
 from app.engine.types import GenerationRequest
 from app.schemas.answers import Head, new_head
@@ -29,6 +29,7 @@ class ChatWork:
     call: ChatCall
     pieces: PieceStream
     shapes: LogprobShapes | None  #: where logprobs are asked for
+    max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
 
     def collect(self, caller: Caller) -> Collected:
         """Wait for the new turns.
@@ -79,4 +80,5 @@ def start_chat(
         call=call,
         pieces=PieceStream(stream, generation.n),
         shapes=None if generation.params.logprobs is None else LogprobShapes(engine.info),
+        max_tokens_cut=cut_to(stream, generation.max_tokens),
     )

@@ -15,7 +15,7 @@ from app.calls.echo import PromptEcho
 from app.calls.pieces import PieceStream
 from app.calls.ranking import best
 from app.calls.rendering import instruction_renderer
-from app.calls.submitting import check_bias, encode_items, fields_named
+from app.calls.submitting import check_bias, cut_to, encode_items, fields_named
 from app.engine import Engine
 from app.engine.types import GenerationRequest, TokenIds
 from app.schemas.answers import Head, new_head
@@ -31,6 +31,7 @@ class CompletionWork:
     call: CompletionCall
     pieces: PieceStream
     shapes: LogprobShapes | None  #: where logprobs are asked for
+    max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
 
     def collect(self, caller: Caller) -> Collected:
         """Wait for the answers; the best of them, where more are made than are wanted.
@@ -81,6 +82,7 @@ def start_completion(
         call=call,
         pieces=PieceStream(stream, call.best_of, _echoes(call, template, prompts, engine)),
         shapes=None if call.logprobs is None else LogprobShapes(engine.info),
+        max_tokens_cut=cut_to(stream, generation.max_tokens),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from app.engine import Engine
+from app.engine import Engine, Stream
 from app.engine.errors import ContextExceeded, InvalidRequest
 from app.engine.types import ModelInfo, SamplingParams, TokenIds
 from app.prompts import Prompt
@@ -30,9 +30,8 @@ def encode(engine: Engine, prompt: Prompt) -> TokenIds:
     """
     limit = engine.info.max_model_len * MAX_CHARACTERS_PER_TOKEN
     if len(prompt.text) > limit:
-        raise ContextExceeded(
-            f"The text has {len(prompt.text)} characters; the model's context of "
-            f"{engine.info.max_model_len} tokens cannot hold it"
+        raise ContextExceeded.of(
+            engine.info.max_model_len, f"the text has {len(prompt.text)} characters"
         )
     ids = engine.encode(prompt.text, allow_special=prompt.allow_special)
     if prompt.allow_special:
@@ -48,6 +47,11 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
         if token >= info.vocab_size:
             message = f"is not in the vocabulary of {info.vocab_size} tokens"
             raise refuse(f"logit_bias.{token}", message)
+
+
+def cut_to(stream: Stream, max_tokens: int | None) -> int | None:
+    """What the engine cut `max_tokens` to; None: nothing was asked for, or nothing cut."""
+    return stream.room if max_tokens is not None and stream.room < max_tokens else None
 
 
 @contextmanager

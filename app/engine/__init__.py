@@ -24,6 +24,7 @@ class Stream(Protocol):
 
     prompt_tokens: int  #: over all prompts or inputs
     cached_tokens: int  #: of them, those that were not computed again
+    room: int  #: tokens an answer may have; of several prompts, the least
 
     @property
     def done(self) -> bool:

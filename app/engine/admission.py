@@ -14,7 +14,8 @@ from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
 
 
 def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int]:
-    """How many tokens each prompt's answers may have.
+    """How many tokens each prompt's answers may have: no more than were asked for, nor than
+    the context leaves.
 
     Raises:
         InvalidRequest: a prompt is empty, holds unknown ids or leaves no room for the answer.
@@ -31,16 +32,7 @@ def _room(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> i
     limit = model.info.max_model_len
     room = limit - len(prompt)
     if room < (0 if request.max_tokens == 0 else 1):
-        raise ContextExceeded(
-            f"the prompt has {len(prompt)} tokens, which leaves no room for an answer: this "
-            f"model's context is {limit} tokens, prompt and answer together"
-        )
-    if request.max_tokens is not None and request.max_tokens > room:
-        raise ContextExceeded(
-            f"the prompt has {len(prompt)} tokens and {request.max_tokens} new ones are asked "
-            f"for: together over this model's context of {limit} tokens",
-            "max_tokens",
-        )
+        raise ContextExceeded.of(limit, f"the prompt has {len(prompt)} tokens")
     if request.num_beams > 1:
         room = _beam_room(request, model, len(prompt), room)
     wanted = request.max_tokens if request.max_tokens is not None else request.default_max_tokens
@@ -50,11 +42,11 @@ def _room(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> i
 def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room: int) -> int:
     """Tokens an answer may have so that all beams fit the cache at their longest."""
     fits = model.pool_tokens // request.num_beams - prompt
-    if request.num_beams > model.runner.slots or fits < (request.max_tokens or 1):
-        raise ContextExceeded(
-            f"{request.num_beams} beams of {prompt + (request.max_tokens or 1)} tokens do not fit "
-            f"the cache of {model.pool_tokens} tokens",
-            "max_tokens",
+    if request.num_beams > model.runner.slots or fits < 1:
+        raise ContextExceeded.of(
+            model.info.max_model_len,
+            f"{request.num_beams} beams of the prompt's {prompt} tokens do not fit the cache of "
+            f"{model.pool_tokens} tokens",
         )
     return min(room, fits)
 
@@ -66,9 +58,7 @@ def check_embedding(request: EmbeddingRequest, model: LoadedModel) -> None:
         with _numbered(number):
             _check_prompt(tokens, model)
             if len(tokens) > limit:
-                raise ContextExceeded(
-                    f"the input has {len(tokens)} tokens; this model's context is {limit} tokens"
-                )
+                raise ContextExceeded.of(limit, f"the input has {len(tokens)} tokens")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
 
     EngineError
     ├── InvalidRequest          the request cannot be served as asked
-    │   ├── ContextExceeded     prompt, or prompt and max_tokens, over the context
+    │   ├── ContextExceeded     a prompt that leaves no room for an answer
     │   ├── EmptyPrompt         no tokens
     │   ├── UnknownToken        an id that is not in the vocabulary
     │   └── SchemaRefused       a JSON schema that no answer can be kept to
@@ -39,7 +39,16 @@ class InvalidRequest(EngineError):
 
 
 class ContextExceeded(InvalidRequest):
-    """The prompt, or the prompt and `max_tokens` together, do not fit the context."""
+    """The prompt does not fit the context, or leaves no room for an answer."""
+
+    @classmethod
+    def of(cls, limit_tokens: int, problem: str) -> ContextExceeded:
+        """With the words and the code by which clients know this error: they look for both in
+        the message. problem: what does not fit."""
+        return cls(
+            f"This model's maximum context length is {limit_tokens} tokens, prompt and answer "
+            f"together; {problem} (context_length_exceeded)"
+        )
 
 
 class EmptyPrompt(InvalidRequest):

@@ -142,6 +142,7 @@ class EngineService:
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
         ticket = Ticket(prompt_tokens, choices, self._wake, request.cache_scope)
+        ticket.room = min(rooms)
         return self._enter(ticket, unfolding.generation_sequences(request, model, ticket, rooms))
 
     def embed(self, request: EmbeddingRequest) -> Ticket:

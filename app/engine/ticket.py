@@ -24,6 +24,7 @@ class Ticket:
     ) -> None:
         self.prompt_tokens = prompt_tokens
         self.cache_scope = cache_scope  #: whose prompts in the cache it may use
+        self.room = 0  #: tokens an answer may have; of several prompts, the least
         self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
         self.open_choices = choices  #: owned by the engine thread
         self.sent_at = 0.0  #: when events last went out, monotonic; the engine thread's

@@ -58,8 +58,8 @@ class GenerationRequest:
     params: SamplingParams = field(default_factory=SamplingParams)
     n: int = 1
     num_beams: int = 1  #: more: beam search, or beam sampling where `params` is not greedy
-    max_tokens: int | None = None  #: asked for by the client; refused when it does not fit
-    default_max_tokens: int | None = None  #: cut to what is left; None: what is left
+    max_tokens: int | None = None  #: asked for by the client; cut to what is left
+    default_max_tokens: int | None = None  #: the same where nothing is asked; None: what is left
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     json_schema: str | None = None  #: JSON text of the schema that answers keep to

@@ -93,7 +93,7 @@ def _literal(value: object) -> str:
 def _values(field: dict[str, Any]) -> Iterator[str]:
     """What a field may be, in a few words."""
     if "enum" in field:
-        yield from (value for value in field["enum"] if value is not None)
+        yield from (str(value) for value in field["enum"] if value not in (None, ""))
     elif "type" not in field:
         for each in field["anyOf"]:
             yield from _values(each)

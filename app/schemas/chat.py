@@ -26,7 +26,7 @@ class ChatSchema(GenerationSchema):
     """The request's fields."""
 
     messages = Messages()
-    max_completion_tokens = Whole(1)
+    max_completion_tokens = Whole(1, absent=-1)
     logprobs = Switch()
     top_logprobs = Whole(0, 20)
     response_format = ResponseFormat()

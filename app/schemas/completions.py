@@ -27,7 +27,7 @@ class CompletionsSchema(GenerationSchema):
 
     prompt = Texts(max_items=MAX_CHOICES)
     prompt_template = Text("alpaca", "none")
-    max_tokens = Whole(0)
+    max_tokens = Whole(0, absent=-1)
     best_of = Whole(1, 20)
     echo = Switch()
     logprobs = Whole(0, 5)

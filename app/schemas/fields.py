@@ -7,23 +7,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, missing
 
 _INT64_MAX = 2**63 - 1
 
 JsonSchema = dict[str, Any]
 
 
-class Whole(fields.Field[int]):
-    """A JSON number without a fraction; true, "3" and 3.0 are none."""
+def whole(value: object) -> int | None:
+    """A JSON number without a fraction as an int: 5, and 5.0, which some languages' encoders
+    write; None for anything else, true and "3" among it."""
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
 
-    def __init__(self, minimum: int = -_INT64_MAX - 1, maximum: int = _INT64_MAX) -> None:
+
+class Whole(fields.Field[int]):
+    """A whole number in a closed range. `absent`: a number outside it that other servers take
+    for "not given"."""
+
+    def __init__(
+        self,
+        minimum: int = -_INT64_MAX - 1,
+        maximum: int = _INT64_MAX,
+        *,
+        absent: int | None = None,
+    ) -> None:
         super().__init__()
-        self.minimum, self.maximum = minimum, maximum
+        self.minimum, self.maximum, self.absent = minimum, maximum, absent
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if type(value) is int and self.minimum <= value <= self.maximum:
-            return value
+        number = whole(value)
+        if number is not None and number == self.absent:
+            return missing  # type: ignore[return-value]  # marshmallow leaves the field out
+        if number is not None and self.minimum <= number <= self.maximum:
+            return number
         raise ValidationError(f"must be a whole number{self._range()}")
 
     def json_schema(self) -> JsonSchema:
@@ -33,7 +51,7 @@ class Whole(fields.Field[int]):
             schema["minimum"] = self.minimum
         if self.maximum < _INT64_MAX:
             schema["maximum"] = self.maximum
-        return schema
+        return schema if self.absent is None else {"anyOf": [schema, {"enum": [self.absent]}]}
 
     def _range(self) -> str:
         if self.maximum < _INT64_MAX:

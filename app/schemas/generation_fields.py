@@ -35,7 +35,8 @@ class StreamOptions(fields.Field[bool]):
 
 
 class Stop(fields.Field[tuple[str, ...]]):
-    """A stop string or a list of them: at most 4, of 1 to 256 characters."""
+    """A stop string or a list of them: at most 4, of 1 to 256 characters. An empty one of
+    either is as good as none."""
 
     MAX_STRINGS = 4
     MAX_CHARACTERS = 256
@@ -44,8 +45,9 @@ class Stop(fields.Field[tuple[str, ...]]):
         self, value: Any, attr: str | None, data: Any, **kwargs: Any
     ) -> tuple[str, ...]:
         if isinstance(value, str):
-            self._check(value)
-            return (value,)
+            if value:
+                self._check(value)
+            return (value,) if value else ()
         if not isinstance(value, list) or len(value) > self.MAX_STRINGS:
             raise ValidationError(f"must be a string or a list of at most {self.MAX_STRINGS}")
         for index, text in enumerate(value):
@@ -58,7 +60,8 @@ class Stop(fields.Field[tuple[str, ...]]):
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
         one = {"type": "string", "minLength": 1, "maxLength": self.MAX_CHARACTERS}
-        return {"anyOf": [one, {"type": "array", "items": one, "maxItems": self.MAX_STRINGS}]}
+        many = {"type": "array", "items": one, "maxItems": self.MAX_STRINGS}
+        return {"anyOf": [one, many, {"enum": [""]}]}
 
     def _check(self, text: object) -> None:
         if not isinstance(text, str) or not 1 <= len(text) <= self.MAX_CHARACTERS:

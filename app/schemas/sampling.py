@@ -21,10 +21,10 @@ class GenerationSchema(Schema):
     """What /v1/completions and /v1/chat/completions have in common."""
 
     model = Text()
-    max_tokens = Whole(1)
+    max_tokens = Whole(1, absent=-1)
     temperature = Number(0, 2)
     top_p = Number(0, 1)
-    top_k = Whole(0)
+    top_k = Whole(0, absent=-1)
     min_p = Number(0, 1)
     num_beams = Whole(1, 16)
     repetition_penalty = Number(0, 10, above_minimum=True)

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.engine.types import TokenIds
-from app.schemas.fields import JsonSchema
+from app.schemas.fields import JsonSchema, whole
 
 TextOrIds = str | TokenIds
 
@@ -102,7 +102,11 @@ def _ids(value: object) -> TokenIds:
         raise ValidationError(_KINDS)
     if not value:
         raise ValidationError("must not be empty")
-    for index, token in enumerate(value):
-        if type(token) is not int or token < 0:
-            raise ValidationError({index: ["must be a token id: a whole number, 0 or more"]})
-    return tuple(value)
+    return tuple(_id(index, token) for index, token in enumerate(value))
+
+
+def _id(index: int, token: object) -> int:
+    number = whole(token)
+    if number is None or number < 0:
+        raise ValidationError({index: ["must be a token id: a whole number, 0 or more"]})
+    return number

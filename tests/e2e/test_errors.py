@@ -86,10 +86,8 @@ def test_fields(
 @pytest.mark.parametrize(
     "path, body, param",
     [
-        (COMPLETIONS, {"prompt": "a", "max_tokens": 5000}, "max_tokens"),
         (COMPLETIONS, {"prompt": "西湖" * 3000}, "prompt"),
         (CHAT, {"messages": "西湖" * 3000}, "messages"),
-        (CHAT, {"messages": "a", "max_completion_tokens": 5000}, "max_completion_tokens"),
         (EMBEDDINGS, {"input": "西湖" * 3000}, "input"),
     ],
 )
@@ -97,6 +95,29 @@ def test_over_the_context(http: Client, path: str, body: dict[str, object], para
     reply = http.post(path, body)
     assert reply.status == 400
     assert (reply.error()["param"], reply.error()["code"]) == (param, "context_length_exceeded")
+    assert "This model's maximum context length is " in reply.error()["message"]
+    assert "context_length_exceeded" in reply.error()["message"]
+
+
+@pytest.mark.parametrize(
+    "path, body, name",
+    [
+        (COMPLETIONS, {"prompt": "a"}, "max_tokens"),
+        (CHAT, {"messages": "a"}, "max_tokens"),
+        (CHAT, {"messages": [{"role": "user", "content": "a"}]}, "max_completion_tokens"),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_more_tokens_than_the_context_has(
+    http: Client, path: str, body: dict[str, object], name: str, streamed: bool
+) -> None:
+    """As agents ask: nobody waits for an answer of that length, so it ends at a stop."""
+    body = {**body, name: 32_000, "stop": ["e", "。", "的"], "stream": streamed, "temperature": 0}
+    reply = http.post(path, body)
+    assert reply.status == 200, reply.body
+    limit = http.get("/v1/models").json()["data"][0]["max_model_len"]
+    assert 0 < int(reply.headers["x-max-tokens-cut"]) < limit
+    assert "x-max-tokens-cut" not in http.post(path, {**body, name: 5}).headers
 
 
 def test_statuses(http: Client) -> None:

@@ -171,8 +171,8 @@ def test_errors(sdk: openai.OpenAI) -> None:
         sdk.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": 5}])  # type: ignore[misc,list-item]
     assert bad.value.param == "messages.0.content"
     with pytest.raises(openai.BadRequestError) as bad:
-        sdk.completions.create(model=MODEL, prompt=PROMPT, max_tokens=100_000)
-    assert (bad.value.param, bad.value.code) == ("max_tokens", "context_length_exceeded")
+        sdk.completions.create(model=MODEL, prompt=PROMPT * 2000)
+    assert (bad.value.param, bad.value.code) == ("prompt", "context_length_exceeded")
     with pytest.raises(openai.BadRequestError) as bad:
         sdk.embeddings.create(model=MODEL, input=["a", ""])
     assert bad.value.param == "input.1"

@@ -70,20 +70,26 @@ def test_stop_strings_end_an_answer_without_leaking() -> None:
     assert engine.stats.finished == (("stop", 1), ("length", 0))
 
 
-def test_the_default_length_is_cut_to_the_context_and_an_explicit_one_refused() -> None:
+def test_lengths_are_cut_to_the_context() -> None:
     engine = serve(fake_model(CountingRunner(positions=64)))
     prompt = tuple(range(3, 63))
     (rest,) = collect(engine.generate(GenerationRequest((prompt,))))
     assert len(rest.tokens) == 4
     (cut,) = collect(engine.generate(GenerationRequest((prompt,), default_max_tokens=128)))
     assert len(cut.tokens) == 4
-    with pytest.raises(ContextExceeded) as refused:
-        engine.generate(GenerationRequest((prompt,), max_tokens=5))
-    assert refused.value.field == "max_tokens"
-    with pytest.raises(ContextExceeded) as refused:
-        engine.generate(GenerationRequest((tuple(range(3, 67)),), max_tokens=1))
-    assert refused.value.field == "prompt"
-    assert engine.stats.accepted == 2
+    for asked in (4, 5, 8_000, 2**63 - 1):
+        stream = engine.generate(GenerationRequest((prompt, prompt[:10]), max_tokens=asked))
+        assert stream.room == 4, "the least of both"
+        shorter, longer = collect(stream)
+        assert (len(shorter.tokens), shorter.reason) == (4, FinishReason.LENGTH)
+        assert len(longer.tokens) == min(asked, 54)
+    for length in (64, 65, 1000):
+        with pytest.raises(ContextExceeded) as refused:
+            engine.generate(GenerationRequest(((3,) * length,), max_tokens=1))
+        assert refused.value.field == "prompt"
+        assert "This model's maximum context length is 64 tokens" in str(refused.value)
+        assert "context_length_exceeded" in str(refused.value)
+    assert engine.stats.accepted == 6
 
 
 @pytest.mark.parametrize("tokens", [(VOCAB,), (-1,), (5, 10**9)])

@@ -172,7 +172,7 @@ def _sampling() -> Iterator[Case]:
         "temperature": ((-5e-324, 2.0000000000000004, -1, 999999), (0, 2)),
         "top_p": ((-5e-324, 1.0000000000000002, -1), (0, 1)),
         "min_p": ((-5e-324, 1.0000000000000002), (0, 1)),
-        "top_k": ((-1, -(2**63)), (0, 2**63 - 1)),
+        "top_k": ((-2, -(2**63)), (0, 2**63 - 1)),
         "repetition_penalty": ((0, -1, 10.000000000000002), (5e-324, 10)),
         "presence_penalty": ((-2.0000000000000004, 2.0000000000000004), (-2, 2)),
         "frequency_penalty": ((-2.0000000000000004, 2.0000000000000004), (-2, 2)),
@@ -202,7 +202,7 @@ def _bias() -> Iterator[Case]:
 
 
 def _ids() -> Iterator[Case]:
-    for token in (VOCAB, 999_999, -1, True, 1.0, None, 2**63 - 1):
+    for token in (VOCAB, 999_999, -1, True, 1.5, None, 2**63 - 1):
         yield from _fields(10, COMPLETIONS, "prompt.1", {"prompt": [5, token]})
         yield from _fields(10, EMBEDDINGS, "input.0.1", {"input": [[5, token], [5]]})
     yield from _fields(10, COMPLETIONS, "prompt.1", {"prompt": [5, "a"]}, {"prompt": ["a", 5]})
@@ -212,7 +212,8 @@ def _ids() -> Iterator[Case]:
 
 
 def _stops() -> Iterator[Case]:
-    yield from _fields(11, COMPLETIONS, "stop", {"stop": ""}, {"stop": list("abcde")})
+    yield from _fields(11, COMPLETIONS, "stop", {"stop": 5}, {"stop": list("abcde")})
+    yield from _fields(11, COMPLETIONS, None, {"stop": ""}, {"stop": []}, status=200)
     yield from _fields(11, COMPLETIONS, "stop", {"stop": "x" * 257}, {"stop": ["a"] * 500_000})
     yield from _fields(11, COMPLETIONS, "stop.0", {"stop": ["x" * 10_240]}, {"stop": [1]})
     for pattern in ("(a+)+$", ".*", "\\", "[", "x" * 256):  # texts, not patterns
@@ -221,11 +222,9 @@ def _stops() -> Iterator[Case]:
 
 def _contexts() -> Iterator[Case]:
     ids = [5] * (CONTEXT - 10)
-    yield from _fields(12, COMPLETIONS, "max_tokens", {"prompt": ids, "max_tokens": 11})
-    yield from _fields(
-        12, COMPLETIONS, "max_tokens", {"max_tokens": 2**63 - 1}, {"max_tokens": CONTEXT}
-    )
-    yield from _fields(12, COMPLETIONS, "max_tokens", {"max_tokens": 0}, {"max_tokens": -1})
+    cut = ({"prompt": ids, "max_tokens": 11}, {"max_tokens": 2**63 - 1}, {"max_tokens": CONTEXT})
+    yield from _fields(12, COMPLETIONS, None, *cut, {"max_tokens": -1}, status=200)
+    yield from _fields(12, COMPLETIONS, "max_tokens", {"max_tokens": 0}, {"max_tokens": -2})
     yield from _fields(
         12, COMPLETIONS, "prompt", {"prompt": [5] * CONTEXT}, {"prompt": [5] * (CONTEXT + 1)}
     )

@@ -160,7 +160,7 @@ def test_embeddings(client: FlaskClient, engine: ScriptedEngine) -> None:
         ("completion", [("prompt", "a"), ("top_k", "1.5")], "top_k"),
         ("completion", [("prompt", "a"), ("top_k", "9" * 19)], "top_k"),
         ("completion", [("prompt", "a"), ("max_tokens", "1_0")], "max_tokens"),
-        ("completion", [("prompt", "a"), ("max_tokens", "99999")], "max_tokens"),
+        ("completion", [("prompt", "a"), ("max_tokens", "0")], "max_tokens"),
         ("completion", [("prompt", "a"), ("seed", "NaN")], "seed"),
         ("chat", [("message", "")], "message"),
         ("chat", [("message", "a"), ("role", "tool"), ("content", "x")], "message"),

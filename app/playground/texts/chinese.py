@@ -179,7 +179,7 @@ SCRIPT: Mapping[str, str] = {
     "next_loading": "模型正在加载，请稍后再试。",
     "next_stopping": "服务器正在停止，恢复后再试。",
     "next_overloaded": "提问的人很多，请在 {seconds} 秒后重试。",
-    "next_context": "请缩短文字，或在参数中调低最大长度。",
+    "next_context": "请缩短文字，或开始新的对话。",
     "next_model": "请在页面上方选择别的模型。",
     "next_rate": "请等 {seconds} 秒后重试。",
     "next_key": "请输入服务器主人给你的密钥。",

@@ -185,7 +185,7 @@ SCRIPT: Mapping[str, str] = {
     "next_loading": "It is loading; try again in a moment.",
     "next_stopping": "The server is stopping. Try again when it is back.",
     "next_overloaded": "Many people are asking. Try again in {seconds} s.",
-    "next_context": "Shorten the text or lower Max tokens in the parameters.",
+    "next_context": "Shorten the text, or begin a new conversation.",
     "next_model": "Choose another model at the top.",
     "next_rate": "Wait {seconds} s and try again.",
     "next_key": "Enter the key that the server's owner gave you.",
