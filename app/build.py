@@ -12,6 +12,7 @@ from app.engine.model import LoadedModel
 from app.engine.service import EngineService
 from app.engine.types import ModelInfo
 from app.model.threads import bound_spinning
+from app.prompts.choosing import try_own
 from app.text.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
@@ -33,6 +34,8 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.timing import timed
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
+    if config.CHAT_TEMPLATE is None:
+        try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     info = _info(config, checked, tokenizer, max_model_len(config, checked))
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
@@ -50,6 +53,7 @@ def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: i
         chat_template=tokenizer.chat_template,
         bos_text=tokenizer.bos_text,
         eos_text=tokenizer.eos_text,
+        named_tokens=tokenizer.named_tokens,
         special_texts=tokenizer.special_texts,
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,

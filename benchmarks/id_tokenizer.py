@@ -13,6 +13,7 @@ class IdTokenizer:
 
     bos_id, bos_text, eos_text = 1, "", ""
     chat_template = None
+    named_tokens: tuple[tuple[str, str], ...] = ()
     special_texts: tuple[str, ...] = ()
     special_ids: tuple[int, ...] = ()
 

@@ -50,6 +50,7 @@ INFO = ModelInfo(
     vocab_size=VOCAB_SIZE,
     bos_text="<s>",
     eos_text="</s>",
+    named_tokens=(("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")),
     special_texts=("<unk>", "<s>", "</s>"),
     special_ids=(0, BOS, EOS),
     token_bytes=TOKEN_BYTES,
@@ -113,7 +114,7 @@ class ScriptedEngine:
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
         if text:
             self.encoded.append((text, allow_special))
-        ids = [BOS]
+        ids = [] if allow_special else [BOS]
         while text:
             special = next(
                 (s for s in self.info.special_texts if allow_special and text.startswith(s)), ""

@@ -16,7 +16,7 @@ from app.schemas.tokens import detokenize_body, tokenize_body
 def tokenize() -> Response:
     """What the model would read of a prompt or a conversation."""
     engine = wire.engine()
-    counted = count_tokens(wire.read_object(), engine, wire.served())
+    counted = count_tokens(wire.read_object(), engine, wire.served(), wire.caller())
     body = tokenize_body(counted.tokens, counted.text, engine.info.max_model_len)
     return wire.json_response(body, Notes(counted.call.ignored))
 

@@ -55,7 +55,7 @@ def start_chat(
     served.check_model(generation.model)
     check_bias(generation.params, engine.info)
     prompt = render_conversation(
-        call.conversation, served.chat_template, engine.info, continued=call.continued
+        call.conversation, served, engine.info, caller, continued=call.continued
     )
     schema_field = "response_format.json_schema.schema"
     with fields_named("messages", generation.max_tokens_field, schema_field):

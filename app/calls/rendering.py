@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.calls import Served
+from app.calls.caller import Caller
 from app.engine.types import ModelInfo
 from app.prompts import BREAK, Call, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.alpaca import render_instruction, render_turns
-from app.prompts.jinja_chat import ChatTemplate, render_with_template
+from app.prompts.chat import render_with_template
+from app.prompts.jinja_chat import ChatTemplate
 from app.schemas.errors import BadRequest
 from app.schemas.messages import Conversation, Message
 
@@ -21,28 +24,54 @@ def instruction_renderer(template: str) -> Callable[[str], Prompt]:
 
 
 def render_conversation(
-    conversation: Conversation, source: str | None, info: ModelInfo, *, continued: bool
+    conversation: Conversation,
+    served: Served,
+    info: ModelInfo,
+    caller: Caller,
+    *,
+    continued: bool,
 ) -> Prompt:
     """The conversation up to where the model goes on: with a new turn, or with the last one
-    if `continued`. `source`: the template to use; None: the tokenizer's own, or Alpaca.
+    if `continued`: by the template the server is told to use, the tokenizer's own, or Alpaca.
 
     Raises:
         BadRequest: the template does not take this conversation.
+        ClientGone, DeadlinePassed: nobody waits any more.
     """
     turns = [_turn(message) for message in conversation.messages]
-    source = source or info.chat_template
-    if source is None:
+    template, name = _template(served.chat_template, info)
+    if template is None:
         return render_turns(turns, continued=continued)
-    template = ChatTemplate(source, info.bos_text, info.eos_text, info.special_texts)
+
+    def check() -> None:
+        caller.check()
+        caller.patience_s()
+
     try:
-        return render_with_template(turns, template, continued=continued)
+        with caller.connection.watched(lambda: None):
+            return render_with_template(turns, template, continued=continued, check=check)
     except TemplateRefused as error:
-        message = f"messages: the model's chat template refuses this conversation: {error}"
+        message = f"messages: {name} refuses this conversation: {error}"
         raise BadRequest(message, "messages") from error
     except ReservedCharacter as error:
-        path = f"messages.{conversation.paths[error.turn]}".rstrip(".")
+        field = f"{error.turn}.tool_calls" if error.in_calls else conversation.paths[error.turn]
+        path = f"messages.{field}".rstrip(".")
         message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
         raise BadRequest(message, path) from error
+
+
+def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None, str]:
+    """The template to use and what to call it. One that an operator names gets the vocabulary's
+    own BOS and EOS also where the tokenizer's files have no names for them."""
+    if source is None:
+        if info.chat_template is None:
+            return None, ""
+        own = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
+        return own, "the model's own chat template"
+    found = {"bos_token": info.bos_text, "eos_token": info.eos_text}
+    named = {name: text for name, text in found.items() if text} | dict(info.named_tokens)
+    template = ChatTemplate(source, tuple(named.items()), info.special_texts)
+    return template, "the template of --chat_template"
 
 
 def _turn(message: Message) -> Turn:

@@ -22,7 +22,7 @@ MAX_CHARACTERS_PER_TOKEN = 128
 
 
 def encode(engine: Engine, prompt: Prompt) -> TokenIds:
-    """The prompt's ids, with one BOS even where a template wrote its own.
+    """The prompt's ids, with exactly the control tokens its template wrote.
 
     Raises:
         ContextExceeded: the text is far too long.
@@ -33,12 +33,7 @@ def encode(engine: Engine, prompt: Prompt) -> TokenIds:
         raise ContextExceeded.of(
             engine.info.max_model_len, f"the text has {len(prompt.text)} characters"
         )
-    ids = engine.encode(prompt.text, allow_special=prompt.allow_special)
-    if prompt.allow_special:
-        first = engine.encode("")
-        if first and ids[: 2 * len(first)] == first * 2:
-            return ids[len(first) :]
-    return ids
+    return engine.encode(prompt.text, allow_special=prompt.allow_special)
 
 
 def check_bias(params: SamplingParams, info: ModelInfo) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
+from app.calls.caller import Caller
 from app.calls.rendering import instruction_renderer, render_conversation
 from app.calls.submitting import check_ids, encode, fields_named
 from app.engine import Engine
@@ -34,7 +35,9 @@ class Joined:
     text: str
 
 
-def count_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> Counted:
+def count_tokens(
+    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+) -> Counted:
     """The tokens that the text routes would make of the same prompt or messages.
 
     Raises:
@@ -43,7 +46,7 @@ def count_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> 
     """
     call = read_tokenize(data)
     served.check_model(call.model)
-    prompt = _render(call, engine, served)
+    prompt = _render(call, engine, served, caller)
     with fields_named("prompt" if call.conversation is None else "messages"):
         tokens = encode(engine, prompt)
     text = prompt.text.replace(BREAK, "") if prompt.allow_special else prompt.text
@@ -63,9 +66,9 @@ def join_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> J
     return Joined(call, engine.decode(call.tokens))
 
 
-def _render(call: TokenizeCall, engine: Engine, served: Served) -> Prompt:
+def _render(call: TokenizeCall, engine: Engine, served: Served, caller: Caller) -> Prompt:
     if call.conversation is None:
         return instruction_renderer(call.template or served.prompt_template)(call.prompt)
     return render_conversation(
-        call.conversation, served.chat_template, engine.info, continued=call.continued
+        call.conversation, served, engine.info, caller, continued=call.continued
     )

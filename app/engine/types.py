@@ -141,6 +141,8 @@ class ModelInfo:
     chat_template: str | None = None  #: the tokenizer's own, Jinja source
     bos_text: str = ""
     eos_text: str = ""
+    #: What the tokenizer's files call "bos_token" …, and its spelling, for its own template.
+    named_tokens: tuple[tuple[str, str], ...] = ()
     special_texts: tuple[str, ...] = ()  #: spellings of control tokens
     special_ids: tuple[int, ...] = ()  #: and their ids, in the same order
     #: Each id's bytes; b"" for control tokens.

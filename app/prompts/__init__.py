@@ -52,8 +52,10 @@ class TemplateRefused(Exception):
 
 
 class ReservedCharacter(Exception):
-    """A turn holds U+E0FF, which marks broken-up spellings; `turn` is its number."""
+    """A turn holds U+E0FF, which marks broken-up spellings; `turn` is its number, `in_calls`
+    whether it is in what the turn calls rather than in its text."""
 
-    def __init__(self, turn: int) -> None:
+    def __init__(self, turn: int, in_calls: bool = False) -> None:
         super().__init__(f"turn {turn} holds U+E0FF")
         self.turn = turn
+        self.in_calls = in_calls

@@ -6,15 +6,16 @@ Knows nothing about settings or tokenizers.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from app.checkpoint.errors import StartupError
-from app.prompts import Turn
-from app.prompts.jinja_chat import ChatTemplate, render_with_template
+from app.prompts import TemplateRefused
+from app.prompts.jinja_chat import ChatTemplate
+from app.prompts.probing import Forms, forms_of
 
 _DIRECTORY = Path(__file__).parent / "templates"
 NAMES = tuple(sorted(path.stem for path in _DIRECTORY.glob("*.jinja")))
 _MAX_BYTES = 1 << 20
-_PROBE = "西湖"
 
 
 def read_chat_template(name: str) -> str:
@@ -34,18 +35,46 @@ def read_chat_template(name: str) -> str:
             f"--chat_template {name} cannot be read ({why}): pass a Jinja file, or one of "
             + ", ".join(NAMES)
         ) from error
-    _try_out(source, name)
+    probe = (("bos_token", "<s>"), ("eos_token", "</s>"))
+    try_template(ChatTemplate(source, probe, ("<s>", "</s>")), f"--chat_template {name}")
     return source
 
 
-def _try_out(source: str, name: str) -> None:
-    template = ChatTemplate(source, "<s>", "</s>", ("<s>", "</s>"))
+class Tokens(Protocol):
+    """What a template needs of a tokenizer; see `app.text.tokenizer.Tokenizer`."""
+
+    @property
+    def chat_template(self) -> str | None: ...
+    @property
+    def named_tokens(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def special_texts(self) -> tuple[str, ...]: ...
+
+
+def try_own(tokenizer: Tokens, directory: Path) -> Forms | None:
+    """Try the template that a tokenizer's `directory` brings; None where it brings none.
+
+    Raises:
+        StartupError: it fails for every conversation.
+    """
+    if tokenizer.chat_template is None:
+        return None
+    template = ChatTemplate(
+        tokenizer.chat_template, tokenizer.named_tokens, tokenizer.special_texts
+    )
+    return try_template(template, f"the chat template in {directory}")
+
+
+def try_template(template: ChatTemplate, name: str) -> Forms:
+    """Try a template on conversations of ours, before anybody else's.
+
+    Raises:
+        StartupError: it fails for all of them; `name` says which template it is.
+    """
     try:
-        text = render_with_template([Turn("user", _PROBE)], template).text
-    except Exception as error:  # a template can raise whatever Python can
-        why = f"{type(error).__name__}: {error}"
-        raise StartupError(f"--chat_template {name} does not work: {why}") from error
-    if _PROBE not in text:
+        return forms_of(template)
+    except TemplateRefused as error:
         raise StartupError(
-            f"--chat_template {name} is no chat template: it leaves out what the user says"
-        )
+            f"{name} does not work: {error}; pass --chat_template with a Jinja file, or one of "
+            + ", ".join(NAMES)
+        ) from error

@@ -1,99 +1,142 @@
-"""A tokenizer's own chat template, rendered in a sandbox.
+"""A chat template, rendered as transformers renders it, within bounds of time and size.
 
-Knows nothing about the tokenizer but three spellings: BOS, EOS and all control tokens.
+Knows nothing about the tokenizer but the spellings of its control tokens.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Any, NoReturn
+from threading import BoundedSemaphore
+from typing import Any
 
-from jinja2 import Template, UndefinedError
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
 
-from app.prompts import BREAK, Prompt, ReservedCharacter, TemplateRefused, Turn
-from app.prompts.spellings import break_up
-from app.prompts.tool_text import calls_as_text, results_as_text
+from app.prompts import BREAK, Prompt, TemplateRefused, Turn
+from app.prompts.chat_messages import END, holds_escaped_break, to_messages
+from app.prompts.jinja_environment import ChatEnvironment
+from app.prompts.meter import METER, Meter
+from app.prompts.metering import add_counters
+
+#: Renderings at once. One holds Python's lock all the time it works: more gain nothing, and
+#: each may hold as much memory as a meter allows.
+_PLACES = BoundedSemaphore(4)
+_WAIT_S = 0.05
+#: A BREAK as JSON's and Python's own escapes spell it.
+_ESCAPED = re.compile(r"\\+u" + f"{ord(BREAK):04x}")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """The template's source and the spellings it may write."""
+    """The template's source, and what it may write of the tokenizer's."""
 
     source: str
-    bos_text: str
-    eos_text: str
-    special_texts: tuple[str, ...]
+    #: "bos_token" … and their spellings; those the tokenizer has none of are undefined.
+    named_tokens: tuple[tuple[str, str], ...] = ()
+    special_texts: tuple[str, ...] = ()
 
 
-#: Ends the text that is to be continued. Breaking up spellings never makes two in a row that
-#: anything follows.
-_END = BREAK * 2
+def no_check() -> None:
+    """The check of a rendering that nothing calls off."""
 
 
-def render_with_template(
-    turns: Sequence[Turn], template: ChatTemplate, *, continued: bool = False
+def render_messages(
+    turns: Sequence[Turn],
+    template: ChatTemplate,
+    *,
+    in_parts: bool = False,
+    continued: bool = False,
+    check: Callable[[], None] = no_check,
 ) -> Prompt:
     """The conversation as the template writes it, up to where the next answer begins, or to
     the end of the last turn's text if that is to be `continued`.
 
-    It may begin with a BOS of the template's own, which encoding must not double.
+    in_parts: contents are given as lists of one text part. check: called now and then; what
+    it raises ends the rendering and is raised here.
 
     Raises:
         ReservedCharacter: a turn holds U+E0FF.
-        TemplateRefused: the template does not take this conversation.
+        TemplateRefused: the template does not take this conversation, or does too much.
     """
-    turns = results_as_text(calls_as_text(turns))
-    messages = []
-    for index, turn in enumerate(turns):
-        if BREAK in turn.text:
-            raise ReservedCharacter(index)
-        messages.append({"role": turn.role, "content": break_up(turn.text, template.special_texts)})
+    messages = to_messages(turns, template.special_texts, in_parts=in_parts, continued=continued)
+    text = _render(template, messages, continued, check)
+    if "\\" in text and not holds_escaped_break(turns):
+        text = _ESCAPED.sub(BREAK, text)
     if continued:
-        messages[-1]["content"] += _END
+        text = _up_to_mark(text, turns[-1].text)
+    return Prompt(text, allow_special=True)
+
+
+def _up_to_mark(text: str, last: str) -> str:
+    """The prompt up to the end of the last message, as transformers cuts it there."""
+    before, end, after = text.rpartition(END)
+    if not end or last.strip() not in text.replace(BREAK, ""):
+        raise TemplateRefused("it leaves out the last message, or a part of it")
+    return before if after.startswith(" ") else before.rstrip()
+
+
+def _render(
+    template: ChatTemplate,
+    messages: list[dict[str, Any]],
+    continued: bool,
+    check: Callable[[], None],
+) -> str:
+    while not _PLACES.acquire(timeout=_WAIT_S):
+        check()
+    meter = Meter(len(messages), _size(messages), check)
+    token = METER.set(meter)
     try:
         text = compiled(template.source).render(
-            messages=messages,
-            add_generation_prompt=not continued,
-            bos_token=template.bos_text,
-            eos_token=template.eos_text,
+            {
+                "tools": None,
+                "documents": None,
+                "add_generation_prompt": not continued,
+                **dict(template.named_tokens),
+                "messages": messages,
+            }
         )
-    except UndefinedError as error:  # it expects what this conversation does not have
-        raise TemplateRefused(str(error)[:500]) from error
-    if continued:
-        text, end, _ = text.rpartition(_END)
-        if not end:
-            raise TemplateRefused("it leaves out the last message")
-    return Prompt(text, allow_special=True)
+    except Exception as error:  # a template can raise whatever Python can
+        if meter.fault is not None:
+            raise meter.fault from None
+        raise TemplateRefused(_in_words(error)) from error
+    finally:
+        METER.reset(token)
+        _PLACES.release()
+    if meter.fault is not None:  # a filter of Jinja's took it for its own
+        raise meter.fault
+    return text
+
+
+def _in_words(error: Exception) -> str:
+    name, words = type(error).__name__, " ".join(str(error).split())[:500]
+    if name == "TemplateError":  # the template's own words
+        return words
+    return f"{name}: {words}"
+
+
+def _size(messages: list[dict[str, Any]]) -> int:
+    """About how many bytes the messages are."""
+    total, parts = 0, list[Any](messages)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str):
+            total += len(part)
+        elif isinstance(part, list):
+            parts += part
+        elif isinstance(part, dict):
+            parts += part.values()
+    return total
 
 
 # A large template takes milliseconds to compile, and one process has one or two.
 @lru_cache(maxsize=4)
 def compiled(source: str) -> Template:
-    """The template, ready to render. Raises jinja2.TemplateError where it is none."""
-    # The names and switches are those that templates on the Hub are written for.
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = _strftime_now
-    return environment.from_string(source)
+    """The template, ready to render inside a meter.
 
-
-def _to_json(value: Any, indent: int | None = None) -> str:
-    # Jinja's own filter escapes for HTML, which a model would read.
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _raise_exception(message: object) -> NoReturn:
-    raise TemplateRefused(str(message)[:500])
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)
+    Raises:
+        jinja2.TemplateError, and whatever else Python finds wrong with what it becomes.
+    """
+    environment = ChatEnvironment()
+    return environment.from_string(add_counters(environment.parse(source)))

@@ -23,6 +23,18 @@ def break_up(text: str, special_texts: tuple[str, ...]) -> str:
     return _break_end(broken, spellings)
 
 
+def break_inside(text: str, special_texts: tuple[str, ...]) -> str:
+    """The same for a name, an id or the like, which a template may put between brackets of its
+    own: also the first character is kept from ending what the template began."""
+    broken = break_up(text, special_texts)
+    for spelling in special_texts:
+        for start in range(1, len(spelling)):
+            rest = spelling[start:]
+            if text and (rest.startswith(text) or text.startswith(rest)):
+                return BREAK + broken
+    return broken
+
+
 def _break_end(text: str, spellings: Iterable[str]) -> str:
     longest = max(map(len, spellings)) - 1
     for start in range(max(0, len(text) - longest), len(text)):

@@ -15,7 +15,7 @@ from app.access.keys import KeyFile
 from app.checkpoint.check import check_model, examine
 from app.checkpoint.errors import StartupError
 from app.checkpoint.memory import check_memory
-from app.prompts.choosing import read_chat_template
+from app.prompts.choosing import read_chat_template, try_own
 from app.serving.check_table import check_table
 from app.serving.log import announce
 from app.text.counting import count_tokens
@@ -89,6 +89,8 @@ def check_only(config: Config) -> None:
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     sys.stdout.write(check_table(config, checked, tokenizer) + "\n")
     sys.stdout.flush()
+    if config.CHAT_TEMPLATE is None:
+        try_own(tokenizer, checked.tokenizer_directory)
     check_memory(checked.memory, checked.device)
 
 

@@ -29,7 +29,7 @@ class TextEncoder:
     def __init__(
         self, vocabulary: Vocabulary, tokens: Iterable[AddedToken], prefix: tuple[int, ...]
     ) -> None:
-        """`prefix`: what every text begins with."""
+        """`prefix`: what a text begins with, unless a template made it."""
         tokens = tuple(tokens)
         self._vocabulary = vocabulary
         self._plain = TokenMatcher(token for token in tokens if not token.special)
@@ -48,9 +48,7 @@ class TextEncoder:
                 own = segment.replace(BREAK, "") if allow_special else segment
                 ids += self._encode_own(own, encode)
             encode = self._vocabulary.inner
-        if self._prefix and ids[: len(self._prefix)] == list(self._prefix):
-            return tuple(ids)  # a template's own BOS
-        return (*self._prefix, *ids)
+        return tuple(ids) if allow_special else (*self._prefix, *ids)
 
     def _encode_own(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
         """Encode text that stands for itself.

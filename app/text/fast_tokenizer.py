@@ -8,7 +8,7 @@ threads. Here nothing is ever changed after loading, so no lock is needed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class FastTokenizer:
         self.bos_text = next((text for text, id_ in ids.items() if id_ == self.bos_id), "")
         named = files.named.get("eos_token", "")
         self.eos_text = named if named in ids else ""
+        self.named_tokens = tuple(({**_class_tokens(files, ids), **files.named}).items())
         self.eos_ids: tuple[int, ...] = (ids[named],) if named in ids else ()
 
         self._leading_blank = spelling.strips_leading_blank
@@ -88,6 +89,22 @@ def _load(path: Path, source: dict[str, Any]) -> Backend:
         why = " ".join(str(error).split())
         raise StartupError(f"{path} cannot be read as a tokenizer: {why}") from error
     return backend
+
+
+#: How transformers' tokenizer classes spell what their files do not name.
+_CLASS_TOKENS = {
+    "Llama": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+    "CodeLlama": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+    "GPT2": dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>"),
+    "Qwen2": dict.fromkeys(("eos_token", "unk_token", "pad_token"), "<|endoftext|>"),
+}
+
+
+def _class_tokens(files: TokenizerFiles, ids: Container[str]) -> dict[str, str]:
+    """What the class that the files name calls its tokens, where the vocabulary has them."""
+    name = files.tokenizer_class.removesuffix("Fast").removesuffix("Tokenizer")
+    named = _CLASS_TOKENS.get(name, {})
+    return {key: text for key, text in named.items() if text in ids}
 
 
 def _encoding(backend: Backend) -> Callable[[str], list[int]]:

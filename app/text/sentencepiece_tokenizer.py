@@ -45,6 +45,9 @@ class SentencePieceTokenizer:
         self.chat_template = files.chat_template
         self.bos_id, self.bos_text = _named(files, "bos_token", specials, model.bos_id(), pieces)
         eos_id, self.eos_text = _named(files, "eos_token", specials, model.eos_id(), pieces)
+        own_names = {"bos_token": self.bos_text, "eos_token": self.eos_text}
+        named = {**{name: text for name, text in own_names.items() if text}, **files.named}
+        self.named_tokens = tuple(named.items())
         self.eos_ids = () if eos_id is None else (eos_id,)
 
         self._leading_blank = model.normalize("a").startswith(_SPACE)

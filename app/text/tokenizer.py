@@ -47,6 +47,11 @@ class Tokenizer(Protocol):
         """The spelling of the first of `eos_ids`; "" if there is none."""
 
     @property
+    def named_tokens(self) -> tuple[tuple[str, str], ...]:
+        """What its files, or the class they name, call "bos_token", "eos_token" …, and how it
+        is spelled: what transformers gives to chat templates."""
+
+    @property
     def chat_template(self) -> str | None:
         """The tokenizer's own chat template, as Jinja source."""
 
@@ -59,6 +64,7 @@ class Tokenizer(Protocol):
 
         Spellings of control tokens are plain text, unless `allow_special`: that is for text a
         chat template made, in which a user's own spellings are broken up by `matching.BREAK`.
+        Such a text becomes exactly the control tokens it spells: no BOS is put before it.
 
         Raises:
             ValueError: the text holds half a surrogate pair.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.text.template_files import find_chat_template
 
 _NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"))
 # added_tokens.json has no flags. What is spelled like this is a control token all the same.
@@ -39,6 +40,7 @@ class TokenizerFiles:
     named: Mapping[str, str]  #: "bos_token" … to spelling
     special: frozenset[str]  #: the spellings that are control tokens
     add_bos: bool | None  #: None: the files are silent
+    tokenizer_class: str  #: transformers' name for who reads them; "" where they are silent
     chat_template: str | None
 
 
@@ -69,7 +71,10 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
         named=named,
         special=frozenset(special | {token.text for token in by_id.values() if token.special}),
         add_bos=add_bos if isinstance(add_bos, bool) else None,
-        chat_template=_chat_template(directory, config),
+        tokenizer_class=_text(config.get("tokenizer_class")),
+        chat_template=find_chat_template(
+            directory, config, read_json_object(directory / "chat_template.json")
+        ),
     )
 
 
@@ -90,11 +95,15 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _spelling(value: object) -> str:
     """A token is written as its text, or as an object that has it under "content"."""
     if isinstance(value, dict):
         value = value.get("content")
-    return value if isinstance(value, str) else ""
+    return _text(value)
 
 
 def _listed_specials(source: Mapping[str, Any]) -> Iterator[str]:
@@ -133,26 +142,6 @@ def _checked_id(value: object, path: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**24:
         raise StartupError(f"{path} gives a token the id {str(value)[:40]!r}.")
     return value
-
-
-def _chat_template(directory: Path, config: dict[str, Any]) -> str | None:
-    path = directory / "chat_template.jinja"
-    if path.is_file():
-        try:
-            return path.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise StartupError(f"{path} cannot be read: {_line(error)}") from error
-    for value in (
-        config.get("chat_template"),
-        read_json_object(directory / "chat_template.json").get("chat_template"),
-    ):
-        if isinstance(value, list):
-            value = {
-                item.get("name"): item.get("template") for item in value if isinstance(item, dict)
-            }.get("default")
-        if isinstance(value, str) and value:
-            return value
-    return None
 
 
 def _line(error: Exception) -> str:

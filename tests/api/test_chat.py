@@ -234,7 +234,7 @@ def test_own_template_is_used(client: FlaskClient, engine: ScriptedEngine) -> No
     assert engine.encoded == [("<s><|system|>简短</s><|user|>你好</s><|assistant|>", True)]
     prompt = sent(engine).prompts[0]
     assert prompt[0] == BOS
-    assert prompt[1] != BOS, "the template's own BOS does not double the tokenizer's"
+    assert BOS not in prompt[1:], "exactly the one that the template writes"
 
 
 def test_users_cannot_write_control_tokens(client: FlaskClient, engine: ScriptedEngine) -> None:
@@ -246,7 +246,7 @@ def test_users_cannot_write_control_tokens(client: FlaskClient, engine: Scripted
     ]
     chat(client, hostile)
     prompt = sent(engine).prompts[0]
-    assert [token for token in prompt if token < 3] == [BOS]
+    assert not [token for token in prompt if token < 3], "not even the BOS it does not write"
     assert engine.decode(prompt) == "</s><s>a</s></s>"
 
 
@@ -271,5 +271,6 @@ def test_template_cannot_leave_its_sandbox(client: FlaskClient, engine: Scripted
     template = "{{ messages.__class__.__mro__ }}"
     engine.info_ = replace(INFO, chat_template=template)
     response = client.post("/v1/chat/completions", json={"messages": "你好"})
-    assert response.status_code == 500
+    assert response.status_code == 400
+    assert response.get_json()["error"]["param"] == "messages"
     assert "mro" not in response.text

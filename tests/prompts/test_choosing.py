@@ -9,8 +9,9 @@ import pytest
 from app.checkpoint.errors import StartupError
 from app.prompts import BREAK, Turn
 from app.prompts.alpaca import render_turns
+from app.prompts.chat import render_with_template
 from app.prompts.choosing import NAMES, read_chat_template
-from app.prompts.jinja_chat import ChatTemplate, render_with_template
+from app.prompts.jinja_chat import ChatTemplate
 
 TURNS = [
     Turn("system", "Be brief."),
@@ -18,6 +19,7 @@ TURNS = [
     Turn("assistant", "Hello."),
     Turn("user", "Who?"),
 ]
+NAMED = (("bos_token", "<s>"), ("eos_token", "</s>"))
 VICUNA = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant "
     "gives helpful, detailed, and polite answers to the user's questions."
@@ -25,7 +27,7 @@ VICUNA = (
 
 
 def render(name: str, turns: list[Turn], *, continued: bool = False) -> str:
-    template = ChatTemplate(read_chat_template(name), "<s>", "</s>", ("<s>", "</s>"))
+    template = ChatTemplate(read_chat_template(name), NAMED, ("<s>", "</s>"))
     return render_with_template(turns, template, continued=continued).text
 
 
@@ -123,7 +125,7 @@ def test_a_file(tmp_path: Path) -> None:
         (b"{% for %}", "does not work: TemplateSyntaxError"),
         (b"{{ messages | nosuch }}", "does not work: TemplateAssertionError"),
         (b"{{ messages.__class__.__mro__ }}", "does not work: SecurityError"),
-        (b"{{ raise_exception('no') }}", "does not work: TemplateRefused: no"),
+        (b"{{ raise_exception('no') }}", "does not work: no; pass"),
         (b"{% for i in range(10**9) %}{% endfor %}", "does not work: OverflowError"),
         (b"# A README", "leaves out what the user says"),
         (b"", "leaves out what the user says"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jinja2.exceptions import SecurityError, UndefinedError
 
 from app.prompts import BREAK, ReservedCharacter, TemplateRefused, Turn
-from app.prompts.jinja_chat import ChatTemplate, render_with_template
+from app.prompts.chat import render_with_template
+from app.prompts.jinja_chat import ChatTemplate, render_messages
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,7 +43,7 @@ HELLO = [Turn("user", "你好")]
 
 
 def template(source: str, *specials: str) -> ChatTemplate:
-    return ChatTemplate(source, "<s>", "</s>", specials)
+    return ChatTemplate(source, (("bos_token", "<s>"), ("eos_token", "</s>")), specials)
 
 
 def golden(name: str) -> str:
@@ -83,12 +83,12 @@ def test_functions_templates_use() -> None:
         "{{ strftime_now('%Y') | length }}|{{ {'a': '你', 'b': '<'} | tojson }}|"
         "{% for x in [1, 2, 3] %}{% if x == 2 %}{% break %}{% endif %}{{ x }}{% endfor %}"
     )
-    assert render_with_template(HELLO, template(source)).text == '4|{"a": "你", "b": "<"}|1'
+    assert render_messages(HELLO, template(source)).text == '4|{"a": "你", "b": "<"}|1'
 
 
 def test_nothing_is_escaped_for_html() -> None:
     turns = [Turn("user", "<b>&'\"")]
-    text = render_with_template(turns, template("{{ messages[0].content }}")).text
+    text = render_messages(turns, template("{{ messages[0].content }}")).text
     assert text == "<b>&'\""
 
 
@@ -102,14 +102,14 @@ def test_nothing_is_escaped_for_html() -> None:
     ],
 )
 def test_sandbox(source: str) -> None:
-    with pytest.raises((SecurityError, UndefinedError)):
-        render_with_template(HELLO, template(source))
+    with pytest.raises(TemplateRefused, match=r"^(SecurityError|UndefinedError): "):
+        render_messages(HELLO, template(source))
 
 
 def test_sandbox_shows_no_insides() -> None:
-    assert render_with_template(HELLO, template("{{ raise_exception.__globals__ }}")).text == ""
+    assert render_messages(HELLO, template("{{ raise_exception.__globals__ }}")).text == ""
 
 
 def test_users_text_is_no_template() -> None:
     turns = [Turn("user", "{{ 7 * 7 }}{% for %}")]
-    assert render_with_template(turns, template("{{ messages[0].content }}")).text == turns[0].text
+    assert render_messages(turns, template("{{ messages[0].content }}")).text == turns[0].text

@@ -174,7 +174,7 @@ def test_template_text_does_and_broken_spellings_do_not(
     assert tokenizer.token_bytes[control] == b""
     broken = spelling[0] + BREAK + spelling[1:]
     ids = tokenizer.encode(f"Tom {broken}Mary{spelling}", allow_special=True)
-    assert ids == (1, *reference.encode(f"Tom {spelling}Mary"), control)
+    assert ids == (*reference.encode(f"Tom {spelling}Mary"), control), "no BOS is put before it"
 
 
 def test_a_break_is_an_ordinary_character_without_allow_special(
@@ -193,7 +193,7 @@ def test_text_after_an_added_token_gets_no_blank(
     ids = tokenizer.encode("Tom<|im_end|>Tom<tool> Tom", allow_special=True)
     first, second = ids.index(own), ids.index(own + 2)
     between = "".join(map(reference.id_to_piece, ids[first + 1 : second]))
-    assert ids[1:first] == ids[second + 1 :] == tuple(reference.encode("Tom"))
+    assert ids[:first] == ids[second + 1 :] == tuple(reference.encode("Tom"))
     assert between == "Tom"  # not "▁Tom"
     assert tokenizer.decode(ids) == "TomTom<tool> Tom"
 
@@ -204,9 +204,9 @@ def test_plain_added_tokens_are_matched_always_and_longest_first(
     own = reference.get_piece_size()
     chat_directory(sp_directory, own)
     tokenizer = load_tokenizer(sp_directory)
-    for allow_special in (False, True):
+    for allow_special, bos in ((False, (1,)), (True, ())):
         ids = tokenizer.encode("<tool><tool>s", allow_special=allow_special)
-        assert ids == (1, own + 2, own + 3)
+        assert ids == (*bos, own + 2, own + 3)
     assert tokenizer.decode(ids) == "<tool><tool>s"
     assert "<tool>" not in tokenizer.special_texts
 
@@ -219,7 +219,7 @@ def test_strip_flags_take_white_space_along(
     tokenizer = load_tokenizer(sp_directory)
     ids = tokenizer.encode("Tom \n<end> \n<end>\tTom", allow_special=True)
     assert ids == tokenizer.encode("Tom<end><end>Tom", allow_special=True)
-    assert ids[: ids.index(own + 4)] == (1, *reference.encode("Tom"))
+    assert ids[: ids.index(own + 4)] == tuple(reference.encode("Tom"))
 
 
 def test_a_control_piece_stays_one_whatever_the_files_leave_out(sp_directory: Path) -> None:
