@@ -233,6 +233,8 @@ class Config:
     )
     #: Requests accepted at once, running and waiting; more get 503.
     MAX_IN_FLIGHT: int = setting(128, whole(1, 4096))
+    #: Requests of one API key at once, where there are several keys; None: half of MAX_IN_FLIGHT.
+    MAX_PER_KEY: int | None = setting(None, optional_whole(1, 4096))
     #: Seconds one request may take; 0: no limit.
     REQUEST_TIMEOUT: float = setting(0.0, seconds)
     #: Largest request body, in MiB.

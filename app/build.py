@@ -19,7 +19,9 @@ from config import Config
 
 def build_engine(config: Config, checked: CheckedModel) -> EngineService:
     """An engine that loads `checked` once it is started."""
-    return EngineService(lambda: load(config, checked), config.MAX_IN_FLIGHT)
+    return EngineService(
+        lambda: load(config, checked), config.MAX_IN_FLIGHT, max_per_owner=config.MAX_PER_KEY
+    )
 
 
 def load(config: Config, checked: CheckedModel) -> LoadedModel:

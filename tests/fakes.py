@@ -23,6 +23,7 @@ from app.engine.errors import (
     UnknownToken,
 )
 from app.engine.types import (
+    EVERYBODY,
     Delta,
     EmbeddingRequest,
     EngineState,
@@ -30,6 +31,7 @@ from app.engine.types import (
     FinishReason,
     GenerationRequest,
     ModelInfo,
+    Owner,
     Progress,
     PromptScores,
     Stats,
@@ -188,7 +190,7 @@ class ScriptedEngine:
             self.streams.append(stream)
         return stream
 
-    def check_room(self) -> None:
+    def check_room(self, owner: Owner = EVERYBODY) -> None:
         if self.state is not EngineState.LOADING:
             self._refuse_what_is_too_much()
 

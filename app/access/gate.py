@@ -16,6 +16,7 @@ from app.access.rates import Rates
 from app.access.routes import Access, access_to
 from app.calls.caller import Caller
 from app.calls.connection import Connection
+from app.engine.types import Owner
 from app.schemas.errors import KeyRefused
 
 
@@ -42,7 +43,12 @@ def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: floa
         if isinstance(key, KeyRefused):
             raise key
         if key is not None:
-            g.caller = Caller(key.name, connection, deadline, key.scope)
+            g.caller = Caller(key.name, connection, deadline, _owner(key, keys))
+
+
+def _owner(key: ApiKey, keys: KeyFile | None) -> Owner:
+    """A key that is the only one may have all places."""
+    return Owner(key.scope, limited=keys is not None and keys.several)
 
 
 def _key(keys: KeyFile) -> ApiKey | KeyRefused:

@@ -59,6 +59,11 @@ class KeyFile:
                 found = key
         return found
 
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one key."""
+        return len(self._keys) > 1
+
     def _reload(self) -> None:
         """Read the file again if it has changed. One that cannot be read changes nothing; an
         empty one lets nobody in."""

@@ -16,8 +16,8 @@ from app.schemas.embeddings import embeddings_body
 
 def create() -> Response:
     """Embed one or more texts."""
-    served = wire.served()
-    work = start_embeddings(wire.read_call(), wire.engine(), served)
-    vectors = collect_vectors(work.stream, len(work.call.inputs), wire.caller())
+    served, caller = wire.served(), wire.caller()
+    work = start_embeddings(wire.read_call(), wire.engine(), served, caller)
+    vectors = collect_vectors(work.stream, len(work.call.inputs), caller)
     body = embeddings_body(work.call, served.model_name, vectors, work.stream.prompt_tokens)
     return wire.json_pieces(body, Notes(work.call.ignored))

@@ -59,9 +59,9 @@ def read_call() -> dict[str, object]:
     """As `read_object`, of a request for the engine: unread when that has no room.
 
     Raises:
-        Unavailable: the engine takes nothing now.
+        Unavailable: the engine takes nothing, or nothing of this caller, now.
     """
-    engine().check_room()
+    engine().check_room(caller().owner)
     return read_object()
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from app.calls.connection import Connection
+from app.engine.types import EVERYBODY, Owner
 from app.schemas.errors import ClientGone, DeadlinePassed
 
 #: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
@@ -22,7 +23,7 @@ class Caller:
     name: str  #: for the log: a key's name or an address
     connection: Connection
     deadline: float  #: monotonic
-    cache_scope: str = ""  #: prompts of one scope are computed once for all its requests
+    owner: Owner = EVERYBODY  #: whose places and cached prompts it uses
 
     def patience_s(self) -> float:
         """How long to wait for the next news. Raises DeadlinePassed when the time is up."""

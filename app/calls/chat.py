@@ -78,7 +78,7 @@ def start_chat(
                 json_schema=schema.text if schema else None,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
-                cache_scope=caller.cache_scope,
+                owner=caller.owner,
             )
         )
     return ChatWork(

@@ -73,7 +73,7 @@ def start_completion(
         ignore_eos=generation.ignore_eos,
         drop_leading_space=template == "alpaca" and isinstance(call.prompts[0], str),
         prompt_logprobs=call.logprobs if call.echo else None,
-        cache_scope=caller.cache_scope,
+        owner=caller.owner,
     )
     with fields_named("prompt", generation.max_tokens_field, is_list=call.is_list):
         stream = engine.generate(request)

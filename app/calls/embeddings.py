@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.calls import Served
+from app.calls.caller import Caller
 from app.calls.submitting import encode_items, fields_named
 from app.engine import Engine, Stream
 from app.engine.types import EmbeddingRequest
@@ -28,7 +29,9 @@ class EmbeddingsWork:
     stream: Stream
 
 
-def start_embeddings(data: Mapping[str, object], engine: Engine, served: Served) -> EmbeddingsWork:
+def start_embeddings(
+    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+) -> EmbeddingsWork:
     """Read the request and submit it.
 
     Raises:
@@ -45,7 +48,7 @@ def start_embeddings(data: Mapping[str, object], engine: Engine, served: Served)
     if total > MAX_TOKENS:
         raise refuse("input", f"has {total} tokens in all; at most {MAX_TOKENS} in one request")
     with fields_named("input", is_list=call.is_list):
-        stream = engine.embed(EmbeddingRequest(inputs))
+        stream = engine.embed(EmbeddingRequest(inputs, caller.owner))
     return EmbeddingsWork(call, stream)
 
 

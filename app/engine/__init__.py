@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.engine.types import (
+    EVERYBODY,
     EmbeddingRequest,
     EngineState,
     Event,
     GenerationRequest,
     ModelInfo,
+    Owner,
     Stats,
     TokenIds,
 )
@@ -62,11 +64,12 @@ class Engine(Protocol):
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
 
-    def check_room(self) -> None:
-        """Refuse a request before anybody reads it. Whoever passes may still be refused.
+    def check_room(self, owner: Owner = EVERYBODY) -> None:
+        """Refuse a request of this owner before anybody reads it. Whoever passes may still be
+        refused.
 
         Raises:
-            Unavailable: no place is free, or nothing is accepted any more.
+            Unavailable: no place is free for it, or nothing is accepted any more.
         """
 
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
@@ -78,7 +81,7 @@ class Engine(Protocol):
         """Text of token ids, control tokens left out."""
 
     def generate(self, request: GenerationRequest) -> Stream:
-        """Accept a request, or refuse it. Events are Progress and Delta.
+        """Accept a request, or refuse it. Events are Progress, PromptScores and Delta.
 
         Raises:
             InvalidRequest: it can never be served as asked.

@@ -13,7 +13,7 @@ from app.engine.errors import EngineError
 from app.engine.ledger import Ledger
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
-from app.engine.types import Delta, Event
+from app.engine.types import Delta, Event, Progress
 
 #: Steps at most this long are gathered: a reader does not see them apart.
 SHORT_STEP_S = 0.010
@@ -61,6 +61,7 @@ class Deliveries:
         if not rest:
             del self._owed[sequence.ticket]
             self._ledger.completed += 1
+            sequence.ticket.settled = True
 
     def finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
         """Tell the last of a sequence's deltas, each with its finish reason."""
@@ -73,6 +74,7 @@ class Deliveries:
     def cancel(self, ticket: Ticket) -> list[Sequence]:
         """End a request whose client has gone; returns what was still owed."""
         self._ledger.cancelled += 1
+        ticket.settled = True
         self._events.pop(ticket, None)
         ticket.end()
         return self._owed.pop(ticket)
@@ -81,6 +83,7 @@ class Deliveries:
         """End a request with an error, after what it has been told; returns what was still
         owed."""
         self._ledger.failed += 1
+        ticket.settled = True
         if events := self._events.pop(ticket, None):
             ticket.send(tuple(events))
         ticket.fail(error)
@@ -89,14 +92,15 @@ class Deliveries:
     def flush(self) -> None:
         """Send what has been told, one put per request. While steps are short, a request's
         events wait for a few steps: a put, a wake-up and a write each would cost more than the
-        model's arithmetic. Its first and last ones never wait."""
+        model's arithmetic. Its first text and its last never wait."""
         now = time.monotonic()
         brisk = now - self._flushed_at < SHORT_STEP_S
         self._flushed_at = now
-        for ticket in list(self._events):
-            if brisk and ticket in self._owed and now - ticket.sent_at < GATHER_S:
+        for ticket, events in list(self._events.items()):
+            begins = not ticket.begun and not all(isinstance(each, Progress) for each in events)
+            if brisk and not begins and ticket in self._owed and now - ticket.sent_at < GATHER_S:
                 continue
-            ticket.sent_at = now
+            ticket.sent_at, ticket.begun = now, ticket.begun or begins
             ticket.send(tuple(self._events.pop(ticket)))
             if ticket not in self._owed:
                 ticket.end()

@@ -1,19 +1,22 @@
 """Decides what the next step computes: who runs, who waits, whose prompt goes on.
 
 Knows nothing about text, torch or time; integers only. All running answers advance by one token
-in every step; prompts are computed beside them in tiles within a budget of tokens.
+in every step; prompts are computed beside them in tiles within a budget of tokens. Owners take
+turns, so what one of them asks for hardly delays the others.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, Tile, Want
+from app.engine.cutting import row_of, tiles_of
 from app.engine.pace import UNTIMED, Pace
 from app.engine.sequence import Sequence
+from app.engine.shares import LIKELY_GROWTH, Shares, likely_tokens
 from app.engine.slots import CacheWork, SlotPool
+from app.engine.turns import PromptTurns, Waiting
 
 #: Prompts are cut on this grid from position 0. Small, so that a tile beside decode rows
 #: costs their streams little; the products of all tiles of a step are computed together.
@@ -21,8 +24,6 @@ TILE = 16
 #: Prompt tokens in a step at most; beside answers that wait for their next token, as many as
 #: `Pace` allows.
 BUDGET_ALONE = 256
-#: Answers are admitted as if they grew to this length, whatever `max_tokens` they allow.
-LIKELY_GROWTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,12 @@ class Scheduler:
         self._pace = pace
         self.running: list[Sequence] = []  #: in the order of their admission
         self._slots = SlotPool(slots, TILE, prefix_reuse)
-        #: One queue per request; they take turns, so that a request with many prompts does
-        #: not hold up those behind it.
-        self._waiting: deque[deque[Sequence]] = deque()
+        self._shares = Shares(slots, pool_tokens)
+        self._waiting = Waiting()
+        self._prompts = PromptTurns()
         self._work: list[CacheWork] = []  #: to be done to the cache before the next step
         self.queried_tokens = self.reused_tokens = 0  #: of prompts that could have been known
+        self.preemptions = 0  #: sequences sent back so that others could run
 
     @property
     def busy(self) -> bool:
@@ -65,21 +67,21 @@ class Scheduler:
 
     def add(self, sequences: Iterable[Sequence]) -> None:
         """Queue one request's sequences."""
-        self._waiting.append(deque(sequences))
+        sequences = list(sequences)
+        present = {each.owner for each in self.running}.union(self._waiting.owners)
+        for owner in {each.owner for each in sequences} - present:
+            self._prompts.enter(owner, present)
+        self._waiting.add(sequences)
 
     def waiting(self) -> list[Sequence]:
-        """The next sequence of each waiting request, in the order they will be admitted."""
-        return [queue[0] for queue in self._waiting]
+        """The next sequence of each waiting request, roughly in the order of admission."""
+        return self._waiting.order()
 
     def remove(self, sequence: Sequence, keep: bool = True) -> None:
         """Forget a sequence, or the whole beam search it leads. keep: what it left in the
         cache is right, and may serve other prompts."""
         if sequence.slot < 0:
-            for queue in self._waiting:
-                if sequence in queue:
-                    queue.remove(sequence)
-                    break
-            self._waiting = deque(queue for queue in self._waiting if queue)
+            self._waiting.remove(sequence)
             return
         members = sequence.group.members if sequence.group else [sequence]
         leaving = set(map(id, members))
@@ -100,24 +102,32 @@ class Scheduler:
         self.running = rest[:at] + after + rest[at:]
 
     def make_room(self) -> int:
-        """Forget prompts that nobody uses, then send the youngest back to the queue, until the
-        next tokens fit the cache; returns how many were sent. They will be computed again, bit
-        for bit."""
+        """Forget prompts that nobody uses, then send back to the queue the youngest of whoever
+        holds most, until the next tokens fit the cache; returns how many were sent. They will
+        be computed again, bit for bit."""
         sent = 0
         while True:
             left = self.pool_tokens - self.used_tokens - len(self.running)
             self._slots.shrink(max(0, left), self._work)
-            victims = [sequence for sequence in self.running if sequence.group is None]
-            if left >= 0 or not victims or len(self.running) == 1:
+            victim = self._largest_youngest() if left < 0 and len(self.running) > 1 else None
+            if victim is None:
+                self.preemptions += sent
                 return sent
-            self.send_back(victims[-1])
+            self.send_back(victim)
             sent += 1
+
+    def _largest_youngest(self) -> Sequence | None:
+        for owner in self._shares.held(self.running):
+            theirs = (each for each in reversed(self.running) if each.owner == owner)
+            if victim := next((each for each in theirs if each.group is None), None):
+                return victim
+        return None
 
     def send_back(self, sequence: Sequence, keep: bool = True) -> None:
         """Back to the head of the queue: it is computed again, bit for bit. Not for beams."""
         self.remove(sequence, keep)
         sequence.computed, sequence.pooled, sequence.remembered = 0, None, False
-        self._waiting.appendleft(deque((sequence,)))
+        self._waiting.add_first(sequence)
 
     def probe(self) -> Batch | None:
         """The smallest batch there is, in a slot that nobody uses; None while all are taken."""
@@ -129,6 +139,7 @@ class Scheduler:
 
     def plan(self) -> Plan:
         """The next step. Empty only when nothing is left to do."""
+        self._make_way()
         rows = [sequence for sequence in self.running if not sequence.prefilling]
         rows.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
         for sequence in rows:
@@ -136,40 +147,87 @@ class Scheduler:
         budget = BUDGET_ALONE
         if rows:
             budget = self._pace.tokens_beside(len(rows), TILE, BUDGET_ALONE)
-        tiles: list[tuple[Sequence, Tile]] = []
-        for sequence in self.running:
-            if sequence.prefilling and budget > 0:
-                budget -= self._cut(sequence, budget, tiles)
-        while budget > 0 and self._admit():
-            budget -= self._cut(self.running[-1], budget, tiles)
-        batch = Batch(tuple(_row(sequence) for sequence in rows), tuple(tile for _, tile in tiles))
+        tiles = self._read_prompts(budget)
+        batch = Batch(tuple(map(row_of, rows)), tuple(tile for _, tile in tiles))
         work, self._work = tuple(self._work), []
         return Plan(batch, tuple(rows), tuple(sequence for sequence, _ in tiles), work)
 
-    def _admit(self) -> bool:
-        """Give the next waiting sequence a slot, if it will probably fit."""
-        for number, queue in enumerate(self._waiting):
-            sequence = queue[0]
-            if self._soon_shared(sequence):
-                continue
-            needed = self._promised() + sequence.likely_length(LIKELY_GROWTH)
-            if self._slots.available < sequence.width or (
-                self.running and needed > self.pool_tokens
-            ):
-                return False
-            del self._waiting[number]
-            queue.popleft()
-            if queue:
-                self._waiting.append(queue)
+    def _read_prompts(self, budget: int) -> list[tuple[Sequence, Tile]]:
+        """The prompt tiles of a step, and whose they are. An owner's own prompts are read in
+        the order of their admission."""
+        tiles: list[tuple[Sequence, Tile]] = []
+        begun = [sequence for sequence in self.running if sequence.prefilling]
+        waiting = self._admissible()
+        while budget > 0:
+            candidates = [*filter(None, [waiting]), *begun]
+            if not candidates:
+                break
+            owner = self._prompts.next(each.owner for each in candidates)
+            mine = [each for each in begun if each.owner == owner]
+            sequence = mine[0] if mine else candidates[0]
+            if mine:
+                begun.remove(sequence)
+            else:
+                self._place(sequence)
+                waiting = self._admissible()
+            cut = tiles_of(sequence, budget, TILE)
+            tiles += [(sequence, tile) for tile in cut]
+            taken = sum(len(tile.tokens) for tile in cut)
+            self._prompts.count(owner, taken)
+            budget -= taken
+        return tiles
+
+    def _next(self) -> Sequence | None:
+        """The waiting sequence whose turn it is: of the owner that holds least."""
+        held = self._shares.held(self.running) if self._waiting else {}
+        owners = sorted(self._waiting.owners, key=lambda owner: held.get(owner, 0.0))
+        found = (self._waiting.first(owner, self._ready) for owner in owners)
+        return next(filter(None, found), None)
+
+    def _admissible(self) -> Sequence | None:
+        """The waiting sequence whose turn it is, if it will probably fit."""
+        sequence = self._next()
+        return sequence if sequence and self._fits(sequence, self.running) else None
+
+    def _ready(self, sequence: Sequence) -> bool:
+        return not (
+            self._soon_shared(sequence) or self._shares.too_many_beams(sequence, self.running)
+        )
+
+    def _fits(self, sequence: Sequence, running: list[Sequence]) -> bool:
+        """Whether there is a slot and probably enough cache beside `running`, which are those
+        that run now or some of them."""
+        freed = len(self.running) - len(running)
+        if self._slots.available + freed < sequence.width:
+            return False
+        needed = likely_tokens(running) + sequence.likely_length(LIKELY_GROWTH)
+        return not running or needed <= self.pool_tokens
+
+    def _make_way(self) -> None:
+        """Admit owners who hold less than others in place of others' youngest sequences."""
+        for _ in self._waiting.owners:
+            sequence, staying = self._next(), list(self.running)
+            if sequence is None:
+                return
+            while not self._fits(sequence, staying):
+                victim = self._shares.victim(sequence, staying)
+                if victim is None:
+                    return
+                staying.remove(victim)
+            victims = [each for each in reversed(self.running) if each not in staying]
+            if not victims:
+                return
+            for victim in victims:
+                self.send_back(victim)
+            self.preemptions += len(victims)
             self._place(sequence)
-            return True
-        return False
 
     def _place(self, sequence: Sequence) -> None:
-        """Give a sequence its slots, and what is already known of its prompt."""
+        """Give a waiting sequence its slots, and what is already known of its prompt."""
+        self._waiting.take(sequence)
         reads_all = sequence.answer is None or sequence.scores is not None
         known = () if reads_all else sequence.tokens[: sequence.prompt_length]
-        scope = sequence.ticket.cache_scope
+        scope = sequence.owner
         sequence.slot, sequence.computed = self._slots.take(scope, known, self._work)
         if sequence.choice == 0 and not sequence.placed:  # as prompts count: each once
             sequence.ticket.cached_tokens += sequence.computed
@@ -201,39 +259,5 @@ class Scheduler:
         sequence.remembered = True
         if group is None or sequence.slot == group.lead.slot:
             computed = min(sequence.computed, sequence.prompt_length)
-            scope = sequence.ticket.cache_scope
+            scope = sequence.owner
             self._slots.remember(sequence.slot, scope, sequence.tokens[:computed])
-
-    def _promised(self) -> int:
-        """Tokens of cache that those running will probably need; a beam search counts once."""
-        units = {id(each.group or each): each for each in self.running}
-        return sum(each.likely_length(LIKELY_GROWTH) for each in units.values())
-
-    def _cut(self, sequence: Sequence, budget: int, tiles: list[tuple[Sequence, Tile]]) -> int:
-        """Append the next tiles of a prompt, at least one; returns their tokens."""
-        start, taken = sequence.computed, 0
-        while start < sequence.prompt_length and taken < budget:
-            end = min(start + TILE, sequence.prompt_length)
-            tiles.append((sequence, _tile(sequence, start, end)))
-            taken += end - start
-            start = end
-        return taken
-
-
-def _row(sequence: Sequence) -> DecodeRow:
-    position = sequence.computed
-    newest = position == len(sequence.tokens) - 1
-    return DecodeRow(sequence.slot, position, sequence.tokens[position], newest)
-
-
-def _tile(sequence: Sequence, start: int, end: int) -> Tile:
-    tokens = tuple(sequence.tokens[start:end])
-    if sequence.answer is None:
-        return Tile(sequence.slot, start, tokens, Want.POOL)
-    # a preempted answer's first tokens are known already, and its prompt's scores were told
-    new = sequence.generated == 0
-    asks = new and end == sequence.prompt_length and sequence.max_tokens > 0
-    targets: tuple[int, ...] = ()
-    if new and sequence.scores is not None:
-        targets = tuple(sequence.tokens[start + 1 : min(end + 1, sequence.prompt_length)])
-    return Tile(sequence.slot, start, tokens, Want.LOGITS if asks else Want.NOTHING, targets)

@@ -52,6 +52,11 @@ class Sequence:
     group: BeamGroup | None = None  #: the beam search it belongs to
 
     @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return self.ticket.owner.name
+
+    @property
     def generated(self) -> int:
         """Tokens of the answer so far."""
         return len(self.tokens) - self.prompt_length

@@ -27,10 +27,12 @@ from app.engine.sequence import Sequence as TokenSequence
 from app.engine.stepper import Stepper
 from app.engine.ticket import Ticket
 from app.engine.types import (
+    EVERYBODY,
     EmbeddingRequest,
     EngineState,
     GenerationRequest,
     ModelInfo,
+    Owner,
     Stats,
     TokenIds,
 )
@@ -55,14 +57,17 @@ class EngineService:
         load: Callable[[], LoadedModel],
         max_in_flight: int = 128,
         hung_after_s: float = HUNG_AFTER_S,
+        max_per_owner: int | None = None,
     ) -> None:
-        """load: reads the model; called on the engine's thread."""
+        """load: reads the model, called on the engine's thread; max_per_owner: requests of one
+        owner at once, where there are several; None: half of `max_in_flight`, at least one."""
         self._load, self._max_in_flight, self._hung_after_s = load, max_in_flight, hung_after_s
+        self._max_per_owner = max_per_owner or max(1, max_in_flight // 2)
         self._model: LoadedModel | None = None
         self._state = EngineState.LOADING
         self._ledger = Ledger()
         self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
-        self._lock = threading.Lock()  # guards `accepted`, and that nothing enters once closed
+        self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
         self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
         self._open: WeakSet[Ticket] = WeakSet()  # guarded by the lock; may hold ended ones
         self._stepper: Stepper | None = None
@@ -129,11 +134,12 @@ class EngineService:
         """Text of token ids, control tokens left out."""
         return self._loaded().tokenizer.decode(ids)
 
-    def check_room(self) -> None:
-        """Raises Unavailable when nothing would be accepted now; while the model loads, what is
-        wrong with a request can still be told."""
+    def check_room(self, owner: Owner = EVERYBODY) -> None:
+        """Raises Unavailable when nothing of this owner would be accepted now; while the model
+        loads, what is wrong with a request can still be told."""
         if self._state is not EngineState.LOADING:
-            self._refuse_what_is_too_much()
+            with self._lock:
+                self._refuse_what_is_too_much(owner)
 
     def generate(self, request: GenerationRequest) -> Ticket:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
@@ -141,7 +147,7 @@ class EngineService:
         rooms = admission.check_generation(request, model)
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
-        ticket = Ticket(prompt_tokens, choices, self._wake, request.cache_scope)
+        ticket = Ticket(prompt_tokens, choices, self._wake, request.owner)
         ticket.room = min(rooms)
         return self._enter(ticket, unfolding.generation_sequences(request, model, ticket, rooms))
 
@@ -149,7 +155,8 @@ class EngineService:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
         model = self._loaded()
         admission.check_embedding(request, model)
-        ticket = Ticket(sum(len(i) for i in request.inputs), len(request.inputs), self._wake)
+        prompt_tokens = sum(map(len, request.inputs))
+        ticket = Ticket(prompt_tokens, len(request.inputs), self._wake, request.owner)
         return self._enter(ticket, unfolding.embedding_sequences(request, ticket))
 
     def drain(self, grace_s: float) -> None:
@@ -175,19 +182,28 @@ class EngineService:
 
     def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
         with self._lock:
-            self._refuse_what_is_too_much()
+            self._refuse_what_is_too_much(ticket.owner)
             self._ledger.accepted += 1
             self._open.add(ticket)
         self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
         return ticket
 
-    def _refuse_what_is_too_much(self) -> None:
+    def _refuse_what_is_too_much(self, owner: Owner) -> None:
         if self.state is not EngineState.READY:
             raise ShuttingDown("the server is stopping")
         if self._ledger.in_flight >= self._max_in_flight:
             raise Overloaded(
                 f"the server is busy with {self._max_in_flight} requests, as many as it takes"
             )
+        most = self._max_per_owner
+        if owner.limited and self._held_by(owner) >= most:
+            raise Overloaded(
+                f"this API key has {most} requests in flight, as many as one key may have at once "
+                "(--max_per_key); try again when one has ended"
+            )
+
+    def _held_by(self, owner: Owner) -> int:
+        return sum(not each.settled and each.owner.name == owner.name for each in self._open)
 
     def _wake(self) -> None:
         self._inbox.put(None)

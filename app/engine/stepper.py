@@ -82,9 +82,10 @@ class Stepper:
         Raises:
             Exception: whatever the runner or sampler raised; `blame` says for whom it ran.
         """
-        self._ledger.preemptions += self.scheduler.make_room()
+        self.scheduler.make_room()
         self._plan = plan = self.scheduler.plan()
         self._work_on_cache(plan)
+        self._ledger.preemptions = self.scheduler.preemptions
         self._ledger.prefix_queried_tokens = self.scheduler.queried_tokens
         self._ledger.prefix_reused_tokens = self.scheduler.reused_tokens
         if not plan.batch.tokens:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from app.engine.errors import EngineError
-from app.engine.types import Event
+from app.engine.types import EVERYBODY, Event, Owner
 
 _END = None
 
@@ -20,14 +20,15 @@ class Ticket:
     """Implements `app.engine.Stream` for HTTP; the other methods are the engine thread's."""
 
     def __init__(
-        self, prompt_tokens: int, choices: int, wake: Callable[[], None], cache_scope: str = ""
+        self, prompt_tokens: int, choices: int, wake: Callable[[], None], owner: Owner = EVERYBODY
     ) -> None:
         self.prompt_tokens = prompt_tokens
-        self.cache_scope = cache_scope  #: whose prompts in the cache it may use
+        self.owner = owner
         self.room = 0  #: tokens an answer may have; of several prompts, the least
         self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
         self.open_choices = choices  #: owned by the engine thread
         self.sent_at = 0.0  #: when events last went out, monotonic; the engine thread's
+        self.begun = False  #: more than progress has gone out; the engine thread's
         self.accepted_at = time.monotonic()
         self.cancelled = False
         self.settled = False  #: owned by the engine thread: counted in the ledger

@@ -51,6 +51,17 @@ class SamplingParams:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a request is. Owners take turns, and share no prompts in the cache."""
+
+    name: str = ""  #: tells them apart; the empty one is everybody without a name
+    limited: bool = False  #: there are others: this one may not have all places
+
+
+EVERYBODY = Owner()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One HTTP request's generation work: `n` choices for each prompt."""
 
@@ -67,8 +78,7 @@ class GenerationRequest:
     #: Alternatives reported for each prompt token; None: prompts are not scored. With it
     #: `max_tokens` may be 0: nothing is generated then.
     prompt_logprobs: int | None = None
-    #: Prompts in the cache serve requests of the same scope only.
-    cache_scope: str = ""
+    owner: Owner = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class EmbeddingRequest:
     """One HTTP request's embedding work: one vector for each input."""
 
     inputs: tuple[TokenIds, ...]
+    owner: Owner = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
 
 
 def _embed(form: Form, engine: Engine, served: Served) -> Outcome:
-    work = start_embeddings(embeddings_request(form), engine, served)
+    work = start_embeddings(embeddings_request(form), engine, served, _caller())
     inputs = [str(item) for item in work.call.inputs]
     vectors = collect_vectors(work.stream, len(inputs), _caller())
     return Outcome(form, "embeddings", rows=compare(inputs, vectors))

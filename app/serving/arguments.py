@@ -104,6 +104,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "as 10/second,1000/day; more get 429 (default: off)",
             ),
             (
+                "MAX_PER_KEY",
+                "N",
+                "requests of one API key at once, running and waiting, where there are several "
+                "keys; more get 503 (default: half of --max_in_flight)",
+            ),
+            (
                 "CORS_ORIGINS",
                 "URLS",
                 "web origins whose pages may call the API from a browser: "

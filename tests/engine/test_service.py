@@ -21,7 +21,15 @@ from app.engine.errors import (
 )
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
-from app.engine.types import EmbeddingRequest, EngineState, FinishReason, GenerationRequest, Stats
+from app.engine.ticket import Ticket
+from app.engine.types import (
+    EmbeddingRequest,
+    EngineState,
+    FinishReason,
+    GenerationRequest,
+    Owner,
+    Stats,
+)
 from tests.engine.fakes import VOCAB, CountingRunner, FollowingSampler, expected, fake_model
 from tests.model.serving import collect, collect_vectors, start
 
@@ -126,6 +134,59 @@ def test_more_than_the_limit_in_flight_is_refused_until_one_ends() -> None:
     until(lambda: engine.stats.completed == 2)
     engine.check_room()
     collect(engine.generate(GenerationRequest(((5,),), max_tokens=3)))
+
+
+@pytest.mark.parametrize(
+    ("max_in_flight", "given", "most"), [(8, None, 4), (1, None, 1), (8, 3, 3)]
+)
+def test_one_owner_of_several_cannot_hold_all_places(
+    max_in_flight: int, given: int | None, most: int
+) -> None:
+    runner = CountingRunner()
+    gate = threading.Event()
+    runner.on_step = lambda batch: gate.wait(10) and None
+    engine = start(EngineService(lambda: fake_model(runner), max_in_flight, max_per_owner=given))
+
+    def ask(owner: Owner) -> Ticket:
+        return engine.generate(GenerationRequest(((5,),), max_tokens=3, owner=owner))
+
+    one, other = Owner("one", limited=True), Owner("other", limited=True)
+    tickets = [ask(one) for _ in range(most)]
+    for refused in (
+        ask,
+        engine.check_room,
+        lambda owner: engine.embed(EmbeddingRequest(((5,),), owner)),
+    ):
+        with pytest.raises(
+            Overloaded,
+            match=rf"{most} requests in flight.*--max_per_key" if most < max_in_flight else "busy",
+        ):
+            refused(one)
+    if most < max_in_flight:
+        engine.check_room(other)
+        tickets.append(ask(other))
+    tickets[0].cancel()
+    gate.set()
+    until(lambda: engine.stats.cancelled == 1)
+    tickets.append(ask(one))  # its place is free again
+    for ticket in tickets[1:]:
+        collect(ticket)
+    assert settled(engine).completed == len(tickets) - 1
+
+
+def test_the_only_owner_may_have_all_places() -> None:
+    runner = CountingRunner()
+    gate = threading.Event()
+    runner.on_step = lambda batch: gate.wait(10) and None
+    engine = serve(fake_model(runner), max_in_flight=4)
+    only = Owner("only")
+    request = GenerationRequest(((5,),), max_tokens=3, owner=only)
+    tickets = [engine.generate(request) for _ in range(4)]
+    with pytest.raises(Overloaded, match="busy with 4"):
+        engine.generate(request)
+    gate.set()
+    for ticket in tickets:
+        collect(ticket)
 
 
 def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
@@ -312,7 +373,7 @@ def test_prompts_of_another_scope_are_not_found() -> None:
     prompt = tuple(range(3, 103))
     cached = []
     for scope in ("", "a", "b", "a", "b", ""):
-        request = GenerationRequest((prompt,), max_tokens=5, cache_scope=scope)
+        request = GenerationRequest((prompt,), max_tokens=5, owner=Owner(scope))
         ticket = engine.generate(request)
         assert collect(ticket)[0].tokens == expected(prompt, 5)
         cached.append(ticket.cached_tokens)

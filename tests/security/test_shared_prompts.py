@@ -8,8 +8,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.access import keys as keys_module
 from app.engine.service import EngineService
+from app.engine.types import EVERYBODY, Owner
 from config import Config
+from tests.fakes import ScriptedEngine
 from tests.security.conftest import ALICE, BOB, KEYS, bearer
 
 USER = {"role": "user", "content": "你好"}
@@ -58,3 +61,34 @@ def test_without_keys_all_share(real_engine: EngineService) -> None:
     body = {"prompt": "没有钥匙时大家共用" * 20, "prompt_template": "none"}
     assert cached(client, None, "/v1/completions", body) == 0
     assert cached(client, "any", "/v1/completions", body) >= 64
+
+
+def test_whose_a_request_is_and_whether_there_are_others(
+    engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.0)
+    path = tmp_path / "keys"
+    path.write_text(f"alice {ALICE}\n")
+    client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()
+
+    def owner(key: str, route: str, body: dict[str, object]) -> Owner:
+        assert client.post(f"/v1/{route}", json=body, headers=bearer(key)).status_code == 200
+        return engine.requests[-1].owner
+
+    bodies: list[tuple[str, dict[str, object]]] = [
+        ("completions", {"prompt": "a"}),
+        ("chat/completions", {"messages": "a"}),
+        ("embeddings", {"input": "a"}),
+    ]
+    assert not any(owner(ALICE, *each).limited for each in bodies), "the only key may have all"
+    path.write_text(KEYS)
+    alice, bob = ({owner(key, *each) for each in bodies} for key in (ALICE, BOB))
+    assert len(alice) == len(bob) == 1
+    assert alice != bob
+    assert all(each.limited for each in alice | bob)
+
+
+def test_without_keys_nobody_is_limited(engine: ScriptedEngine) -> None:
+    client = create_app(Config(), engine).test_client()
+    client.post("/v1/embeddings", json={"input": "a"}, headers=bearer("any"))
+    assert engine.requests[-1].owner == EVERYBODY
