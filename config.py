@@ -208,7 +208,7 @@ class Config:
     ALPHA: float = setting(1.0, factor)
     #: Memory for keys and values of running requests, in MiB; None: what fits.
     KV_CACHE_MB: int | None = setting(None, optional_whole(1, 2**24))
-    #: CPU threads of the model; None: one for each core.
+    #: CPU threads of the model; None: one for each core, within the CPU quota.
     THREADS: int | None = setting(None, optional_whole(1, 1024))
     #: Load pickled weights (with torch's `weights_only`).
     ALLOW_PICKLE: bool = setting(False, switch)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from app.checkpoint.control_groups import control_groups
+
 #: cgroup v1 writes "no limit" as a number near 2**63.
 _NO_LIMIT = 2**60
 
@@ -33,24 +35,7 @@ def _machine_bytes(proc: Path) -> int | None:
 
 
 def _cgroup_bytes(proc: Path, root: Path) -> list[int | None]:
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return []
-    found: list[int | None] = []
-    for line in lines:
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        parts = [part for part in path.split("/") if part not in ("", "..")]
-        v2 = hierarchy == "0"
-        if not v2 and "memory" not in controllers.split(","):
-            continue
-        base = root if v2 else root / "memory"
-        # A limit may lie on any group above ours. Inside a container the path may be the
-        # host's and not exist; the container's own group is then the root.
-        for depth in range(len(parts) + 1):
-            found.append(_group_bytes(base.joinpath(*parts[:depth]), v2))
-    return found
+    return [_group_bytes(group, v2) for group, v2 in control_groups(proc, root, "memory")]
 
 
 def _group_bytes(group: Path, v2: bool) -> int | None:

@@ -6,7 +6,6 @@ Knows nothing about tokenizers or HTTP; called once, on the engine's thread.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.config import ModelConfig
+from app.checkpoint.cores import cores
 from app.checkpoint.errors import StartupError
 from app.checkpoint.lora import PICKLE
 from app.checkpoint.machine import available_bytes
@@ -48,7 +48,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     Raises:
         StartupError: the weights cannot be read or do not fit.
     """
-    torch.set_num_threads(config.THREADS or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(config.THREADS or cores().threads)
     length = max_model_len(config, checked)
     with (
         own_mappings(),

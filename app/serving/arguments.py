@@ -64,7 +64,11 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ),
             ("LOAD_IN_8BIT", "", "8-bit weights: less memory, maybe a little less quality"),
             ("KV_CACHE_MB", "MB", "memory for running requests, in MiB (default: what fits)"),
-            ("THREADS", "N", "CPU threads of the model (default: one for each core)"),
+            (
+                "THREADS",
+                "N",
+                "CPU threads of the model (default: one for each core, within the CPU quota)",
+            ),
         ),
     ),
     (
