@@ -23,7 +23,7 @@ INSTALLED_BENCH := $(VENV)/installed-bench
 
 # Programs besides Python that tests drive, such as a browser or a proxy. A name
 # written here is fetched by `make test` where it can be: by root, on Debian and its kin.
-SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl systemd util-linux
+SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl qemu-user systemd util-linux
 
 # On CI a test that is skipped or left out counts as failed.
 STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)

@@ -5,9 +5,12 @@ Knows nothing about HTTP. Importing it is cheap: torch comes in on the engine's 
 
 from __future__ import annotations
 
+import os
 import time
 
 from app.checkpoint.check import CheckedModel
+from app.checkpoint.cores import cores
+from app.checkpoint.processor import for_torch
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
 from app.engine.types import ModelInfo
@@ -31,6 +34,9 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
         StartupError: they cannot be read, do not agree or do not fit.
     """
     bound_spinning()
+    for name, value in for_torch().items():
+        os.environ.setdefault(name, value)
+    from app.model.cpu import kernels_of
     from app.model.load import load_runner, max_model_len  # torch: seconds to import
     from app.model.sampler import TorchSampler
     from app.model.timing import timed
@@ -39,15 +45,19 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     if config.CHAT_TEMPLATE is None:
         try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
-    info = _info(config, checked, tokenizer, max_model_len(config, checked))
+    kernels = None if checked.gpus else kernels_of(runner.decoder, config.LOAD_IN_8BIT)
+    info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
     return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))
 
 
-def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int) -> ModelInfo:
+def _info(
+    config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int, kernels: str | None
+) -> ModelInfo:
     dtype = "8-bit" if config.LOAD_IN_8BIT else config.DTYPE if checked.gpus else "float32"
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
+    compute = "" if kernels is None else f", {kernels}, {cores().told(config.THREADS)}"
     return ModelInfo(
         max_model_len=length,
         hidden_size=checked.model.hidden_size,
@@ -60,6 +70,6 @@ def _info(config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: i
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
-        f"{weights:.2f} GiB",
+        f"{weights:.2f} GiB{compute}",
         loaded_at=int(time.time()),
     )

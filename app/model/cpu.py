@@ -11,6 +11,7 @@ import logging
 import torch
 
 from app.checkpoint.config import ModelConfig
+from app.checkpoint.processor import kernels, lacking
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.packing import EightBit, FullPrecision, Packing
@@ -36,10 +37,9 @@ def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, 
     if hasattr(weights.head, "panels"):
         from app.model.native.cache import PanelCache
         from app.model.native.decoder import NativeDecoder
-        from app.model.native.linear import BytePanels
 
         # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
-        rounded = isinstance(weights.head, BytePanels)
+        rounded = getattr(weights.head, "eight_bit", False)
         dtype = torch.float16 if rounded else torch.float32
         panels = PanelCache(weights.config, slots, positions, dtype)
         return NativeDecoder(weights, panels), panels
@@ -48,20 +48,27 @@ def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, 
     return TorchDecoder(weights, cache), cache
 
 
-def _obstacle(config: ModelConfig, eight_bit: bool) -> str | None:
-    """Why compiled kernels cannot serve this model here; None when they can."""
-    try:
-        from llvmlite.binding import get_host_cpu_features
+def kernels_of(decoder: Decoder, eight_bit: bool) -> str:
+    """In words, what computes on this CPU."""
+    if not isinstance(decoder, TorchDecoder):
+        return kernels(eight_bit)
+    return kernels(eight_bit) if lacking(eight_bit) else "torch (compiled kernels cannot be used)"
 
-        from app.model.native.trial import products_are_right
-    except ImportError as error:
-        return f"{error.name} cannot be imported"
-    needed = {"avx512f", "avx512vnni"} if eight_bit else {"avx2", "fma", "f16c"}
-    features = get_host_cpu_features()
-    missing = sorted(name for name in needed if not features.get(name))
-    if missing:
-        return f"this CPU has no {missing[0]}"
+
+def _obstacle(config: ModelConfig, eight_bit: bool) -> str | None:
+    """Why compiled kernels cannot serve this model here; None when they can. Nothing is compiled
+    before the CPU's features are known to be enough, and first in a process of its own."""
+    if missing := lacking(eight_bit):
+        return f"this CPU has no {missing}"
     widths = (config.hidden_size, config.heads * config.head_dim)
     if eight_bit and any(width % 4 for width in widths):
         return "a layer's width is not a multiple of 4"
+    try:
+        from app.model.trial import fault
+
+        if found := fault(eight_bit):
+            return found
+        from app.model.native.trial import products_are_right
+    except ImportError as error:
+        return f"{error.name} cannot be imported"
     return None if products_are_right(eight_bit) else "their results were wrong on this machine"

@@ -59,7 +59,7 @@ class TorchRunner:
         self.slots, self.positions = cache.slots, cache.positions
         self.bytes_per_token = cache.bytes_per_token
         self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
-        self._decoder = decoder
+        self.decoder = decoder
         end = weights.head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
 
@@ -76,7 +76,7 @@ class TorchRunner:
             slots += [tile.slot] * len(tile.tokens)
             positions += range(tile.start, tile.start + len(tile.tokens))
         ids = torch.tensor((tokens, slots, positions)).to(weights.device)
-        hidden = self._decoder.run(batch, *ids)
+        hidden = self.decoder.run(batch, *ids)
         hidden = hidden.to(weights.head_norm.device)
         return StepResult(
             self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.schemas.fields import Accepted, Switch, Unsupported, Whole
-from app.schemas.generation_fields import AnswerSchema, ResponseFormat
+from app.schemas.generation_fields import ResponseFormat
 from app.schemas.messages import Conversation, Messages
 from app.schemas.reading import ignored_fields, load, refuse
 from app.schemas.sampling import (
@@ -20,7 +20,6 @@ from app.schemas.sampling import (
     GenerationSchema,
     read_generation,
 )
-from app.schemas.tools import OfferedTools
 
 
 class ChatSchema(GenerationSchema):
@@ -37,7 +36,6 @@ class ChatSchema(GenerationSchema):
     prompt_template = Unsupported()
     add_generation_prompt = Switch()
     continue_final_message = Switch()
-    tools = OfferedTools()
     parallel_tool_calls = Accepted()
 
 
@@ -51,8 +49,7 @@ class ChatCall:
     conversation: Conversation
     continued: bool  #: the last message is the assistant's and is to be gone on with
     generation: Generation
-    schema: AnswerSchema | None  #: what answers keep to
-    has_tools: bool  #: the request offers tools, which are not used yet
+    json_schema: str | None  #: JSON text of the schema that answers keep to
     ignored: tuple[str, ...]
 
 
@@ -66,18 +63,14 @@ def read_chat(data: Mapping[str, object]) -> ChatCall:
     conversation: Conversation = values["messages"]
     defaults = CLASSIC_CHAT_DEFAULTS if conversation.classic else OPENAI_CHAT_DEFAULTS
     generation = read_generation(values, defaults, _read_logprobs(values))
-    has_tools: bool = values.get("tools", False)
-    for name in ("response_format", "tools"):
-        if values.get(name) and generation.num_beams > 1:
-            raise refuse(name, "is not supported with num_beams over 1")
-    if has_tools and conversation.classic:
-        raise refuse("tools", "needs messages with content, not message")
+    schema: str | None = values.get("response_format")
+    if schema is not None and generation.num_beams > 1:
+        raise refuse("response_format", "is not supported with num_beams over 1")
     return ChatCall(
         conversation=conversation,
         continued=read_continued(values, conversation),
         generation=generation,
-        schema=values.get("response_format"),
-        has_tools=has_tools,
+        json_schema=schema,
         ignored=ignored_fields(_SCHEMA, data),
     )
 

@@ -6,7 +6,9 @@ Knows nothing about torch; says what the checks of app.checkpoint have found.
 from __future__ import annotations
 
 from app.checkpoint.check import CheckedModel
+from app.checkpoint.cores import cores
 from app.checkpoint.lora import Lora
+from app.checkpoint.processor import kernels
 from app.text.tokenizer import Tokenizer
 from config import Config
 
@@ -32,6 +34,7 @@ def check_table(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> 
         ("chat template", _template(config, tokenizer)),
         ("context", f"{_context(config, checked)} tokens"),
         ("device", checked.device),
+        *_compute(config, checked),
         *_memory(config, checked),
     ]
     return "\n".join(f"{name:15}{text}" for name, text in lines)
@@ -72,6 +75,13 @@ def _template(config: Config, tokenizer: Tokenizer) -> str:
 
 def _context(config: Config, checked: CheckedModel) -> int:
     return config.MAX_MODEL_LEN or checked.model.max_positions
+
+
+def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
+    """What computes a model on the CPU; on a GPU nothing here does."""
+    if checked.gpus:
+        return []
+    return [("", kernels(config.LOAD_IN_8BIT)), ("", cores().told(config.THREADS))]
 
 
 def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:

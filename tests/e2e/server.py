@@ -112,7 +112,7 @@ def running(command: Sequence[str], port: int, log: Path, folder: Path = ROOT) -
             process.wait()
 
 
-def wait_ready(server: Server) -> float:
+def wait_ready(server: Server, limit_s: float = START_S) -> float:
     """Seconds from the start until /ready said 200."""
 
     def ready() -> bool:
@@ -122,7 +122,7 @@ def wait_ready(server: Server) -> float:
         except ConnectionError:
             return False
 
-    eventually(ready, START_S, lambda: f"not ready:\n{server.logged()}")
+    eventually(ready, limit_s, lambda: f"not ready:\n{server.logged()}")
     return time.monotonic() - server.started_at
 
 

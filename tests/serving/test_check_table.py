@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -10,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint import check
+from app.checkpoint.cores import cores
 from app.checkpoint.errors import StartupError
 from app.checkpoint.memory import RUNTIME_BYTES
+from app.checkpoint.processor import kernels
 from app.serving.arguments import convert_paths, wants_check
 from app.serving.startup import check_only
 from config import Config, ConfigError
@@ -32,9 +36,35 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"tokenizer      sentencepiece (tokenizer.model) in {tmp_path}" in lines
     assert "chat template  none: Alpaca is used" in lines
     assert "context        256 tokens" in lines
-    assert "device         CPU" in lines
+    device = lines.index("device         CPU")
+    assert lines[device + 1].strip() == kernels(eight_bit=False)
+    assert lines[device + 2].strip() == cores().told(None)
     assert any(line.endswith("0.01 GB  keys and values (--kv_cache_mb)") for line in lines)
     assert any(line.endswith("0.71 GB  together") for line in lines)
+
+
+def test_threads_that_were_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_only(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, THREADS=3))
+    assert re.search(r"^ +threads=3 \(.*--threads\)$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_cpu_without_our_kernels_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+    program = """
+import sys
+from app.serving.startup import check_only
+from config import Config
+check_only(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True, LOAD_IN_8BIT=True))
+assert not {"torch", "numba", "numpy"} & set(sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(model(tmp_path))],
+        env={**os.environ, "DISABLE_CPU_FEATURES": "avx2"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "torch (no compiled 8-bit kernels: this CPU has no AVX2)" in ended.stdout
 
 
 def test_what_does_not_fit(

@@ -95,7 +95,7 @@ def _block(job, row, head, across, lines, scratch):
 
 
 @kernel
-def attend(address, counter, thread):
+def attend(address, counter, thread, team):
     """One item is a block and a key head. A lone row's queries of that head go together."""
     job = carray(heads_at(address), 1)[0]
     counts = carray(pointer(job.rows), 2, np.int64)

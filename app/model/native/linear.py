@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.model.int8 import balance, quantised
-from app.model.native.products import PRODUCT, byte_product, float_product
+from app.model.native.products import PRODUCT, float_product
 from app.model.native.rows import ROWS, to_bytes
 from app.model.native.team import Program, Stage
 from app.model.native.tile import BFLOAT16, FLOAT16, FLOAT32, PANEL
@@ -71,6 +71,8 @@ class BytePanels:
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         """The product as one stage. x: uint8 [rows, >= inputs] around 128; scales: [rows]; the rest
         as in `FloatPanels.stage`."""
+        from app.model.native.byte_products import byte_product  # compiled only where it can be
+
         job = _job(self, rows, x, y, bias)
         job["weights"], job["scales"] = self._weights.data_ptr(), self._scales.data_ptr()
         job["shift"], job["x_scales"] = self._shift.data_ptr(), scales.data_ptr()

@@ -10,7 +10,7 @@ import numpy as np
 from numba import carray, from_dtype
 
 from app.model.native.compiled import inner, kernel
-from app.model.native.tile import MOST_ROWS, PANEL, byte_tile, float_tile, size_of
+from app.model.native.tile import MOST_ROWS, PANEL, float_tile, size_of
 from app.model.native.words import pointer, pointer_to, take
 
 #: Addresses, and sizes in elements.
@@ -30,14 +30,22 @@ PRODUCT = np.dtype(
         ("panels", np.int64),
     ]
 )
-_product_at = pointer_to(from_dtype(PRODUCT))
+product_at = pointer_to(from_dtype(PRODUCT))
 
-#: Panels are taken in runs, about this many for each of two threads.
+#: Panels are taken in runs, about this many for each thread: one that is slower than the others,
+#: or comes late, leaves its share to them.
 _RUNS = 16
 
 
 @inner
-def _part(rows, first):
+def run_of(panels, team):
+    """How many panels a thread takes at a time. They are computed one by one, so no bit of a
+    row depends on it."""
+    return max(1, panels // (team * _RUNS))
+
+
+@inner
+def part(rows, first):
     """How many of the rows from `first` on make the next tile: as alike as can be."""
     left = rows - first
     tiles = (left + MOST_ROWS - 1) // MOST_ROWS
@@ -45,7 +53,7 @@ def _part(rows, first):
 
 
 @inner
-def _add_bias(job, rows, panel):
+def add_bias(job, rows, panel):
     width = job.panels * PANEL
     first = panel * PANEL * 4
     bias = carray(pointer(job.bias + first), PANEL, np.float32)
@@ -56,12 +64,12 @@ def _add_bias(job, rows, panel):
 
 
 @kernel
-def float_product(address, counter, thread):
+def float_product(address, counter, thread, team):
     """y = x Wᵀ in float32."""
-    job = carray(_product_at(address), 1)[0]
+    job = carray(product_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     width, size = job.panels * PANEL, size_of(job.kind)
-    run = max(1, job.panels // (2 * _RUNS))
+    run = run_of(job.panels, team)
     while True:
         start = take(counter, run)
         if start >= job.panels:
@@ -70,52 +78,10 @@ def float_product(address, counter, thread):
             weights = job.weights + panel * job.inputs * (PANEL * size)
             first = 0
             while first < rows:
-                count = _part(rows, first)
+                count = part(rows, first)
                 x = job.x + first * job.x_stride * 4
                 y = job.y + (first * width + panel * PANEL) * 4
                 float_tile(job.kind, count, weights, x, job.x_stride, y, width, job.inputs)
                 first += count
             if job.bias:
-                _add_bias(job, rows, panel)
-
-
-@inner
-def _unscale(job, first, count, panel):
-    """Sums of integers to floats, in place."""
-    width = job.panels * PANEL
-    place = job.y + (first * width + panel * PANEL) * 4
-    y = carray(pointer(place), (count, width), np.float32)
-    sums = carray(pointer(place), (count, width), np.int32)
-    shift = carray(pointer(job.shift + panel * PANEL * 4), PANEL, np.int32)
-    scales = carray(pointer(job.scales + panel * PANEL * 4), PANEL, np.float32)
-    x_scales = carray(pointer(job.x_scales + first * 4), count, np.float32)
-    for row in range(count):
-        scale = x_scales[row]
-        for column in range(PANEL):
-            exact = sums[row, column] - shift[column]
-            y[row, column] = np.float32(exact) * scales[column] * scale
-
-
-@kernel
-def byte_product(address, counter, thread):
-    """y = x Wᵀ with exact sums of 8-bit integers."""
-    job = carray(_product_at(address), 1)[0]
-    rows = carray(pointer(job.rows), 1, np.int64)[0]
-    width, groups = job.panels * PANEL, job.inputs // 4
-    run = max(1, job.panels // (2 * _RUNS))
-    while True:
-        start = take(counter, run)
-        if start >= job.panels:
-            break
-        for panel in range(start, min(start + run, job.panels)):
-            weights = job.weights + panel * job.inputs * PANEL
-            first = 0
-            while first < rows:
-                count = _part(rows, first)
-                x = job.x + first * job.x_stride
-                y = job.y + (first * width + panel * PANEL) * 4
-                byte_tile(count, weights, x, job.x_stride // 4, y, width, groups)
-                _unscale(job, first, count, panel)
-                first += count
-            if job.bias:
-                _add_bias(job, rows, panel)
+                add_bias(job, rows, panel)

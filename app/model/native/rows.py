@@ -42,7 +42,7 @@ def _finish(job, out, row):
 
 
 @kernel
-def add_and_norm(address, counter, thread):
+def add_and_norm(address, counter, thread, team):
     """hidden += x; out = hidden / rms(hidden) * norm (RMSNorm, arXiv 1910.07467)."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
@@ -70,7 +70,7 @@ def add_and_norm(address, counter, thread):
 
 
 @kernel
-def gate(address, counter, thread):
+def gate(address, counter, thread, team):
     """out = silu(first half of x) * second half (SwiGLU, arXiv 2002.05202)."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
@@ -87,7 +87,7 @@ def gate(address, counter, thread):
 
 
 @kernel
-def to_bytes(address, counter, thread):
+def to_bytes(address, counter, thread, team):
     """Only the rounding: x is what is rounded."""
     job = carray(_rows_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]

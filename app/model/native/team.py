@@ -93,7 +93,7 @@ def _perform(address):
     stages = carray(_stage_at(program.stages), program.count)
     for number in range(program.count):
         stage = stages[number]
-        call(stage.kernel, stage.job, program.counters + 8 * number, thread)
+        call(stage.kernel, stage.job, program.counters + 8 * number, thread, threads)
         take(address + 8, 1)
         looks = 0
         while read(address + 8) < (number + 1) * threads:
@@ -111,8 +111,11 @@ def _openmp() -> ctypes.CDLL:
         NoTeamError: it is not GNU's.
     """
     torch_directory = str(Path(torch.__file__).parent)
-    with Path("/proc/self/maps").open() as maps:
-        paths = {line.split()[-1] for line in maps if "libgomp" in line}
+    try:
+        maps = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:  # not Linux
+        raise NoTeamError from None
+    paths = {line.split()[-1] for line in maps if "libgomp" in line}
     for path in sorted(paths, key=lambda path: not path.startswith(torch_directory)):
         return ctypes.CDLL(path)
     raise NoTeamError

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from app.checkpoint.processor import features
 from app.model.native.compiled import inner
 from app.model.native.words import BYTES, WORD
 
@@ -24,9 +25,8 @@ from app.model.native.words import BYTES, WORD
 PANEL = 32
 LANES = 16
 _VECTORS = PANEL // LANES
-_AVX512 = bool(binding.get_host_cpu_features().get("avx512f"))
 #: Rows whose sums fit the registers beside the weights.
-MOST_ROWS = 12 if _AVX512 else 3
+MOST_ROWS = 12 if "avx512f" in features() else 3
 #: How far ahead of their use weights are asked for: what the memory's latency takes.
 _AHEAD = 4096
 
@@ -35,9 +35,9 @@ _AHEAD = 4096
 ROW_GAP = 16
 
 _FLOAT, _HALF = ir.FloatType(), ir.HalfType()
-_INT, _SHORT = ir.IntType(32), ir.IntType(16)
+INT, _SHORT = ir.IntType(32), ir.IntType(16)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
-_INTS = ir.VectorType(_INT, LANES)
+INTS = ir.VectorType(INT, LANES)
 
 #: How a weight is stored.
 FLOAT32, FLOAT16, BFLOAT16 = 0, 1, 2
@@ -57,28 +57,16 @@ def _float_loop(kind: int) -> Any:
         if kind == FLOAT16:
             halves = builder.bitcast(stored, ir.VectorType(_HALF, LANES))
             return builder.fpext(halves, _FLOATS)
-        wide = builder.shl(builder.zext(stored, _INTS), ir.Constant(_INTS, [16] * LANES))
+        wide = builder.shl(builder.zext(stored, INTS), ir.Constant(INTS, [16] * LANES))
         return builder.bitcast(wide, _FLOATS)
 
     def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
-        return _call(builder, "llvm.fma.v16f32", _FLOATS, x, weight, total)
+        return call_vector(builder, "llvm.fma.v16f32", _FLOATS, x, weight, total)
 
-    return _loops(size, _FLOAT, _FLOATS, weights, multiply)
-
-
-def _byte_loop() -> Any:
-    """The loops over bytes in groups of four (AVX-512 VNNI)."""
-
-    def weights(builder: Any, place: Any) -> Any:
-        return builder.load(builder.bitcast(place, _INTS.as_pointer()), align=4)
-
-    def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
-        return _call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, total, x, weight)
-
-    return _loops(4, _INT, _INTS, weights, multiply)
+    return loops(size, _FLOAT, _FLOATS, weights, multiply)
 
 
-def _loops(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
+def loops(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
     """A loop for each number of rows. size: bytes of weights one step takes per output."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -154,23 +142,23 @@ def _loop(
 
 def _spread(builder: Any, value: Any, vector: Any) -> Any:
     undefined = ir.Constant(vector, ir.Undefined)
-    single = builder.insert_element(undefined, value, _INT(0))
-    return builder.shuffle_vector(single, undefined, ir.Constant(_INTS, [0] * LANES))
+    single = builder.insert_element(undefined, value, INT(0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(INTS, [0] * LANES))
 
 
 def _prefetch(builder: Any, place: Any) -> None:
-    prefetch = ir.FunctionType(ir.VoidType(), [BYTES, _INT, _INT, _INT])
+    prefetch = ir.FunctionType(ir.VoidType(), [BYTES, INT, INT, INT])
     function = cgutils.get_or_insert_function(builder.module, prefetch, "llvm.prefetch.p0")
-    builder.call(function, [place, _INT(0), _INT(2), _INT(1)])  # to be read, into L2, data
+    builder.call(function, [place, INT(0), INT(2), INT(1)])  # to be read, into L2, data
 
 
-def _call(builder: Any, name: str, vector: Any, *values: Any) -> Any:
+def call_vector(builder: Any, name: str, vector: Any, *values: Any) -> Any:
     function = ir.FunctionType(vector, [vector] * 3)
     return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)
 
 
 _float32_loop, _float16_loop = _float_loop(FLOAT32), _float_loop(FLOAT16)
-_bfloat16_loop, _bytes_loop = _float_loop(BFLOAT16), _byte_loop()
+_bfloat16_loop = _float_loop(BFLOAT16)
 
 # Functions of their own: between other loops the compiler no longer kept the sums in registers,
 # which made attention ten times slower. Written out at the module's level: numba does not find a
@@ -190,13 +178,6 @@ def _float16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
 @inner
 def _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
     _bfloat16_loop(rows, weights, x, x_stride, y, y_stride, inputs)
-
-
-@inner
-def byte_tile(rows, weights, x, x_stride, y, y_stride, inputs):
-    """Exact sums in int32. x: unsigned bytes, weights: signed, both in groups of four inputs;
-    the stride and the number of inputs count groups."""
-    _bytes_loop(rows, weights, x, x_stride, y, y_stride, inputs)
 
 
 @inner

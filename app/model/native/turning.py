@@ -98,7 +98,7 @@ def _keep(job, row, kv_head, key, value, position):
 
 
 @kernel
-def turn(address, counter, thread):
+def turn(address, counter, thread, team):
     """Queries are turned in place."""
     job = carray(heads_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]

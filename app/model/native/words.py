@@ -64,16 +64,16 @@ def read(typing: Any, counter: Any) -> Any:
 
 
 @intrinsic
-def call(typing: Any, function: Any, job: Any, counter: Any, thread: Any) -> Any:
+def call(typing: Any, function: Any, job: Any, counter: Any, thread: Any, team: Any) -> Any:
     """Call the kernel at an address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kernel = ir.FunctionType(ir.VoidType(), [WORD, WORD, WORD])
+        kernel = ir.FunctionType(ir.VoidType(), [WORD] * 4)
         target = builder.inttoptr(args[0], kernel.as_pointer())
         builder.call(target, args[1:])
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64, types.int64), emit
+    return types.void(*[types.int64] * 5), emit
 
 
 @intrinsic

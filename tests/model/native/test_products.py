@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.model.native.linear import BytePanels, FloatPanels, PanelFloats
+from app.model.native.products import run_of
 
 COUNTS = (1, 2, 3, 7, 12, 13, 16, 25, 64)
 
@@ -45,6 +46,29 @@ def test_a_rows_bits_do_not_depend_on_the_others(dtype: torch.dtype, threads: in
         assert linear(x[first : first + count]).equal(whole[first : first + count])
     torch.set_num_threads(3 - threads)
     assert linear(x).equal(whole)
+
+
+@pytest.mark.parametrize("eight_bit", [False, True])
+def test_a_rows_bits_do_not_depend_on_the_size_of_the_team(eight_bit: bool, threads: int) -> None:
+    """Panels are cut into pieces by it."""
+    weight, x = matrix(4000, 64), matrix(14, 64, 1)
+    linear = BytePanels(weight) if eight_bit else FloatPanels(weight.half())
+    whole = linear(x)
+    for team in (1, 3, 5, 8):
+        torch.set_num_threads(team)
+        assert linear(x).equal(whole), team
+
+
+@pytest.mark.parametrize("team", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
+@pytest.mark.parametrize("panels", [6, 128, 384, 688, 1728, 4748])
+def test_every_thread_of_a_team_gets_its_share(panels: int, team: int) -> None:
+    run = int(run_of(panels, team))
+    done, left = [0] * team, panels
+    while left:
+        slowest = min(range(team), key=done.__getitem__)
+        done[slowest] += min(run, left)
+        left -= min(run, left)
+    assert max(done) <= panels / team * 1.0625 + 1
 
 
 def test_the_smallest_exact_storage_is_taken() -> None:

@@ -1,0 +1,89 @@
+"""A program: loads the embedded model as the server does, feeds it given tokens, and prints what
+it found likeliest after each, and which CPU it believes to be on.
+
+Knows nothing about masks or emulators; `machines.py` starts it on other CPUs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from app.build import load
+from app.checkpoint.check import check_model
+from app.checkpoint.processor import features, kernels
+from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.model import LoadedModel
+from app.model import trial
+from app.text.counting import count_tokens
+from config import Config
+
+PROMPTS = (
+    "西湖在哪里？",
+    "List two things a garden needs.",
+    "def add(a, b):\n    return",
+    "1 2 3 4 5",
+)
+TILE = 16
+
+Likeliest = tuple[int, float]  #: a token, and how far its logit lies above the second's
+
+
+def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) -> list[Likeliest]:
+    """After the prompt and after each of `forced`, or of the model's own where those end."""
+    ids = loaded.tokenizer.encode(prompt)
+    logits = None
+    for start in range(0, len(ids), TILE):
+        last = start + TILE >= len(ids)
+        want = Want.LOGITS if last else Want.NOTHING
+        logits = loaded.runner.run(Batch((), (Tile(0, start, ids[start : start + TILE], want),)))
+    found: list[Likeliest] = []
+    for number in range(tokens):
+        assert logits is not None
+        top = logits.logits[0].float().topk(2)
+        found.append((int(top.indices[0]), float(top.values[0] - top.values[1])))
+        token = forced[number] if forced else found[-1][0]
+        row = DecodeRow(0, len(ids) + number, token, True)
+        logits = loaded.runner.run(Batch((row,), ()))
+    loaded.runner.release(0)
+    return found
+
+
+def watched_trial() -> list[set[str]]:
+    """The features that trials of kernels report from now on."""
+    seen: list[set[str]] = []
+    judged = trial.judged
+
+    def keep(output: str) -> str | None:
+        seen.append(set(json.loads(output.splitlines()[-1])["features"]))
+        return judged(output)
+
+    trial.judged = keep
+    return seen
+
+
+def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
+    """forced: a JSON list of tokens for each prompt."""
+    eight_bit = precision == "8-bit"
+    seen = watched_trial()
+    config = Config(ONLY_CPU=True, LOAD_IN_8BIT=eight_bit, THREADS=1)
+    loaded = load(config, check_model(config, count_tokens))
+    lists = json.loads(forced) or [[]] * int(prompts)
+    answers = [
+        likeliest(loaded, prompt, tokens_of, int(tokens))
+        for prompt, tokens_of in zip(PROMPTS[: int(prompts)], lists, strict=True)
+    ]
+    torch = sys.modules["torch"]
+    report = {
+        "features": sorted(features()),
+        "trials": [sorted(found) for found in seen],
+        "kernels": kernels(eight_bit),
+        "torch": torch.backends.cpu.get_cpu_capability(),
+        "description": loaded.info.description,
+        "answers": answers,
+    }
+    sys.stdout.write(json.dumps(report) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,108 @@
+"""CPUs of other machines, emulated instruction by instruction by Debian's qemu-user.
+
+It has no AVX-512, and its Skylake-Server is a CPU whose name promises more than it has.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cpus.machines import (
+    ROOT,
+    Answers,
+    Report,
+    agree,
+    answers,
+    emulated_python,
+    emulating,
+    environment,
+)
+from tests.e2e.server import free_port, running, wait_ready
+
+START_S = 600.0
+
+
+def test_haswell_tries_its_kernels_and_answers(here: Answers, tmp_path: Path) -> None:
+    python = emulated_python(tmp_path / "haswell", "Haswell")
+    expected = [here[0][:10]]
+    found = answers(
+        "full", 1, 10, expected, [str(python)], NUMBA_CACHE_DIR=str(tmp_path / "kernels")
+    )
+    found.saw_no_avx512()
+    assert len(found.trials) == 1
+    assert found.kernels == "AVX2 kernels"
+    assert found.log == ""
+    agree(expected, found.answers, 1e-3)
+
+
+def test_a_trial_on_the_machine_itself_is_no_trial(tmp_path: Path) -> None:
+    """Here a child of the emulated Python is not emulated, as without the script."""
+    program = "from app.model.trial import fault; print(fault(False))"
+    done = subprocess.run(
+        [*emulating("Haswell", Path(sys.executable)), "-c", program],
+        env=environment(NUMBA_CACHE_DIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=ROOT,
+    )
+    assert "it ran on another CPU than the server: " in done.stdout, done.stderr
+    assert not list(tmp_path.rglob("right*")), "a trial elsewhere was believed"
+    assert not list(tmp_path.rglob("*.nb?"))
+
+
+@pytest.mark.parametrize("where", ["worker", "trial", "torch"])
+def test_the_tier_would_notice_a_native_process(where: str) -> None:
+    emulated, native = {"64bit", "avx2"}, {"64bit", "avx2", "avx512f"}
+    found = Report(
+        native if where == "worker" else emulated,
+        [native if where == "trial" else emulated],
+        "",
+        "AVX512" if where == "torch" else "AVX2",
+        "",
+        [],
+        "",
+    )
+    with pytest.raises(AssertionError):
+        found.saw_no_avx512()
+
+
+def test_this_machine_itself_is_told_from_an_emulated_one(machine: Report) -> None:
+    told = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+    if "avx512f" in told:
+        with pytest.raises(AssertionError, match="ran on the machine itself"):
+            machine.saw_no_avx512()
+    else:
+        machine.saw_no_avx512()
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize(
+    ("cpu", "kernels"),
+    [
+        ("Haswell", "AVX2 kernels"),
+        ("Skylake-Server", "AVX2 kernels"),
+        ("Nehalem", "torch (no compiled kernels: this CPU has no AVX2)"),
+    ],
+)
+def test_the_whole_server(tmp_path: Path, cpu: str, kernels: str) -> None:
+    """`python wsgi.py`, which becomes gunicorn, which forks the worker: all emulated."""
+    python, port = emulated_python(tmp_path / cpu, cpu), free_port()
+    command = ["env", f"NUMBA_CACHE_DIR={tmp_path / 'kernels'}", str(python)]
+    command += [str(ROOT / "wsgi.py"), "--host", "127.0.0.1", "--port", str(port)]
+    with running(command, port, tmp_path / "log") as server:
+        wait_ready(server, START_S)
+        ready = [line for line in server.logged().splitlines() if line.startswith("ready: ")]
+        assert len(ready) == 1
+        assert f", {kernels}, threads=" in ready[0]
+        assert "qemu" in server.worker.exe(), "the worker is not emulated"
+        warned = server.logged().count("compiled kernels are not used")
+        assert warned == ("torch" in kernels)
+        body = {"messages": [{"role": "user", "content": "西湖在哪里？"}], "max_tokens": 10}
+        reply = server.client.post("/v1/chat/completions", body | {"temperature": 0}).ok()
+        assert reply["choices"][0]["message"]["content"]
+        assert reply["usage"]["completion_tokens"] == 10
