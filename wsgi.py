@@ -91,6 +91,9 @@ def load() -> Flask:
 
 
 def _engine(config: Config) -> EngineService:
+    from app.checkpoint.processor import check_processor
+
+    check_processor()  # a CPU too old for numpy would end the process as it is imported
     from app.build import build_engine
     from app.checkpoint.check import check_model
     from app.text.counting import count_tokens

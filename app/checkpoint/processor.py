@@ -20,6 +20,8 @@ SWITCH = "DISABLE_CPU_FEATURES"
 #: What the compiled kernels need. Those of 8 bits come on top of the others.
 FLOATS = ("avx2", "fma", "f16c")
 BYTES = (*FLOATS, "avx512f", "avx512vnni")
+#: What numpy and torch are built for on x86; without it they end the process.
+_FLOOR = ("ssse3", "sse4.1", "sse4.2", "popcnt")
 _WORDS = {
     "avx2": "AVX2",
     "fma": "FMA",
@@ -44,6 +46,16 @@ def features() -> frozenset[str]:
         StartupError: DISABLE_CPU_FEATURES names what no such CPU has.
     """
     return frozenset(name for name, usable in _usable().items() if usable)
+
+
+def check_processor() -> None:
+    """Raises StartupError when torch itself cannot run here, or when DISABLE_CPU_FEATURES names
+    what no such CPU has."""
+    missing = [name.upper() for name in _FLOOR if not _usable().get(name, True)]
+    if missing:
+        raise StartupError(
+            f"this CPU has no {missing[0]}, which torch and numpy need; x86 has it since 2009"
+        )
 
 
 def lacking(eight_bit: bool) -> str | None:

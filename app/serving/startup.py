@@ -15,6 +15,7 @@ from app.access.keys import KeyFile
 from app.checkpoint.check import check_model, examine
 from app.checkpoint.errors import StartupError
 from app.checkpoint.memory import check_memory
+from app.checkpoint.processor import check_processor
 from app.prompts.choosing import read_chat_template, try_own
 from app.serving.check_table import check_table
 from app.serving.log import announce
@@ -83,6 +84,7 @@ def check_only(config: Config) -> None:
     Raises:
         StartupError: what is wrong, in one line; the table comes before it where there is one.
     """
+    check_processor()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
     checked = examine(config, count_tokens)

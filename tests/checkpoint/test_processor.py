@@ -101,6 +101,17 @@ def test_a_misspelt_feature_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
         processor.features()
 
 
+@pytest.mark.parametrize("missing", ["ssse3", "sse4.1", "sse4.2", "popcnt"])
+def test_below_torchs_own_floor(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    floor = {"ssse3", "sse4.1", "sse4.2", "popcnt"}
+    monkeypatch.setattr(processor, "_host", lambda: {name: name != missing for name in floor})
+    with pytest.raises(StartupError, match=f"this CPU has no {missing.upper()}, which torch"):
+        processor.check_processor()
+    processor._usable.cache_clear()
+    monkeypatch.setattr(processor, "_host", lambda: {"neon": True})
+    processor.check_processor()  # not x86: torch's own business
+
+
 def test_a_cpu_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "_host", dict)
     monkeypatch.setenv(processor.SWITCH, "avx2")

@@ -80,6 +80,20 @@ def test_this_machine_itself_is_told_from_an_emulated_one(machine: Report) -> No
         machine.saw_no_avx512()
 
 
+@pytest.mark.parametrize("flags", [(), ("--check",)], ids=["start", "check"])
+def test_a_cpu_below_torchs_floor_is_one_line(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """torch and numpy end the process there with SIGILL."""
+    python = emulated_python(tmp_path / "penryn", "Penryn")
+    command = [str(python), "wsgi.py", "--host", "127.0.0.1", "--port", str(free_port()), *flags]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode > 0, done.returncode
+    told = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
+    assert len(told) == 1, done.stderr
+    assert told[0].startswith("westlake: this CPU has no SSE4.2, which torch and numpy need")
+
+
 @pytest.mark.figures
 @pytest.mark.parametrize(
     ("cpu", "kernels"),
