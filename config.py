@@ -23,6 +23,8 @@ CLASSIC_NAME = "chinese-llama-alpaca"
 _NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 _HOST = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}"
 _IPV6 = r"\[[0-9A-Fa-f:.]{2,45}\]"
+#: Apps made of web pages have schemes of their own; pages from files are "null" or file://.
+_ORIGIN = rf"null|file://|[a-z][a-z0-9+.-]{{0,62}}://({_HOST}|{_IPV6}|\.)(:[0-9]{{1,5}})?"
 _RATE = r"([1-9][0-9]{0,8})(?:/(second|minute|hour|day))?"
 
 T = TypeVar("T")
@@ -139,10 +141,11 @@ def web_origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().lower() for part in text.split(","))
     if found == ("*",):
         return found
-    if not all(
-        re.fullmatch(rf"https?://({_HOST}|{_IPV6})(:[0-9]{{1,5}})?", part) for part in found
-    ):
-        raise ConfigError("expected * or origins such as https://example.org,http://localhost:3000")
+    if not all(re.fullmatch(_ORIGIN, part) for part in found):
+        raise ConfigError(
+            "expected *, null or origins such as https://example.org,http://localhost:3000,"
+            "app://obsidian.md"
+        )
     return found
 
 

@@ -34,6 +34,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.ops.headers import secure_answers
     from app.ops.health import health_blueprint
     from app.ops.metrics import metrics_blueprint
+    from app.ops.plain_paths import PlainPaths
     from app.ops.requests import watch_requests
     from app.playground import playground_blueprint
     from app.prompts.choosing import read_chat_template
@@ -41,7 +42,7 @@ def create_app(config: object, engine: Engine) -> Flask:
 
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config.from_object(config)
-    # "//v1" is no route, rather than a redirect that loses a POST's body.
+    # PlainPaths answers "//v1" where a redirect would lose a POST's body.
     app.url_map.merge_slashes = False
     template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
@@ -63,6 +64,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     app.register_blueprint(metrics_blueprint(registry))
     app.register_blueprint(playground_blueprint())
     app.register_blueprint(openapi_blueprint())
+    app.wsgi_app = PlainPaths(app.wsgi_app)  # type: ignore[assignment,method-assign]
     if base_path := app.config["BASE_PATH"]:
         app.wsgi_app = BasePath(app.wsgi_app, base_path)  # type: ignore[assignment,method-assign]
     return app

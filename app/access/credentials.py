@@ -1,4 +1,4 @@
-"""The key that a request presents in its Authorization header.
+"""The keys that a request presents: in its Authorization header, or in X-Api-Key.
 
 Knows nothing about which keys are right.
 """
@@ -10,6 +10,13 @@ import binascii
 
 #: Longer ones are no keys; gunicorn itself takes 8,190 bytes in a header.
 MAX_BYTES = 4096
+
+
+def presented_keys(authorization: str | None, x_api_key: str | None) -> list[bytes]:
+    """The keys of both headers, as WSGI has them. Some clients fill one with what a user gave
+    them and the other with a placeholder, so either may be the right one."""
+    named = None if x_api_key is None else f"Bearer {x_api_key}"
+    return [key for key in map(presented_key, (authorization, named)) if key is not None]
 
 
 def presented_key(header: str | None) -> bytes | None:

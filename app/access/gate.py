@@ -10,7 +10,7 @@ import math
 from flask import Flask, g, request
 
 from app.access.addresses import client_of, is_this_machine
-from app.access.credentials import presented_key
+from app.access.credentials import presented_keys
 from app.access.keys import ApiKey, KeyFile
 from app.access.rates import Rates
 from app.access.routes import Access, access_to
@@ -52,7 +52,9 @@ def _owner(key: ApiKey, keys: KeyFile | None) -> Owner:
 
 
 def _key(keys: KeyFile) -> ApiKey | KeyRefused:
-    presented = presented_key(request.headers.get("Authorization"))
-    if presented is None:
+    headers = request.headers
+    presented = presented_keys(headers.get("Authorization"), headers.get("X-Api-Key"))
+    if not presented:
         return KeyRefused("This server needs an API key: Authorization: Bearer YOUR_KEY")
-    return keys.find(presented) or KeyRefused("The API key is not one of this server's")
+    found = [key for key in map(keys.find, presented) if key is not None]
+    return found[0] if found else KeyRefused("The API key is not one of this server's")

@@ -12,7 +12,7 @@ from flask import Flask
 from flask_cors import CORS
 
 #: The API; neither the page nor its forms.
-_RESOURCES = r"/(v1/.*|tokenize|detokenize|health|ready|openapi\.json)"
+_RESOURCES = r"/(v1/.*|tokenize|detokenize|tokenizer_info|health|ready|openapi\.json)"
 _EXPOSED = ("X-Request-Id", "X-Ignored-Parameters", "X-Max-Tokens-Cut", "Retry-After")
 _PREFLIGHT_HOLDS_S = 600
 

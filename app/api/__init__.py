@@ -28,5 +28,6 @@ def tokens_blueprint() -> Blueprint:
     """The routes from texts to tokens and back."""
     blueprint = Blueprint("tokens", __name__)
     blueprint.add_url_rule("/tokenize", view_func=tokens.tokenize, methods=["POST"])
+    blueprint.add_url_rule("/tokenizer_info", view_func=tokens.describe, methods=["GET"])
     blueprint.add_url_rule("/detokenize", view_func=tokens.detokenize, methods=["POST"])
     return blueprint

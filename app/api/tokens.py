@@ -1,4 +1,4 @@
-"""POST /tokenize and /detokenize.
+"""POST /tokenize and /detokenize, GET /tokenizer_info.
 
 Knows nothing about fields, templates or tokens.
 """
@@ -10,7 +10,7 @@ from flask import Response
 from app.api import wire
 from app.api.notes import Notes
 from app.calls.tokens import count_tokens, join_tokens
-from app.schemas.tokens import detokenize_body, tokenize_body
+from app.schemas.tokens import detokenize_body, tokenize_body, tokenizer_body
 
 
 def tokenize() -> Response:
@@ -25,3 +25,9 @@ def detokenize() -> Response:
     """The text of token ids."""
     joined = join_tokens(wire.read_object(), wire.engine(), wire.served())
     return wire.json_response(detokenize_body(joined.text), Notes(joined.call.ignored))
+
+
+def describe() -> Response:
+    """The tokenizer, for clients that work with ids."""
+    info, served = wire.engine().info, wire.served()
+    return wire.json_response(tokenizer_body(info, served.chat_template or info.chat_template))

@@ -96,8 +96,13 @@ def encode_items(
 
 
 def check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
-    """Raises BadRequest, with the place of the first, when ids are not in the vocabulary."""
+    """Raises BadRequest, with the place of the first, when ids are not in the vocabulary. Some
+    clients make ids with OpenAI's tokenizer, whatever model they talk to."""
     if max(ids, default=0) < vocab_size:
         return
     place = next(index for index, token in enumerate(ids) if token >= vocab_size)
-    raise refuse(f"{path}.{place}", f"is not in the vocabulary of {vocab_size} tokens")
+    raise refuse(
+        f"{path}.{place}",
+        f"is not in this model's vocabulary of {vocab_size} tokens: ids of another tokenizer? Send "
+        "the text instead (LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False)",
+    )

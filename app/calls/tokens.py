@@ -48,7 +48,7 @@ def count_tokens(
     served.check_model(call.model)
     prompt = _render(call, engine, served, caller)
     with fields_named("prompt" if call.conversation is None else "messages"):
-        tokens = encode(engine, prompt)
+        tokens = _encode_bare(engine, prompt) if call.bare else encode(engine, prompt)
     text = prompt.text.replace(BREAK, "") if prompt.allow_special else prompt.text
     return Counted(call, tokens, text)
 
@@ -66,9 +66,20 @@ def join_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> J
     return Joined(call, engine.decode(call.tokens))
 
 
+def _encode_bare(engine: Engine, prompt: Prompt) -> TokenIds:
+    """The text's own ids. The spelling of a control token is that token: this is how clients
+    look its id up, and nothing is generated from it."""
+    info = engine.info
+    if prompt.text in info.special_texts:
+        return (info.special_ids[info.special_texts.index(prompt.text)],)
+    tokens, before = encode(engine, prompt), engine.encode("")
+    return tokens[len(before) :] if tokens[: len(before)] == before else tokens
+
+
 def _render(call: TokenizeCall, engine: Engine, served: Served, caller: Caller) -> Prompt:
     if call.conversation is None:
-        return instruction_renderer(call.template or served.prompt_template)(call.prompt)
+        usual = "none" if call.bare else served.prompt_template
+        return instruction_renderer(call.template or usual)(call.prompt)
     return render_conversation(
         call.conversation, served, engine.info, caller, continued=call.continued
     )

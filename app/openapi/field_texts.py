@@ -104,6 +104,10 @@ FIELD_TEXTS: Mapping[str, tuple[str, str]] = {
         "false only with continue_final_message",
         "仅可与 continue_final_message 一起为 false",
     ),
+    "add_special_tokens": (
+        "false: the prompt's own tokens, without BOS and without a template",
+        "false：只有提示本身的词元，不加 BOS，也不套模板",
+    ),
     "encoding_format": ("Numbers, or little-endian float32", "数字，或小端 float32"),
     "dimensions": ("The first so many numbers, rescaled", "只取前若干个数并重新归一"),
     "user": ("Any name; changes nothing", "任意名字，没有作用"),

@@ -105,6 +105,15 @@ ROUTES = (
         example={"tokens": [1, 300]},
         errors=_WRONG,
     ),
+    Route(
+        "/tokenizer_info",
+        (
+            "The tokenizer's special tokens and chat template, for clients that work with ids.",
+            "分词器的特殊词元和聊天模板，供使用编号的客户端查询。",
+        ),
+        small_replies.TokenizerInfo,
+        errors=_REFUSED,
+    ),
     Route("/health", ("The process is up.", "进程活着。"), small_replies.Status, open=True),
     Route(
         "/ready",

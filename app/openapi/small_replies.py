@@ -73,6 +73,18 @@ class Tokenized(Reply):
     prompt = fields.String(required=True)
 
 
+class TokenizerInfo(Reply):
+    """The answer of /tokenizer_info."""
+
+    tokenizer_class = fields.String(required=True)
+    bos_token = fields.String(required=True, allow_none=True)
+    eos_token = fields.String(required=True, allow_none=True)
+    pad_token = fields.String(required=True, allow_none=True)
+    vocab_size = fields.Integer(required=True)
+    model_max_length = fields.Integer(required=True)
+    chat_template = fields.String(required=True, allow_none=True)
+
+
 class Detokenized(Reply):
     """The answer of /detokenize."""
 

@@ -5,6 +5,7 @@ Knows nothing about Flask.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ class BasePath:
 
     def __init__(self, app: WSGIApplication, base_path: str) -> None:
         self._app, self._base_path = app, base_path
+        parts = map(re.escape, base_path.strip("/").split("/"))
+        self._below = re.compile("/+" + "/+".join(parts) + "(/.*)?", re.DOTALL)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == self._base_path or path.startswith(self._base_path + "/"):
-            environ["PATH_INFO"] = path[len(self._base_path) :] or "/"
+        if found := self._below.fullmatch(environ.get("PATH_INFO", "")):
+            environ["PATH_INFO"] = found[1] or "/"
         environ["SCRIPT_NAME"] = self._base_path
         return self._app(environ, start)

@@ -20,6 +20,7 @@ _FOR_PROGRAMS = (
     "/v1/",
     "/tokenize/",
     "/detokenize/",
+    "/tokenizer_info/",
     "/health/",
     "/ready/",
     "/metrics/",
@@ -101,7 +102,7 @@ def _shown_path() -> str:
 def _routes(app: Flask) -> str:
     lines = []
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/v1/"):
+        if f"{rule.rule}/".startswith(_FOR_PROGRAMS):
             methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             path = _VARIABLE.sub(r"{\1}", rule.rule)
             lines.append(f"{'/'.join(methods)} {path}")

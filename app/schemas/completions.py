@@ -77,11 +77,15 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
     # Ranking needs the logprobs, whether the client wants them or not.
     asked = 0 if logprobs is None and best_of > n else logprobs
     generation = read_generation(values, COMPLETION_DEFAULTS, asked)
+    scored = logprobs is not None and values.get("echo", False)
+    if scored and values.get("prompt_template") == "alpaca":
+        raise refuse("prompt_template", "must be none where echo and logprobs score the prompt")
     given = data["prompt"]
     return CompletionCall(
         prompts=prompts,
         is_list=isinstance(given, list) and isinstance(given[0], str | list),
-        template=values.get("prompt_template"),
+        # Scores are of the text as it is: a template around it would count as its beginning.
+        template="none" if scored else values.get("prompt_template"),
         echo=values.get("echo", False),
         logprobs=logprobs,
         best_of=best_of,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from marshmallow import Schema
 
-from app.engine.types import TokenIds
+from app.engine.types import ModelInfo, TokenIds
 from app.schemas.chat import read_continued
 from app.schemas.fields import Switch, Text, Unsupported
 from app.schemas.messages import Conversation, Messages
@@ -28,7 +28,8 @@ class TokenizeSchema(Schema):
     prompt_template = Text("alpaca", "none")
     continue_final_message = Switch()
     add_generation_prompt = Switch()
-    add_special_tokens = Unsupported(True)
+    add_special_tokens = Switch()
+    return_token_strs = Unsupported(False)
     chat_template = Unsupported()
     chat_template_kwargs = Unsupported({})
     tools = Unsupported([])
@@ -52,6 +53,7 @@ class TokenizeCall:
     conversation: Conversation | None
     continued: bool
     template: str | None  #: "alpaca", "none"; None: the server's choice
+    bare: bool  #: the prompt's own tokens: no BOS, and a template only where one is named
     model: str | None
     ignored: tuple[str, ...]
 
@@ -80,11 +82,15 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
         raise refuse("prompt", "must not be empty")
     if conversation is None and values.get("continue_final_message"):
         raise refuse("continue_final_message", "is only for messages")
+    special: bool | None = values.get("add_special_tokens")
+    if conversation is not None and special:
+        raise refuse("add_special_tokens", "is for a prompt: a chat's tokens are its template's")
     return TokenizeCall(
         prompt=prompt,
         conversation=conversation,
         continued=conversation is not None and read_continued(values, conversation),
         template=values.get("prompt_template"),
+        bare=conversation is None and special is False,
         model=values.get("model"),
         ignored=ignored_fields(_TOKENIZE, data),
     )
@@ -107,6 +113,19 @@ def tokenize_body(tokens: TokenIds, text: str, max_model_len: int) -> dict[str, 
         "count": len(tokens),
         "max_model_len": max_model_len,
         "prompt": text,
+    }
+
+
+def tokenizer_body(info: ModelInfo, chat_template: str | None) -> dict[str, object]:
+    """What clients want to know of the tokenizer; chat_template: Jinja source."""
+    return {
+        "tokenizer_class": "westlake",
+        "bos_token": info.bos_text or None,
+        "eos_token": info.eos_text or None,
+        "pad_token": None,
+        "vocab_size": info.vocab_size,
+        "model_max_length": info.max_model_len,
+        "chat_template": chat_template,
     }
 
 

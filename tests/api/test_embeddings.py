@@ -121,3 +121,15 @@ def test_too_many_tokens_in_all(client: FlaskClient, engine: ScriptedEngine) -> 
     error = response.get_json()["error"]
     assert error["param"] == "input" and "300001 tokens in all" in error["message"]
     assert len(engine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [([100_257], "input.0"), ([5, 39_442, 7], "input.1"), ([[5], [6, 259]], "input.1.1")],
+)
+def test_another_tokenizers_ids(client: FlaskClient, given: list[object], param: str) -> None:
+    """LangChain sends OpenAI's ids unless told. Small ones cannot be told apart from ours."""
+    error = client.post("/v1/embeddings", json={"input": given}).get_json()["error"]
+    assert error["param"] == param
+    assert "another tokenizer" in error["message"]
+    assert "check_embedding_ctx_length=False" in error["message"]

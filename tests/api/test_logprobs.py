@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app import create_app
 from app.engine.types import GenerationRequest
+from config import Config
 from tests.event_stream import read_events
 from tests.fakes import BOS, FIRST_BYTE, ScriptedEngine
 
@@ -168,3 +170,37 @@ def test_best_of(client: FlaskClient, engine: ScriptedEngine) -> None:
     assert [choice["text"] for choice in same["choices"]] == ["gg", "eh", ""]
     assert isinstance(engine.requests[-1], GenerationRequest)
     assert engine.requests[-1].params.logprobs is None, "nothing to choose, nothing to rank"
+
+
+@pytest.mark.parametrize("template", ["alpaca", "none"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("logprobs", [0, 1])
+def test_a_scored_text_is_scored_as_it_is(
+    engine: ScriptedEngine, template: str, stream: bool, logprobs: int
+) -> None:
+    """What evaluation harnesses send; a template would count as the text's beginning."""
+    client = create_app(Config(PROMPT_TEMPLATE=template), engine).test_client()
+    texts = ["西湖在杭州", "a b"]
+    scored = {"prompt": texts, "echo": True, "logprobs": logprobs, "max_tokens": 1}
+    response = client.post("/v1/completions", json={**scored, "stream": stream})
+    assert response.status_code == 200
+    (request,) = engine.requests
+    assert isinstance(request, GenerationRequest)
+    assert list(request.prompts) == [engine.encode(text) for text in texts]
+    assert not request.drop_leading_space
+    if not stream:
+        for text, choice in zip(texts, response.get_json()["choices"], strict=True):
+            assert choice["text"].startswith(text)
+            assert choice["logprobs"]["token_logprobs"][0] is None
+    # Without scores it is the prompt as the model saw it.
+    seen = client.post("/v1/completions", json={"prompt": "a", "echo": True, "max_tokens": 0})
+    begins = "a" if template == "none" else "Below is an instruction"
+    assert seen.get_json()["choices"][0]["text"].startswith(begins)
+
+
+def test_a_template_around_a_scored_text_is_refused(client: FlaskClient) -> None:
+    body = {"prompt": "a", "echo": True, "logprobs": 1, "prompt_template": "alpaca"}
+    error = client.post("/v1/completions", json=body).get_json()["error"]
+    assert error["param"] == "prompt_template"
+    unscored = {**body, "logprobs": None}
+    assert client.post("/v1/completions", json=unscored).status_code == 200

@@ -98,7 +98,9 @@ def test_ignored_fields_are_named(client: FlaskClient) -> None:
         ({"prompt": ["a"]}, "prompt"),
         ({"prompt": "a", "prompt_template": "vicuna"}, "prompt_template"),
         ({"prompt": "a", "continue_final_message": True}, "continue_final_message"),
-        ({"prompt": "a", "add_special_tokens": False}, "add_special_tokens"),
+        ({"prompt": "a", "add_special_tokens": 0}, "add_special_tokens"),
+        ({"messages": [USER], "add_special_tokens": True}, "add_special_tokens"),
+        ({"prompt": "a", "return_token_strs": True}, "return_token_strs"),
         ({"prompt": "a" * 300_000}, "prompt"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
@@ -133,3 +135,34 @@ def test_nothing_while_the_model_loads(client: FlaskClient, engine: ScriptedEngi
     engine.state = EngineState.LOADING
     response = client.post("/tokenize", json={"prompt": "a"})
     assert response.status_code == 503 and response.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("text", ["你好", "a", " a b", "</s> x", "x</s>", "<s>a"])
+def test_a_texts_own_tokens(client: FlaskClient, text: str) -> None:
+    """As clients that put ids together ask: no BOS, and no template around it."""
+    counted = tokenize(client, prompt=text, add_special_tokens=False)
+    assert counted["tokens"] == [FIRST_BYTE + byte for byte in text.encode()]
+    assert counted["prompt"] == text
+    with_bos = tokenize(client, prompt=text, add_special_tokens=True, prompt_template="none")
+    assert with_bos["tokens"] == [BOS, *counted["tokens"]]
+
+
+@pytest.mark.parametrize(("text", "token"), [("</s>", 2), ("<s>", 1), ("<unk>", 0)])
+def test_the_ids_of_control_tokens_can_be_looked_up(
+    client: FlaskClient, text: str, token: int
+) -> None:
+    assert tokenize(client, prompt=text, add_special_tokens=False)["tokens"] == [token]
+    usual = tokenize(client, prompt=text, prompt_template="none")["tokens"]
+    assert usual == [BOS, *(FIRST_BYTE + byte for byte in text.encode())], "text stays text"
+
+
+def test_tokenizer_info(client: FlaskClient, engine: ScriptedEngine) -> None:
+    engine.info_ = replace(INFO, chat_template="{{ messages[0].content }}")
+    info = client.get("/tokenizer_info").get_json()
+    assert (info["bos_token"], info["eos_token"]) == ("<s>", "</s>")
+    assert info["chat_template"] == "{{ messages[0].content }}"
+    assert (info["vocab_size"], info["model_max_length"]) == (259, 2048)
+    engine.info_ = replace(INFO, bos_text="")
+    assert client.get("/tokenizer_info").get_json()["bos_token"] is None
+    keyed = create_app(Config(CHAT_TEMPLATE="chatml"), engine).test_client()
+    assert "<|im_start|>" in keyed.get("/tokenizer_info").get_json()["chat_template"]

@@ -201,3 +201,23 @@ def test_nothing_compares_keys_but_compare_digest() -> None:
                 assert allowed or not secret.search(text), f"{path.name}: {text}"
     assert readers == ["gate.py"]
     assert "hmac.compare_digest(digest, key.digest)" in (ROOT / "app/access/keys.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Api-Key": ALICE}, 200),
+        ({"x-api-key": f" {ALICE} "}, 200),
+        ({"Authorization": "Bearer sk-placeholder", "X-Api-Key": ALICE}, 200),
+        ({"Authorization": f"Bearer {ALICE}", "X-Api-Key": "placeholder"}, 200),
+        ({"Authorization": "Token x", "X-Api-Key": ALICE}, 200),
+        ({"X-Api-Key": f"{ALICE}x"}, 401),
+        ({"X-Api-Key": ""}, 401),
+        ({"X-Api-Key": f"Bearer {ALICE}"}, 401),
+        ({"Authorization": "Bearer a", "X-Api-Key": "b"}, 401),
+        ({"X-Api-Key": "x" * 8000}, 401),
+    ],
+)
+def test_the_other_header(keyed: FlaskClient, headers: dict[str, str], status: int) -> None:
+    answer = keyed.post("/v1/completions", json={"prompt": "a"}, headers=headers)
+    assert answer.status_code == status

@@ -88,6 +88,32 @@ def test_only_exactly_those(engine: ScriptedEngine, origin: str) -> None:
     assert good.headers["Access-Control-Allow-Origin"] == "http://[::1]:8000"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app://obsidian.md",
+        "app://.",
+        "tauri://localhost",
+        "http://tauri.localhost",
+        "capacitor://localhost",
+        "ionic://localhost:8080",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+        "vscode-webview://1ab2c3d4e5",
+        "file://",
+        "null",
+    ],
+)
+def test_pages_of_apps(engine: ScriptedEngine, origin: str) -> None:
+    allowed = Config.from_env({"WESTLAKE_CORS_ORIGINS": f"{FRIEND},{origin}"})
+    client = create_app(allowed, engine).test_client()
+    answer = client.options("/v1/completions", headers={"Origin": origin, **PREFLIGHT})
+    assert granted(answer.headers)["Access-Control-Allow-Origin"] == origin
+    for other in (f"{origin}x", f"x{origin}", STRANGER, "app://other"):
+        answer = client.options("/v1/completions", headers={"Origin": other, **PREFLIGHT})
+        assert granted(answer.headers) == {}
+
+
 def test_everybody_but_without_cookies(engine: ScriptedEngine) -> None:
     client = create_app(Config(CORS_ORIGINS=("*",)), engine).test_client()
     headers = granted(client.get("/v1/models", headers={"Origin": STRANGER}).headers)
