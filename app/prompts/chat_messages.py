@@ -15,7 +15,7 @@ from app.prompts.spellings import break_inside, break_up
 #: The last message is marked at its end where it is to be continued. Breaking up spellings
 #: never makes two in a row. The blank tells whether a template strips what it is given.
 END = BREAK * 2
-_MARK = END + " "
+MARK = END + " "
 
 
 def to_messages(
@@ -32,7 +32,7 @@ def to_messages(
     """
     messages = [_message(index, turn, special_texts) for index, turn in enumerate(turns)]
     if continued:
-        messages[-1]["content"] += _MARK
+        messages[-1]["content"] += MARK
     if in_parts:
         for message in messages:
             if "content" in message:

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Template
 
 from app.prompts import BREAK, Prompt, TemplateRefused, Turn
-from app.prompts.chat_messages import END, holds_escaped_break, to_messages
+from app.prompts.chat_messages import END, MARK, holds_escaped_break, to_messages
 from app.prompts.jinja_environment import ChatEnvironment
 from app.prompts.meter import METER, Meter
 from app.prompts.metering import add_counters
@@ -60,6 +60,8 @@ def render_messages(
         ReservedCharacter: a turn holds U+E0FF.
         TemplateRefused: the template does not take this conversation, or does too much.
     """
+    if continued and "content" not in template.source:  # transformers' own test
+        raise TemplateRefused("it has no place to go on with a message from")
     messages = to_messages(turns, template.special_texts, in_parts=in_parts, continued=continued)
     text = _render(template, messages, continued, check)
     if "\\" in text and not holds_escaped_break(turns):
@@ -70,11 +72,13 @@ def render_messages(
 
 
 def _up_to_mark(text: str, last: str) -> str:
-    """The prompt up to the end of the last message, as transformers cuts it there."""
+    """The prompt up to the end of the last message, as transformers cuts it there: without
+    the blanks before that where the template strips them."""
     before, end, after = text.rpartition(END)
     if not end or last.strip() not in text.replace(BREAK, ""):
         raise TemplateRefused("it leaves out the last message, or a part of it")
-    return before if after.startswith(" ") else before.rstrip()
+    before = before if after.startswith(" ") else before.rstrip()
+    return before.replace(MARK, "").replace(END, "")  # where it stands twice
 
 
 def _render(

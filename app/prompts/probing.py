@@ -14,6 +14,7 @@ from app.prompts.jinja_chat import ChatTemplate, compiled, render_messages
 
 _SAID, _ANSWERED, _AGAIN = "westlake-question", "westlake-answer", "westlake-follow-up"
 _USER = Turn("user", _SAID)
+_OTHER = Turn("user", "西湖 7")  # nothing alike: templates may take one letter, or count them
 _PLAIN: tuple[tuple[Turn, ...], ...] = (
     (_USER,),
     (Turn("system", "westlake-system"), _USER),
@@ -60,7 +61,7 @@ def _takes(template: ChatTemplate, forms: Forms) -> bool:
 def _listens(template: ChatTemplate, forms: Forms, turns: Sequence[Turn]) -> bool:
     """Whether it renders the turns, and what the user says makes a difference. It need not be
     there as it was said: templates may trim or quote it."""
-    others = [Turn("user", f"{_SAID}, again") if turn == _USER else turn for turn in turns]
+    others = [_OTHER if turn == _USER else turn for turn in turns]
     try:
         one, other = (
             render_messages(each, template, in_parts=forms.in_parts).text
