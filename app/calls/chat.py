@@ -5,6 +5,7 @@ Knows nothing about Flask, streams of events or pages.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from app.engine.types import GenerationRequest
 from app.schemas.answers import Head, new_head
 from app.schemas.chat import ChatCall, read_chat
 from app.schemas.logprobs import LogprobShapes
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ def start_chat(
     prompt = render_conversation(
         call.conversation, served, engine.info, caller, continued=call.continued
     )
-    schema_field = "response_format.json_schema.schema"
+    if call.has_tools:
+        _log.info("tools are not served yet: a request that offers some is answered in text")
+    schema = call.schema
+    schema_field = f"response_format.{schema.path}" if schema else "response_format"
     with fields_named("messages", generation.max_tokens_field, schema_field):
         stream = engine.generate(
             GenerationRequest(
@@ -69,7 +75,7 @@ def start_chat(
                 default_max_tokens=generation.default_max_tokens,
                 stop=generation.stop,
                 ignore_eos=generation.ignore_eos,
-                json_schema=call.json_schema,
+                json_schema=schema.text if schema else None,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
                 owner=caller.owner,

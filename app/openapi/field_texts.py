@@ -68,6 +68,10 @@ FIELD_TEXTS: Mapping[str, tuple[str, str]] = {
         "Text, any JSON object, or JSON that keeps to a schema",
         "文本、任意 JSON 对象，或符合某个模式的 JSON",
     ),
+    "tools": (
+        "Not used yet: the answer is text, and X-Ignored-Parameters names them",
+        "尚未使用：以文本回答，并在 X-Ignored-Parameters 中列出",
+    ),
     "seed": (
         "The same seed gives the same answer, whatever the load",
         "相同的种子得到相同的回答，与负载无关",

@@ -67,7 +67,13 @@ def completion_request(form: Form) -> Mapping[str, object]:
 
 
 def chat_request(form: Form) -> Mapping[str, object]:
-    """What the chat form asks of /v1/chat/completions: its hidden history and the new turn."""
+    """What the chat form asks of /v1/chat/completions: its hidden history and the new turn.
+
+    Raises:
+        BadRequest: there is no new turn, or the history is damaged.
+    """
+    if not form.text("message"):
+        raise BadRequest("messages: must not be empty", "messages")
     system = form.text("system")
     messages = [{"role": "system", "content": system}] if system.strip() else []
     messages += history(form)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.schemas.fields import Accepted, Switch, Unsupported, Whole
-from app.schemas.generation_fields import ResponseFormat
+from app.schemas.generation_fields import AnswerSchema, ResponseFormat
 from app.schemas.messages import Conversation, Messages
 from app.schemas.reading import ignored_fields, load, refuse
 from app.schemas.sampling import (
@@ -20,6 +20,7 @@ from app.schemas.sampling import (
     GenerationSchema,
     read_generation,
 )
+from app.schemas.tools import OfferedTools
 
 
 class ChatSchema(GenerationSchema):
@@ -36,6 +37,7 @@ class ChatSchema(GenerationSchema):
     prompt_template = Unsupported()
     add_generation_prompt = Switch()
     continue_final_message = Switch()
+    tools = OfferedTools()
     parallel_tool_calls = Accepted()
 
 
@@ -49,7 +51,8 @@ class ChatCall:
     conversation: Conversation
     continued: bool  #: the last message is the assistant's and is to be gone on with
     generation: Generation
-    json_schema: str | None  #: JSON text of the schema that answers keep to
+    schema: AnswerSchema | None  #: what answers keep to
+    has_tools: bool  #: the request offers tools, which are not used yet
     ignored: tuple[str, ...]
 
 
@@ -63,14 +66,18 @@ def read_chat(data: Mapping[str, object]) -> ChatCall:
     conversation: Conversation = values["messages"]
     defaults = CLASSIC_CHAT_DEFAULTS if conversation.classic else OPENAI_CHAT_DEFAULTS
     generation = read_generation(values, defaults, _read_logprobs(values))
-    schema: str | None = values.get("response_format")
-    if schema is not None and generation.num_beams > 1:
-        raise refuse("response_format", "is not supported with num_beams over 1")
+    has_tools: bool = values.get("tools", False)
+    for name in ("response_format", "tools"):
+        if values.get(name) and generation.num_beams > 1:
+            raise refuse(name, "is not supported with num_beams over 1")
+    if has_tools and conversation.classic:
+        raise refuse("tools", "needs messages with content, not message")
     return ChatCall(
         conversation=conversation,
         continued=read_continued(values, conversation),
         generation=generation,
-        json_schema=schema,
+        schema=values.get("response_format"),
+        has_tools=has_tools,
         ignored=ignored_fields(_SCHEMA, data),
     )
 

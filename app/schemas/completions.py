@@ -33,6 +33,7 @@ class CompletionsSchema(GenerationSchema):
     logprobs = Whole(0, 5)
     suffix = Unsupported("")
     response_format = Unsupported({"type": "text"})
+    tools = Unsupported([])
 
 
 _SCHEMA = CompletionsSchema()

@@ -12,18 +12,26 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from marshmallow import Schema
+from marshmallow.fields import Field
 
-from app.schemas.fields import Accepted, Text, Unsupported, Whole
+from app.schemas.fields import Accepted, Text, Whole, refused
 from app.schemas.reading import ignored_fields, load
 from app.schemas.texts import TextOrIds, Texts
+from app.schemas.unserved import OF_EMBEDDINGS
 
 MAX_INPUTS = 2048
 
 
 class EmbeddingsSchema(Schema):
     """The request's fields."""
+
+    class Meta:
+        """What would change the vectors and is not served."""
+
+        include: ClassVar[dict[str, Field[None]]] = refused(OF_EMBEDDINGS)
 
     input = Texts(max_items=MAX_INPUTS)
     model = Text()
@@ -32,8 +40,6 @@ class EmbeddingsSchema(Schema):
     user = Text()
     metadata = Accepted()
     safety_identifier = Accepted()
-    input_type = Unsupported()
-    prompt_template = Unsupported("none")
 
 
 _SCHEMA = EmbeddingsSchema()

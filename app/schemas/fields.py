@@ -5,13 +5,33 @@ Knows nothing about which request has which field.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from marshmallow import ValidationError, fields, missing
 
 _INT64_MAX = 2**63 - 1
 
 JsonSchema = dict[str, Any]
+
+
+@runtime_checkable
+class Nested(Protocol):
+    """A field whose value holds keys of its own."""
+
+    def unread(self, value: Any) -> Iterator[str]:
+        """Dotted paths, below the field, of what a valid `value` gives and nothing reads; ""
+        is the field itself."""
+
+
+def unread_keys(value: Mapping[str, object], *known: str) -> Iterator[str]:
+    """The keys of an object that are not `known`; null counts as not given."""
+    return (key for key, held in value.items() if held is not None and key not in known)
+
+
+def below(path: str | int, paths: Iterable[str]) -> Iterator[str]:
+    """Dotted paths as they are seen from outside of what `path` leads to."""
+    return (f"{path}.{inner}" if inner else str(path) for inner in paths)
 
 
 def whole(value: object) -> int | None:
@@ -127,6 +147,11 @@ class Unsupported(fields.Field[None]):
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
         return {"enum": list(self.no_op), "x-refused": True}
+
+
+def refused(names: Mapping[str, tuple[object, ...]]) -> dict[str, fields.Field[None]]:
+    """A refused field for each name, with the values that ask for nothing."""
+    return {name: Unsupported(*no_op) for name, no_op in names.items()}
 
 
 class Accepted(fields.Field[None]):

@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from app.schemas.fields import JsonSchema
+from app.schemas.fields import JsonSchema, below, unread_keys
 
 
 class StreamOptions(fields.Field[bool]):
     """`stream_options`, read as whether a usage chunk is asked for."""
 
+    _NAMES = ("include_usage", "include_obfuscation")
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, dict):
             raise ValidationError("must be an object")
-        for name in ("include_usage", "include_obfuscation"):
+        for name in self._NAMES:
             if not isinstance(value.get(name), bool | None):
                 raise ValidationError({name: ["must be true or false"]})
         return value.get("include_usage") is True
+
+    def unread(self, value: Mapping[str, object]) -> Iterator[str]:
+        """Options of other servers."""
+        return unread_keys(value, *self._NAMES)
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
@@ -103,22 +111,45 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
         raise ValidationError({key: [f"must be a number from -{self.MOST} to {self.MOST}"]})
 
 
-class ResponseFormat(fields.Field[str | None]):
-    """`response_format`, read as the JSON text of the schema an answer keeps to; None: any text."""
+@dataclass(frozen=True, slots=True)
+class AnswerSchema:
+    """What an answer keeps to."""
+
+    text: str  #: a JSON schema
+    path: str  #: where the request has it
+
+
+class ResponseFormat(fields.Field[AnswerSchema | None]):
+    """`response_format`, read as the schema an answer keeps to; None: any text. The schema of
+    "json_object" is llama.cpp's and others' shorter way to write "json_schema"."""
 
     _NAME = "[A-Za-z0-9_-]{1,64}"
+    _HOLDERS = ("schema", "json_schema")
+    _DESCRIBED = ("name", "description", "schema", "strict")
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> AnswerSchema | None:
         if not isinstance(value, dict):
             raise ValidationError("must be an object")
         kind = value.get("type")
+        if kind not in ("text", "json_object", "json_schema"):
+            raise ValidationError({"type": ["must be text, json_object or json_schema"]})
+        for name in self._HOLDERS:
+            if value.get(name) is not None and name != self._holder(kind):
+                raise ValidationError({name: [f'is not for type "{kind}"']})
         if kind == "text":
             return None
         if kind == "json_object":
-            return '{"type": "object"}'
-        if kind != "json_schema":
-            raise ValidationError({"type": ["must be text, json_object or json_schema"]})
+            return self._object(value.get("schema"))
         return self._schema(value.get("json_schema"))
+
+    def unread(self, value: Mapping[str, Any]) -> Iterator[str]:
+        """Keys beside those of the kind that was chosen."""
+        holder = self._holder(value["type"])
+        yield from unread_keys(value, "type", holder)
+        if holder == "json_schema":
+            yield from below(holder, unread_keys(value[holder], *self._DESCRIBED))
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
@@ -132,16 +163,34 @@ class ResponseFormat(fields.Field[str | None]):
             },
             "required": ["name", "schema"],
         }
-        plain = {"type": {"enum": ["text", "json_object"]}}
-        held = {"type": {"const": "json_schema"}, "json_schema": described}
+        nothing: JsonSchema = {"type": "null"}
+        kinds = {
+            "text": {"schema": nothing, "json_schema": nothing},
+            "json_object": {"schema": {"type": ["object", "null"]}, "json_schema": nothing},
+            "json_schema": {"schema": nothing, "json_schema": described},
+        }
         return {
             "anyOf": [
-                {"type": "object", "properties": plain, "required": ["type"]},
-                {"type": "object", "properties": held, "required": ["type", "json_schema"]},
+                {
+                    "type": "object",
+                    "properties": {"type": {"const": kind}, **properties},
+                    "required": ["type", *(["json_schema"] if kind == "json_schema" else [])],
+                }
+                for kind, properties in kinds.items()
             ]
         }
 
-    def _schema(self, described: object) -> str:
+    def _holder(self, kind: str) -> str:
+        """The key that holds the schema of an answer of this kind."""
+        return {"json_object": "schema", "json_schema": "json_schema"}.get(kind, "")
+
+    def _object(self, schema: object) -> AnswerSchema:
+        if not isinstance(schema, dict | None):
+            raise ValidationError({"schema": ["must be an object"]})
+        # What it does not say of the answer's type is what json_object says.
+        return AnswerSchema(json.dumps({"type": "object", **(schema or {})}), "schema")
+
+    def _schema(self, described: object) -> AnswerSchema:
         if not isinstance(described, dict):
             raise ValidationError({"json_schema": ["must be an object"]})
         wrong: dict[str, list[str]] = {}
@@ -156,4 +205,4 @@ class ResponseFormat(fields.Field[str | None]):
             wrong["strict"] = ["must be true or false"]
         if wrong:
             raise ValidationError({"json_schema": wrong})
-        return json.dumps(described["schema"])
+        return AnswerSchema(json.dumps(described["schema"]), "json_schema.schema")

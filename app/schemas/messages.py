@@ -5,18 +5,20 @@ Knows nothing about how a conversation is rendered or answered.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from marshmallow import ValidationError, fields
 
-from app.schemas.fields import JsonSchema
-from app.schemas.message_texts import PARTS_SCHEMA, read_text, text_key
+from app.schemas.fields import JsonSchema, below, unread_keys
+from app.schemas.message_texts import parts_schema, read_text, text_key, unread_parts
 from app.schemas.tool_turns import (
     TOOL_CALL_SCHEMA,
     ToolCall,
     read_tool_call_id,
     read_tool_calls,
+    unread_in_call,
 )
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -25,7 +27,8 @@ _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
 #: What was there before tools, and what to send instead.
 _OLDER_ROLES = {"function": "was replaced by tool; it "}
 #: Keys of a message that would change the answer; null and empty ask for nothing.
-_UNSUPPORTED = ("function_call", "audio", "images", "prefix")
+_UNSUPPORTED = ("function_call", "audio", "images", "videos", "files", "prefix", "partial")
+_READ = ("role", "name", "tool_calls", "tool_call_id", "refusal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +73,30 @@ class Messages(fields.Field[Conversation]):
         classic = "message" in keys
         if classic:
             _refuse_tools(messages)
-        last = len(messages) - 1
-        if messages[last].role == "user" and not messages[last].text:
-            raise ValidationError({last: {keys[last]: ["must not be empty"]}})
         paths = tuple(f"{index}.{key}" for index, key in enumerate(keys))
         return Conversation(messages, classic, paths)
+
+    def unread(self, value: str | list[dict[str, Any]]) -> Iterator[str]:
+        """Keys of messages and of what is in them."""
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            yield from below(index, _unread(item))
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
         classic = {"properties": {"message": {"type": "string"}}, "required": ["message"]}
         openai = {
             "properties": {
-                "content": {"anyOf": [{"type": "string"}, PARTS_SCHEMA]},
+                "content": {"anyOf": [{"type": "string"}, parts_schema("text", "refusal")]},
                 "message": {"type": "null"},
             },
             "required": ["content"],
+        }
+        refused = {
+            "properties": {
+                "role": {"const": "assistant"},
+                "refusal": {"type": "string", "minLength": 1},
+            },
+            "required": ["refusal"],
         }
         calls = {"type": "array", "items": TOOL_CALL_SCHEMA, "minItems": 1}
         called = {
@@ -98,9 +110,10 @@ class Messages(fields.Field[Conversation]):
                 "role": {"enum": list(_ROLES)},
                 "name": nullable,
                 "tool_call_id": nullable,
+                "refusal": nullable,
             },
             "required": ["role"],
-            "anyOf": [classic, openai, called],
+            "anyOf": [classic, openai, called, refused],
         }
         text = {"type": "string", "minLength": 1}
         return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}
@@ -125,11 +138,32 @@ def _message(item: object) -> Message:
     name = item.get("name")
     if not isinstance(name, str | None):
         raise ValidationError({"name": ["must be a string"]})
+    refusal = _refusal(item, role)
     key = text_key(item)
     value = item.get(key)
-    has_text = value is not None or not calls
-    text = read_text(key, value) if has_text else ""
-    return Message(role, text, has_text, calls, call_id, name)
+    if value is None and (refusal or calls):
+        return Message(role, refusal, bool(refusal), calls, call_id, name)
+    text = read_text(key, value, may_refuse=role == "assistant")
+    text = "\n".join(filter(None, (text, refusal)))
+    return Message(role, text, True, calls, call_id, name)
+
+
+def _refusal(item: dict[str, object], role: Role) -> str:
+    """What an assistant said instead of an answer; "" if it did not."""
+    refusal = item.get("refusal")
+    if not isinstance(refusal, str | None):
+        raise ValidationError({"refusal": ["must be a string"]})
+    if refusal and role != "assistant":
+        raise ValidationError({"refusal": ["is only for messages of the role assistant"]})
+    return refusal or ""
+
+
+def _unread(item: dict[str, Any]) -> Iterator[str]:
+    key = text_key(item)
+    yield from unread_keys(item, key, *_READ, *_UNSUPPORTED)
+    yield from below(key, unread_parts(item.get(key)))
+    for index, call in enumerate(item.get("tool_calls") or ()):
+        yield from below(f"tool_calls.{index}", unread_in_call(call))
 
 
 def _refuse_tools(messages: tuple[Message, ...]) -> None:

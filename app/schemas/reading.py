@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from app.schemas.errors import BadRequest
+from app.schemas.fields import Nested, below, unread_keys
 
 
 def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
@@ -27,9 +28,12 @@ def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
 
 
 def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
-    """Names that `data` gives and the schema does not know, sorted."""
-    given = (name for name, value in data.items() if value is not None)
-    return tuple(sorted(name for name in given if name not in schema.fields))
+    """Dotted paths of what `data`, which the schema has read, gives and nothing reads, sorted."""
+    found = list(unread_keys(data, *schema.fields))
+    for name, field in schema.fields.items():
+        if isinstance(field, Nested) and data.get(name) is not None:
+            found += below(name, field.unread(data[name]))
+    return tuple(sorted(found))
 
 
 def refuse(path: str, message: str) -> BadRequest:

@@ -7,18 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema
+from marshmallow.fields import Field
 
 from app.engine.types import SamplingParams
-from app.schemas.fields import Accepted, Number, Switch, Text, Unsupported, Whole
+from app.schemas.fields import (
+    Accepted,
+    Number,
+    Switch,
+    Text,
+    Unsupported,
+    Whole,
+    refused,
+)
 from app.schemas.generation_fields import LogitBias, Stop, StreamOptions
 from app.schemas.reading import refuse
+from app.schemas.unserved import OF_GENERATION
 
 
 class GenerationSchema(Schema):
     """What /v1/completions and /v1/chat/completions have in common."""
+
+    class Meta:
+        """What would change the answer and is not served."""
+
+        include: ClassVar[dict[str, Field[None]]] = refused(OF_GENERATION)
 
     model = Text()
     max_tokens = Whole(1, absent=-1)
@@ -42,38 +57,7 @@ class GenerationSchema(Schema):
     presence_penalty = Number(-2, 2)
     frequency_penalty = Number(-2, 2)
 
-    # Other servers', which would change the answer.
-    prompt_embeds = Unsupported()
-    documents = Unsupported([])
-    grammar = Unsupported("")
-    regex = Unsupported("")
-    json_schema = Unsupported({})
-    tools = Unsupported([])
     tool_choice = Unsupported("none", "auto")
-    functions = Unsupported([])
-    function_call = Unsupported("none", "auto")
-    audio = Unsupported()
-    modalities = Unsupported(["text"])
-    prediction = Unsupported()
-    web_search_options = Unsupported()
-    reasoning_effort = Unsupported("none")
-    verbosity = Unsupported("medium")
-    chat_template = Unsupported()
-    chat_template_kwargs = Unsupported({})
-    structured_outputs = Unsupported({})
-    guided_json = Unsupported()
-    guided_regex = Unsupported()
-    guided_choice = Unsupported()
-    guided_grammar = Unsupported()
-    stop_token_ids = Unsupported([])
-    bad_words = Unsupported([])
-    min_tokens = Unsupported(0)
-    length_penalty = Unsupported(1)
-    early_stopping = Unsupported(False)
-    use_beam_search = Unsupported(False)
-    typical_p = Unsupported(1)
-    add_special_tokens = Unsupported(True)
-    skip_special_tokens = Unsupported(True)
 
     # They change nothing here.
     metadata = Accepted()

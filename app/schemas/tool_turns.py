@@ -5,13 +5,14 @@ Knows nothing about roles' order or how calls are rendered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from marshmallow import ValidationError
 
 from app.schemas.errors import BadRequest
-from app.schemas.fields import JsonSchema
+from app.schemas.fields import JsonSchema, below, unread_keys
 from app.schemas.strict_json import parse_object
 
 
@@ -61,6 +62,12 @@ def read_tool_calls(value: object, role: str) -> tuple[ToolCall, ...]:
         return tuple(_at(index, item) for index, item in enumerate(value))
     except ValidationError as error:
         raise ValidationError({"tool_calls": error.messages}) from None
+
+
+def unread_in_call(call: Mapping[str, Any]) -> Iterator[str]:
+    """Paths below a call, which has been read, of what nothing reads."""
+    yield from unread_keys(call, "id", "type", "function")
+    yield from below("function", unread_keys(call["function"], "name", "arguments"))
 
 
 def read_tool_call_id(value: object, role: str) -> str | None:

@@ -271,7 +271,7 @@ def test_continue_final_message(ask: Asker, way: Way) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tools", [{"type": "function", "function": {"name": "f"}}]),
+        ("tool_choice", {"type": "function", "function": {"name": "f"}}),
         ("tool_choice", "required"),
         ("functions", [{"name": "f"}]),
         ("audio", {"voice": "alloy"}),

@@ -145,9 +145,8 @@ def _empty() -> Iterator[Case]:
     yield from _fields(6, COMPLETIONS, "prompt", {"prompt": ""}, {"prompt": []}, {"prompt": None})
     yield from _fields(6, COMPLETIONS, "prompt.0", {"prompt": [""]}, {"prompt": [[]]})
     yield from _fields(6, CHAT, "messages", {"messages": []}, {"messages": ""})
-    yield from _fields(
-        6, CHAT, "messages.0.content", {"messages": [{"role": "user", "content": ""}]}
-    )
+    empty = {"messages": [{"role": "user", "content": ""}]}
+    yield from _fields(6, CHAT, None, empty, status=200)
     yield from _fields(6, EMBEDDINGS, "input", {"input": ""}, {"input": []})
     yield from _fields(6, EMBEDDINGS, "input.0", {"input": [""]}, {"input": [[]]})
     for blank in (" ", "\n", "\u200b", "\u3000"):  # tokens all the same
@@ -239,7 +238,7 @@ def _contexts() -> Iterator[Case]:
 
 def _refused() -> Iterator[Case]:
     both = {
-        "tools": [{"type": "function"}],
+        "tool_choice": "required",
         "functions": [{"name": "f"}],
         "function_call": {"name": "f"},
         "grammar": "root ::= [a]",

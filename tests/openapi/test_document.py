@@ -40,6 +40,7 @@ COMPANY = {
     "best_of": {"n": None},
     "max_tokens": {"echo": True},
     "max_completion_tokens": {},
+    "tools": {"messages": [{"role": "user", "content": "a"}]},
 }
 
 

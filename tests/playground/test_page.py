@@ -163,7 +163,7 @@ def test_embeddings(client: FlaskClient, engine: ScriptedEngine) -> None:
         ("completion", [("prompt", "a"), ("max_tokens", "0")], "max_tokens"),
         ("completion", [("prompt", "a"), ("seed", "NaN")], "seed"),
         ("chat", [("message", "")], "message"),
-        ("chat", [("message", "a"), ("role", "tool"), ("content", "x")], "message"),
+        ("chat", [("message", "a"), ("role", "bot"), ("content", "x")], "message"),
         ("chat", [("message", "a"), ("role", "user")], "message"),
         ("embeddings", [("input", "")], "input"),
         ("embeddings", [("input", "\n \n")], "input"),
