@@ -271,6 +271,9 @@ class ScriptedStream:
     def wake(self) -> None:
         self._woken.set()
 
+    def prepared(self, timeout_s: float) -> bool:
+        return True
+
     def cancel(self) -> None:
         if self.end is None:
             self.end = "cancelled"

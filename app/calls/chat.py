@@ -14,7 +14,13 @@ from app.calls.caller import Caller
 from app.calls.collecting import Collected, collect_answers
 from app.calls.pieces import PieceStream
 from app.calls.rendering import render_conversation
-from app.calls.submitting import check_bias, cut_to, encode, fields_named
+from app.calls.submitting import (
+    check_bias,
+    cut_to,
+    encode,
+    fields_named,
+    wait_until_prepared,
+)
 from app.engine import Engine
 from app.engine.types import GenerationRequest
 from app.schemas.answers import Head, new_head
@@ -76,11 +82,14 @@ def start_chat(
                 stop=generation.stop,
                 ignore_eos=generation.ignore_eos,
                 json_schema=schema.text if schema else None,
+                continued=call.continued_text,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
                 owner=caller.owner,
             )
         )
+        if schema is not None:
+            wait_until_prepared(stream, caller)
     return ChatWork(
         head=new_head("chatcmpl", served.model_name, engine.info.fingerprint),
         call=call,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from app.calls.caller import Caller
 from app.engine import Engine, Stream
 from app.engine.errors import ContextExceeded, InvalidRequest
 from app.engine.types import ModelInfo, SamplingParams, TokenIds
@@ -47,6 +48,24 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
 def cut_to(stream: Stream, max_tokens: int | None) -> int | None:
     """What the engine cut `max_tokens` to; None: nothing was asked for, or nothing cut."""
     return stream.room if max_tokens is not None and stream.room < max_tokens else None
+
+
+def wait_until_prepared(stream: Stream, caller: Caller) -> None:
+    """Wait until all that can be wrong with an accepted request is known. Nothing can be written
+    meanwhile to tell a client that only stopped sending from one that left: both have left.
+
+    Raises:
+        EngineError: it is refused after all.
+        ClientGone, DeadlinePassed: nobody waits any more.
+    """
+    try:
+        with caller.connection.watched(stream.cancel):
+            while not stream.prepared(caller.patience_s()):
+                caller.check()
+        caller.check()
+    except BaseException:
+        stream.cancel()
+        raise
 
 
 @contextmanager

@@ -42,6 +42,14 @@ class Stream(Protocol):
     def wake(self) -> None:
         """End a wait in `next_events` now, which then returns []. Any thread may call it."""
 
+    def prepared(self, timeout_s: float) -> bool:
+        """Wait until what the answer needs is there, such as the grammar of its schema; False
+        when the time is up. What is wrong with the request is known then.
+
+        Raises:
+            EngineError: the request failed; nothing more will come.
+        """
+
     def cancel(self) -> None:
         """Give the request's place back. Harmless when it is done, and when called twice."""
 
@@ -84,7 +92,8 @@ class Engine(Protocol):
         """Accept a request, or refuse it. Events are Progress, PromptScores and Delta.
 
         Raises:
-            InvalidRequest: it can never be served as asked.
+            InvalidRequest: it can never be served as asked. A schema is tried later: what is
+                wrong with it, the stream's `prepared` raises.
             Unavailable: not now.
         """
 

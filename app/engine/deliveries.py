@@ -39,6 +39,10 @@ class Deliveries:
         """False once a request has ended."""
         return ticket in self._owed
 
+    def reserve(self, ticket: Ticket) -> None:
+        """Owe a request an answer that cannot begin yet."""
+        self._owed[ticket] = []
+
     def open(self, ticket: Ticket, sequences: list[Sequence]) -> None:
         """Owe a request its choices or vectors."""
         self._owed[ticket] = list(sequences)

@@ -13,7 +13,8 @@ Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
     │   ├── Overloaded          more than `max_in_flight`
     │   ├── OutOfMemory         accepted, then given up so that others could go on
     │   └── ShuttingDown
-    └── GenerationFailed        accepted, then lost to a fault of ours
+    ├── GenerationFailed        accepted, then lost to a fault of ours
+    └── SchemaFailed            accepted, then its answer could not be kept to the schema
 """
 
 from __future__ import annotations
@@ -96,3 +97,7 @@ class ShuttingDown(Unavailable):
 
 class GenerationFailed(EngineError):
     """An accepted request was lost to a fault of the server."""
+
+
+class SchemaFailed(EngineError):
+    """The grammar of a request's schema broke one of its bounds in the middle of an answer."""

@@ -10,17 +10,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from weakref import WeakSet
 
 from app.engine import admission, unfolding
 from app.engine.errors import (
+    EngineError,
     GenerationFailed,
     ModelLoading,
     OutOfMemory,
     Overloaded,
     ShuttingDown,
 )
+from app.engine.grammars import Grammars
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
 from app.engine.sequence import Sequence as TokenSequence
@@ -36,6 +39,8 @@ from app.engine.types import (
     Stats,
     TokenIds,
 )
+from app.text.constraints import JsonConstraint
+from app.text.grammar import grammar_tokens
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +75,7 @@ class EngineService:
         self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
         self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
         self._open: WeakSet[Ticket] = WeakSet()  # guarded by the lock; may hold ended ones
+        self._grammars: Grammars | None = None  # guarded by the lock
         self._stepper: Stepper | None = None
         self._step_began = 0.0  # monotonic; 0 between steps
         self._token_s = 0.0  # what one row of a step took at most; 0: not known
@@ -149,7 +155,16 @@ class EngineService:
         choices = len(request.prompts) * request.n
         ticket = Ticket(prompt_tokens, choices, self._wake, request.owner)
         ticket.room = min(rooms)
-        return self._enter(ticket, unfolding.generation_sequences(request, model, ticket, rooms))
+
+        def sequences(constraint: JsonConstraint | None = None) -> list[TokenSequence]:
+            return unfolding.generation_sequences(request, model, ticket, rooms, constraint)
+
+        if request.json_schema is None:
+            return self._enter(ticket, sequences())
+        self._reserve(ticket)
+        begin = partial(self._begin, ticket, sequences)
+        self._grammars_of(model).find(request.json_schema, request.continued, ticket, begin)
+        return ticket
 
     def embed(self, request: EmbeddingRequest) -> Ticket:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
@@ -181,12 +196,40 @@ class EngineService:
         return model
 
     def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
+        self._count_in(ticket)
+        ticket.mark_prepared()
+        self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
+        return ticket
+
+    def _reserve(self, ticket: Ticket) -> None:
+        self._count_in(ticket)
+        self._inbox.put(lambda stepper: stepper.reserve(ticket))
+
+    def _begin(
+        self,
+        ticket: Ticket,
+        sequences: Callable[[JsonConstraint], list[TokenSequence]],
+        found: JsonConstraint | EngineError,
+    ) -> None:
+        """Let a reserved request run, or end it."""
+        if isinstance(found, JsonConstraint):
+            made = sequences(found)
+            ticket.mark_prepared()
+            self._inbox.put(lambda stepper: stepper.begin(ticket, made))
+        else:
+            self._inbox.put(lambda stepper: stepper.fail([ticket], found))
+
+    def _grammars_of(self, model: LoadedModel) -> Grammars:
+        with self._lock:
+            if self._grammars is None:
+                self._grammars = Grammars(grammar_tokens(model.tokenizer, model.eos_ids))
+            return self._grammars
+
+    def _count_in(self, ticket: Ticket) -> None:
         with self._lock:
             self._refuse_what_is_too_much(ticket.owner)
             self._ledger.accepted += 1
             self._open.add(ticket)
-        self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
-        return ticket
 
     def _refuse_what_is_too_much(self, owner: Owner) -> None:
         if self.state is not EngineState.READY:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.engine.batch import Pick, StepResult, Tile, Want
+from app.engine.batch import Draw, Pick, StepResult, Tile, Want
 from app.engine.beam_group import BeamGroup
 from app.engine.deliveries import Deliveries
-from app.engine.errors import EngineError, GenerationFailed
+from app.engine.errors import EngineError, GenerationFailed, SchemaFailed
 from app.engine.ledger import Ledger
 from app.engine.model import LoadedModel
 from app.engine.scheduler import Plan, Scheduler
@@ -23,11 +23,13 @@ from app.engine.slots import Forget
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, FinishReason, Progress, PromptScores, Vector
 from app.engine.vectors import normalised
+from app.text.constraints import ConstraintFailed
 
 log = logging.getLogger(__name__)
 
 #: Waiting requests hear how many are ahead of them this often.
 PROGRESS_INTERVAL_S = 1.0
+_BROKEN = "the answer could not be kept to its schema to the end; simplify the schema"
 
 
 class Stepper:
@@ -60,6 +62,15 @@ class Stepper:
         ahead = len(self.scheduler.waiting()) - 1
         if ahead:
             ticket.send((Progress(queued=ahead),))
+
+    def reserve(self, ticket: Ticket) -> None:
+        """Count a request in whose answer cannot begin yet; `accept` follows, or `fail`."""
+        self._deliveries.reserve(ticket)
+
+    def begin(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+        """As `accept`, for a reserved request; nothing when it has ended meanwhile."""
+        if self._deliveries.owes(ticket):
+            self.accept(ticket, sequences)
 
     def drop_cancelled(self) -> None:
         """Give back the places of requests whose clients have gone."""
@@ -236,10 +247,12 @@ class Stepper:
         rows = [row for row, sequence in enumerate(asking) if not sequence.group]
         if not rows:
             return
+        rows, draws = self._draws(rows, asking)
+        if not rows:
+            return
         sequences = [asking[row] for row in rows]
         try:
             logits = result.logits if len(rows) == len(asking) else result.logits[rows]
-            draws = [sequence.draw() for sequence in sequences]
             for sequence, pick in zip(
                 sequences, self._model.sampler.pick(logits, draws), strict=True
             ):
@@ -250,6 +263,14 @@ class Stepper:
         except Exception:
             log.exception("choosing tokens failed; again, for one request at a time")
             self._pick_alone(rows, sequences)
+
+    def _draws(self, rows: list[int], asking: list[Sequence]) -> tuple[list[int], list[Draw]]:
+        """What the sampler has to know of the rows, those left out whose schema broke."""
+        draws: dict[int, Draw] = {}
+        for row in rows:
+            with self._only(asking[row]):
+                draws[row] = asking[row].draw()
+        return list(draws), list(draws.values())
 
     def _pick_alone(self, rows: list[int], sequences: list[Sequence]) -> None:
         """As `_pick`, from logits computed again: the sampler changes them in place. Before
@@ -268,6 +289,9 @@ class Stepper:
             yield
         except MemoryError:
             raise
+        except ConstraintFailed:
+            log.warning("the grammar of a schema broke a bound; its request fails")
+            self.fail([sequence.ticket], SchemaFailed(_BROKEN))
         except Exception:
             log.exception("one request failed; the others go on")
             self.fail([sequence.ticket], GenerationFailed("the server failed; try again"))

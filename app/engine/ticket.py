@@ -6,6 +6,7 @@ flows back is the flag `cancelled`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -35,6 +36,8 @@ class Ticket:
         self._wake = wake
         self._outbox: SimpleQueue[tuple[Event, ...] | EngineError | None] = SimpleQueue()
         self._done = False
+        self._prepared = threading.Event()
+        self._lost: EngineError | None = None
 
     # --- HTTP's side
 
@@ -71,6 +74,23 @@ class Ticket:
         """End a wait in `next_events` now. Any thread may call it."""
         self._outbox.put(())
 
+    def prepared(self, timeout_s: float) -> bool:
+        """Wait until nothing but the queue is before the answer; False when the time is up.
+
+        Raises:
+            EngineError: the request failed before; nothing more will come.
+        """
+        prepared = self._prepared.wait(timeout_s)
+        if self._lost is not None:
+            self._done = True
+            raise self._lost
+        return prepared
+
+    @property
+    def over(self) -> bool:
+        """True when nobody waits for the answer's beginning any more. Any thread may ask."""
+        return self.cancelled or self._prepared.is_set()
+
     def cancel(self) -> None:
         """Ask for the request's place back; harmless when it is done."""
         if not self._done and not self.cancelled:
@@ -83,10 +103,18 @@ class Ticket:
         """Put one step's events into the outbox."""
         self._outbox.put(events)
 
+    def mark_prepared(self) -> None:
+        """Say that what the answer needs is there."""
+        self._prepared.set()
+
     def end(self) -> None:
         """Say that all choices have finished."""
         self._outbox.put(_END)
+        self._prepared.set()
 
     def fail(self, error: EngineError) -> None:
         """Say that the request is lost."""
         self._outbox.put(error)
+        if not self._prepared.is_set():
+            self._lost = error
+            self._prepared.set()

@@ -74,6 +74,7 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     json_schema: str | None = None  #: JSON text of the schema that answers keep to
+    continued: str = ""  #: text of the prompt's end with which such an answer has begun
     drop_leading_space: bool = False  #: after a template: white space before the answer goes
     #: Alternatives reported for each prompt token; None: prompts are not scored. With it
     #: `max_tokens` may be 0: nothing is generated then.

@@ -11,26 +11,28 @@ from collections.abc import Callable
 from app.engine.answer import Answer
 from app.engine.beam_group import BeamGroup
 from app.engine.beams import BeamSearch
-from app.engine.errors import SchemaRefused
 from app.engine.model import LoadedModel
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
-from app.text.constraints import InvalidSchema, JsonConstraint, maker_for
+from app.text.constraints import JsonConstraint
 
 
 def generation_sequences(
-    request: GenerationRequest, model: LoadedModel, ticket: Ticket, rooms: list[int]
+    request: GenerationRequest,
+    model: LoadedModel,
+    ticket: Ticket,
+    rooms: list[int],
+    constraint: JsonConstraint | None = None,
 ) -> list[Sequence]:
     """`n` sequences for each prompt, or one that leads its beams.
 
     rooms: how many tokens each prompt's answers may have. Choices of equal number share their
-    random numbers, whichever prompt they answer.
+    random numbers, whichever prompt they answer. constraint: where the answers begin.
     """
     seed = request.params.seed
     if seed is None:
         seed = secrets.randbits(63)
-    constraint = _constraint(request, model)
     sequences = []
     for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True)):
         for choice in range(request.n if request.num_beams == 1 else 1):
@@ -61,15 +63,6 @@ def embedding_sequences(request: EmbeddingRequest, ticket: Ticket) -> list[Seque
         Sequence(ticket=ticket, index=index, tokens=list(tokens), prompt_length=len(tokens))
         for index, tokens in enumerate(request.inputs)
     ]
-
-
-def _constraint(request: GenerationRequest, model: LoadedModel) -> JsonConstraint | None:
-    if request.json_schema is None:
-        return None
-    try:
-        return maker_for(model.tokenizer).make(request.json_schema)
-    except InvalidSchema as error:
-        raise SchemaRefused(str(error)) from error
 
 
 def _answer(request: GenerationRequest, model: LoadedModel) -> Answer:

@@ -55,6 +55,11 @@ class ChatCall:
     has_tools: bool  #: the request offers tools, which are not used yet
     ignored: tuple[str, ...]
 
+    @property
+    def continued_text(self) -> str:
+        """The text that is to be gone on with; "" for a new turn."""
+        return self.conversation.messages[-1].text if self.continued else ""
+
 
 def read_chat(data: Mapping[str, object]) -> ChatCall:
     """The request that `data` makes.

@@ -124,6 +124,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (engine_errors.OutOfMemory, 503, OURS, "overloaded"),
     (engine_errors.ShuttingDown, 503, OURS, "shutting_down"),
     (engine_errors.Unavailable, 503, OURS, "overloaded"),
+    (engine_errors.SchemaFailed, 500, OURS, "json_schema_failed"),
 )
 
 

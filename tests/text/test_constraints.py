@@ -10,7 +10,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from app.text.constraints import InvalidSchema, maker_for
+from app.text.constraints import JsonConstraint
+from app.text.grammar import GrammarCompiler, InvalidSchema, grammar_tokens
 from app.text.tokenizer import Tokenizer, load_tokenizer
 
 SCHEMA = {
@@ -30,10 +31,19 @@ def tokenizer() -> Tokenizer:
     return load_tokenizer(Path(__file__).parents[2] / "models" / "demo")
 
 
-def test_random_draws_are_instances(tokenizer: Tokenizer) -> None:
-    maker, rng = maker_for(tokenizer), random.Random(3)
+@pytest.fixture(scope="module")
+def compiler(tokenizer: Tokenizer) -> GrammarCompiler:
+    return GrammarCompiler(grammar_tokens(tokenizer, tokenizer.eos_ids))
+
+
+def begin(compiler: GrammarCompiler, schema: str, tokenizer: Tokenizer) -> JsonConstraint:
+    return JsonConstraint(compiler.compile(schema), tokenizer.vocab_size)
+
+
+def test_random_draws_are_instances(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+    rng = random.Random(3)
     for _ in range(60):
-        constraint, drawn = maker.make(json.dumps(SCHEMA)), list[int]()
+        constraint, drawn = begin(compiler, json.dumps(SCHEMA), tokenizer), list[int]()
         while not constraint.complete:
             allowed = constraint.allowed()
             assert allowed.shape == (tokenizer.vocab_size,)
@@ -43,8 +53,8 @@ def test_random_draws_are_instances(tokenizer: Tokenizer) -> None:
         jsonschema.validate(json.loads(text), SCHEMA)
 
 
-def test_a_copy_goes_its_own_way(tokenizer: Tokenizer) -> None:
-    first = maker_for(tokenizer).make('{"enum": ["ab", "cd"]}')
+def test_a_copy_goes_its_own_way(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+    first = begin(compiler, '{"enum": ["ab", "cd"]}', tokenizer)
     first.accept(int(np.flatnonzero(first.allowed())[0]))
     second = first.copy()
     before = second.allowed()
@@ -54,14 +64,14 @@ def test_a_copy_goes_its_own_way(tokenizer: Tokenizer) -> None:
     assert not second.complete
 
 
-def test_control_tokens_are_no_text(tokenizer: Tokenizer) -> None:
-    constraint = maker_for(tokenizer).make('{"type": "string"}')
+def test_control_tokens_are_no_text(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+    constraint = begin(compiler, '{"type": "string"}', tokenizer)
     allowed = constraint.allowed()
     assert not any(allowed[token] for token in tokenizer.special_ids)
 
 
 @pytest.mark.parametrize("schema", ["[1", '{"type": "nonsense"}', '{"$ref": "file:///etc/x"}'])
-def test_wrong_schemas_are_one_line(tokenizer: Tokenizer, schema: str) -> None:
+def test_wrong_schemas_are_one_line(compiler: GrammarCompiler, schema: str) -> None:
     with pytest.raises(InvalidSchema) as refused:
-        maker_for(tokenizer).make(schema)
+        compiler.compile(schema)
     assert str(refused.value) and "\n" not in str(refused.value)

@@ -1,0 +1,119 @@
+"""JSON schemas to matchers of the grammar library, within bounds.
+
+Knows nothing about processes, requests or numpy: the child that tries schemas imports this too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.text.schema_words import in_our_words
+from app.text.tokenizer import Tokenizer
+
+#: Bytes of a schema's JSON text at most.
+MAX_SCHEMA_BYTES = 1 << 20
+#: Of one grammar and of one step in it. What breaks them is an error, never a long wait.
+#: Objects with some thousand optional properties need more items than the library's own limits.
+_LIMITS: dict[str, Any] = {
+    "max_items_in_row": 20_000,
+    "initial_lexer_fuel": 1_000_000,
+    "step_lexer_fuel": 200_000,
+    "step_max_items": 400_000,
+    "max_lexer_states": 50_000,
+    "max_grammar_size": 500_000,
+    "verbose_errors": False,
+}
+#: Small models would otherwise go on and on with blanks between an object's parts.
+_OPTIONS: dict[str, Any] = {"whitespace_flexible": False}
+#: Without \u: a name spelled with it would pass for another one than it is.
+_ESCAPES = 'nrbtf"\\'
+_CONTROLS = set(map(chr, range(32))) - set("\n\r\b\t\f")
+
+
+class InvalidSchema(ValueError):
+    """The schema is wrong, or says something that cannot be kept to; the message is one line
+    for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarTokens:
+    """A vocabulary as the grammar library wants it."""
+
+    pieces: tuple[bytes, ...]
+    special_ids: tuple[int, ...]
+    eos_ids: tuple[int, ...]
+    bos_id: int | None
+
+
+def grammar_tokens(tokenizer: Tokenizer, eos_ids: Iterable[int]) -> GrammarTokens:
+    """The vocabulary of `tokenizer`; eos_ids: the tokens that end an answer."""
+    special = frozenset((*tokenizer.special_ids, *eos_ids))
+    # control tokens have no bytes of their own; each gets a name no text can spell
+    pieces = tuple(
+        piece if piece and number not in special else b"\xff[%d]" % number
+        for number, piece in enumerate(tokenizer.token_bytes)
+    )
+    known = tuple(sorted(each for each in eos_ids if each < len(pieces)))
+    return GrammarTokens(pieces, tuple(sorted(special)), known or (0,), tokenizer.bos_id)
+
+
+class GrammarCompiler:
+    """Compiles schemas for one vocabulary. Any thread may use it."""
+
+    def __init__(self, tokens: GrammarTokens) -> None:
+        import llguidance  # only servers that are asked for JSON need it
+
+        self._library = llguidance
+        self._limits = llguidance.LLParserLimits(**_LIMITS)
+        wrapper = llguidance.TokenizerWrapper(_Bytes(tokens))
+        self._tokens = llguidance.LLTokenizer(wrapper, eos_token=list(tokens.eos_ids))
+
+    def compile(self, schema: str) -> Any:
+        """The library's matcher at the grammar's beginning.
+
+        schema: JSON text, as `schema_trial` hands it on.
+
+        Raises:
+            InvalidSchema: what is wrong with it.
+        """
+        matcher_type = self._library.LLMatcher
+        options: Any = {**_OPTIONS, "json_allowed_escapes": _escapes(schema)}
+        try:
+            grammar = matcher_type.grammar_from_json_schema(schema, overrides=options)
+        except ValueError as error:
+            raise InvalidSchema(in_our_words(str(error))) from None
+        matcher = matcher_type(self._tokens, grammar, log_level=0, limits=self._limits)
+        if matcher.is_error():
+            raise InvalidSchema(in_our_words(matcher.get_error()))
+        return matcher
+
+    def tokens_of(self, text: str) -> list[int]:
+        """Tokens whose bytes are the text's, whichever: a grammar only sees bytes. [] where the
+        vocabulary cannot spell it."""
+        data = text.encode()
+        tokens: list[int] = self._tokens.tokenize_bytes(data)
+        return tokens if self._tokens.decode_bytes(tokens) == data else []
+
+
+def _escapes(schema: str) -> str:
+    """Letters after a backslash: u only for characters that JSON cannot write without it."""
+    rare = any(f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
+    return _ESCAPES + "u" if rare else _ESCAPES
+
+
+class _Bytes:
+    """A vocabulary under the names that the library looks for."""
+
+    def __init__(self, tokens: GrammarTokens) -> None:
+        self.tokens = list(tokens.pieces)
+        self.eos_token_id = tokens.eos_ids[0]
+        self.bos_token_id = tokens.bos_id
+        self.special_token_ids = list(tokens.special_ids)
+        self._by_byte = {piece: number for number, piece in enumerate(self.tokens)}
+
+    def __call__(self, text: bytes | str) -> Sequence[int]:
+        """Some tokens of `text`; llguidance asks only for shortest ways through fixed texts."""
+        data = text.encode() if isinstance(text, str) else text
+        return [self._by_byte[bytes((byte,))] for byte in data if bytes((byte,)) in self._by_byte]

@@ -1,0 +1,75 @@
+"""What of a JSON schema the grammar library would keep to only nearly: found, narrowed or refused.
+
+Knows nothing about the library's grammars. It holds numbers as doubles, and does not see that an
+object names the same property twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from app.text.schema_walk import Node, nodes, pointer
+
+#: Whole numbers up to this are doubles; beyond, neighbours become one.
+_EXACT = 2**53
+_MINIMA = frozenset(("minimum", "exclusiveMinimum"))
+_MAXIMA = frozenset(("maximum", "exclusiveMaximum"))
+
+
+class Inexact(ValueError):
+    """An answer might not be an instance; the message names the place."""
+
+
+def make_exact(schema: Node) -> bool:
+    """Narrow bounds, in place, to numbers that are kept exactly; returns whether any was.
+
+    Raises:
+        Inexact: what cannot be kept to exactly, nor narrowed.
+    """
+    changed = False
+    for path, node in nodes(schema):
+        for keyword in ("const", "enum", "multipleOf"):
+            if any(abs(number) > _EXACT for number in _numbers(node.get(keyword))):
+                where = pointer((*path, keyword))
+                raise Inexact(f"{where} has a number beyond ±2^53, which is not kept exactly")
+        _check_count(node, pointer(path))
+        for keyword in node.keys() & (_MINIMA | _MAXIMA):
+            narrowed = _narrowed(node[keyword], math.inf if keyword in _MINIMA else -math.inf)
+            if narrowed is not None:
+                node[keyword], changed = narrowed, True
+    return changed
+
+
+def _narrowed(bound: object, inwards: float) -> float | None:
+    """The nearest double that lets nothing through which `bound` does not; None: it is one."""
+    if isinstance(bound, bool) or not isinstance(bound, int):
+        return None
+    near = float(bound)
+    if near == bound:
+        return None
+    beyond = near < bound if inwards > 0 else near > bound
+    return math.nextafter(near, inwards) if beyond else near
+
+
+def _numbers(value: object) -> Iterator[float]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, int | float) and not isinstance(each, bool):
+            yield each
+
+
+def _check_count(node: Node, where: str) -> None:
+    """A name given twice is one property: of those that are free, two may be the same."""
+    least, required = node.get("minProperties"), node.get("required")
+    named = len(required) if isinstance(required, list) else 0
+    if isinstance(least, int) and least > named + 1:
+        raise Inexact(
+            f"{where}: minProperties {least} with {named} required properties is not supported; "
+            "name the others in required"
+        )
