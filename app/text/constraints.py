@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 #: Why the library stops where the text is an instance; it also stops at limits.
 _ENDS = ("NoExtension", "NoExtensionBias", "EndOfSentence")
 
