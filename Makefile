@@ -30,7 +30,7 @@ STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
 PYTEST := $(BIN)/python -m pytest $(STRICT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lint format test verify audit bench peers system-packages clean
+.PHONY: help run install lint format test verify docs audit bench peers system-packages clean
 
 help:  ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test: lint system-packages  ## lint, then run the tests
 verify: lint system-packages $(INSTALLED_BENCH)  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
+
+docs: $(INSTALLED)  ## write docs/settings.md anew from the command line's help
+	$(BIN)/python -m app.serving.settings_page
 
 audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (needs the network)
 	@mkdir -p build

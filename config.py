@@ -203,13 +203,13 @@ class Config:
     ONLY_CPU: bool = setting(False, switch)
     #: What the model computes in; "auto": float32 on a CPU, 16 bits on a GPU.
     DTYPE: str = setting("auto", one_of("auto", "float32", "float16", "bfloat16"))
-    #: 8-bit weights: half the memory of 16 bits, and faster.
+    #: 8-bit weights and activations: half the memory of 16 bits, and faster, at a loss of quality.
     LOAD_IN_8BIT: bool = setting(False, switch)
     #: Tokens of prompt and answer together; None: what the model was made for.
     MAX_MODEL_LEN: int | None = setting(None, optional_whole(2, 2**24))
     #: NTK factor that scales the rotary base once at start.
     ALPHA: float = setting(1.0, factor)
-    #: Memory for keys and values of running requests, in MiB; None: what fits.
+    #: Memory for keys and values of running requests, in MiB; None: half of what is left.
     KV_CACHE_MB: int | None = setting(None, optional_whole(1, 2**24))
     #: CPU threads of the model; None: one for each core, within the CPU quota.
     THREADS: int | None = setting(None, optional_whole(1, 1024))

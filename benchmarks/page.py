@@ -13,21 +13,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sentences import said
+from benchmarks.sentences import EIGHT_BITS, said
 
 BEGIN, END = "<!-- figures: written by python -m benchmarks.page -->", "<!-- end of figures -->"
 PLOT = Path("benchmarks/throughput.svg")
-#: What a README calls a server, and at what precision it computes.
+#: What a README calls a server, and in what its weights are stored. Those that compute in 8 bits
+#: are not here: a speed stands beside what it costs, as in docs/benchmarks.md.
 NAMES = {
-    "16bit": "**Westlake**, float16",
+    "16bit": "**Westlake**, float16 ¹",
     "float32": "**Westlake**, float32",
     "vllm-fp32": "vLLM, float32",
     "llama-f32": "llama-server, float32",
-    "openvino-fp32": "OpenVINO GenAI, float32 ¹",
-    "8bit": "**Westlake**, `--load_in_8bit`",
-    "vllm-w8a8": "vLLM, W8A8",
-    "llama-q8_0": "llama-server, Q8_0",
-    "openvino-int8": "OpenVINO GenAI, int8 ¹",
+    "openvino-fp32": "OpenVINO GenAI, float32 ²",
 }
 COLUMNS = {
     "tokens_per_s": "tokens/s",
@@ -53,6 +50,8 @@ def online_tables(runs: Iterable[dict[str, Any]]) -> list[str]:
         for pair, ratios in run["ratios"].items():
             said = ", ".join(f"{ratio:.2f} × at {load}" for load, ratio in ratios.items())
             lines.append(f"- {pair}: {said}")
+        if "8bit" in run["servers"]:
+            lines += ["", EIGHT_BITS]
     return lines
 
 
@@ -115,6 +114,8 @@ def main() -> None:
         lines += ["", "![decode cost by streams and by history](benchmarks/decode_cost.svg)"]
     lines += online_tables(online)
     lines += ["", *(f"- {line}" for run in document["benchmarks"] if (line := said(run)))]
+    if any(run.get("load_in_8bit") for run in document["benchmarks"]):
+        lines += ["", EIGHT_BITS]
     rewrite(docs / "benchmarks.md", lines)
     for name in ("README.md", "README.zh-CN.md"):
         page = docs.parent / name

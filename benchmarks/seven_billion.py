@@ -1,4 +1,4 @@
-"""A 7 B LLaMA of random weights on a plain CPU box: load time, memory, speed, bandwidth.
+"""A 7 B LLaMA of random weights on a plain CPU box: load time, memory, speed.
 
 Knows nothing about how a server works. The engine alone in this process; then, with `--peers`,
 llama-server on the same shape over HTTP. The checkpoint takes 14 GB of disk and is written once,
@@ -48,17 +48,12 @@ def ours(arguments: argparse.Namespace) -> dict[str, object]:
             speeds[str(rows)] = rows / median(timed.decode_steps(rows))
         engine.drain(0)
     read = PARAMETERS * (1 if arguments.load_in_8bit else 2)
-    share = read * speeds["1"] / 1e9 / arguments.bandwidth
-    print(
-        f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, {shown(speeds)}; "
-        f"{share:.0%} of {arguments.bandwidth:g} GB/s"
-    )
+    print(f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, {shown(speeds)}")
     return {
         "load_s": load_s,
         "peak_private_bytes": peak.bytes,
         "weight_bytes": read,
         "tokens_per_s": speeds,
-        "bandwidth_share": share,
     }
 
 
@@ -105,7 +100,6 @@ def main() -> None:
     parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
     parser.add_argument("--rows", default="1,4")
     parser.add_argument("--tokens", type=int, default=12)
-    parser.add_argument("--bandwidth", type=float, default=30.0, help="of this machine, GB/s")
     arguments = parser.parse_args()
     write_checkpoint(arguments.model)
     found = ours(arguments)

@@ -22,9 +22,10 @@ PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
         "example": "Example",
         "about": "The same routes serve OpenAI's clients and classic ones. `null` counts as not "
         "given. Wrong values are answered with 400 and the field's name; unknown fields are "
-        "ignored and named in `X-Ignored-Parameters`. Where the server has API keys, all routes "
-        "but `/health` and `/ready` need one: `Authorization: Bearer YOUR_KEY`. More requests than "
-        "it allows get 429, an answer that takes too long ends with 504.",
+        "ignored and named in `X-Ignored-Parameters`. Where the server has API keys, every route "
+        "but `/`, `/static/`, `/health`, `/ready` and `/openapi.json` needs one: "
+        "`Authorization: Bearer YOUR_KEY`. Over the rate limit is 429, without a free place 503; "
+        "an answer that takes too long ends with 504.",
         "field": "Field",
         "type": "Values",
         "default": "Default",
@@ -52,8 +53,9 @@ PAGE_TEXTS: Mapping[str, Mapping[str, str]] = {
         "example": "示例",
         "about": "同样的路由同时服务 OpenAI 的客户端和经典客户端。`null` 等于没有给出。"
         "错误的值得到 400 和字段名；未知字段被忽略，并列在 `X-Ignored-Parameters` 中。"
-        "服务器设有 API 密钥时，除 `/health` 和 `/ready` 外的路由都需要密钥："
-        "`Authorization: Bearer YOUR_KEY`。请求过多得到 429，回答用时过长以 504 结束。",
+        "服务器设有 API 密钥时，除 `/`、`/static/`、`/health`、`/ready` 和 `/openapi.json` 外"
+        "的路由都需要密钥：`Authorization: Bearer YOUR_KEY`。超过速率限制得到 429，"
+        "没有空位得到 503，回答用时过长以 504 结束。",
         "field": "字段",
         "type": "取值",
         "default": "默认",

@@ -62,8 +62,18 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "auto, float32, float16 or bfloat16; auto: float32 on a CPU, the checkpoint's "
                 "16-bit type on a GPU (default: auto)",
             ),
-            ("LOAD_IN_8BIT", "", "8-bit weights: less memory, maybe a little less quality"),
-            ("KV_CACHE_MB", "MB", "memory for running requests, in MiB (default: what fits)"),
+            (
+                "LOAD_IN_8BIT",
+                "",
+                "8-bit weights and activations: a quarter of float32's memory, and faster, but not "
+                "the same answers: perplexity rises by 4 to 8 % on SmolLM2-135M, where one token "
+                "in eight changes, by 0.3 % on the embedded model",
+            ),
+            (
+                "KV_CACHE_MB",
+                "MB",
+                "memory for running requests, in MiB (default: half of what is left)",
+            ),
             (
                 "THREADS",
                 "N",
@@ -205,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     for title, settings in GROUPS:
         group = parser.add_argument_group(title)
         for name, metavar, text in settings:
-            flag = f"--{name.lower()}"
+            flag, text = f"--{name.lower()}", text.replace("%", "%%")  # argparse fills in %(...)s
             if metavar:
                 group.add_argument(flag, dest=name, metavar=metavar, help=text)
             else:
