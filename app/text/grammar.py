@@ -25,8 +25,11 @@ _LIMITS: dict[str, Any] = {
     "max_grammar_size": 500_000,
     "verbose_errors": False,
 }
-#: Small models would otherwise go on and on with blanks between an object's parts.
-_OPTIONS: dict[str, Any] = {"whitespace_flexible": False}
+#: What may stand between the parts of a JSON text, besides nothing: what models write. Forbidding
+#: it makes them say something else (an empty list, where they wanted a new line first), and
+#: without a bound small ones never stop.
+_WHITE_SPACE = r" |\r?\n( {0,40}|\t{0,10})"
+_OPTIONS: dict[str, Any] = {"whitespace_flexible": True, "whitespace_pattern": _WHITE_SPACE}
 #: Without \u: a name spelled with it would pass for another one than it is.
 _ESCAPES = 'nrbtf"\\'
 _CONTROLS = set(map(chr, range(32))) - set("\n\r\b\t\f")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import jsonschema
@@ -75,3 +76,80 @@ def test_wrong_schemas_are_one_line(compiler: GrammarCompiler, schema: str) -> N
     with pytest.raises(InvalidSchema) as refused:
         compiler.compile(schema)
     assert str(refused.value) and "\n" not in str(refused.value)
+
+
+VALUE = {"name": "a b", "tags": ["红", "b"], "count": 7}
+#: As models write it: in one line, tight and loose, and over several with all usual indents.
+WRITTEN = [
+    json.dumps(VALUE, ensure_ascii=False),
+    json.dumps(VALUE, ensure_ascii=False, separators=(",", ":")),
+    *(json.dumps(VALUE, ensure_ascii=False, indent=indent) for indent in (0, 1, 2, 3, 4, 8, "\t")),
+    json.dumps(VALUE, ensure_ascii=False, indent=4).replace("\n", "\r\n"),
+    '{ "name": "a b", "tags": [ "红", "b" ], "count": 7 }',
+    '{"name" : "a b" , "tags" : ["红" , "b"] , "count" : 7}',
+    '{\n"name": "a b", "tags": [\n\t\t"红", "b"], "count":\n    7}',
+]
+
+
+def spell(constraint: JsonConstraint, tokenizer: Tokenizer, text: str) -> bool:
+    """Whether the text may be said, in the longest tokens that are allowed each time."""
+    rest = text.encode()
+    while rest:
+        allowed = (tokenizer.token_bytes[token] for token in np.flatnonzero(constraint.allowed()))
+        fitting = [piece for piece in allowed if rest.startswith(piece)]
+        if not fitting:
+            return False
+        best = max(fitting, key=len)
+        constraint.accept(tokenizer.token_bytes.index(best))
+        rest = rest[len(best) :]
+    return constraint.complete
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_white_space_as_models_write_it(
+    tokenizer: Tokenizer, compiler: GrammarCompiler, text: str
+) -> None:
+    assert json.loads(text) == VALUE
+    assert spell(begin(compiler, json.dumps(SCHEMA), tokenizer), tokenizer, text)
+
+
+def test_ten_levels_of_indentation(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+    value: object = 1
+    schema: dict[str, object] = {"type": "integer"}
+    for level in range(10):
+        value = [value] if level % 2 else {"a": value}
+        kind = {"items": schema} if level % 2 else {"properties": {"a": schema}}
+        schema = {"type": "array" if level % 2 else "object", **kind}
+    text = json.dumps(value, indent=4)
+    assert spell(begin(compiler, json.dumps(schema), tokenizer), tokenizer, text)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        json.dumps(SCHEMA),
+        '{"type": "object"}',
+        '{"type": "array", "items": {"type": "array"}}',
+        # what a client writes for the library itself gives no more room
+        '{"type": "array", "x-guidance": {"whitespace_pattern": "[ ]*"}}',
+    ],
+)
+def test_white_space_ends(tokenizer: Tokenizer, compiler: GrammarCompiler, schema: str) -> None:
+    """Even for a model that would rather say nothing else."""
+    white = [
+        number for number, piece in enumerate(tokenizer.token_bytes) if piece and not piece.strip()
+    ]
+    constraint, rng, said = begin(compiler, schema, tokenizer), random.Random(5), b""
+    for _ in range(300):
+        if constraint.complete:
+            break
+        allowed = constraint.allowed()
+        blanks = [token for token in white if allowed[token]]
+        if blanks and b'"' not in said[-1:]:
+            token = rng.choice(blanks)
+        else:
+            token = int(rng.choice(np.flatnonzero(allowed)))
+        constraint.accept(token)
+        said += tokenizer.token_bytes[token]
+    outside = re.sub(rb'"(?:[^"\\]|\\.)*("|$)', b'""', said)
+    assert max(map(len, re.findall(rb"\s+", outside))) <= 42
