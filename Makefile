@@ -27,7 +27,7 @@ SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl qemu-user systemd util-
 
 # On CI a test that is skipped or left out counts as failed.
 STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
-PYTEST := $(BIN)/python -m pytest $(STRICT)
+PYTEST := $(BIN)/python -m pytest -p tests.tiers $(STRICT)
 
 .DEFAULT_GOAL := help
 .PHONY: help run install lint format test verify docs audit bench peers system-packages clean
