@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+class Networks:
+    """Addresses and networks, of which an address is one or not."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
+
+    def __contains__(self, peer: str) -> bool:
+        address = _parsed(peer)
+        return address is not None and any(address in network for network in self._networks)
+
+
 class OneProxy:
     """WSGI middleware: exactly one hop of X-Forwarded-For and -Proto counts, and only where the
     connection comes from a trusted proxy. Who may reach a Unix socket is one."""
@@ -25,16 +36,12 @@ class OneProxy:
         """trusted: addresses and networks."""
         self._direct = app
         self._proxied = ProxyFix(app, x_for=1, x_proto=1, x_host=0, x_port=0, x_prefix=0)
-        self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]
+        self._trusted = Networks(trusted)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR", "")
-        app = self._proxied if not peer or self._trusts(peer) else self._direct
+        app = self._proxied if not peer or peer in self._trusted else self._direct
         return app(environ, start)
-
-    def _trusts(self, peer: str) -> bool:
-        address = _parsed(peer)
-        return address is not None and any(address in network for network in self._trusted)
 
 
 def is_this_machine(peer: str | None) -> bool:

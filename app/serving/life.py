@@ -49,6 +49,7 @@ def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flas
 
     app = create_app(config, engine)
     worker.on_drain = engine.drain
+    worker.trust(config.TRUSTED_PROXIES)
     if pause := pause_s():
         announce(f"westlake: the worker ended often; loading in {pause:g} s", config.LOG_FORMAT)
         timer = threading.Timer(pause, start)

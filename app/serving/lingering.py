@@ -12,7 +12,9 @@ import selectors
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 #: Seconds a peer may stay silent before it is closed, and may go on sending.
 SILENCE_S = 2.0
@@ -35,11 +37,13 @@ class _Peer:
 
 
 class Lingerer:
-    """Any thread may call `close`."""
+    """Any thread may call `close`, which waits for nothing: the thread that lingers alone has
+    the selector, and gets its peers through a queue."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the selector's map and the thread's start
-        self._selector: selectors.BaseSelector | None = None
+        self._starting = threading.Lock()
+        self._inbox: SimpleQueue[_Peer] = SimpleQueue()
+        self._lingering = 0  #: the thread's own count, a moment old for others
         self._wake: socket.socket | None = None
         self._buffer = bytearray(_READ_BYTES)
 
@@ -48,50 +52,59 @@ class Lingerer:
         try:
             sock.setblocking(False)
             sock.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer has gone already
+            wake = self._wake or self._start()
+        except OSError:  # the peer has gone already, or no descriptors are left
+            sock.close()
+            return
+        if self._lingering + self._inbox.qsize() >= MAX_LINGERING:
             sock.close()
             return
         now = time.monotonic()
-        peer = _Peer(sock, now + LINGER_S, now + SILENCE_S, DRAIN_BYTES)
-        with self._lock:
-            try:
-                selector = self._selector or self._start()
-                if len(selector.get_map()) > MAX_LINGERING:
-                    sock.close()
-                    return
-                selector.register(sock, selectors.EVENT_READ, peer)
-                assert self._wake is not None
-                self._wake.send(b"\0")
-            except OSError:  # no descriptors left
-                sock.close()
+        self._inbox.put(_Peer(sock, now + LINGER_S, now + SILENCE_S, DRAIN_BYTES))
+        with suppress(BlockingIOError):  # full of wake-ups: it will wake up
+            wake.send(b"\0")
 
-    def _start(self) -> selectors.BaseSelector:
+    def _start(self) -> socket.socket:
         """With the first connection, because a thread does not survive gunicorn's fork."""
-        self._wake, woken = socket.socketpair()
-        self._selector = selector = selectors.DefaultSelector()
-        selector.register(woken, selectors.EVENT_READ)
-        threading.Thread(target=self._run, args=(selector,), name="linger", daemon=True).start()
-        return selector
+        with self._starting:
+            if self._wake is None:
+                wake, woken = socket.socketpair()
+                wake.setblocking(False)
+                woken.setblocking(False)
+                selector = selectors.DefaultSelector()
+                selector.register(woken, selectors.EVENT_READ)
+                threading.Thread(
+                    target=self._run, args=(selector,), name="linger", daemon=True
+                ).start()
+                self._wake = wake
+            return self._wake
 
     def _run(self, selector: selectors.BaseSelector) -> None:
         looked_at = 0.0
         while True:
-            alone = len(selector.get_map()) == 1
-            for key, _ in selector.select(None if alone else _LOOK_S):
+            for key, _ in selector.select(_LOOK_S if self._lingering else None):
                 if key.data is None:
-                    key.fileobj.recv(4096)  # type: ignore[union-attr]
+                    with suppress(BlockingIOError):
+                        key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
                 elif self._read(key.data):
                     self._end(selector, key.data)
+            self._take_in(selector)
             if time.monotonic() - looked_at >= _LOOK_S:
                 looked_at = time.monotonic()
-                self._end_the_late(selector, looked_at)
+                peers = [key.data for key in selector.get_map().values() if key.data is not None]
+                for peer in peers:
+                    if looked_at > min(peer.ends_at, peer.silent_at):
+                        self._end(selector, peer)
 
-    def _end_the_late(self, selector: selectors.BaseSelector, now: float) -> None:
-        with self._lock:
-            peers = [key.data for key in selector.get_map().values() if key.data is not None]
-        for peer in peers:
-            if now > min(peer.ends_at, peer.silent_at):
-                self._end(selector, peer)
+    def _take_in(self, selector: selectors.BaseSelector) -> None:
+        with suppress(Empty):
+            while True:
+                peer = self._inbox.get_nowait()
+                try:
+                    selector.register(peer.sock, selectors.EVENT_READ, peer)
+                    self._lingering += 1
+                except OSError:  # the system watches no more of them
+                    peer.sock.close()
 
     def _read(self, peer: _Peer) -> bool:
         """Take what has come; True when that was the last."""
@@ -106,6 +119,6 @@ class Lingerer:
         return size == 0 or peer.left_bytes <= 0
 
     def _end(self, selector: selectors.BaseSelector, peer: _Peer) -> None:
-        with self._lock:
-            selector.unregister(peer.sock)
+        selector.unregister(peer.sock)
+        self._lingering -= 1
         peer.sock.close()

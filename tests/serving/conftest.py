@@ -19,14 +19,14 @@ IO_S = 1.0
 ARRIVAL_S = 3.0
 
 SETTINGS = """
-from app.serving import worker
+from app.serving import patient_socket, worker
 from app.serving.log import Logger
 from app.serving.master import _ignore_second_workers
 from tests.serving import trivial
 
 worker.IO_TIMEOUT_S = {io}
 worker.FAREWELL_S = 0.5
-worker.ARRIVAL_S = {arrival}
+worker.ARRIVAL_S = patient_socket.ARRIVAL_S = {arrival}
 worker_class = worker.HardenedWorker
 logger_class = Logger
 threads = {threads}
@@ -94,6 +94,16 @@ def read_all(peer: socket.socket) -> bytes:
     return received.partition(b"\r\n\r\n")[2]
 
 
+def read_until(peer: socket.socket, ending: bytes) -> bytes:
+    """An answer of a connection that stays open, which ends like this."""
+    received = b""
+    while not received.endswith(ending):
+        part = peer.recv(65536)
+        assert part, received
+        received += part
+    return received
+
+
 def wait_for(probe: Callable[[], bool], limit_s: float) -> float:
     """Seconds until `probe` was true; fails after `limit_s`."""
     began = time.monotonic()
@@ -117,10 +127,21 @@ def wide(tmp_path: Path) -> Iterator[Trivial]:
         yield found
 
 
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Trivial]:
+    """Two large uploads at once, one of each client, of whom each may have six waiting."""
+    more = "worker.UPLOADS, worker.UPLOADS_PER_CLIENT, worker.UPLOAD_PATIENCE_S = 2, 1, 0.5\n"
+    with running(tmp_path, 16, more=more + "worker.WAITING_PER_CLIENT = 6\n") as found:
+        yield found
+
+
 @contextmanager
-def running(tmp_path: Path, threads: int, files: int | None = None) -> Iterator[Trivial]:
-    """Started and answering. files: how many descriptors it may have."""
-    (tmp_path / "conf.py").write_text(SETTINGS.format(io=IO_S, arrival=ARRIVAL_S, threads=threads))
+def running(
+    tmp_path: Path, threads: int, files: int | None = None, more: str = ""
+) -> Iterator[Trivial]:
+    """Started and answering. files: how many descriptors it may have; more: settings."""
+    settings = SETTINGS.format(io=IO_S, arrival=ARRIVAL_S, threads=threads)
+    (tmp_path / "conf.py").write_text(settings + more)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 import select
 import signal
 import socket
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.serving.conftest import ARRIVAL_S, IO_S, Trivial, read_all, request, wait_for
+from tests.serving.conftest import (
+    ARRIVAL_S,
+    IO_S,
+    Trivial,
+    read_all,
+    read_until,
+    request,
+    running,
+    wait_for,
+)
 
 HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 HALF_BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
@@ -24,7 +36,7 @@ def test_lingering_peers_do_not_stall_others(trivial: Trivial, sent: bytes) -> N
     assert trivial.seconds("/health") < 0.5
 
 
-@pytest.mark.parametrize("sent", [HALF_HEADER, HALF_BODY])
+@pytest.mark.parametrize("sent", [b"", b"G", HALF_HEADER, HALF_BODY])
 def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
     began = time.monotonic()
     peers = [trivial.connect(sent) for _ in range(4)]  # as many as there are threads
@@ -33,6 +45,113 @@ def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
     for peer in peers:
         read_all(peer)
     assert "Traceback" not in trivial.logged()
+
+
+def test_half_sent_requests_have_no_thread(trivial: Trivial) -> None:
+    """There are four; silent ones, headers and small bodies wait where it costs nothing."""
+    for sent in (b"", b"G", HALF_HEADER, HALF_BODY) * 10:
+        trivial.connect(sent)
+    for _ in range(5):
+        assert trivial.seconds("/health") < IO_S / 2
+
+
+def test_the_second_request_of_a_connection_may_be_late_and_slow(trivial: Trivial) -> None:
+    peers = [trivial.connect(request("/health")) for _ in range(8)]
+    for peer in peers:
+        read_until(peer, b"ok")
+        peer.sendall(request("/body")[:-10])
+    assert trivial.seconds("/health") < IO_S / 2
+    time.sleep(IO_S / 4)
+    for peer in peers:
+        peer.sendall(request("/body")[-10:])
+        read_until(peer, b"0")
+
+
+@pytest.mark.parametrize("cut", [1, 40, 70, 10**9])
+def test_requests_sent_together_are_answered_in_order(trivial: Trivial, cut: int) -> None:
+    """Wherever what has come ends, also inside the second's header or body."""
+    post = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n" + b"b" * 20
+    sent = (request("/health") + post) * 3 + request("/health", "Connection: close")
+    peer = trivial.connect()
+    for start in range(0, len(sent), cut):
+        peer.sendall(sent[start : start + cut])
+    received = b""
+    while part := peer.recv(65536):
+        received += part
+    assert re.findall(rb"\r\n\r\n(ok|20)", received) == [b"ok", b"20"] * 3 + [b"ok"]
+
+
+def test_a_half_closed_client_is_answered(trivial: Trivial) -> None:
+    peer = trivial.connect(request("/health"))
+    peer.shutdown(socket.SHUT_WR)
+    assert read_all(peer) == b"ok"
+
+
+def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) -> None:
+    """Two places, one for each client; who waits too long for one is told so."""
+    head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    first, second, third = (narrow.connect(head + b"x" * 50_000) for _ in range(3))
+    assert narrow.seconds("/health") < IO_S / 2
+    first.sendall(b"x" * 50_000)
+    read_until(first, b"100000")
+    second.sendall(b"x" * 50_000)  # its turn has come
+    read_until(second, b"100000")
+    third.sendall(b"x" * 1)  # it has the place, and does not use it
+    late = narrow.connect(head + b"x" * 50_000)
+    answer = read_until(late, b"}}")
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
+    assert "Traceback" not in narrow.logged()
+
+
+def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
+    """Even where its answer takes long, whatever its length was called."""
+    slow = "POST /stream/3 HTTP/1.1\r\nHost: x\r\n"
+    sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
+    chunked = f"{slow}Transfer-Encoding: chunked\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
+    asking = f"{slow}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".encode() + b"hello"
+    peers = [narrow.connect(sent) for sent in (sized, chunked, asking) * 2]
+    began = time.monotonic()
+    for peer in peers:
+        assert peer.recv(20).startswith(b"HTTP/1.1 ")
+    assert time.monotonic() - began < 2.5
+
+
+def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
+    """One client may have six that wait, and never all places together with others."""
+    peers = [narrow.connect() for _ in range(10)]
+    for peer in peers[:4]:
+        assert peer.recv(1) == b""  # long before its time
+    assert narrow.get("/health") == b"ok"
+    peers[-1].sendall(request("/health"))
+    read_until(peers[-1], b"ok")
+
+
+def test_descriptors_run_out_while_many_have_news(tmp_path: Path) -> None:
+    """Idle connections give way in the very round in which they ask, or leave."""
+    files = 64
+    with running(tmp_path, 512, files=files) as found:
+        (worker,) = psutil.Process(found.process.pid).children()
+        idle = worker.num_fds()
+        for _ in range(5):
+            wait_for(lambda: worker.num_fds() <= idle + 2, 5)
+            kept = [found.connect(request("/health")) for _ in range(files - worker.num_fds())]
+            for peer in kept:
+                read_until(peer, b"ok")
+            worker.suspend()  # so that all that follows is one round's news
+            crowd = [found.connect() for _ in range(20)]
+            for number, peer in enumerate(kept):
+                if number % 2:
+                    peer.close()
+                else:
+                    peer.sendall(request("/health"))
+            worker.resume()
+            assert found.get("/health") == b"ok"
+            for peer in (*crowd, *kept):
+                peer.close()
+        assert worker.is_running()
+        assert "raise ulimit -n" in found.logged()
+        assert "Traceback" not in found.logged()
 
 
 def test_a_client_that_reads_nothing_is_cut(trivial: Trivial) -> None:

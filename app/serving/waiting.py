@@ -1,0 +1,111 @@
+"""Who waits for what: connections that have sent no whole request yet, and those that wait for
+one of few places.
+
+Knows nothing about sockets: a connection is whatever has the attributes of `Peer`. All belongs to
+the loop that accepts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+
+class Peer(Protocol):
+    """What is asked of a connection."""
+
+    who: str  #: whose it is
+    trusted: bool  #: a proxy, which speaks for many
+    late_at: float  #: when it has waited long enough, monotonic
+
+
+P = TypeVar("P", bound=Peer)
+
+
+class Waiting(Generic[P]):
+    """Connections without a whole request, the oldest of each client first."""
+
+    def __init__(self, per_client: int) -> None:
+        """per_client: how many one client may have, proxies apart."""
+        self._per_client = per_client
+        self._clients: dict[str, dict[P, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._clients)
+
+    def add(self, peer: P) -> P | None:
+        """Take one in; gives the one that is too many for its client, which is still in."""
+        own = self._clients.setdefault(peer.who, {})
+        own[peer] = None
+        return next(iter(own)) if len(own) > self._per_client and not peer.trusted else None
+
+    def remove(self, peer: P) -> None:
+        """Let one go."""
+        own = self._clients[peer.who]
+        del own[peer]
+        if not own:
+            del self._clients[peer.who]
+
+    def oldest_of_the_most(self) -> P | None:
+        """Who gives way when there is no place left: the oldest of the client that has most."""
+        most = max(self._clients.values(), key=len, default=None)
+        return None if most is None else next(iter(most))
+
+    def late(self) -> list[P]:
+        """Those that have waited long enough."""
+        now = time.monotonic()
+        return [peer for own in self._clients.values() for peer in own if peer.late_at < now]
+
+    def cap(self, late_at: float) -> None:
+        """None may wait longer than until then, monotonic."""
+        for own in self._clients.values():
+            for peer in own:
+                peer.late_at = min(peer.late_at, late_at)
+
+
+class Places(Generic[P]):
+    """A few places, and a queue before them. What comes late to the queue's end leaves it."""
+
+    def __init__(self, places: int, per_client: int, patience_s: float) -> None:
+        """per_client: how many one client may hold, proxies apart."""
+        self._places, self._per_client, self._patience_s = places, per_client, patience_s
+        self._held: dict[P, None] = {}
+        self._held_by: Counter[str] = Counter()
+        self._queue: deque[P] = deque()
+
+    def enter(self, peer: P, begin: Callable[[P], object]) -> None:
+        """Begin with `peer`, now or later."""
+        peer.late_at = time.monotonic() + self._patience_s
+        self._queue.append(peer)
+        self._fill(begin)
+
+    def leave(self, peer: P, begin: Callable[[P], object]) -> None:
+        """Its place, if it still has one, is the next one's."""
+        if peer not in self._held:
+            return
+        del self._held[peer]
+        self._held_by[peer.who] -= 1
+        if not self._held_by[peer.who]:
+            del self._held_by[peer.who]
+        self._fill(begin)
+
+    def late(self) -> list[P]:
+        """Those whose turn did not come in time; they have left the queue."""
+        now, late = time.monotonic(), []
+        while self._queue and self._queue[0].late_at < now:
+            late.append(self._queue.popleft())
+        return late
+
+    def _fill(self, begin: Callable[[P], object]) -> None:
+        passed: list[P] = []
+        while self._queue and len(self._held) < self._places:
+            peer = self._queue.popleft()
+            if self._held_by[peer.who] >= self._per_client and not peer.trusted:
+                passed.append(peer)
+                continue
+            self._held[peer] = None
+            self._held_by[peer.who] += 1
+            begin(peer)
+        self._queue.extendleft(reversed(passed))
