@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from flask import Response, current_app, g, request
 
 from app.api.notes import Notes
-from app.calls import Served
+from app.calls import Served, large
 from app.calls.body import read_body
 from app.calls.caller import Caller
 from app.engine import Engine
@@ -46,13 +46,16 @@ def read_object() -> dict[str, object]:
         NotJson: another content type, or a compressed body.
         BodyTooLarge: over `MAX_BODY_MB`.
         BadRequest: see `parse_object`.
+        Unavailable: too many large ones at once.
     """
     if request.mimetype != "application/json":
         raise NotJson("The request must have the header Content-Type: application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise NotJson("Compressed bodies are not read; send the JSON as it is")
     limit_bytes = current_app.config["MAX_BODY_MB"] << 20
-    return parse_object(read_body(request.stream, request.content_length, limit_bytes))
+    body = read_body(request.stream, request.content_length, limit_bytes)
+    with large.parsing.place(len(body)):
+        return parse_object(body)
 
 
 def read_call() -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from app.calls import large
 from app.calls.caller import Caller
 from app.engine import Engine, Stream
 from app.engine.errors import ContextExceeded, InvalidRequest
@@ -27,14 +28,15 @@ def encode(engine: Engine, prompt: Prompt) -> TokenIds:
 
     Raises:
         ContextExceeded: the text is far too long.
-        Unavailable: the model is still loading.
+        Unavailable: the model is still loading, or too many large texts come at once.
     """
     limit = engine.info.max_model_len * MAX_CHARACTERS_PER_TOKEN
     if len(prompt.text) > limit:
         raise ContextExceeded.of(
             engine.info.max_model_len, f"the text has {len(prompt.text)} characters"
         )
-    return engine.encode(prompt.text, allow_special=prompt.allow_special)
+    with large.encoding.place(len(prompt.text)):
+        return engine.encode(prompt.text, allow_special=prompt.allow_special)
 
 
 def check_bias(params: SamplingParams, info: ModelInfo) -> None:

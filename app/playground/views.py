@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flask import Response, current_app, g, render_template, request
 
-from app.calls import Served
+from app.calls import Served, large
 from app.calls.body import read_body
 from app.calls.caller import Caller
 from app.calls.chat import start_chat
@@ -143,7 +143,9 @@ def _read_form() -> Form:
     if request.mimetype != "application/x-www-form-urlencoded":
         raise NotJson("The form must be sent as application/x-www-form-urlencoded")
     limit_bytes = current_app.config["MAX_BODY_MB"] << 20
-    return parse_form(read_body(request.stream, request.content_length, limit_bytes))
+    body = read_body(request.stream, request.content_length, limit_bytes)
+    with large.parsing.place(len(body)):
+        return parse_form(body)
 
 
 def _caller() -> Caller:

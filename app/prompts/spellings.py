@@ -5,11 +5,15 @@ Knows nothing about templates or vocabularies.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from app.prompts import BREAK
+
+#: Characters that are searched in one go.
+WINDOW = 1 << 14
 
 
 def break_up(text: str, special_texts: tuple[str, ...]) -> str:
@@ -19,8 +23,15 @@ def break_up(text: str, special_texts: tuple[str, ...]) -> str:
     spellings = tuple(sorted(spelling for spelling in special_texts if spelling))
     if not spellings:
         return text
-    broken = _whole(spellings).sub(lambda match: match.group() + BREAK, text)
-    return _break_end(broken, spellings)
+    pattern, longest = _whole(spellings), max(map(len, spellings))
+    # In windows, each with the rest of what begins in it: one search would hold Python's lock
+    # over all of a large text.
+    cuts = [0]
+    for start in range(0, len(text), WINDOW):
+        found = pattern.finditer(text, start, start + WINDOW + longest)
+        cuts += [match.end() for match in found if match.start() < start + WINDOW]
+    parts = [text[begin:end] for begin, end in itertools.pairwise([*cuts, len(text)])]
+    return _break_end(BREAK.join(parts), spellings)
 
 
 def break_inside(text: str, special_texts: tuple[str, ...]) -> str:

@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from app.schemas.errors import BadRequest
 
 MAX_DEPTH = 64
+#: Bounds of what one request may be made of, far above what clients send: 2,048 inputs, histories
+#: and tools by the thousand, a million token ids. Python needs seconds, and hundreds of bytes, for
+#: a body that is nothing but brackets.
+MAX_CONTAINERS = 100_000
+MAX_KEYS = 200_000
+MAX_VALUES = 1_000_000
 _INT64 = 2**63
 
-# Possessive, so that no text makes it slow. A string without its end runs to the end.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+# A bracket, or what is between two: a string (without its end it runs to the end), and what
+# follows it. Possessive, so that no text makes it slow.
+_PART = re.compile(
+    r'[\[\]{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?+([^"\[\]{}]*+)|([^"\[\]{}]++)', re.DOTALL
+)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 _NOT_UTF8 = (
@@ -40,11 +49,12 @@ def parse_object(body: bytes) -> dict[str, object]:
     """The JSON object that `body` holds.
 
     Raises:
-        BadRequest: not UTF-8, not JSON, nested more than 64 deep, NaN or an infinity, a number
-            out of range, half a surrogate pair, a key given twice, or not an object.
+        BadRequest: not UTF-8, not JSON, nested more than 64 deep, made of too many values, NaN
+            or an infinity, a number out of range, half a surrogate pair, a key given twice, or
+            not an object.
     """
     text = _decode(body)
-    _refuse_deep(body, text)
+    _refuse_deep_and_many(body, text)
     loader = _Loader()
     value = loader.load(text)
     if not loader.clean or _ESCAPED_SURROGATE.search(text):
@@ -65,19 +75,30 @@ def _decode(body: bytes) -> str:
         raise BadRequest(_NOT_UTF8.format(position=error.start)) from None
 
 
-def _refuse_deep(body: bytes, text: str) -> None:
-    """json.loads recurses; a body nested deeper than Python's stack must not reach it."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+def _refuse_deep_and_many(body: bytes, text: str) -> None:
+    """json.loads recurses, so a body nested deeper than Python's stack must not reach it; nor
+    may one of millions of values, which would stop all threads while they are made."""
+    containers = body.count(b"[") + body.count(b"{")
+    keys, values = body.count(b":"), body.count(b",")
+    if containers <= MAX_DEPTH and keys <= MAX_KEYS and values <= MAX_VALUES:
         return
-    depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        first = match.group()[0]
-        if first in "[{":
-            depth += 1
+    depth = containers = keys = values = 0  # those outside strings
+    for match in _PART.finditer(text):
+        group = match.lastindex
+        if group is not None:
+            outside = match[group]
+            keys, values = keys + outside.count(":"), values + outside.count(",")
+        elif match.group() in "[{":
+            depth, containers = depth + 1, containers + 1
             if depth > MAX_DEPTH:
                 raise BadRequest(f"The body is nested more than {MAX_DEPTH} levels deep")
-        elif first in "]}":
+        else:
             depth -= 1
+        if containers > MAX_CONTAINERS or keys > MAX_KEYS or values > MAX_VALUES:
+            raise BadRequest(
+                f"The body holds more than {MAX_VALUES:,} values, {MAX_KEYS:,} keys or "
+                f"{MAX_CONTAINERS:,} lists and objects; send several requests"
+            )
 
 
 class _Loader:

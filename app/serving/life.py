@@ -5,6 +5,7 @@ Knows nothing about models: it is given an engine that is still to be started.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -34,6 +35,9 @@ def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flas
     def on_ready(info: ModelInfo) -> None:
         nonlocal failure_code
         failure_code = 1  # gunicorn starts a new worker in place of this one
+        # What is there now stays: no later collection, which stops all threads, looks at it.
+        gc.collect()
+        gc.freeze()
         where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
         where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
         announce(f"ready: {where} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)

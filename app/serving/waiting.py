@@ -7,6 +7,7 @@ the loop that accepts.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -18,10 +19,14 @@ class Peer(Protocol):
 
     who: str  #: whose it is
     trusted: bool  #: a proxy, which speaks for many
+    since: float  #: when it began to wait, monotonic
     late_at: float  #: when it has waited long enough, monotonic
 
 
 P = TypeVar("P", bound=Peer)
+
+#: Who came just now gives way to nobody: its request is probably on the way.
+SETTLED_S = 0.5
 
 
 class Waiting(Generic[P]):
@@ -35,11 +40,10 @@ class Waiting(Generic[P]):
     def __bool__(self) -> bool:
         return bool(self._clients)
 
-    def add(self, peer: P) -> P | None:
-        """Take one in; gives the one that is too many for its client, which is still in."""
-        own = self._clients.setdefault(peer.who, {})
-        own[peer] = None
-        return next(iter(own)) if len(own) > self._per_client and not peer.trusted else None
+    def add(self, peer: P) -> None:
+        """Take one in."""
+        peer.since = time.monotonic()
+        self._clients.setdefault(peer.who, {})[peer] = None
 
     def remove(self, peer: P) -> None:
         """Let one go."""
@@ -50,8 +54,23 @@ class Waiting(Generic[P]):
 
     def oldest_of_the_most(self) -> P | None:
         """Who gives way when there is no place left: the oldest of the client that has most."""
-        most = max(self._clients.values(), key=len, default=None)
-        return None if most is None else next(iter(most))
+        settled_before = time.monotonic() - SETTLED_S
+        for own in sorted(self._clients.values(), key=len, reverse=True):
+            oldest = next(iter(own))
+            if oldest.since < settled_before:
+                return oldest
+        return None
+
+    def surplus(self) -> list[P]:
+        """Those that are too many for their client, the oldest first."""
+        found: list[P] = []
+        settled_before = time.monotonic() - SETTLED_S
+        for own in self._clients.values():
+            many = len(own) - self._per_client
+            if many > 0:
+                oldest = itertools.islice(own, many)
+                found += [p for p in oldest if not p.trusted and p.since < settled_before]
+        return found
 
     def late(self) -> list[P]:
         """Those that have waited long enough."""

@@ -77,6 +77,7 @@ class HardenedConnection(gthread.TConn):  # type: ignore[misc]
     """One client's connection, with bounded waits and a close that does not hold the loop."""
 
     trusted = False  #: a proxy, which speaks for many
+    since = math.inf  #: when it began to wait for a request, monotonic
     late_at = math.inf  #: when it has waited long enough, monotonic
     arrives_by = math.inf  #: when the part of a request that comes first must be there, monotonic
 
@@ -201,12 +202,9 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self._begin(conn)
             return
         self._expect(conn, silence_s)
-        surplus = self._waiting.add(conn)
+        self._waiting.add(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
-        if surplus is not None:
-            self._drop(surplus)
-        while self.nr_conns >= self.worker_connections and self._give_way(1):
-            pass
+        self._make_room()
 
     def _expect(self, conn: HardenedConnection, silence_s: float) -> None:
         now = time.monotonic()
@@ -261,13 +259,18 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _give_way(self, number: int) -> bool:
-        """Close so many that wait; False when there is none."""
+        """Close so many that wait; False when none may be."""
         for count in range(number):
             conn = self._waiting.oldest_of_the_most()
             if conn is None:
                 return count > 0
             self._drop(conn)
         return True
+
+    def _make_room(self) -> None:
+        """Let there be a place for whoever comes next."""
+        while self.nr_conns >= self.worker_connections and self._give_way(1):
+            pass
 
     def murder_pending(self) -> None:
         """Called by gunicorn after each round: those that were waited for long enough."""
@@ -277,6 +280,9 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._looked_at = time.monotonic()
         for conn in self._waiting.late():
             self._drop(conn)
+        for conn in self._waiting.surplus():
+            self._drop(conn)
+        self._make_room()
         for conn in self._uploads.late():
             self.nr_conns -= 1
             conn.refuse()

@@ -109,7 +109,8 @@ def _class_tokens(files: TokenizerFiles, ids: Container[str]) -> dict[str, str]:
 
 def _encoding(backend: Backend) -> Callable[[str], list[int]]:
     def encode(text: str) -> list[int]:
-        ids: list[int] = backend.encode(text, add_special_tokens=False).ids
+        # The same ids as `encode` gives, which holds Python's lock for as long as it takes.
+        ids: list[int] = backend.encode_batch_fast([text], add_special_tokens=False)[0].ids
         return ids
 
     return encode

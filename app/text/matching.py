@@ -15,6 +15,9 @@ from app.text.tokenizer_files import AddedToken
 #: that a template made. A private character that no vocabulary uses; it is never encoded.
 BREAK = "\ue0ff"
 
+#: Characters that are searched in one go.
+WINDOW = 1 << 14
+
 Segment = str | int  #: text to encode, or the id of an added token
 
 
@@ -26,12 +29,13 @@ class TokenMatcher:
         longest_first = sorted(self._tokens, key=len, reverse=True)
         # An empty alternation would match everywhere; `(?!)` matches nowhere.
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        self._longest = max(map(len, self._tokens), default=0)
 
     def split(self, text: str) -> Iterator[Segment]:
         """The text's parts in order, without empty ones."""
         start = 0
         strip_next = False
-        for match in self._pattern.finditer(text):
+        for match in self._found(text):
             token = self._tokens[match.group()]
             before = _between(text[start : match.start()], strip_next, token.lstrip)
             if before:
@@ -43,10 +47,22 @@ class TokenMatcher:
         if rest:
             yield rest
 
+    def _found(self, text: str) -> Iterator[re.Match[str]]:
+        """As `finditer`, which holds Python's lock from one match to the next: here it looks
+        no further than a window at a time, and at the rest of what begins in it."""
+        at = 0
+        for end in range(WINDOW, len(text) + WINDOW, WINDOW):
+            while match := self._pattern.search(text, at, end + self._longest):
+                if match.start() >= end:
+                    break
+                yield match
+                at = match.end()
+            at = max(at, end)
+
     def break_up(self, text: str) -> list[str]:
         """The text in parts none of which holds a whole spelling: cut after the first
         character of each. A spelling of one character stays."""
-        cuts = [0, *(m.start() + 1 for m in self._pattern.finditer(text)), len(text)]
+        cuts = [0, *(m.start() + 1 for m in self._found(text)), len(text)]
         parts = (text[a:b] for a, b in itertools.pairwise(cuts))
         return [part for part in parts if part]
 

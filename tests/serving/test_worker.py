@@ -127,6 +127,15 @@ def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
     read_until(peers[-1], b"ok")
 
 
+def test_who_came_just_now_gives_way_to_nobody(narrow: Trivial) -> None:
+    """Many at one moment are no flood: their requests are on the way."""
+    peers = [narrow.connect() for _ in range(30)]
+    for peer in reversed(peers):
+        peer.sendall(request("/health"))
+    for peer in peers:
+        read_until(peer, b"ok")
+
+
 def test_descriptors_run_out_while_many_have_news(tmp_path: Path) -> None:
     """Idle connections give way in the very round in which they ask, or leave."""
     files = 64
