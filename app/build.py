@@ -42,7 +42,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.timing import timed
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
-    if config.CHAT_TEMPLATE is None:
+    if config.CHAT_TEMPLATE is None:  # also: compiled and known before the first request
         try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else kernels_of(runner.decoder, config.LOAD_IN_8BIT)

@@ -119,6 +119,9 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return run
 
 
+_ATOMS = frozenset([bool, int, float, type(None)])
+
+
 class _Dict:
     """`dict` without the ways that lead from a class to Python's insides."""
 
@@ -218,7 +221,9 @@ def _copied(context: Context, value: Any) -> Any:
 
 @pass_context
 def _compared(context: Context, value: Any) -> Any:
-    METER.get().weigh(value)
+    if type(value) not in _ATOMS:
+        meter = METER.get()
+        meter.step(meter.weigh(value) >> 8)
     return value
 
 

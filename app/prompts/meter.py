@@ -15,16 +15,19 @@ from jinja2.utils import Namespace
 
 from app.prompts import TemplateRefused
 
-#: Steps of about a microsecond each: iterations, calls, operators, 256 characters handled.
+#: Steps of about a microsecond each: iterations, calls, operators, 4 kB copied or compared, 256
+#: bytes that a filter or a method works on.
 STEPS = 1_000_000
 STEPS_PER_TURN = 200
-#: Bytes of all strings and lists a rendering makes, those it drops again included.
-ROOM = 256 << 20
-ROOM_PER_BYTE = 64
+#: Bytes of the strings and lists that a rendering makes and holds.
+ROOM = 64 << 20
+ROOM_PER_BYTE = 32
 #: Bits of a whole number: 20 thousand digits, far more than Python will print.
 MAX_BITS = 1 << 16
 #: Steps between two looks at whether anybody still waits: some 20 ms.
 _LOOK = 16_384
+#: From this size on strings are kept in sight: they may be dropped. Looked at after so many.
+_LARGE, _SWEEP = 4096, 8 << 20
 _ITEM = 64  #: bytes that an item of a list takes, with a short string in it
 
 
@@ -41,6 +44,8 @@ class Meter:
         self._steps = STEPS + turns * STEPS_PER_TURN + size // 4
         self._room = ROOM + size * ROOM_PER_BYTE
         self._look_at = self._steps - _LOOK
+        self._large: list[str | bytes] = []
+        self._unseen = 0  #: bytes of large strings made since they were last looked at
         self._check = check
         self.fault: BaseException | None = None  #: why it ended early
 
@@ -53,19 +58,27 @@ class Meter:
     def fits(self, size: int) -> None:
         """Raise TooMuchWork unless `size` more bytes may be made; they count once they are."""
         if size > self._room:
-            self._refuse("it makes more text than one conversation can need")
+            self._sweep()
+            if size > self._room:
+                self._refuse("it makes more text than one conversation can need")
 
     def take(self, size: int) -> None:
         """`size` more bytes are made. Raises TooMuchWork."""
         self.fits(size)
         self._room -= size
-        self.step(size >> 8)
+        self.step(size >> 12)
 
     def made(self, value: Any) -> Any:
         """`value`, which has just been made, after its own size is taken."""
         kind = type(value)
         if isinstance(value, str | bytes):
-            self.take(sys.getsizeof(value))
+            size = sys.getsizeof(value)
+            self.take(size)
+            if size >= _LARGE:
+                self._large.append(value)
+                self._unseen += size
+                if self._unseen > _SWEEP:
+                    self._sweep()
         elif kind in (list, tuple, dict, set, frozenset):
             self.take(_ITEM + _ITEM * len(value))
         elif kind is int and value.bit_length() > MAX_BITS:
@@ -95,7 +108,7 @@ class Meter:
         """About how many characters `value` would have as text, however deep it is: what is in
         several places counts as often. A step for each part. Raises TooMuchWork."""
         if isinstance(value, str | bytes):
-            self.step(len(value) >> 8)
+            self.step(len(value) >> 12)
             return len(value)
         total, parts = 0, [value]
         while parts:
@@ -104,15 +117,26 @@ class Meter:
             if isinstance(part, str | bytes):
                 total += len(part) + 4
             elif (inside := _inside(part)) is not None:
-                self.step()
+                self.step(4)
                 total += 4
                 parts.extend(inside)
             else:
                 total += 16 + (part.bit_length() // 3 if type(part) is int else 0)
             if total > self._room:
-                self._refuse("it makes more text than one conversation can need")
-        self.step(total >> 8)
+                self.fits(total)
+        self.step(total >> 12)
         return total
+
+    def _sweep(self) -> None:
+        """Get back the room of large strings that the template holds no more: a text that
+        grows in a loop leaves all its shorter selves behind."""
+        held = []
+        for value in self._large:
+            if sys.getrefcount(value) > 3:  # the list's, this loop's and the question's own
+                held.append(value)
+            else:
+                self._room += sys.getsizeof(value)
+        self._large, self._unseen = held, 0
 
     def _look(self) -> None:
         if self.fault is not None:  # something swallowed it

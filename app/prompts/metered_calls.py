@@ -16,12 +16,16 @@ from app.prompts.meter import MAX_BITS, Meter
 
 _PADDING = frozenset("center expandtabs ljust rjust to_bytes zfill".split())
 _SPLITTING = frozenset("rsplit split splitlines".split())
+_SMALL = 1 << 30  #: numbers that no operator but `**` makes large
 _OWNERS = (str, bytes, int, float, list, tuple, dict, set, frozenset)
 
 
 def check_operator(meter: Meter, operator: str, left: Any, right: Any) -> None:
     """Raise TooMuchWork when `left operator right` would be too much."""
     meter.step()
+    if type(left) is int and type(right) is int and -_SMALL < left < _SMALL > right > -_SMALL:
+        if operator != "**":
+            return
     if isinstance(left, int) and isinstance(right, int):
         _check_whole(meter, operator, left, right)
     elif operator == "*":

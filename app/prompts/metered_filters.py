@@ -74,6 +74,7 @@ def _check(meter: Meter, name: str, args: list[Any], kwargs: dict[str, Any]) -> 
     size = meter.weigh(value)
     grown = sum(map(meter.weigh, options))
     meter.fits(size * _GROWTH)
+    meter.step(size >> 8)
     if name in _SLOW:
         meter.step(size >> 1)
     if name in _COMPARING:

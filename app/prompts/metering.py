@@ -12,7 +12,7 @@ from jinja2.visitor import NodeTransformer
 
 #: The counters' names, which begin with a blank.
 STEP, EACH, JOINED, COPIED, COMPARED = " step", " each", " joined", " copied", " compared"
-_NODES_PER_STEP = 32
+_NODES_PER_STEP = 8
 
 B = TypeVar("B", nodes.For, nodes.Macro, nodes.CallBlock)
 

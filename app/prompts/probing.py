@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from app.prompts import Call, TemplateRefused, Turn
 from app.prompts.jinja_chat import ChatTemplate, compiled, render_messages
+from app.prompts.meter import TooMuchWork
 
 _SAID, _ANSWERED, _AGAIN = "westlake-question", "westlake-answer", "westlake-follow-up"
 _USER = Turn("user", _SAID)
@@ -67,6 +68,8 @@ def _listens(template: ChatTemplate, forms: Forms, turns: Sequence[Turn]) -> boo
             render_messages(each, template, in_parts=forms.in_parts).text
             for each in (turns, others)
         )
+    except TooMuchWork:  # seconds each time: once is enough
+        raise
     except TemplateRefused:
         return False
     return one != other

@@ -21,6 +21,7 @@ from app.serving.check_table import check_table
 from app.serving.log import announce
 from app.text.counting import count_tokens
 from app.text.tokenizer import load_tokenizer
+from app.text.tokenizer_files import read_tokenizer_files
 from config import Config, ConfigError
 
 T = TypeVar("T")
@@ -63,8 +64,8 @@ def read_settings(environ: Mapping[str, str]) -> Config:
 
 
 def check_all(config: Config, addresses: Iterable[Any]) -> None:
-    """Check the model's files, the chat template, the API keys, and that `addresses` can be
-    listened on.
+    """Check the model's files, its chat template or the one given, the API keys, and that
+    `addresses` can be listened on.
 
     Raises:
         StartupError: what is wrong, in one line.
@@ -75,7 +76,10 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         read_chat_template(config.CHAT_TEMPLATE)
     if config.API_KEYS_FILE is not None:
         KeyFile(config.API_KEYS_FILE)
-    check_model(config, count_tokens)
+    checked = check_model(config, count_tokens)
+    directory = checked.tokenizer_directory
+    if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
+        try_own(load_tokenizer(directory), directory)
 
 
 def check_only(config: Config) -> None:

@@ -1,0 +1,239 @@
+"""Templates that never end or grow without bound are refused, soon and in little memory."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from app.calls import Served
+from app.calls.caller import Caller
+from app.calls.connection import Connection
+from app.calls.rendering import render_conversation
+from app.calls.watcher import Watcher
+from app.prompts import TemplateRefused, Turn
+from app.prompts.chat import render_with_template
+from app.prompts.jinja_chat import ChatTemplate, render_messages
+from app.schemas.errors import ClientGone, DeadlinePassed
+from app.schemas.messages import Conversation, Message
+from tests.fakes import INFO
+from tests.prompts.test_like_transformers import FAMILIES
+
+HELLO = [Turn("user", "hello")]
+_DOUBLE = "{% set ns = namespace(x='ab', y=['a'], z=['a']) %}{% for i in range(60) %}"
+
+HOSTILE = {
+    "nested loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}"
+    "{% endfor %}",
+    "loops that drop all": "{% for i in range(999) %}{% for j in range(99999) if false %}"
+    "{% endfor %}{% endfor %}",
+    "loops in a macro": "{% macro f() %}{% for i in range(99999) %}{% endfor %}{% endmacro %}"
+    "{% for i in range(99999) %}{{ f() }}{% endfor %}",
+    "branching macros": "{% macro f(n) %}{% if n %}{{ f(n - 1) ~ f(n - 1) }}{% endif %}"
+    "{% endmacro %}{{ f(60) }}",
+    "branching recursive loops": "{% for x in [1] recursive %}{% if loop.depth < 60 %}"
+    "{{ loop([1, 2]) }}{% endif %}{% endfor %}",
+    "endless macro": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "endless block": "{% block a %}{{ self.a() }}{% endblock %}",
+    "endless caller": "{% macro f() %}{{ caller() }}{% endmacro %}{% macro g() %}{% call f() %}"
+    "{{ g() }}{% endcall %}{% endmacro %}{{ g() }}",
+    "string * number": "{{ 'a' * 3000000000 }}",
+    "number * string": "{{ 3000000000 * 'a' }}",
+    "list * number": "{{ ([messages] * 3000000000) | length }}",
+    "tuple * number": "{{ ((1, 2) * 3000000000) | length }}",
+    "power": "{{ 10 ** 10000000000 }}",
+    "powers of powers": _DOUBLE + "{% set ns.x = (ns.x | int + 3) ** 5 %}{% endfor %}{{ ns.x }}",
+    "products": "{% set ns = namespace(n=9) %}{% for i in range(60) %}{% set ns.n = ns.n * ns.n %}"
+    "{% endfor %}{{ ns.n }}",
+    "+ doubles": _DOUBLE + "{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",
+    "~ doubles": _DOUBLE + "{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x | length }}",
+    "blocks double": _DOUBLE + "{% set t %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = t %}"
+    "{% endfor %}{{ ns.x | length }}",
+    "format doubles": _DOUBLE + "{% set ns.x = '{0}{0}'.format(ns.x) %}{% endfor %}ok",
+    "percent doubles": _DOUBLE + "{% set ns.x = '%s%s' % (ns.x, ns.x) %}{% endfor %}ok",
+    "join doubles": _DOUBLE + "{% set ns.x = [ns.x, ns.x] | join %}{% endfor %}ok",
+    "replace doubles": _DOUBLE + "{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}ok",
+    "replace squares": "{{ ('a' * 1000000).replace('a', 'b' * 100000) }}",
+    "a list of itself": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y }}",
+    "… as JSON": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y | tojson }}",
+    "… in a string": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ 'a' ~ ns.y }}",
+    "… compared": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "{% endfor %}{{ ns.y == ns.z }}",
+    "… tested": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "{% endfor %}{{ ns.y is eq ns.z }}",
+    "… as a key": _DOUBLE + "{% set ns.y = (ns.y, ns.y) %}{% endfor %}{{ {}[ns.y] }}",
+    "… sorted": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "{% endfor %}{{ [ns.y, ns.z] | sort | length }}",
+    "a namespace in itself": "{% set ns = namespace() %}{% set ns.a = [ns, ns] %}{{ ns }}",
+    "center": "{{ 'a' | center(1000000000) }}",
+    "center's method": "{{ 'a'.center(1000000000) }}",
+    "ljust": "{{ 'a'.ljust(1000000000) }}",
+    "zfill": "{{ 'a'.zfill(1000000000) }}",
+    "expandtabs": "{{ ('a\t' * 100000).expandtabs(1000000) }}",
+    "to_bytes": "{{ (5).to_bytes(1000000000, 'big') | length }}",
+    "encode, then pad": "{{ 'a'.encode().ljust(1000000000) | length }}",
+    "translate": "{{ ('a' * 1000000).translate({97: 'b' * 100000}) }}",
+    "join's method": "{{ ('b' * 100000).join('a' * 10000) }}",
+    "join": "{{ ('a' * 10000) | join('b' * 100000) }}",
+    "indent": "{{ ('a\n' * 100000) | indent(99999) }}",
+    "wordwrap": "{{ ('a ' * 100000) | wordwrap(1, wrapstring='b' * 100000) }}",
+    "batch": "{{ [1] | batch(1000000000, 'x') | list | length }}",
+    "slice": "{{ [1] | slice(1000000000, 'x') | list | length }}",
+    "round": "{{ 5 | round(1000000000) }}",
+    "percent's width": "{{ '%1000000000d' % 1 }}",
+    "percent's star": "{{ '%*d' % (1000000000, 1) }}",
+    "percent's precision": "{{ '%.1000000000f' % 1 }}",
+    "format's filter": "{{ '%1000000000s' | format('a') }}",
+    "format's width": "{{ '{:1000000000}'.format(1) }}",
+    "format's inner width": "{{ '{:{}}'.format(1, 1000000000) }}",
+    "format_map": "{{ '{a:1000000000}'.format_map({'a': 1}) }}",
+    "format by map": "{{ ['{:1000000000}'] | map('format', 1) | list }}{{ 'a' * 9999999999 }}",
+    "JSON's indent": "{{ {'a': [1] * 100000} | tojson(indent=100000) }}",
+    "JSON's separators": "{{ [1, 2, 3] | tojson(separators=('a' * 200000000, ':')) }}",
+    "lorem ipsum": "{{ lipsum(1000000000) }}",
+    "characters": "{{ ('a' * 10000000) | list | length }}",
+    "sums of lists": "{{ ([[1]] * 100000) | sum(start=[]) | length }}",
+    "much text": "{% for i in range(99999) %}{{ 'a' * 100000 }}{% endfor %}",
+    "much text in a block": "{% set x %}{% for i in range(99999) %}{{ 'a' * 100000 }}{% endfor %}"
+    "{% endset %}",
+    "much text of the template's": "{% set x %}{% for i in range(99999) %}"
+    + "a" * 100_000
+    + "{% endfor %}{% endset %}",
+    "many slices": "{% set x = 'a' * 10000000 %}{% for i in range(99999) %}{{ x[1:] | length }}"
+    "{% endfor %}",
+    "many searches": "{% set x = 'a' * 10000000 %}{% for i in range(99999) %}{{ 'b' in x }}"
+    "{% endfor %}",
+    "regular expressions": "{{ ('a.b@c.d <' * 1000000) | urlize | length }}",
+    "filters by map": "{{ ['a'] | map('center', 1000000000) | list }}",
+    "filter blocks": "{% filter center(1000000000) %}a{% endfilter %}",
+    "set filters": "{% set x | center(1000000000) %}a{% endset %}",
+    "in generation": "{% generation %}{{ 'a' * 3000000000 }}{% endgeneration %}",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_refused_soon_and_in_little_memory(name: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.thread_time()  # the machine may be busy with others
+    with pytest.raises(TemplateRefused):
+        render_messages(HELLO, ChatTemplate(HOSTILE[name] + "{{ messages[0].content }}"))
+    assert time.thread_time() - start < 25
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mib < 300
+
+
+def test_it_is_said_which_bound() -> None:
+    for name, words in (
+        ("nested loops", "more work than one conversation can need"),
+        ("string * number", "more text than one conversation can need"),
+        ("center", "a width, a count or a precision over"),
+        ("endless macro", "RecursionError"),
+    ):
+        with pytest.raises(TemplateRefused, match=words):
+            render_messages(HELLO, ChatTemplate(HOSTILE[name]))
+
+
+def test_a_conversation_can_be_what_explodes() -> None:
+    """A template that passes its trial: only some text makes it too much."""
+    source = "{% for m in messages %}{{ m.content * (m.content | length) }}{% endfor %}"
+    template = ChatTemplate(source)
+    assert render_with_template(HELLO, template).text == "hello" * 5
+    with pytest.raises(TemplateRefused, match="more text"):
+        render_with_template([Turn("user", "a" * 200_000)], template)
+    assert render_with_template(HELLO, template).text == "hello" * 5, "the next is served"
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama-3.1", "mistral-3", "deepseek", "zephyr"])
+def test_long_conversations_are_none_of_it(name: str) -> None:
+    turns = [Turn("user" if n % 2 == 0 else "assistant", f"{n} " * 200) for n in range(1501)]
+    named = (("bos_token", "<s>"), ("eos_token", "</s>"))
+    text = render_with_template(turns, ChatTemplate(FAMILIES[name], named)).text
+    assert text.count("1500 ") >= 199  # some strip the last blank
+
+
+def test_a_text_that_grows_in_a_loop_is_none_of_it() -> None:
+    """All its shorter selves together are a gigabyte; none of them is still there."""
+    source = (
+        "{% set ns = namespace(text='') %}{% for m in messages %}"
+        "{% set ns.text = ns.text + m.content %}{% endfor %}{{ ns.text }}"
+    )
+    turns = [Turn("user", "b" * 500)] * 2_000
+    assert render_messages(turns, ChatTemplate(source)).text == "b" * 1_000_000
+
+
+def test_what_a_check_raises_ends_it() -> None:
+    class Left(Exception):
+        pass
+
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise Left
+
+    start = time.thread_time()
+    with pytest.raises(Left):
+        render_messages(HELLO, ChatTemplate(HOSTILE["nested loops"]), check=check)
+    assert time.thread_time() - start < 1, "long before the bound"
+    assert len(calls) == 3
+
+
+def caller(deadline: float = float("inf"), gone: bool = False) -> Caller:
+    connection = Connection({}, Watcher())
+    connection.gone = gone
+    return Caller("a test", connection, deadline)
+
+
+@pytest.mark.parametrize(
+    ("who", "error"), [(caller(gone=True), ClientGone), (caller(deadline=0), DeadlinePassed)]
+)
+def test_it_ends_with_its_client_and_its_deadline(who: Caller, error: type[Exception]) -> None:
+    source = "{% if messages[0].content == 'go' %}" + HOSTILE["nested loops"] + "{% endif %}"
+    served = Served("m", "alpaca", chat_template=source + "{{ messages[0].content }}")
+    conversation = Conversation((Message("user", "go"),), classic=False, paths=("0.content",))
+    with pytest.raises(error):
+        render_conversation(conversation, served, INFO, who, continued=False)
+
+
+def test_many_at_once() -> None:
+    """Hostile ones in all places: the others wait their turn and are right."""
+    good = ChatTemplate("{{ messages[0].content }}!")
+
+    def render(number: int) -> str:
+        if number % 2:
+            return render_messages([Turn("user", str(number))], good).text
+        with pytest.raises(TemplateRefused):
+            render_messages(HELLO, ChatTemplate(HOSTILE["+ doubles"]))
+        return "refused"
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(render, range(16)))
+    assert answers == [f"{n}!" if n % 2 else "refused" for n in range(16)]
+
+
+def test_what_counting_adds_to_a_chat() -> None:
+    """At most 3 ms; a loaded machine has five times that."""
+    source = FAMILIES["qwen3"]
+    turns = [Turn("user" if n % 2 == 0 else "assistant", "word " * 200) for n in range(21)]
+    messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    plain = environment.from_string(source)
+    template = ChatTemplate(source)
+    counted_s, plain_s = [], []
+    for _ in range(15):
+        start = time.thread_time()
+        counted = render_with_template(turns, template).text
+        middle = time.thread_time()
+        text = plain.render(messages=messages, add_generation_prompt=True)
+        counted_s.append(middle - start)
+        plain_s.append(time.thread_time() - middle)
+        assert counted == text
+    assert statistics.median(counted_s) - statistics.median(plain_s) < 5 * 0.003
