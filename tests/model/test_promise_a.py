@@ -12,8 +12,9 @@ import pytest
 
 from app.engine.service import EngineService
 from app.engine.ticket import Ticket
-from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
+from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from benchmarks.loading import load_without_tokenizer
+from tests.e2e.server import eventually
 from tests.model.conftest import SaveModel
 from tests.model.serving import Choice, collect, collect_vectors, engine_of, start
 
@@ -100,6 +101,29 @@ def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> Non
     steps = sum(len(choices[0].tokens) for choices in alone)
     assert tight.stats.generation_tokens == steps
     assert tight.stats.preemptions > 0
+
+
+def test_giving_a_place_to_another_key_changes_nothing(engine: EngineService) -> None:
+    """More streams of one key than there are slots, then requests of others: some streams start
+    again, and nobody's bytes change."""
+    company = [
+        replace(request, max_tokens=50, ignore_eos=True)
+        for request in requests(5)
+        if len(request.prompts[0]) < 40
+    ][:70]
+    others = company[:6]
+    alike = [engine.generate(request) for request in company]  # nobody is sent back
+    wanted = [collect(ticket) for ticket in alike]
+    before = engine.stats.preemptions
+    tickets = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]
+    eventually(lambda: engine.stats.running >= 64, 30, lambda: str(engine.stats), pause_s=0.001)
+    late = [
+        engine.generate(replace(request, owner=Owner(f"few {number % 2}", True)))
+        for number, request in enumerate(others)
+    ]
+    assert [collect(ticket) for ticket in late] == wanted[: len(others)]
+    assert [collect(ticket) for ticket in tickets] == wanted
+    assert engine.stats.preemptions > before, "there were free slots: the test shows nothing"
 
 
 def test_embeddings_do_not_depend_on_the_company(engine: EngineService) -> None:
