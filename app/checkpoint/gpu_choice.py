@@ -1,6 +1,7 @@
 """Which GPUs the settings mean on this machine.
 
-Knows nothing about models: only what is asked for, and what is here.
+Knows nothing about models, but that the embedded one stays on the CPU: only what is asked for, and
+what is here.
 """
 
 from __future__ import annotations

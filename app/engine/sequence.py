@@ -1,6 +1,7 @@
 """One prompt on its way to one answer or one vector.
 
-Knows nothing about other sequences; the scheduler moves it, the service feeds it.
+Knows nothing about other sequences but a beam search's; the scheduler moves it, the stepper feeds
+it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The page for people at GET /, whose three forms work without JavaScript.
 
-Knows nothing about fields' ranges or defaults: its forms go through the API's own calls.
+Knows nothing about engines or models: its forms go through the API's own calls.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The parameters that the page offers, with the API's own ranges and defaults.
 
-Knows nothing about what they mean in words, or how they are shown.
+Knows nothing about what they mean in words.
 """
 
 from __future__ import annotations

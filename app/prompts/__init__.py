@@ -1,6 +1,6 @@
 """Strings only: instructions and conversations to the text a model reads.
 
-Knows nothing about HTTP, token ids or where a template came from.
+Knows nothing about HTTP or token ids.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
 """How the server starts, listens and stops: gunicorn, made to suit one model in one process.
 
-Knows nothing about routes, requests' meaning or how text is made.
+Knows nothing about routes or requests' meaning.
 """
