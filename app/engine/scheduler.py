@@ -1,8 +1,8 @@
 """Decides what the next step computes: who runs, who waits, whose prompt goes on.
 
-Knows nothing about text or torch; integers only, and how long steps take. All running answers advance by one token
-in every step; prompts are computed beside them in tiles within a budget of tokens. Owners take
-turns, so what one of them asks for hardly delays the others.
+Knows nothing about text or torch; integers only, and how long steps take. All running answers
+advance by one token in every step; prompts are computed beside them in tiles within a budget of
+tokens. Owners take turns, so what one of them asks for hardly delays the others.
 """
 
 from __future__ import annotations
