@@ -44,6 +44,11 @@ control_socket_disable = True
 logger_class = Logger
 loglevel = "warning"
 accesslog = None
+# What a proxy says is `app.access.addresses`' to believe, of trusted ones: gunicorn itself would
+# take a path, a script's name and a scheme from whoever is on this machine.
+forwarder_headers = ""
+secure_scheme_headers = {}  # type: ignore[var-annotated]
+
 # Only when the operator turns it on (--access-logfile -): no query string, no referrer.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(D)s us'
 

@@ -14,6 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+#: The environ's key of who is at the other end of the connection, a proxy or not.
+PEER = "westlake.peer"
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -40,6 +43,7 @@ class OneProxy:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR", "")
+        environ[PEER] = peer
         app = self._proxied if not peer or peer in self._trusted else self._direct
         return app(environ, start)
 

@@ -9,12 +9,10 @@ from flask import Flask
 
 from app.access.addresses import OneProxy
 from app.access.gate import guard
+from app.access.hosts import THIS_MACHINE, PlainHosts, refuse_rebound_names
 from app.access.keys import KeyFile
 from app.access.origins import allow_origins
 from app.access.rates import Rates
-
-#: Names that only someone on this machine uses for it; probes and scrapers do.
-_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 def control_access(app: Flask) -> None:
@@ -26,10 +24,12 @@ def control_access(app: Flask) -> None:
     """
     settings = app.config
     names = settings["TRUSTED_HOSTS"]
-    settings["TRUSTED_HOSTS"] = [*names, *_THIS_MACHINE] if names else None
+    settings["TRUSTED_HOSTS"] = [*names, *THIS_MACHINE] if names else None
     path, allowed = settings["API_KEYS_FILE"], settings["RATE_LIMIT"]
     keys = None if path is None else KeyFile(path)
+    if not names and keys is None:
+        refuse_rebound_names(app, settings["CORS_ORIGINS"])
     guard(app, keys, Rates(allowed) if allowed else None, settings["REQUEST_TIMEOUT"])
     allow_origins(app, settings["CORS_ORIGINS"])
-    proxied = OneProxy(app.wsgi_app, settings["TRUSTED_PROXIES"])
+    proxied = OneProxy(PlainHosts(app.wsgi_app), settings["TRUSTED_PROXIES"])
     app.wsgi_app = proxied  # type: ignore[assignment,method-assign]

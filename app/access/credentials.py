@@ -10,6 +10,7 @@ import binascii
 
 #: Longer ones are no keys; gunicorn itself takes 8,190 bytes in a header.
 MAX_BYTES = 4096
+_BLANKS = " \t"
 
 
 def presented_keys(authorization: str | None, x_api_key: str | None) -> list[bytes]:
@@ -27,9 +28,10 @@ def presented_key(header: str | None) -> bytes | None:
     """
     if header is None or len(header) > MAX_BYTES:
         return None
-    scheme, _, rest = header.strip().partition(" ")
+    # Blanks and tabs alone: what Latin-1 takes for others may be the end of a UTF-8 character.
+    scheme, _, rest = header.strip(_BLANKS).partition(" ")
     try:
-        given = rest.strip().encode("latin-1")
+        given = rest.strip(_BLANKS).encode("latin-1")
     except UnicodeEncodeError:
         return None
     if scheme.lower() == "bearer":

@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schemas.errors import BadRequest
-from app.schemas.strict_json import MAX_DEPTH, parse_object
+from app.schemas.strict_json import (
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_KEYS,
+    MAX_VALUES,
+    parse_object,
+)
 
 scalars = (
     st.none()
@@ -105,3 +111,72 @@ def test_large_bodies_take_no_long_time(body: bytes) -> None:
     except BadRequest:
         pass
     assert time.monotonic() - started < 5
+
+
+def many(unit: str, count: int, opening: str = '{"a":[', closing: str = "]}") -> bytes:
+    """A body of so many equal parts."""
+    return (opening + ",".join([unit] * count) + closing).encode()
+
+
+KEYED = ('{"a":{', "}}")
+#: By their size 8 MB at most, as a body may be.
+TOO_MANY = {
+    "lists": many("[]", MAX_CONTAINERS),
+    "objects": many("{}", MAX_CONTAINERS),
+    "lists with blanks": many(" [ ] ", MAX_CONTAINERS),
+    "lists of a string": many('["[[]]"]', MAX_CONTAINERS),
+    "pairs of lists": many("[[]]", MAX_CONTAINERS // 2),
+    "deep ones": many("[" * 60 + "]" * 60, MAX_CONTAINERS // 60 + 1),
+    "objects of a key": many('{"b":0}', MAX_CONTAINERS),
+    "keys": many('"b":0', MAX_KEYS, *KEYED),
+    "different keys": ('{"a":{' + ",".join(f'"{n}":0' for n in range(MAX_KEYS)) + "}}").encode(),
+    "keys with blanks": many('"b" : 0', MAX_KEYS, *KEYED),
+    "numbers": many("0", MAX_VALUES + 2),
+    "fractions": many("1.5", MAX_VALUES + 2),
+    "empty strings": many('""', MAX_VALUES + 2),
+    "strings of commas": many('","', MAX_VALUES + 2),
+    "nulls": many("null", MAX_VALUES + 2),
+    "what is no JSON": many("NaN", MAX_VALUES + 2),
+    "at the top": many("[]", MAX_CONTAINERS + 1, "[", "]"),
+    "without an end": many("[]", MAX_CONTAINERS + 1, '{"a":[', ""),
+}
+
+
+@pytest.mark.parametrize("body", TOO_MANY.values(), ids=TOO_MANY)
+def test_too_many_of_anything(body: bytes) -> None:
+    assert len(body) < 8 << 20
+    with pytest.raises(BadRequest, match="holds more than"):
+        parse_object(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 3_000_000,
+        "{}" * 1_000_000,
+        ",:" * 1_500_000,
+        '\\"[' * 400_000,
+        "[]" + "\\\\" * 200_000,
+    ],
+    ids=["brackets", "braces", "commas", "after quotes", "before the end"],
+)
+def test_text_may_hold_as_many_as_it_likes(text: str) -> None:
+    assert parse_object(f'{{"a":"{text}"}}'.encode()) == {"a": json.loads(f'"{text}"')}
+
+
+def test_what_honest_clients_send_is_far_below() -> None:
+    """The largest batches and histories there are."""
+    batch = {"input": [list(range(30_000, 30_400)) for _ in range(2048)]}
+    history = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": f"{n}: [], {{}}"}]}
+            for n in range(20_000)
+        ],
+        "tools": [
+            {"type": "function", "function": {"name": str(n), "parameters": {"type": "object"}}}
+            for n in range(2000)
+        ],
+    }
+    ids = {"prompt": [31_999] * 900_000}
+    for value in (batch, history, ids):
+        assert parse_object(json.dumps(value).encode()) == value

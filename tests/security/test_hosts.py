@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
+from flask.testing import FlaskClient
 
 from app import create_app
 from config import Config
 from tests.fakes import ScriptedEngine
+from tests.security.conftest import ALICE, bearer
 
 TRUSTED = ("llm.example", ".example.net")
 
@@ -18,7 +23,11 @@ TRUSTED = ("llm.example", ".example.net")
         ("llm.example", True),
         ("llm.example:443", True),
         ("a.b.example.net", True),
+        ("LLM.Example", True),
+        ("llm.EXAMPLE:443", True),
+        ("A.b.Example.NET", True),
         ("localhost:19327", True),
+        ("Evil.Example", False),
         ("127.0.0.1", True),
         ("evil.example", False),
         ("llm.example.evil", False),
@@ -77,3 +86,76 @@ def test_whose_forwarding_is_believed(
     page = client.get("/docs", headers=headers, environ_base={"REMOTE_ADDR": peer})
     assert f"{scheme}://localhost/v1" in page.text
     assert "evil" not in page.text
+
+
+FOREIGN = ["evil.example", "Evil.Example:19327", "127.0.0.1.evil.example", "localhost.evil.example",
+           "evil.example.", "a.b.c.evil.example", "1.2.3", "0x7f.1"]  # fmt: skip
+OWN = ["localhost", "LocalHost:19327", "app.localhost", "127.0.0.1:19327", "192.168.1.7", "[::1]",
+       "[fe80::1]:19327", "westlake:19327", "gpu-box", "GPU-box.local", "nas.lan:80",
+       "llm.default.svc.cluster.local", "host.docker.internal", socket.gethostname()]  # fmt: skip
+BROWSERS = [
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Referer": "http://evil.example/x"},
+    {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"},
+]
+
+
+def asked(client: FlaskClient, host: str, headers: dict[str, str], peer: str = "127.0.0.1") -> int:
+    """The status of one request for the model."""
+    answer = client.post(
+        "/v1/completions",
+        json={"prompt": "a", "max_tokens": 1},
+        headers={"Host": host, **headers},
+        environ_base={"REMOTE_ADDR": peer},
+    )
+    return answer.status_code
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize("browser", BROWSERS, ids=lambda headers: next(iter(headers)))
+def test_without_keys_a_browser_must_not_be_led_here(
+    engine: ScriptedEngine, host: str, browser: dict[str, str]
+) -> None:
+    """What a page says that let its own name lead to this machine, forged headers too."""
+    client = create_app(Config(), engine).test_client()
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "X-Forwarded-Host": "a"}
+    for headers in (browser, {**browser, **forged}):
+        for peer in ("127.0.0.1", "192.0.2.7"):
+            assert asked(client, host, headers, peer) == 400
+    for path in ("/", "/v1/models", "/health", "/nope"):
+        answer = client.get(path, headers={"Host": host, **browser})
+        assert answer.status_code == 400
+        assert "--trusted_hosts" in answer.text
+
+
+@pytest.mark.parametrize("host", OWN)
+@pytest.mark.parametrize("browser", BROWSERS, ids=lambda headers: next(iter(headers)))
+def test_without_keys_addresses_and_own_names_are_for_all(
+    engine: ScriptedEngine, host: str, browser: dict[str, str]
+) -> None:
+    client = create_app(Config(), engine).test_client()
+    assert asked(client, host, browser) == 200
+    assert client.get("/", headers={"Host": host, **browser}).status_code == 200
+
+
+@pytest.mark.parametrize("browser", BROWSERS, ids=lambda headers: next(iter(headers)))
+def test_whose_names_are_no_matter(
+    engine: ScriptedEngine, keys_file: Path, browser: dict[str, str]
+) -> None:
+    """Programs; a proxy on the Unix socket; pages that came over TLS, which no script can say;
+    origins, names or keys that the operator has given."""
+    host = "llm.example.org"
+    plain = create_app(Config(), engine).test_client()
+    assert asked(plain, host, {"User-Agent": "OpenAI/Python 2.9"}) == 200
+    assert asked(plain, host, browser, peer="") == 200
+    assert asked(plain, host, {**browser, "Sec-Fetch-Site": "same-origin"}) == 200
+    assert asked(plain, host, browser) == 400
+    keyed = create_app(Config(API_KEYS_FILE=str(keys_file)), engine).test_client()
+    assert asked(keyed, host, {**browser, **bearer(ALICE)}) == 200
+    named = create_app(Config(TRUSTED_HOSTS=(host,)), engine).test_client()
+    assert asked(named, host, browser) == 200
+    every = create_app(Config(CORS_ORIGINS=("*",)), engine).test_client()
+    assert asked(every, host, browser) == 200
+    some = create_app(Config(CORS_ORIGINS=("http://evil.example",)), engine).test_client()
+    assert asked(some, host, browser) == (200 if browser == BROWSERS[0] else 400)

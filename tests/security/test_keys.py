@@ -15,10 +15,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from app import create_app
 from app.access import keys as keys_module
 from app.access.credentials import MAX_BYTES, presented_key
 from app.access.keys import KeyFile, read_keys
 from app.checkpoint.errors import StartupError
+from config import Config
+from tests.fakes import ScriptedEngine
 from tests.security.conftest import ALICE, BOB, MakeApp, bearer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,3 +224,27 @@ def test_nothing_compares_keys_but_compare_digest() -> None:
 def test_the_other_header(keyed: FlaskClient, headers: dict[str, str], status: int) -> None:
     answer = keyed.post("/v1/completions", json={"prompt": "a"}, headers=headers)
     assert answer.status_code == status
+
+
+#: Their last bytes in UTF-8 are 0x85 and 0xA0, which Latin-1 takes for white space.
+ODD_ENDS = ["sk-déjà", "sk-voilÅ", "sk-腅", "sk-蠠", "à", "sk-Ġ…à"]
+
+
+@pytest.mark.parametrize("key", ODD_ENDS)
+def test_keys_may_end_in_any_byte(engine: ScriptedEngine, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "odd"
+    path.write_text(f"odd {key}\nother {key}x\n")
+    client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()
+    sent = key.encode().decode("latin-1")  # as WSGI has it
+    password = base64.b64encode(f"me:{key}".encode()).decode()
+    for name, value in (
+        ("Authorization", f"Bearer {sent}"),
+        ("Authorization", f"  bearer \t {sent} \t"),
+        ("Authorization", f"Basic {password}"),
+        ("X-Api-Key", sent),
+    ):
+        environ = {f"HTTP_{name.upper().replace('-', '_')}": value}
+        assert client.get("/v1/models", environ_overrides=environ).status_code == 200, name
+    for wrong in (sent[:-1], sent + "y", sent + "\xa0", "\x85" + sent):
+        environ = {"HTTP_AUTHORIZATION": f"Bearer {wrong}"}
+        assert client.get("/v1/models", environ_overrides=environ).status_code == 401

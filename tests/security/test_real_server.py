@@ -19,6 +19,7 @@ import pytest
 from tests.e2e.client import TIMEOUT_S
 from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 from tests.security.conftest import ALICE, BOB, bearer
+from tests.stack.raw import exchange
 
 #: Run by the server's own Python before anything else of it; forbids whatever would leave.
 WATCH = """
@@ -189,3 +190,16 @@ def test_the_log_has_the_clients_and_neither_keys_nor_prompts(watched: Watched) 
     assert len({entry["request_id"] for entry in answered}) == len(answered)
     assert [e["status"] for e in answered if "nope\n" in e["path"]] == [401]
     assert any("was read again" in entry["message"] for entry in entries)
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "path_info"])
+@pytest.mark.parametrize("value", ["/v1", "/evil", "/health"])
+def test_nobody_says_where_the_server_lies(watched: Watched, name: str, value: str) -> None:
+    """Not even from this machine: no path, no root of the page, no route without a key."""
+    for path, status in (("/v1/models", b"401"), ("/health", b"200"), ("/evil", b"401")):
+        sent = f"GET {path} HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\nConnection: close\r\n\r\n"
+        answer = exchange(("127.0.0.1", watched.server.port), sent.encode())
+        assert answer[9:12] == status, answer[:300]
+    sent = f"GET / HTTP/1.1\r\nHost: x\r\n{name}: /evil\r\nConnection: close\r\n\r\n"
+    page = exchange(("127.0.0.1", watched.server.port), sent.encode())
+    assert page[9:12] == b"200" and b"evil" not in page

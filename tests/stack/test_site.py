@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -168,3 +170,52 @@ def test_a_server_that_is_not_there_is_503_as_json() -> None:
                 assert int(answer.headers["Retry-After"]) >= 1
                 assert json.loads(answer.read())["error"]["code"] == "shutting_down"
                 connection.close()
+
+
+def asked_of_the_server(path: str) -> tuple[str, dict[str, list[str]]]:
+    """What the server behind our site is asked when a client with lies in its headers asks for
+    `path`: the path, and the values of each header."""
+    folder = Path(tempfile.mkdtemp(prefix="westlake-"))
+    try:
+        behind = str(folder / "http.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(behind)
+            listener.listen()
+            with started(write_site(folder, behind)) as proxy:
+                lies = b"X-Forwarded-For: 192.0.2.66\r\nX-Forwarded-Proto: gopher\r\n"
+                head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
+                with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as peer:
+                    peer.sendall(head + lies + b"X-Request-Id: a b\r\n\r\n")
+                    listener.settimeout(10)
+                    server, _ = listener.accept()
+                    with server:
+                        first, *lines = server.recv(65536).decode().split("\r\n")
+    finally:
+        shutil.rmtree(folder)
+    headers: dict[str, list[str]] = {}
+    for line in filter(None, lines):
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    return first.split(" ")[1], headers
+
+
+@pytest.mark.parametrize(
+    ("path", "passed"),
+    [
+        ("/health", "/health"),
+        ("/ready", "/ready"),
+        ("/metrics", "/metrics"),
+        ("/v1/../health", "/health"),
+        ("/v1/%2e%2e/ready", "/ready"),
+        ("/./metrics?x=1", "/metrics?x=1"),
+        ("//health", "/health"),
+        ("/%68ealth", "/health"),
+        ("/v1/models", "/v1/models"),
+    ],
+)
+def test_what_a_client_says_of_itself_is_not_passed_on(path: str, passed: str) -> None:
+    asked, headers = asked_of_the_server(path)
+    assert asked == passed
+    assert headers["x-forwarded-for"] == ["127.0.0.1"]
+    assert headers["x-forwarded-proto"] == ["http"]
+    assert len(headers["x-request-id"]) == 1 and " " not in headers["x-request-id"][0]
