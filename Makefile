@@ -30,7 +30,7 @@ STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
 PYTEST := $(BIN)/python -m pytest -p tests.tiers $(STRICT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lint format test verify docs audit bench peers system-packages clean
+.PHONY: help run install lint format test verify docs audit bench clients peers system-packages clean
 
 help:  ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,7 @@ test: lint system-packages  ## lint, then run the tests
 
 verify: lint system-packages $(INSTALLED_BENCH)  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
+	@$(MAKE) --no-print-directory clients ARGS=
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
 docs: $(INSTALLED)  ## write docs/settings.md anew from the command line's help
@@ -67,6 +68,9 @@ audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (n
 
 bench: $(INSTALLED_BENCH)  ## measure speed; WHAT=online: beside other servers
 	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)
+
+clients: $(INSTALLED) build/smollm2/config.json  ## run real clients against a real model; writes docs/clients.md
+	$(BIN)/python -m clients $(ARGS)
 
 peers: $(INSTALLED_BENCH)  ## install the servers we are compared with into build/peers
 	$(BIN)/python -m benchmarks.peer_install $(ARGS)
