@@ -24,6 +24,8 @@ from app.prompts.metering import add_counters
 #: each may hold as much memory as a meter allows.
 _PLACES = BoundedSemaphore(4)
 _WAIT_S = 0.05
+#: Characters of a template: some ten times the longest in use; compiled within two seconds.
+_LONGEST = 1 << 17
 #: A BREAK as JSON's and Python's own escapes spell it.
 _ESCAPED = re.compile(r"\\+u" + f"{ord(BREAK):04x}")
 
@@ -101,6 +103,8 @@ def _render(
                 "messages": messages,
             }
         )
+    except TemplateRefused:
+        raise
     except Exception as error:  # a template can raise whatever Python can
         if meter.fault is not None:
             raise meter.fault from None
@@ -140,7 +144,12 @@ def compiled(source: str) -> Template:
     """The template, ready to render inside a meter.
 
     Raises:
-        jinja2.TemplateError, and whatever else Python finds wrong with what it becomes.
+        TemplateRefused: it is none, or too long.
     """
+    if len(source) > _LONGEST:
+        raise TemplateRefused(f"it has {len(source)} characters, over {_LONGEST}")
     environment = ChatEnvironment()
-    return environment.from_string(add_counters(environment.parse(source)))
+    try:
+        return environment.from_string(add_counters(environment.parse(source)))
+    except Exception as error:  # Jinja's own, and what Python finds wrong with its code
+        raise TemplateRefused(_in_words(error)) from error

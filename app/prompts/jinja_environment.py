@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
-from jinja2 import TemplateError, nodes, pass_context, pass_eval_context
+from jinja2 import TemplateError, TemplateRuntimeError, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
@@ -90,8 +90,14 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(__obj, LoopContext):
             args = (meter.each(args[0]), *args[1:]) if args else args
         else:
-            args = check_method(meter, __obj, args)
+            args = check_method(meter, __obj, args, kwargs.values())
         return meter.made(super().call(__context, __obj, *args, **kwargs))
+
+    def call_filter(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """A filter whose name is only known now, as `map`'s: not one of the counters."""
+        if name in _COUNTERS:
+            raise TemplateRuntimeError(f"No filter named {name!r}.")
+        return super().call_filter(name, *args, **kwargs)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """`obj[argument]`, not a slice."""
@@ -223,7 +229,7 @@ def _copied(context: Context, value: Any) -> Any:
 def _compared(context: Context, value: Any) -> Any:
     if type(value) not in _ATOMS:
         meter = METER.get()
-        meter.step(meter.weigh(value) >> 8)
+        meter.step(meter.weigh(value) >> 6)
     return value
 
 

@@ -5,7 +5,7 @@ Knows nothing about Jinja's syntax.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
@@ -15,7 +15,9 @@ from app.prompts.formatting import check_percent
 from app.prompts.meter import MAX_BITS, Meter
 
 _PADDING = frozenset("center expandtabs ljust rjust to_bytes zfill".split())
-_SPLITTING = frozenset("rsplit split splitlines".split())
+_SPLITTING = frozenset("split splitlines".split())
+#: Take time for each character of the text and of what they look for.
+_SEARCHING = frozenset("lstrip rfind rindex rpartition rsplit rstrip strip".split())
 _SMALL = 1 << 30  #: numbers that no operator but `**` makes large
 _OWNERS = (str, bytes, int, float, list, tuple, dict, set, frozenset)
 
@@ -50,8 +52,12 @@ def _check_whole(meter: Meter, operator: str, left: int, right: int) -> None:
         meter.number(max(bits, right.bit_length()), MAX_BITS)
 
 
-def check_method(meter: Meter, function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def check_method(
+    meter: Meter, function: Any, args: tuple[Any, ...], named: Iterable[Any] = ()
+) -> tuple[Any, ...]:
     """The arguments to call a value's method with: an iterator that it would read as a list.
+
+    named: the values of its arguments by keyword.
 
     Raises:
         TooMuchWork: the method would do or make too much.
@@ -65,7 +71,7 @@ def check_method(meter: Meter, function: Any, args: tuple[Any, ...]) -> tuple[An
         return args
     grown = 6 if isinstance(owner, Markup) else 1  # `"` becomes `&#34;`
     size = len(owner) if isinstance(owner, str | bytes) else 0
-    meter.step(size >> 8)
+    meter.step(size >> 6)
     if name == "join" and args:
         if isinstance(args[0], Iterator):
             args = (list(meter.each(args[0])), *args[1:])
@@ -73,7 +79,7 @@ def check_method(meter: Meter, function: Any, args: tuple[Any, ...]) -> tuple[An
         parts = meter.weigh(args[0])
         meter.fits(grown * (parts + parts * size))
     elif name in _PADDING:
-        for width in args:
+        for width in (*args, *named):
             if isinstance(width, int):
                 tabs = size + 1 if name == "expandtabs" else 1
                 meter.fits(size + max(width, 0) * tabs)
@@ -81,12 +87,16 @@ def check_method(meter: Meter, function: Any, args: tuple[Any, ...]) -> tuple[An
         meter.fits(grown * (size + _count(owner, args[0]) * meter.weigh(args[1])))
     elif name == "translate" and args and isinstance(args[0], Mapping):
         meter.fits(size * (1 + meter.weigh(args[0])))
+    elif name in _SEARCHING:
+        longest = max([meter.weigh(value) for value in (*args, *named)], default=0)
+        meter.step(size * longest >> 10)
+        meter.fits(64 * size if name == "rsplit" else size)
     elif name in _SPLITTING:
         separator = args[0] if args and isinstance(args[0], str | bytes) else None
         meter.fits(64 * (size if separator is None else _count(owner, separator) + 1))
     else:
         meter.fits(4 * grown * size)
-        for value in args:
+        for value in (*args, *named):
             meter.weigh(value)
     return args
 

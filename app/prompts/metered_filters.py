@@ -75,8 +75,10 @@ def _check(meter: Meter, name: str, args: list[Any], kwargs: dict[str, Any]) -> 
     grown = sum(map(meter.weigh, options))
     meter.fits(size * _GROWTH)
     meter.step(size >> 8)
-    if name in _SLOW:
-        meter.step(size >> 1)
+    if name in _SLOW:  # some cut the text again and again
+        meter.step((size >> 1) + (size * size >> 17))
+    if name == "trim":
+        meter.step(size * grown >> 12)
     if name in _COMPARING:
         _check_comparisons(meter, name, value, size)
     elif name == "join":

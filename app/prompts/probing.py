@@ -44,6 +44,7 @@ def forms_of(template: ChatTemplate) -> Forms:
     Raises:
         TemplateRefused: it fails for every conversation, or leaves out what the user says.
     """
+    compiled(template.source)
     forms = next((f for f in (Forms(), Forms(in_parts=True)) if _takes(template, f)), None)
     if forms is None:
         raise TemplateRefused(_why(template))
@@ -85,10 +86,7 @@ def _shows(template: ChatTemplate, forms: Forms, turns: Sequence[Turn], *texts: 
 
 def _why(template: ChatTemplate) -> str:
     try:
-        compiled(template.source)
         render_messages((_USER,), template)
     except TemplateRefused as error:
         return str(error)
-    except Exception as error:  # from the compiler, or from Python's behind it
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
     return "it leaves out what the user says"

@@ -5,62 +5,64 @@ Knows nothing about templates or vocabularies.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 from app.prompts import BREAK
-
-#: Characters that are searched in one go.
-WINDOW = 1 << 14
 
 
 def break_up(text: str, special_texts: tuple[str, ...]) -> str:
     """`text` with BREAK after the first character of each spelling in it, overlapping ones
     too, and of one that only begins at its end: a template may put two texts side by side.
     """
-    spellings = tuple(sorted(spelling for spelling in special_texts if spelling))
-    if not spellings:
-        return text
-    pattern, longest = _whole(spellings), max(map(len, spellings))
-    # In windows, each with the rest of what begins in it: one search would hold Python's lock
-    # over all of a large text.
-    cuts = [0]
-    for start in range(0, len(text), WINDOW):
-        found = pattern.finditer(text, start, start + WINDOW + longest)
-        cuts += [match.end() for match in found if match.start() < start + WINDOW]
-    parts = [text[begin:end] for begin, end in itertools.pairwise([*cuts, len(text)])]
-    return _break_end(BREAK.join(parts), spellings)
+    known = _spellings(special_texts)
+    return known.break_end(known.whole.sub(lambda match: match.group() + BREAK, text))
 
 
 def break_inside(text: str, special_texts: tuple[str, ...]) -> str:
     """The same for a name, an id or the like, which a template may put between brackets of its
-    own: also the first character is kept from ending what the template began."""
+    own: its beginning, too, is kept from going on with what the template began."""
     broken = break_up(text, special_texts)
-    for spelling in special_texts:
-        for start in range(1, len(spelling)):
-            rest = spelling[start:]
-            if text and (rest.startswith(text) or text.startswith(rest)):
-                return BREAK + broken
-    return broken
+    return BREAK + broken if _spellings(special_texts).goes_on(text) else broken
 
 
-def _break_end(text: str, spellings: Iterable[str]) -> str:
-    longest = max(map(len, spellings)) - 1
-    for start in range(max(0, len(text) - longest), len(text)):
-        tail = text[start:]
-        if any(spelling.startswith(tail) for spelling in spellings):
-            return f"{text[: start + 1]}{BREAK}{text[start + 1 :]}"
-    return text
+class _Spellings:
+    """What is looked up of one set of spellings. Immutable."""
+
+    def __init__(self, special_texts: tuple[str, ...]) -> None:
+        texts = sorted(filter(None, special_texts))
+        self.whole = _first_characters(texts)
+        self._longest = max(map(len, texts), default=1) - 1
+        self._beginnings = {text[:end] for text in texts for end in range(1, len(text) + 1)}
+        self._rests = {text[start:] for text in texts for start in range(1, len(text))}
+        #: Every part of a spelling that does not begin it.
+        self._parts = {rest[:end] for rest in self._rests for end in range(1, len(rest) + 1)}
+
+    def break_end(self, text: str) -> str:
+        """BREAK in the longest end of `text` that begins a spelling."""
+        for start in range(max(0, len(text) - self._longest), len(text)):
+            if text[start:] in self._beginnings:
+                return f"{text[: start + 1]}{BREAK}{text[start + 1 :]}"
+        return text
+
+    def goes_on(self, text: str) -> bool:
+        """Whether a spelling could have begun before `text`, and end in it or after it."""
+        ends = range(1, min(len(text), self._longest) + 1)
+        return text in self._parts or any(text[:end] in self._rests for end in ends)
 
 
 @lru_cache(maxsize=4)
-def _whole(spellings: tuple[str, ...]) -> re.Pattern[str]:
+def _spellings(special_texts: tuple[str, ...]) -> _Spellings:
+    return _Spellings(special_texts)
+
+
+def _first_characters(texts: list[str]) -> re.Pattern[str]:
     """Matches the first character wherever any spelling begins."""
     rests: dict[str, list[str]] = {}
-    for spelling in spellings:
-        rests.setdefault(spelling[0], []).append(re.escape(spelling[1:]))
+    for text in texts:
+        rests.setdefault(text[0], []).append(re.escape(text[1:]))
+    # An empty alternation would match everywhere; `(?!)` matches nowhere.
     return re.compile(
         "|".join(f"{re.escape(first)}(?={'|'.join(ends)})" for first, ends in rests.items())
+        or "(?!)"
     )

@@ -71,6 +71,17 @@ HOSTILE = {
     "{% endfor %}{{ [ns.y, ns.z] | sort | length }}",
     "a namespace in itself": "{% set ns = namespace() %}{% set ns.a = [ns, ns] %}{{ ns }}",
     "center": "{{ 'a' | center(1000000000) }}",
+    "the counters themselves": "{{ [-999999999] | map(' step', -999999999) | list }}",
+    "cut again and again": "{{ ('<!---->' * 100000) | striptags | length }}",
+    "wrapped again and again": "{{ ('a' * 1000000) | wordwrap(1) | length }}",
+    "stripped of much": "{% set x = 'b' * 999999 ~ 'a' %}{% for i in range(99) %}"
+    "{{ ('a' * 1000000).strip(x) | length }}{% endfor %}",
+    "trimmed of much": "{% set x = 'b' * 999999 ~ 'a' %}{% for i in range(99) %}"
+    "{{ ('a' * 1000000) | trim(x) | length }}{% endfor %}",
+    "searched from its end": "{{ ('a' * 1000000).rfind('b' ~ 'a' * 500000) }}",
+    "split from its end": "{{ ('a' * 1000000).rsplit('b' ~ 'a' * 500000) | length }}",
+    "a width by its name": "{{ ('\t' * 9).expandtabs(tabsize=1000000000) | length }}",
+    "a length by its name": "{{ (5).to_bytes(length=1000000000, byteorder='big') | length }}",
     "center's method": "{{ 'a'.center(1000000000) }}",
     "ljust": "{{ 'a'.ljust(1000000000) }}",
     "zfill": "{{ 'a'.zfill(1000000000) }}",

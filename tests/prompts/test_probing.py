@@ -46,6 +46,8 @@ class Own:
         ("{{ messages[0].content }}{{ 'a' * 10 ** 10 }}", "more text"),
         ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "work"),
         ("{" * 3 + "(" * 3000 + "1" + ")" * 3000 + "}" * 3, "Error"),
+        ("{% if a %}" + "{% elif a %}" * 9_000 + "{% endif %}", "MemoryError|leaves out"),
+        ("{{ messages[0].content }}" + " " * (1 << 17), "131097 characters, over 131072"),
         ("You are a model.", "leaves out what the user says"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.prompts import BREAK
-from app.prompts.spellings import break_up
+from app.prompts.spellings import break_inside, break_up
 
 SPECIALS = ("<s>", "</s>", "<|im_start|>", "<|im_end|>", "[PAD]", "<<s>>", "aa")
 pieces = st.sampled_from(
@@ -21,6 +21,21 @@ def test_no_spelling_is_left(parts: list[str]) -> None:
     joined = "".join(break_up(part, SPECIALS) for part in parts)
     assert not any(special in joined for special in SPECIALS)
     assert joined.replace(BREAK, "") == "".join(parts), "nothing else is changed"
+
+
+@given(texts.filter(bool), st.sampled_from(SPECIALS), st.data())
+def test_none_is_made_between_a_templates_own_brackets(
+    text: str, spelling: str, data: st.DataObject
+) -> None:
+    """What a template writes around a name may be a spelling's beginning and end."""
+    first = data.draw(st.integers(0, len(spelling) - 1))
+    last = data.draw(st.integers(first, len(spelling)))
+    before, after = spelling[:first], spelling[last:]
+    shown = before + break_inside(text, SPECIALS) + after
+    for special in SPECIALS:
+        start = shown.find(special)
+        assert start < 0 or start + len(special) <= first or start >= len(shown) - len(after)
+    assert shown.replace(BREAK, "") == before + text + after
 
 
 @pytest.mark.parametrize(
