@@ -57,6 +57,7 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
     newer = "added_tokens_decoder" in config
     sources = (special_map, config) if newer else (config, special_map)
     named = {k: text for src in sources for k in _NAMES if (text := _spelling(src.get(k)))}
+    named |= _own_names(config)
     special = set(named.values()) | {text for src in sources for text in _listed_specials(src)}
     by_id = {
         token.id: token
@@ -93,6 +94,19 @@ def read_json_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StartupError(f"{path} should hold a JSON object.")
     return content
+
+
+def _own_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Names that only this model has, as "image_token"; templates may use them."""
+    found = {key: value for key, value in config.items() if key.endswith("_token")}
+    for key in ("extra_special_tokens", "model_specific_special_tokens"):
+        listed = config.get(key)
+        found |= listed if isinstance(listed, dict) else {}
+    return {
+        name: text
+        for name, value in found.items()
+        if name not in _NAMES and (text := _spelling(value))
+    }
 
 
 def _text(value: object) -> str:

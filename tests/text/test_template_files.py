@@ -97,7 +97,19 @@ def test_a_file_that_is_no_template(content: bytes, byte_level: Tokenizer, tmp_p
 @pytest.mark.parametrize(
     "name", ["LlamaTokenizer", "PreTrainedTokenizerFast", "", "Qwen2Tokenizer"]
 )
-@pytest.mark.parametrize("named", [{}, {"bos_token": "</s>", "pad_token": "<unk>"}])
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"bos_token": "</s>", "pad_token": "<unk>"},
+        {"tool_token": "</s>", "add_bos_token": True},
+        {"extra_special_tokens": {"image_token": "<unk>"}, "sep_token": None},
+        {
+            "extra_special_tokens": ["<unk>"],
+            "image_token": {"content": "<s>", "__type": "AddedToken"},
+        },
+    ],
+)
 def test_templates_get_the_tokens_that_transformers_gives(
     name: str, named: dict[str, Any], metaspace: Tokenizer, tmp_path: Path
 ) -> None:
@@ -111,7 +123,7 @@ def test_templates_get_the_tokens_that_transformers_gives(
     ours = load_tokenizer(tmp_path)
     theirs: Any = AutoTokenizer.from_pretrained(tmp_path)
     source = "{{ messages[0].content }}"
-    for token in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"):
+    for token in ("bos", "eos", "unk", "pad", "sep", "cls", "mask", "tool", "image"):
         source += f"|{{{{ {token}_token if {token}_token is defined else 'undefined' }}}}"
     prompt = render_messages([Turn("user", "a")], ChatTemplate(source, ours.named_tokens))
     messages = [{"role": "user", "content": "a"}]
