@@ -5,7 +5,7 @@ Knows nothing about processes, requests or numpy: the child that tries schemas i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +70,10 @@ class GrammarCompiler:
 
         self._library = llguidance
         self._limits = llguidance.LLParserLimits(**_LIMITS)
-        wrapper = llguidance.TokenizerWrapper(_Bytes(tokens))
+        vocabulary = _Vocabulary(tokens)
+        wrapper = llguidance.TokenizerWrapper(vocabulary)
         self._tokens = llguidance.LLTokenizer(wrapper, eos_token=list(tokens.eos_ids))
+        vocabulary.longest = self._tokens.greedy_tokenize
 
     def compile(self, schema: str) -> Any:
         """The library's matcher at the grammar's beginning.
@@ -106,7 +108,7 @@ def _escapes(schema: str) -> str:
     return _ESCAPES + "u" if rare else _ESCAPES
 
 
-class _Bytes:
+class _Vocabulary:
     """A vocabulary under the names that the library looks for."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
@@ -114,9 +116,13 @@ class _Bytes:
         self.eos_token_id = tokens.eos_ids[0]
         self.bos_token_id = tokens.bos_id
         self.special_token_ids = list(tokens.special_ids)
-        self._by_byte = {piece: number for number, piece in enumerate(self.tokens)}
+        #: Cuts a text into the longest tokens; the library can, once it knows the vocabulary.
+        self.longest: Callable[[str], list[int]] | None = None
 
     def __call__(self, text: bytes | str) -> Sequence[int]:
-        """Some tokens of `text`; llguidance asks only for shortest ways through fixed texts."""
-        data = text.encode() if isinstance(text, str) else text
-        return [self._by_byte[bytes((byte,))] for byte in data if bytes((byte,)) in self._by_byte]
+        """Tokens of a text that a grammar leaves no choice about, such as a key. The library lets
+        an answer have no others there, so they must be such as models say: one that has to spell
+        words byte by byte loses its thread, and names nothing more that makes sense."""
+        if self.longest is None:  # asked only whether bytes will do
+            return []
+        return self.longest(text.decode() if isinstance(text, bytes) else text)

@@ -153,3 +153,34 @@ def test_white_space_ends(tokenizer: Tokenizer, compiler: GrammarCompiler, schem
         said += tokenizer.token_bytes[token]
     outside = re.sub(rb'"(?:[^"\\]|\\.)*("|$)', b'""', said)
     assert max(map(len, re.findall(rb"\s+", outside))) <= 42
+
+
+@pytest.mark.parametrize("key", ["name", "items", "temperature", "杭州", "first name", "a_b-c.d"])
+def test_keys_are_said_in_whole_tokens(
+    tokenizer: Tokenizer, compiler: GrammarCompiler, key: str
+) -> None:
+    """A model that has to spell a word byte by byte does not know it."""
+    schema = {"type": "object", "properties": {key: {"type": "null"}}, "required": [key]}
+    constraint = begin(compiler, json.dumps(schema, ensure_ascii=False), tokenizer)
+    assert constraint.accept_all(compiler.tokens_of('{"'))
+    said: list[bytes] = []
+    while key.encode() not in b"".join(said):
+        allowed = [tokenizer.token_bytes[token] for token in np.flatnonzero(constraint.allowed())]
+        said.append(max(allowed, key=len))
+        constraint.accept(tokenizer.token_bytes.index(said[-1]))
+    pieces = [each for each in tokenizer.token_bytes if each and each in key.encode()]
+    shortest = next(count for count in range(1, 100) if fits(key, pieces, count))
+    assert len(said) <= shortest + 1
+
+
+def fits(key: str, pieces: list[bytes], count: int) -> bool:
+    """Whether `count` pieces can spell the key."""
+    reached = {0}
+    for _ in range(count):
+        reached = {
+            at + len(piece)
+            for at in reached
+            for piece in pieces
+            if key.encode().startswith(piece, at)
+        }
+    return len(key.encode()) in reached
