@@ -15,7 +15,7 @@ from jinja2 import TemplateError, TemplateRuntimeError, nodes, pass_context, pas
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
-from jinja2.runtime import Context, LoopContext
+from jinja2.runtime import Context, LoopContext, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, generate_lorem_ipsum
 from markupsafe import Markup
@@ -216,7 +216,8 @@ def _each(context: Context, values: Iterable[Any]) -> Iterator[Any]:
 def _joined(context: Context, *values: Any) -> str:
     meter = METER.get()
     meter.fits(sum(map(meter.weigh, values)))
-    text: str = meter.made("".join(map(str, values)))
+    join = markup_join if context.eval_ctx.autoescape else str_join
+    text: str = meter.made(join(values))
     return text
 
 

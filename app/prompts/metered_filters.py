@@ -19,7 +19,7 @@ _SHALLOW = frozenset(
     "reverse safe select selectattr slice".split()
 )
 #: Read an iterator to its end.
-_CONSUMING = frozenset("groupby join list max min reverse sort sum tojson unique".split())
+_CONSUMING = frozenset("groupby join list max min reverse sort sum unique".split())
 _COMPARING = frozenset("dictsort groupby max min sort sum unique".split())
 #: Run regular expressions or Python code over the text: a hundred times the work.
 _SLOW = frozenset("pprint striptags title truncate urlencode urlize wordwrap xmlattr".split())

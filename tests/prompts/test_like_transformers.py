@@ -17,12 +17,12 @@ from tokenizers import Tokenizer
 from app.calls import Served
 from app.calls.caller import Caller
 from app.calls.connection import Connection
-from app.calls.rendering import render_conversation
+from app.calls.rendering import _turn, render_conversation
 from app.calls.watcher import Watcher
 from app.engine.types import ModelInfo
 from app.prompts import BREAK, Prompt, TemplateRefused
 from app.prompts.chat_messages import to_messages
-from app.prompts.jinja_chat import ChatTemplate
+from app.prompts.jinja_chat import ChatTemplate, render_messages
 from app.prompts.probing import Forms, forms_of
 from app.prompts.tool_text import calls_as_text, results_as_text
 from app.schemas.errors import BadRequest
@@ -117,11 +117,10 @@ def ours(pair: Pair, source: str, messages: list[dict[str, Any]], continued: boo
 
 
 def theirs(pair: Pair, source: str, messages: list[dict[str, Any]], continued: bool) -> str | None:
-    """What transformers renders; None where it raises."""
-    given = as_given(pair, source, messages)
+    """What transformers renders of the messages as they are; None where it raises."""
     try:
         text: str = pair.theirs.apply_chat_template(
-            given,
+            messages,
             chat_template=source,
             tokenize=False,
             add_generation_prompt=not continued,
@@ -136,8 +135,6 @@ def as_given(pair: Pair, source: str, messages: list[dict[str, Any]]) -> list[di
     """The messages for transformers: tool turns as text where the template has no form."""
     if not any(message["role"] == "tool" for message in messages):
         return messages
-    from app.calls.rendering import _turn
-
     template = ChatTemplate(source, pair.ours.named_tokens, pair.ours.special_texts)
     try:
         forms = forms_of(template)
@@ -158,7 +155,8 @@ def compare(pair: Pair, source: str, counts: bool = False) -> int:
         if counts and name in ("spelled", "continued"):
             continue
         continued = name == "continued"
-        mine, other = (each(pair, source, messages, continued) for each in (ours, theirs))
+        mine = ours(pair, source, messages, continued)
+        other = theirs(pair, source, as_given(pair, source, messages), continued)
         assert (mine is None) == (other is None), (name, mine, other)
         if mine is None or other is None:
             continue
@@ -187,6 +185,23 @@ def test_constructs(construct: str, pairs: dict[str, Pair]) -> None:
         rendered = compare(pairs["llama"], source, construct in COUNTING)
         # One of them is an error whatever the conversation: a name with an underscore.
         assert rendered or (construct, number) == ("namespace", 2), number
+
+
+def test_expressions(pairs: dict[str, Pair]) -> None:
+    """Single expressions and statements, right and wrong ones, each by itself."""
+    pair, differing = pairs["llama"], []
+    for source in (HERE / "expressions.txt").read_text("utf-8").splitlines():
+        template = ChatTemplate(source, pair.ours.named_tokens, pair.ours.special_texts)
+        for name in ("emoji", "turns", "tools"):
+            conversation = Messages().deserialize(CONVERSATIONS[name])
+            turns = [_turn(message) for message in conversation.messages]
+            try:
+                mine = render_messages(turns, template).text.replace(BREAK, "")
+            except TemplateRefused:
+                mine = None
+            if mine != theirs(pair, source, to_messages(turns, ()), False):
+                differing.append((source, name))
+    assert not differing
 
 
 def test_there_are_enough() -> None:
