@@ -10,6 +10,7 @@ import time
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.cores import cores
+from app.checkpoint.fingerprint import fingerprint, precision
 from app.checkpoint.processor import for_torch
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
@@ -54,7 +55,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
 def _info(
     config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int, kernels: str | None
 ) -> ModelInfo:
-    dtype = "8-bit" if config.LOAD_IN_8BIT else config.DTYPE if checked.gpus else "float32"
+    dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
     compute = "" if kernels is None else f", {kernels}, {cores().told(config.THREADS)}"
@@ -72,4 +73,5 @@ def _info(
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
         f"{weights:.2f} GiB{compute}",
         loaded_at=int(time.time()),
+        fingerprint=fingerprint(config, checked),
     )

@@ -97,6 +97,7 @@ def examine(config: Config, count_tokens: CountTokens | None = None) -> CheckedM
         eight_bit=config.LOAD_IN_8BIT,
         loras=loras,
         rows=vocabulary.rows,
+        positions=config.MAX_MODEL_LEN or model.max_positions,
     )
     _check_pool(config, model, memory)
     return CheckedModel(
@@ -150,7 +151,7 @@ def _vocabulary(
 
 
 def _check_length(config: Config, model: ModelConfig) -> None:
-    longest = int(model.max_positions * max(config.ALPHA, 1.0))
+    longest = int(model.reach * max(config.ALPHA, 1.0))
     if config.MAX_MODEL_LEN is not None and config.MAX_MODEL_LEN > longest:
         raise StartupError(
             f"--max_model_len is {config.MAX_MODEL_LEN}, but the model was made for {longest} "

@@ -12,8 +12,9 @@ from pathlib import Path
 from app.checkpoint.attention import read_heads, read_windows
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields, read_json
-from app.checkpoint.rope import ROPE_TYPES, RopeConfig, read_rope
+from app.checkpoint.rope import MAX_POSITIONS, ROPE_TYPES, RopeConfig, read_rope
 from app.checkpoint.special_ids import bos_id, eos_ids
+from app.checkpoint.vocabulary import MAX_TOKENS
 
 __all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_config"]
 
@@ -41,6 +42,12 @@ _QWEN = _LLAMA | {
     "max_position_embeddings": 32768,
 }
 _SIZES = {"llama": _LLAMA, "mistral": _MISTRAL, "qwen2": _QWEN, "qwen3": _QWEN}
+#: What is made once for each of them, whatever the weights' files hold.
+_LARGEST = {
+    "vocab_size": MAX_TOKENS,
+    "num_hidden_layers": 1024,
+    "max_position_embeddings": MAX_POSITIONS,
+}
 #: Keys that ask transformers to run code of the checkpoint's, or of a caller's.
 _REMOTE_CODE = ("auto_map", "trust_remote_code", "_attn_implementation_internal")
 
@@ -59,7 +66,7 @@ class ModelConfig:
     head_dim: int
     norm_eps: float
     rope: RopeConfig
-    max_positions: int
+    max_positions: int  #: max_position_embeddings: the context unless another is asked for
     tied_head: bool  #: lm_head is the embedding
     qkv_bias: bool
     o_bias: bool
@@ -69,6 +76,11 @@ class ModelConfig:
     dtype: str  #: the checkpoint's own, one of DTYPES; "" when config.json does not say
     bos_id: int | None
     eos_ids: tuple[int, ...]  #: generation_config's, then config's; the tokenizer's come later
+
+    @property
+    def reach(self) -> int:
+        """Tokens of the longest context that its positions allow."""
+        return self.rope.reach(self.max_positions)
 
 
 def read_config(directory: Path) -> ModelConfig:
@@ -81,12 +93,15 @@ def read_config(directory: Path) -> ModelConfig:
     config = Fields(read_json(path), str(path))
     _refuse_unsupported(config)
     kind = _architecture(config)
-    sizes = {name: config.integer(name, default) for name, default in _SIZES[kind].items()}
+    sizes = {
+        name: config.integer(name, default, maximum=_LARGEST.get(name, 2**31))
+        for name, default in _SIZES[kind].items()
+    }
     if "max_position_embeddings" not in config.values:  # the name in some 2023 files
         sizes["max_position_embeddings"] = config.integer(
-            "max_sequence_length", sizes["max_position_embeddings"]
+            "max_sequence_length", sizes["max_position_embeddings"], maximum=MAX_POSITIONS
         )
-    layers = config.integer("num_hidden_layers", sizes["num_hidden_layers"], maximum=1024)
+    layers = sizes["num_hidden_layers"]
     heads, kv_heads, head_dim = read_heads(
         config, kind, sizes["hidden_size"], sizes["num_attention_heads"]
     )

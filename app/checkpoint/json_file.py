@@ -6,45 +6,73 @@ Knows nothing about what the keys mean; every mistake names the file and the key
 from __future__ import annotations
 
 import json
+import reprlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import MIB, read_file
 
-#: No honest config, index or safetensors header comes near this.
-MAX_JSON_BYTES = 100 * 2**20
+#: No honest config comes near this: one that holds all added tokens has half a megabyte.
+MAX_JSON_BYTES = 16 * MIB
+#: Values in one file, counted by what separates them: each takes memory many times its text.
+MAX_VALUES = 2_000_000
+MAX_DIGITS = 400
+
+_shown = reprlib.Repr()
+_shown.maxstring = _shown.maxother = _shown.maxlong = 80
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(
+    path: Path, max_bytes: int = MAX_JSON_BYTES, max_values: int = MAX_VALUES
+) -> dict[str, Any]:
     """The object in `path`.
 
     Raises:
-        StartupError: no such file, unreadable, not UTF-8 JSON, or not an object.
+        StartupError: no such file, none that may be read, too large, not UTF-8 JSON, or not an
+            object.
     """
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise StartupError(f"{path} is larger than {MAX_JSON_BYTES // 2**20} MB: not a config")
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise StartupError(f"{path} is missing") from None
-    except OSError as error:
-        raise StartupError(f"{path} cannot be read: {error.strerror}") from None
-    return parse_object(raw, str(path))
+    return parse_object(read_file(path, max_bytes), str(path), max_values)
 
 
-def parse_object(raw: bytes, source: str) -> dict[str, Any]:
+def parse_object(raw: bytes, source: str, max_values: int = MAX_VALUES) -> dict[str, Any]:
     """The JSON object in `raw`; `source` names it in error messages.
 
     Raises:
-        StartupError: not UTF-8 JSON, or not an object.
+        StartupError: not UTF-8 JSON, a key twice, too many values, or not an object.
     """
+    if sum(map(raw.count, (b",", b":", b"[", b"{"))) > max_values:
+        raise StartupError(f"{source} holds more than {max_values:,} values: that is no such file")
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        text = raw.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
+    except RecursionError:
+        raise StartupError(f"{source} is not valid JSON: it is nested too deeply") from None
+    except ValueError as error:
         raise StartupError(f"{source} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise StartupError(f"{source} holds {_kind(value)} instead of a JSON object")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _refuse_twice(pairs)
+    return found
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> NoReturn:
+    """Which of two values is meant, readers decide differently."""
+    seen: set[str] = set()
+    twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    raise ValueError(f"it has the key {_shown.repr(twice)} twice")
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"it has a number of {len(text)} digits")
+    return int(text)
 
 
 def _kind(value: object) -> str:
@@ -68,13 +96,14 @@ class Fields:
             raise self.wrong(name, f"a whole number from {minimum} to {maximum}")
         return value
 
-    def number(self, name: str, default: float, *, above: float = 0.0) -> float:
-        """A finite number greater than `above`. Raises StartupError."""
+    def number(self, name: str, default: float, *, above: float = 0.0, most: float = 1e30) -> float:
+        """A finite number greater than `above`, `most` at most. Raises StartupError."""
         value = self.values.get(name)
         if value is None:
             return default
-        if type(value) not in (int, float) or not above < value < 1e30:
-            raise self.wrong(name, f"a number above {above:g}")
+        if type(value) not in (int, float) or not above < value <= most:
+            limit = f", {most:g} at most" if most < 1e30 else ""
+            raise self.wrong(name, f"a number above {above:g}{limit}")
         return float(value)
 
     def boolean(self, name: str, default: bool) -> bool:
@@ -107,6 +136,5 @@ class Fields:
 
     def wrong(self, name: str, expected: str) -> StartupError:
         """The error for a value that is not as `expected`."""
-        shown = repr(self.values.get(name))
-        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        shown = _shown.repr(self.values.get(name))
         return StartupError(f"{self.source}: {name} is {shown}; expected {expected}")

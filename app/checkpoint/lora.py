@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there
 from app.checkpoint.headers import TensorIndex, read_header
 from app.checkpoint.layout import EMBEDDING, HEAD
 from app.checkpoint.lora_checks import Parts, check_modules, check_pairs, read_parts
@@ -86,10 +87,10 @@ def untied(model: ModelConfig, loras: tuple[Lora, ...]) -> ModelConfig:
 
 def _read_tensors(directory: Path, allow_pickle: bool) -> tuple[TensorIndex, bool]:
     found = directory / SAFETENSORS
-    if found.is_file():
+    if is_there(found):
         return TensorIndex(directory, read_header(found)), False
     found = directory / PICKLE
-    if not found.is_file():
+    if not is_there(found):
         raise StartupError(
             f"{directory} holds no adapter: neither {SAFETENSORS} nor {PICKLE} (which is fetched "
             "from the Hub only with --allow_pickle)"

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there
 from app.checkpoint.json_file import Fields, read_json
+from app.checkpoint.vocabulary import MAX_TOKENS
 
 ADAPTER_CONFIG = "adapter_config.json"
 #: Keys that, when set, make more of an adapter than W + scale · B A; peft itself merges these.
@@ -29,6 +31,9 @@ _REFUSED = (
     "layer_replication", "target_parameters", "alora_invocation_tokens", "arrow_config",
     "enable_lora",
 )  # fmt: skip
+
+#: One for each module of the largest models, and more.
+MAX_NAMES = 4096
 
 Names = tuple[str, ...] | str  #: module names, or one regular expression
 
@@ -110,7 +115,7 @@ def read_lora_settings(directory: Path) -> LoraSettings:
         StartupError: it holds none, or one that is garbled or of another kind.
     """
     path = directory / ADAPTER_CONFIG
-    if not path.is_file() and (directory / "config.json").is_file():
+    if not is_there(path) and (directory / "config.json").is_file():
         raise StartupError(
             f"{directory} holds a whole model, no LoRA ({ADAPTER_CONFIG} is missing): pass it as "
             "--base_model"
@@ -164,6 +169,8 @@ def _list(config: Fields, name: str) -> tuple[str, ...]:
     found = [value] if isinstance(value, str) else (value or [])
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise config.wrong(name, "a list of names")
+    if len(found) > MAX_NAMES:
+        raise StartupError(f"{config.source}: {name} has {len(found):,} names; at most {MAX_NAMES}")
     return tuple(found)
 
 
@@ -171,8 +178,8 @@ def _token_ids(config: Fields) -> tuple[int, ...]:
     value: Any = config.values.get("trainable_token_indices")
     lists = list(value.values()) if isinstance(value, dict) else [value or []]
     found = [item for part in lists if isinstance(part, list) for item in part]
-    if any(type(item) is not int or item < 0 for item in found):
-        raise config.wrong("trainable_token_indices", "token ids")
+    if any(type(item) is not int or not 0 <= item < MAX_TOKENS for item in found):
+        raise config.wrong("trainable_token_indices", f"token ids below {MAX_TOKENS:,}")
     return tuple(found)
 
 
@@ -181,6 +188,8 @@ def _pattern_table(config: Fields, name: str, kind: type) -> dict[str, Any]:
     numbers = (int,) if kind is int else (int, float)
     if not isinstance(value, dict) or any(type(item) not in numbers for item in value.values()):
         raise config.wrong(name, "an object of numbers")
+    if len(value) > MAX_NAMES or not all(abs(item) < 1e30 for item in value.values()):
+        raise config.wrong(name, f"at most {MAX_NAMES} finite numbers")
     if kind is int and any(item < 1 for item in value.values()):
         raise config.wrong(name, "ranks of 1 or more")
     return value

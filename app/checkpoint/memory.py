@@ -17,6 +17,8 @@ from app.checkpoint.lora import Lora
 #: Python, torch and the HTTP side of a serving process, measured at about 700 MB.
 RUNTIME_BYTES = 700 * 10**6
 _GB = 10**9
+#: Of each element of a head and position: both tables, and as much again while they are made.
+_TABLE_BYTES = 16
 #: Matrices that are packed as one: all of them take what the widest of them takes.
 _FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "mlp", "up_proj": "mlp"}
 
@@ -38,6 +40,8 @@ class MemoryTable:
     )
     available: int | None  #: what the machine or its limit leaves; None: unknown
     eight_bit_weights: int  #: what all weights would take with --load_in_8bit
+    #: Cos and sin of every position while they are made; of ordinary contexts, next to nothing.
+    tables: int
 
     @property
     def weights(self) -> int:
@@ -60,10 +64,11 @@ def memory_table(
     eight_bit: bool = False,
     loras: Sequence[Lora] = (),
     rows: int = 0,
+    positions: int = 0,
 ) -> MemoryTable:
     """Count what `model` needs. `weight_bytes`: of one weight where it does not follow the
     checkpoint's (on a GPU); an index without tensors counts as config.json's dtype; rows: of
-    the vocabulary, where it is larger than the model's."""
+    the vocabulary, where it is larger than the model's; positions: of the context."""
     kinds = {"linears": 0, "embedding": 0, "head": 0, "small": 0}
     shapes = expected_shapes(model)
     shapes[HEAD] = shapes[EMBEDDING]
@@ -89,6 +94,7 @@ def memory_table(
         kv_bytes_per_token=per_token,
         available=available,
         eight_bit_weights=sum(in_8_bits.values()),
+        tables=positions * model.head_dim * _TABLE_BYTES,
     )
 
 
@@ -122,8 +128,14 @@ def _group(name: str) -> str:
 
 def check_memory(table: MemoryTable, device: str) -> None:
     """Raises StartupError when the model cannot fit into `device`'s memory ("CPU", "GPU 0")."""
-    if table.available is None or table.needed <= table.available:
+    if table.available is None or table.needed + table.tables <= table.available:
         return
+    if table.needed <= table.available:
+        raise StartupError(
+            f"the context needs {table.tables / _GB:.1f} GB of {device} memory for its positions "
+            f"alone, but {(table.available - table.needed) / _GB:.1f} GB are left; pass a smaller "
+            "--max_model_len"
+        )
     if table.kv_pool:
         pool = f", {table.kv_pool / _GB:.1f} for keys and values"
     else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import open_file
 from app.checkpoint.headers import TensorInfo
 from app.checkpoint.json_file import MAX_JSON_BYTES
 
@@ -28,7 +29,7 @@ def read_pickle_header(path: Path) -> dict[str, TensorInfo]:
         StartupError: it is no such file, or holds something else than named tensors.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as source, zipfile.ZipFile(source) as archive:
             name = next((n for n in archive.namelist() if n.endswith("/data.pkl")), "data.pkl")
             if archive.getinfo(name).file_size > MAX_JSON_BYTES:
                 raise StartupError(f"{path} is not a table of tensors: its index is too large")

@@ -12,6 +12,11 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields
 
 ROPE_TYPES = ("default", "linear", "yarn", "llama3")
+#: Positions that a model may have: a table has a row for each.
+MAX_POSITIONS = 2**24
+MAX_FACTOR = 1e6
+#: Numbers above this are 0 or more.
+_BELOW_ZERO = -5e-324
 #: What transformers calls the fixed base of llama, mistral, qwen2 and qwen3.
 DEFAULT_THETA = 10_000.0
 
@@ -38,6 +43,16 @@ class RopeConfig:
     #: The type's other keys that config.json gives, numbers as floats; for "yarn" and "llama3"
     #: always with "original_max_position_embeddings".
     options: dict[str, Any]
+
+    def reach(self, max_positions: int) -> int:
+        """Tokens that a model of `max_positions` can be used for. A factor of linear or yarn says
+        how many times as long as in training; whether max_position_embeddings counts it already,
+        authors write differently. llama3's is no such number."""
+        reached: dict[str, float] = {"linear": max_positions * self.options.get("factor", 1.0)}
+        if self.kind == "yarn":
+            original = self.options["original_max_position_embeddings"]
+            reached["yarn"] = original * self.options["factor"]
+        return min(max(max_positions, int(reached.get(self.kind, 0))), MAX_POSITIONS)
 
 
 def read_rope(config: Fields, max_positions: int) -> RopeConfig:
@@ -79,7 +94,7 @@ def _options(kind: str, rope: Fields, config: Fields, max_positions: int) -> dic
     for name in _REQUIRED[kind]:
         if rope.values.get(name) is None:
             raise StartupError(f"{rope.source} of type {kind!r} lack {name!r}")
-        options[name] = rope.number(name, 1.0)
+        options[name] = rope.number(name, 1.0, most=MAX_FACTOR)
     for name in _OPTIONAL[kind]:
         if rope.values.get(name) is None:
             continue
@@ -87,7 +102,7 @@ def _options(kind: str, rope: Fields, config: Fields, max_positions: int) -> dic
             options[name] = rope.boolean(name, True)
         else:
             # Zero means "not given" to transformers' yarn; a negative number means nothing.
-            options[name] = rope.number(name, 0.0, above=-1e-9)
+            options[name] = rope.number(name, 0.0, above=_BELOW_ZERO, most=MAX_FACTOR)
     if kind == "llama3" and options["high_freq_factor"] <= options["low_freq_factor"]:
         raise StartupError(f"{rope.source}: high_freq_factor must exceed low_freq_factor")
     return options

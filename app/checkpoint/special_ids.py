@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.checkpoint.files import is_there
 from app.checkpoint.json_file import Fields, read_json
 
 
@@ -25,7 +26,7 @@ def eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tupl
     """
     found: list[int] = []
     path = directory / "generation_config.json"
-    if path.is_file():
+    if is_there(path):
         found += Fields(read_json(path), str(path)).ids("eos_token_id")
     if "eos_token_id" in config.values:
         found += config.ids("eos_token_id")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there
 from app.checkpoint.hub import local_directory
 from app.checkpoint.json_file import read_json
 from app.checkpoint.lora import Lora
@@ -32,7 +33,7 @@ def choose_tokenizer(config: Config, base: Path, loras: tuple[Lora, ...]) -> Pat
             "directory of one with --tokenizer_path"
         )
     settings = directory / "tokenizer_config.json"
-    if settings.is_file() and read_json(settings).get("auto_map"):
+    if is_there(settings) and read_json(settings).get("auto_map"):
         raise StartupError(
             f"{settings} has 'auto_map': tokenizers that bring their own code are refused"
         )
@@ -40,4 +41,4 @@ def choose_tokenizer(config: Config, base: Path, loras: tuple[Lora, ...]) -> Pat
 
 
 def _holds_tokenizer(directory: Path) -> bool:
-    return any((directory / name).is_file() for name in ("tokenizer.model", "tokenizer.json"))
+    return any(is_there(directory / name) for name in ("tokenizer.model", "tokenizer.json"))

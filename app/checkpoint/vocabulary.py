@@ -10,6 +10,8 @@ from pathlib import Path
 
 from app.checkpoint.errors import StartupError
 
+#: Rows of a vocabulary: eight times those of the largest there are.
+MAX_TOKENS = 2**21
 #: Trainings round a vocabulary up to multiples of at most this many rows.
 _PADDING = 128
 _PADDING_STEP = 8

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import open_file
 from app.checkpoint.headers import TensorIndex
 from app.model.assemble import Source
 
@@ -59,6 +60,7 @@ def load_pickle(path: Path) -> dict[str, Tensor]:
     Raises:
         StartupError: it is not a plain table of tensors.
     """
+    open_file(path).close()  # a regular file, or refused
     try:
         table = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from app.version import VERSION
 from config import PREFIX, ConfigError
 
 #: (group, ((setting, what stands for its value or "" for a switch, help), ...))
@@ -212,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         const="1",
         help="do not serve: tell whether model, LoRA, vocabulary and memory fit, and end",
     )
+    parser.add_argument("--version", action="version", version=f"westlake {VERSION}")
     for title, settings in GROUPS:
         group = parser.add_argument_group(title)
         for name, metavar, text in settings:

@@ -32,7 +32,7 @@ def check_table(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> 
         ("vocabulary", _vocabulary(checked)),
         ("tokenizer", f"{_reader(checked)} in {checked.tokenizer_directory}"),
         ("chat template", _template(config, tokenizer)),
-        ("context", f"{_context(config, checked)} tokens"),
+        ("context", _context_line(config, checked)),
         ("device", checked.device),
         *_compute(config, checked),
         *_memory(config, checked),
@@ -71,6 +71,12 @@ def _template(config: Config, tokenizer: Tokenizer) -> str:
     if config.CHAT_TEMPLATE is not None:
         return config.CHAT_TEMPLATE
     return "the tokenizer's own" if tokenizer.chat_template else "none: Alpaca is used"
+
+
+def _context_line(config: Config, checked: CheckedModel) -> str:
+    length, reach = _context(config, checked), checked.model.reach
+    further = f"; --max_model_len may be up to {reach}" if reach > length else ""
+    return f"{length} tokens{further}"
 
 
 def _context(config: Config, checked: CheckedModel) -> int:

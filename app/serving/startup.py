@@ -18,8 +18,8 @@ from app.checkpoint.memory import check_memory
 from app.checkpoint.processor import check_processor
 from app.prompts.choosing import read_chat_template, try_own
 from app.serving.check_table import check_table
-from app.serving.log import announce
-from app.text.counting import count_tokens
+from app.serving.log import announce, safe_line
+from app.serving.rehearsal import rehearse
 from app.text.tokenizer import load_tokenizer
 from app.text.tokenizer_files import read_tokenizer_files
 from config import Config, ConfigError
@@ -45,7 +45,7 @@ def one_line(error: BaseException) -> str:
 
 def fail(error: BaseException, code: int = 1) -> NoReturn:
     """Tell `error` in one line and end the process with `code`."""
-    sys.stderr.write(f"westlake: {one_line(error)}\n")
+    sys.stderr.write(f"westlake: {safe_line(one_line(error))}\n")
     sys.stderr.flush()
     raise SystemExit(code)
 
@@ -76,7 +76,8 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         read_chat_template(config.CHAT_TEMPLATE)
     if config.API_KEYS_FILE is not None:
         KeyFile(config.API_KEYS_FILE)
-    checked = check_model(config, count_tokens)
+    counted = rehearse(config)
+    checked = check_model(config, lambda directory: counted)
     directory = checked.tokenizer_directory
     if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
         try_own(load_tokenizer(directory), directory)
@@ -91,7 +92,8 @@ def check_only(config: Config) -> None:
     check_processor()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
-    checked = examine(config, count_tokens)
+    counted = rehearse(config)
+    checked = examine(config, lambda directory: counted)
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     sys.stdout.write(check_table(config, checked, tokenizer) + "\n")
     sys.stdout.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.checkpoint.vocabulary import TokenCount
-from app.text.tokenizer import load_tokenizer
+from app.text.tokenizer import Tokenizer, load_tokenizer
 
 
 def count_tokens(directory: Path) -> TokenCount:
@@ -17,7 +17,11 @@ def count_tokens(directory: Path) -> TokenCount:
     Raises:
         StartupError: there is none, or it cannot be read.
     """
-    tokenizer = load_tokenizer(directory)
+    return count(load_tokenizer(directory))
+
+
+def count(tokenizer: Tokenizer) -> TokenCount:
+    """Count the tokens of one that is read."""
     spelled = tokenizer.token_bytes
     text = next((i + 1 for i in reversed(range(len(spelled))) if spelled[i]), 0)
     return TokenCount(tokenizer.vocab_size, text)

@@ -15,6 +15,8 @@ from typing import Any
 from tokenizers import Tokenizer as Backend
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import MIB
+from app.checkpoint.json_file import read_json
 from app.text.byte_tables import Spelling, bytes_of
 from app.text.decoder import decode_all
 from app.text.encoding import TextEncoder, Vocabulary
@@ -22,10 +24,19 @@ from app.text.matching import TokenMatcher
 from app.text.tokenizer_files import (
     AddedToken,
     TokenizerFiles,
-    read_json_object,
+    check_added,
     read_tokenizer_files,
 )
-from app.text.tokenizer_json import read_spelling, unknown_token, without_first_prefix
+from app.text.tokenizer_json import (
+    check_vocabulary,
+    read_spelling,
+    unknown_token,
+    without_first_prefix,
+)
+
+#: Twice the largest tokenizer.json there is, of 262,144 tokens.
+MAX_BYTES = 64 * MIB
+MAX_VALUES = 5_000_000
 
 
 class FastTokenizer:
@@ -36,12 +47,14 @@ class FastTokenizer:
         that has no bytes for each token."""
         files = read_tokenizer_files(directory)
         path = directory / "tokenizer.json"
-        source = read_json_object(path)
+        source = read_json(path, MAX_BYTES, MAX_VALUES)
+        check_vocabulary(source, path)
         backend = _load(path, source)
         spelling = read_spelling(source, path)
         vocab: dict[str, int] = backend.get_vocab(with_added_tokens=True)
         ids = vocab | {token.text: token.id for token in files.added}
         tokens = _added_tokens(backend, vocab, files)
+        check_added(tokens, directory)
         specials = [token for token in tokens if token.special]
 
         self.vocab_size = 1 + max(ids.values(), default=-1)

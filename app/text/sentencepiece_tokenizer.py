@@ -19,7 +19,13 @@ from app.checkpoint.errors import StartupError
 from app.text.decoder import decode_all
 from app.text.encoding import TextEncoder, Vocabulary
 from app.text.matching import TokenMatcher
-from app.text.tokenizer_files import AddedToken, TokenizerFiles, read_tokenizer_files
+from app.text.sentencepiece_file import read_model
+from app.text.tokenizer_files import (
+    AddedToken,
+    TokenizerFiles,
+    check_added,
+    read_tokenizer_files,
+)
 
 # `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Messages merge when
 # they are joined, so this switches the leading `▁` off and nothing else.
@@ -37,6 +43,7 @@ class SentencePieceTokenizer:
         model, inner = _load(directory / "tokenizer.model")
         pieces = _pieces(model)
         tokens = _with_base(files.added, _base_specials(model, pieces, files))
+        check_added(tokens, directory)
         specials = {token.text: token.id for token in tokens if token.special}
 
         self.vocab_size = max(len(pieces), *(token.id + 1 for token in tokens))
@@ -78,13 +85,11 @@ _Model = sentencepiece.SentencePieceProcessor
 
 def _load(path: Path) -> tuple[_Model, _Model]:
     """The model as it is, and the same without the leading `▁`."""
+    proto = read_model(path)
     try:
-        proto = path.read_bytes()
-        if not proto:
-            raise ValueError("the file is empty")
         models = (_Model(model_proto=proto), _Model(model_proto=proto + _NO_DUMMY_PREFIX))
         models[0].encode("a")
-    except (OSError, RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise StartupError(f"{path} is not a sentencepiece model: {why}") from error
     return models

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import MIB, is_there, read_text
 
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = MIB
 _FOLDER = "additional_chat_templates"
 
 
@@ -37,27 +38,22 @@ def find_chat_template(
         found = found.get("default") or _failing(f"of the templates {names} none is the default")
     if found is None or found == "":
         return None
+    if isinstance(found, str) and len(found.encode("utf-8", "replace")) > _MAX_BYTES:
+        raise StartupError(f"the chat template in {directory} is larger than 1 MiB")
     return found if isinstance(found, str) else _failing("chat_template is no text")
 
 
 def _from_files(directory: Path) -> dict[str, object]:
     """Templates in files of their own, which count before the configuration's."""
     paths = {}
-    if (directory / "chat_template.jinja").is_file():
+    if is_there(directory / "chat_template.jinja"):
         paths["default"] = directory / "chat_template.jinja"
     if (directory / _FOLDER).is_dir():
         paths |= {path.stem: path for path in sorted((directory / _FOLDER).glob("*.jinja"))}
-    return {name: _read(path) if name == "default" else "" for name, path in paths.items()}
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise StartupError(f"{path} is over 1 MiB: that is no chat template")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise StartupError(f"{path} cannot be read: {why}") from error
+    return {
+        name: read_text(path, _MAX_BYTES) if name == "default" else ""
+        for name, path in paths.items()
+    }
 
 
 def _failing(why: str) -> str:

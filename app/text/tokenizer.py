@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there
 
 
 class Tokenizer(Protocol):
@@ -82,11 +83,11 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     Raises:
         StartupError: there is neither, or a file of it cannot be read.
     """
-    if (directory / "tokenizer.model").is_file():
+    if is_there(directory / "tokenizer.model"):
         from app.text.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer(directory)
-    if (directory / "tokenizer.json").is_file():
+    if is_there(directory / "tokenizer.json"):
         from app.text.fast_tokenizer import FastTokenizer
 
         return FastTokenizer(directory)

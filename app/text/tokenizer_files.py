@@ -5,19 +5,25 @@ Knows nothing about how text is split; every file may be missing, as in a LoRA's
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there
+from app.checkpoint.json_file import read_json
+from app.checkpoint.vocabulary import MAX_TOKENS
 from app.text.template_files import find_chat_template
 
 _NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"))
 # added_tokens.json has no flags. What is spelled like this is a control token all the same.
 _CONTROL = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
+#: Text that stands for one token: a run of blanks has 128 characters.
+MAX_SPELLING = 4096
+#: Each is looked for in every text, before the vocabulary's own rules.
+MAX_ADDED = 2**16
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 
 
@@ -85,15 +91,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     Raises:
         StartupError: it cannot be read, or holds something else.
     """
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StartupError(f"{path} cannot be read as JSON: {_line(error)}") from error
-    if not isinstance(content, dict):
-        raise StartupError(f"{path} should hold a JSON object.")
-    return content
+    return read_json(path) if is_there(path) else {}
 
 
 def _own_names(config: Mapping[str, Any]) -> dict[str, str]:
@@ -153,10 +151,22 @@ def _from_config(path: Path, config: dict[str, Any], special: set[str]) -> Itera
 
 
 def _checked_id(value: object, path: Path) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**24:
-        raise StartupError(f"{path} gives a token the id {str(value)[:40]!r}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_TOKENS:
+        raise StartupError(
+            f"{path} gives a token the id {str(value)[:40]!r}; ids lie below {MAX_TOKENS:,}"
+        )
     return value
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def check_added(tokens: Collection[AddedToken], directory: Path) -> None:
+    """Raises StartupError when the tokens beside a vocabulary are too many or too long."""
+    if len(tokens) > MAX_ADDED:
+        raise StartupError(
+            f"the tokenizer in {directory} has {len(tokens):,} added tokens; at most {MAX_ADDED:,}"
+        )
+    for token in tokens:
+        if len(token.text) > MAX_SPELLING:
+            raise StartupError(
+                f"the tokenizer in {directory} has an added token of {len(token.text):,} "
+                f"characters; at most {MAX_SPELLING:,}"
+            )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.vocabulary import MAX_TOKENS
 from app.text.byte_tables import Spelling
+from app.text.tokenizer_files import MAX_ADDED, MAX_SPELLING
 
 
 def read_spelling(source: dict[str, Any], path: Path) -> Spelling:
@@ -41,6 +43,37 @@ def read_spelling(source: dict[str, Any], path: Path) -> Spelling:
         )
         or any(_prepends(step) for step in metaspaces),
     )
+
+
+def check_vocabulary(source: dict[str, Any], path: Path) -> None:
+    """Look at the ids and spellings of the tokenizer.json at `path`: whatever is made for each
+    id, or for each character of a token, is made as often as they say.
+
+    Raises:
+        StartupError: an id is no id, or beyond any vocabulary; a token is too long; there are too
+            many added ones.
+    """
+    model = source.get("model")
+    vocab = model.get("vocab") if isinstance(model, dict) else None
+    ids: dict[Any, Any] = dict(vocab) if isinstance(vocab, dict) else {}
+    added = source.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
+        raise StartupError(f"{path}: added_tokens should be a list of objects")
+    if len(added) > MAX_ADDED:
+        raise StartupError(f"{path} has {len(added):,} added tokens; at most {MAX_ADDED:,}")
+    for entry in added:
+        ids[str(entry.get("content"))] = entry.get("id")
+    longest = max(map(len, ids), default=0)
+    if longest > MAX_SPELLING:
+        raise StartupError(
+            f"{path} has a token of {longest:,} characters; at most {MAX_SPELLING:,}"
+        )
+    for text, token_id in ids.items():
+        if type(token_id) is not int or not 0 <= token_id < MAX_TOKENS:
+            shown = str(token_id)[:40]
+            raise StartupError(
+                f"{path} gives the token {text[:40]!r} the id {shown}; ids lie below {MAX_TOKENS:,}"
+            )
 
 
 def without_first_prefix(source: dict[str, Any]) -> dict[str, Any]:

@@ -105,3 +105,13 @@ def test_version_1_without_a_limit(tmp_path: Path) -> None:
 
 def test_the_driver_can_be_asked_here() -> None:
     assert all(size > 0 for size in find_gpus().total_bytes)
+
+
+def test_positions_that_no_machine_holds_are_refused_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path, max_position_embeddings=2**24, head_dim=128)
+    monkeypatch.setattr(check, "available_bytes", lambda: 24 * 10**9)
+    with pytest.raises(StartupError, match=r"34.4 GB of CPU memory.*smaller --max_model_len"):
+        check_model(Config(BASE_MODEL=str(tmp_path), ONLY_CPU=True))
+    check_model(Config(BASE_MODEL=str(tmp_path), ONLY_CPU=True, MAX_MODEL_LEN=131072))

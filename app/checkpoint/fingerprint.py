@@ -1,0 +1,103 @@
+"""A model's fingerprint: a hash of what its directories say, and of samples of its weights.
+
+Knows nothing about torch, or what the weights mean. Two different models share a fingerprint only
+where they differ in no sampled byte: trainings change nearly all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from app.checkpoint.check import CheckedModel
+from app.checkpoint.errors import StartupError
+from app.checkpoint.files import is_there, open_file
+from app.version import VERSION
+from config import Config
+
+SAMPLES = 64
+SAMPLE_BYTES = 64 * 1024
+#: Of a base model, a LoRA or a tokenizer: all that changes an answer. Read whole.
+_DESCRIPTIONS = (
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "model.safetensors.index.json",
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "additional_chat_templates/default.jinja",
+)
+_PICKLES = "pytorch_model*.bin"
+
+
+def fingerprint(config: Config, checked: CheckedModel) -> str:
+    """Version, model and precision: `westlake-VERSION-1f3a5c7e9b2d-float32`.
+
+    Raises:
+        StartupError: a file cannot be read.
+    """
+    digest = hashlib.sha256(f"alpha {config.ALPHA!r}".encode())
+    loras = [lora.settings.directory for lora in checked.loras]
+    for directory in dict.fromkeys((checked.directory, *loras, checked.tokenizer_directory)):
+        for path in (directory / name for name in _DESCRIPTIONS):
+            if is_there(path):
+                _add(digest, path, _whole(path))
+    for path in _weights(checked):
+        _add(digest, path, _samples(path))
+    return f"westlake-{VERSION}-{digest.hexdigest()[:12]}-{precision(config, checked)}"
+
+
+def precision(config: Config, checked: CheckedModel) -> str:
+    """What the model computes with, in a word."""
+    if config.LOAD_IN_8BIT:
+        return "8-bit"
+    if not checked.gpus:
+        return "float32"
+    if config.DTYPE != "auto":
+        return config.DTYPE
+    return "float16" if checked.model.dtype == "float32" else checked.model.dtype
+
+
+def _weights(checked: CheckedModel) -> list[Path]:
+    """The files of weights, each once: the base model's by name, then each LoRA's."""
+    indexes = (checked.tensors, *(lora.tensors for lora in checked.loras))
+    found: list[Path] = []
+    if checked.pickled:
+        found += sorted(checked.directory.glob(_PICKLES))
+    for index in indexes:
+        found += sorted({tensor.file for tensor in index.tensors.values()})
+    return found
+
+
+def _add(digest: hashlib._Hash, path: Path, parts: Iterable[bytes]) -> None:
+    """Each file with its name and a hash of its own, so that nothing runs into the next."""
+    own = hashlib.sha256()
+    for part in parts:
+        own.update(part)
+    digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + own.digest())
+
+
+def _whole(path: Path) -> Iterator[bytes]:
+    with open_file(path) as file:
+        while part := file.read(1 << 20):
+            yield part
+
+
+def _samples(path: Path) -> Iterator[bytes]:
+    """The file's size, and SAMPLES pieces of it, spread evenly; all of it where it is small."""
+    with open_file(path) as file:
+        try:
+            size = file.seek(0, 2)
+            yield f"{size}".encode()
+            last = max(size - SAMPLE_BYTES, 0)
+            for place in dict.fromkeys(last * n // (SAMPLES - 1) for n in range(SAMPLES)):
+                file.seek(place)
+                yield file.read(SAMPLE_BYTES)
+        except OSError as error:
+            raise StartupError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,170 @@
+"""A model's fingerprint: equal for equal files, another for another model; torch-free."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.build import load
+from app.checkpoint.check import check_model
+from app.checkpoint.fingerprint import SAMPLE_BYTES, fingerprint
+from app.text.counting import count_tokens
+from app.version import VERSION
+from config import EMBEDDED_MODEL, Config
+from tests.checkpoint.directories import PIECES, write_model, write_shards
+from tests.e2e.server import ROOT
+
+LORA = str(ROOT / "models" / "demo-lora")
+
+
+def of(directory: Path | str = EMBEDDED_MODEL, **settings: object) -> str:
+    config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
+    return fingerprint(config, check_model(config, count_tokens))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(EMBEDDED_MODEL, tmp_path / "copy"))
+
+
+def test_it_names_version_model_and_precision() -> None:
+    version, model, precision = of().removeprefix("westlake-").split("-", 2)
+    assert (version, precision) == (VERSION, "float32")
+    assert len(model) == 12 and int(model, 16)
+    assert of(LOAD_IN_8BIT=True) == f"westlake-{VERSION}-{model}-8-bit"
+
+
+def test_it_depends_on_the_files_alone(copy: Path) -> None:
+    before = of()
+    assert of(copy) == before, "not on where they lie"
+    os.utime(copy / "model.safetensors", (0, 0))
+    (copy / "README.md").write_text("words")
+    assert of(copy) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.model"]
+)
+def test_every_description_counts(copy: Path, name: str) -> None:
+    path = copy / name
+    if name.endswith(".json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"x": 1}))
+    else:  # another setting of the normalizer, which protobuf appends
+        path.write_bytes(path.read_bytes() + b"\x1a\x02\x18\x00")
+    assert of(copy) != of()
+
+
+def test_every_sampled_byte_counts(copy: Path) -> None:
+    """The embedded model's file is so small that its samples are nearly all of it."""
+    path = copy / "model.safetensors"
+    raw = bytearray(path.read_bytes())
+    last = len(raw) - SAMPLE_BYTES
+    seen = {of()}
+    for place in (len(raw) - 1, last, last // 63 * 5 + 7, last // 63 * 40 + SAMPLE_BYTES // 2):
+        raw[place] ^= 1
+        path.write_bytes(raw)
+        seen.add(of(copy))
+        raw[place] ^= 1
+    assert len(seen) == 5
+
+
+def test_settings_that_change_the_numbers_count() -> None:
+    prints = [of(), of(ALPHA=2.0), of(LORA_MODEL=(LORA,)), of(LOAD_IN_8BIT=True)]
+    assert len(set(prints)) == 4
+    assert of(MAX_IN_FLIGHT=5, KV_CACHE_MB=50, MODEL_NAME="x") == prints[0]
+
+
+def test_a_loras_files_count(tmp_path: Path) -> None:
+    lora = Path(shutil.copytree(LORA, tmp_path / "lora"))
+    before = of(LORA_MODEL=(str(lora),))
+    assert before == of(LORA_MODEL=(LORA,))
+    path = lora / "adapter_config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps(settings | {"lora_alpha": settings["lora_alpha"] + 1}))
+    assert of(LORA_MODEL=(str(lora),)) != before
+
+
+def test_shards_count_each(tmp_path: Path) -> None:
+    directory = write_shards(tmp_path / "shards")
+
+    def found() -> str:
+        config = Config(BASE_MODEL=str(directory), ONLY_CPU=True)
+        return fingerprint(config, check_model(config))
+
+    before = found()
+    second = directory / "model-00002-of-00002.safetensors"
+    raw = bytearray(second.read_bytes())
+    raw[-1] ^= 1
+    second.write_bytes(raw)
+    assert found() != before
+
+
+def test_a_large_file_takes_no_time(tmp_path: Path) -> None:
+    """8 GiB that take no room on disk: 4 MiB of them are read."""
+    directory = write_model(tmp_path / "model", vocab_size=PIECES)
+    rows = 2**33 // 64 // 2
+    header = {"w.large": {"dtype": "F16", "shape": [rows, 64], "data_offsets": [0, 2**33]}}
+    path = directory / "model.safetensors"
+    old = path.read_bytes()
+    (length,) = struct.unpack("<Q", old[:8])
+    for name, entry in json.loads(old[8 : 8 + length]).items():
+        offsets = [at + 2**33 for at in entry["data_offsets"]]
+        header[name] = entry | {"data_offsets": offsets}
+    raw = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(raw)) + raw)
+        file.truncate(8 + len(raw) + 2**33 + len(old) - 8 - length)
+    config = Config(BASE_MODEL=str(directory), ONLY_CPU=True)
+    checked = check_model(config)
+    began = time.monotonic()
+    fingerprint(config, checked)
+    assert time.monotonic() - began < 2.5
+
+
+def test_no_torch() -> None:
+    code = (
+        "import sys; from config import Config; from app.checkpoint.check import check_model;"
+        "from app.checkpoint.fingerprint import fingerprint;"
+        "fingerprint(Config(), check_model(Config()));"
+        "sys.exit(' '.join({'torch', 'transformers', 'numpy', 'flask'} & set(sys.modules)) or 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_loaded_model_has_it() -> None:
+    config = Config(ONLY_CPU=True)
+    loaded = load(config, check_model(config, count_tokens))
+    assert loaded.info.fingerprint == of()
+
+
+def test_the_command_tells_the_version() -> None:
+    command = [sys.executable, "wsgi.py", "--version"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"westlake {VERSION}\n", "")
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """And begins the newest dated section of the changelog."""
+    sections = [
+        line.split("[")[1].split("]")[0]
+        for line in (ROOT / "CHANGELOG.md").read_text().splitlines()
+        if line.startswith("## [")
+    ]
+    assert next(name for name in sections if name != "Unreleased") == VERSION
+    names = ("app", "deploy", "config.py", "wsgi.py", "gunicorn.conf.py", "pyproject.toml")
+    files = [
+        path
+        for name in names
+        for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))
+        if path.is_file() and path.suffix in (".py", ".toml", ".yaml", ".yml", ".json", "")
+    ]
+    assert [path.name for path in files if VERSION in path.read_text()] == ["version.py"]
