@@ -35,7 +35,7 @@ MAX_REFUSALS = 1024
 #: Memory that all running answers' grammars may take together, as far as it can be foreseen.
 MAX_RUNNING_BYTES = 2 << 30
 #: More than the trial's thread has, so that what it survived is no danger here.
-_STACK_BYTES = 16 << 20
+_STACK_BYTES = 64 << 20
 _NICE = 5
 
 OnFound = Callable[[JsonConstraint | EngineError], None]

@@ -14,6 +14,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.schemas.fields import JsonSchema, below, unread_keys
+from app.schemas.schema_keys import steering_keys, without_steering
 
 
 class StreamOptions(fields.Field[bool]):
@@ -150,6 +151,10 @@ class ResponseFormat(fields.Field[AnswerSchema | None]):
         yield from unread_keys(value, "type", holder)
         if holder == "json_schema":
             yield from below(holder, unread_keys(value[holder], *self._DESCRIBED))
+            inner = below("schema", steering_keys(value[holder]["schema"]))
+            yield from below(holder, inner)
+        elif holder and value.get(holder) is not None:
+            yield from below(holder, steering_keys(value[holder]))
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
@@ -188,7 +193,8 @@ class ResponseFormat(fields.Field[AnswerSchema | None]):
         if not isinstance(schema, dict | None):
             raise ValidationError({"schema": ["must be an object"]})
         # What it does not say of the answer's type is what json_object says.
-        return AnswerSchema(json.dumps({"type": "object", **(schema or {})}), "schema")
+        whole = {"type": "object", **without_steering(schema or {})}
+        return AnswerSchema(json.dumps(whole), "schema")
 
     def _schema(self, described: object) -> AnswerSchema:
         if not isinstance(described, dict):
@@ -205,4 +211,5 @@ class ResponseFormat(fields.Field[AnswerSchema | None]):
             wrong["strict"] = ["must be true or false"]
         if wrong:
             raise ValidationError({"json_schema": wrong})
-        return AnswerSchema(json.dumps(described["schema"]), "json_schema.schema")
+        text = json.dumps(without_steering(described["schema"]))
+        return AnswerSchema(text, "json_schema.schema")

@@ -13,6 +13,8 @@ from app.text.schema_walk import Node, nodes, pointer
 
 #: Whole numbers up to this are doubles; beyond, neighbours become one.
 _EXACT = 2**53
+#: The library has no bounds beyond these.
+_FARTHEST = 2**63 - 2**10
 _MINIMA = frozenset(("minimum", "exclusiveMinimum"))
 _MAXIMA = frozenset(("maximum", "exclusiveMaximum"))
 
@@ -41,15 +43,19 @@ def make_exact(schema: Node) -> bool:
     return changed
 
 
-def _narrowed(bound: object, inwards: float) -> float | None:
-    """The nearest double that lets nothing through which `bound` does not; None: it is one."""
-    if isinstance(bound, bool) or not isinstance(bound, int):
+def _narrowed(bound: object, inwards: float) -> int | None:
+    """The nearest number that can be kept and lets nothing through which `bound` does not; None:
+    it is one, or there is none."""
+    if isinstance(bound, bool) or not isinstance(bound, int | float):
         return None
+    if abs(bound) > _FARTHEST:
+        farthest = -_FARTHEST if inwards > 0 else _FARTHEST
+        return farthest if (bound < 0) == (inwards > 0) else None
     near = float(bound)
     if near == bound:
         return None
     beyond = near < bound if inwards > 0 else near > bound
-    return math.nextafter(near, inwards) if beyond else near
+    return int(math.nextafter(near, inwards) if beyond else near)
 
 
 def _numbers(value: object) -> Iterator[float]:

@@ -20,8 +20,10 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from app.text.grammar import GrammarCompiler, GrammarTokens, InvalidSchema
 from app.text.schema_exact import Inexact, make_exact
@@ -36,8 +38,10 @@ STEP_S = 0.4
 #: Steps that are tried, and processor time for them after the first.
 STEPS, STEPS_S = 24, 0.25
 MEMORY_BYTES = 512 << 20
-#: The server's threads have more: what fits here never overflows theirs.
-STACK_BYTES = 4 << 20
+#: Where the server compiles and where it takes steps there is more: what fits here never
+#: overflows a stack there.
+COMPILE_STACK_BYTES, STEP_STACK_BYTES = 32 << 20, 1 << 20
+T = TypeVar("T")
 _PDEATHSIG = 1  #: of prctl(2)
 
 
@@ -138,15 +142,17 @@ def _in_fork(compiler: GrammarCompiler, schema: str, parent: int, writing: int) 
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
         limit = _memory_now() + MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        threading.stack_size(STACK_BYTES)
-        verdicts: list[Verdict] = []
-        thread = threading.Thread(target=lambda: verdicts.append(examine(compiler, schema)))
-        thread.start()
-        thread.join()
-        if verdicts:
-            os.write(writing, marshal.dumps(verdicts[0]))
+        verdict = _in_thread(COMPILE_STACK_BYTES, lambda: examine(compiler, schema))
+        os.write(writing, marshal.dumps(verdict))
     finally:
         os._exit(0)
+
+
+def _in_thread(stack_bytes: int, work: Callable[[], T]) -> T:
+    """What `work` returns or raises, done on a stack of its own."""
+    threading.stack_size(stack_bytes)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
 
 
 def _memory_now(column: int = 0) -> int:
@@ -165,7 +171,8 @@ def examine(compiler: GrammarCompiler, schema: str) -> Verdict:
         changed |= make_exact(value)
         text = json.dumps(value) if changed else schema
         before = _memory_now(1)
-        _walk(compiler.compile(text))
+        matcher = compiler.compile(text)
+        _in_thread(STEP_STACK_BYTES, lambda: _walk(matcher))
         return True, text, max(0, _memory_now(1) - before), True
     except (Endless, Inexact, InvalidSchema) as error:
         return False, str(error), 0, True

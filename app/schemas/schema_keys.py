@@ -1,0 +1,54 @@
+"""Keys of a client's JSON schema that would steer the grammar library: found, named, left out.
+
+Knows nothing about what they would do. The library reads its options from the schema itself; they
+are the server's to choose, and no part of JSON Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.text.schema_walk import nodes
+
+#: llguidance's key, and the names of the options it may hold (its JsonCompileOptions), which
+#: other versions and servers read beside the schema's own keywords.
+_STEERING = frozenset(
+    (
+        "coerce_one_of",
+        "item_separator",
+        "json_allow_general_unicode_escapes",
+        "json_allowed_escapes",
+        "key_separator",
+        "lenient",
+        "retriever",
+        "whitespace_flexible",
+        "whitespace_pattern",
+    )
+)
+_PREFIXES = ("x-guidance", "x-llguidance")
+
+
+def steering_keys(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted path of each such key, at every depth. A property may have any name."""
+    for path, node in nodes(schema):
+        yield from (".".join((*path, key)) for key in node if _steers(key))
+
+
+def without_steering(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without them; the given one stays as it is."""
+    copy: dict[str, Any] = _copied(schema)
+    for _, node in nodes(copy):
+        for key in [key for key in node if _steers(key)]:
+            del node[key]
+    return copy
+
+
+def _steers(key: str) -> bool:
+    return key in _STEERING or key.lower().startswith(_PREFIXES)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,130 @@
+"""Asks a server under a schema, and judges what comes.
+
+Knows nothing about which schemas there are.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import jsonschema
+
+from tests.e2e.client import CHAT, COMPLETIONS, Client
+from tests.e2e.server import eventually
+from tests.event_stream import read_events
+from tests.hostile_schemas.schemas import Schema
+
+PARAM = "response_format.json_schema.schema"
+#: A whole step late is a reader's business; a promise in time is tested with five times its time.
+LIMIT_STEPS, MARGIN = 3, 5
+
+
+def body(schema: Schema, seed: int, **fields: object) -> dict[str, Any]:
+    held = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    return {
+        "messages": [{"role": "user", "content": "说"}], "response_format": held,
+        "seed": seed, "temperature": 1.0, "max_tokens": 60, **fields,
+    }  # fmt: skip
+
+
+def judge(http: Client, name: str, schema: Schema, seed: int, stream: bool) -> str:
+    """What became of one request: "stop", "length", "refused" or "failed"."""
+    reply = http.post(CHAT, body(schema, seed, stream=stream))
+    if reply.status == 200 and stream:
+        events = read_events(reply.body)
+        if not events.done:
+            return _failed(json.loads(reply.body.splitlines()[-2].removeprefix(b"data: ")))
+        choices = [choice for chunk in events.chunks for choice in chunk["choices"]]
+        text = "".join(choice["delta"].get("content") or "" for choice in choices)
+        reason = choices[-1]["finish_reason"]
+    elif reply.status == 200:
+        choice = reply.json()["choices"][0]
+        text, reason = choice["message"]["content"], choice["finish_reason"]
+    elif reply.status == 400:
+        error = reply.error()
+        assert error["param"] == PARAM and error["message"], f"{name}: {error}"
+        assert not any(word in error["message"] for word in ("panick", ".rs", "lexer", "fuel"))
+        return "refused"
+    else:
+        return _failed(reply.json())
+    if reason == "stop":
+        check(name, text, schema)
+    return str(reason)
+
+
+def check(name: str, text: str, schema: Schema) -> None:
+    """The answer is an instance; numbers are what is written, not the doubles near it."""
+    exact = json.loads(json.dumps(schema), parse_float=Decimal)
+    try:
+        jsonschema.validate(json.loads(text, parse_float=Decimal), exact)
+    except Exception as error:
+        raise AssertionError(f"{name}: {text[:200]!r} is no instance") from error
+
+
+def _failed(answer: dict[str, Any]) -> str:
+    assert answer["error"]["code"] == "json_schema_failed", answer
+    return "failed"
+
+
+@contextmanager
+def neighbour(http: Client) -> Iterator[list[float]]:
+    """A plain stream that runs all the while; yields the waits between its events, in usual
+    ones, once the block has ended."""
+    times: list[list[float]] = []
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.is_set():
+            times.append([])
+            fields = {"max_tokens": 900, "ignore_eos": True, "temperature": 0, "stream": True}
+            with http.open(COMPLETIONS, {"prompt": "你好", **fields}) as opened:
+                for at in opened.tokens():
+                    times[-1].append(at)
+                    if stop.is_set():
+                        break
+
+    def gaps() -> list[float]:
+        return [after - before for one in times for before, after in pairwise(one)]
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        eventually(lambda: len(gaps()) > 30, 30, lambda: "the neighbour hears nothing")
+        usual, alone = median(gaps()), len(gaps())
+        found: list[float] = []
+        yield found
+        found += [gap / usual for gap in gaps()[alone:]]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def settled(http: Client) -> None:
+    """Nothing is in flight, and the books balance."""
+
+    def balanced() -> bool:
+        now = http.metrics()
+        ended = sum(now[f"requests_{end}_total"] for end in ("completed", "failed", "cancelled"))
+        return http.in_flight() == 0 and now["requests_accepted_total"] == ended
+
+    eventually(balanced, 10, lambda: str(http.metrics()))
+
+
+def idle(processes: list[Any], seconds: float) -> float:
+    """Processor seconds that processes and their children take within so many of any."""
+
+    def used() -> float:
+        every = [child for one in processes for child in (one, *one.children(recursive=True))]
+        return sum(sum(one.cpu_times()[:2]) for one in every)
+
+    before = used()
+    time.sleep(seconds)
+    return used() - before
