@@ -72,10 +72,11 @@ def linked_list(rng: random.Random, size: int) -> Schema:
 
 
 def endless_ring(rng: random.Random, size: int) -> Schema:
+    following = {number: (number + 1) % (size + 1) for number in range(size + 1)}
     definitions = {
-        f"d{number}": closed({"v": scalar(rng), "n": {"$ref": f"#/$defs/d{(number + 1) % (size + 1)}"}})
-        for number in range(size + 1)
-    }  # fmt: skip
+        f"d{number}": closed({"v": scalar(rng), "n": {"$ref": f"#/$defs/d{after}"}})
+        for number, after in following.items()
+    }
     return {"$ref": "#/$defs/d0", "$defs": definitions}
 
 
@@ -196,8 +197,8 @@ def many_required(rng: random.Random, size: int) -> Schema:
 def deep(rng: random.Random, size: int) -> Schema:
     inner = scalar(rng)
     for number in range(2 * (size + 1)):
-        inner = closed({f"l{number}": inner}) if number % 2 else {"type": "array", "items": inner,
-                                                                  "minItems": 1, "maxItems": 2}  # fmt: skip
+        held = {"type": "array", "items": inner, "minItems": 1, "maxItems": 2}
+        inner = closed({f"l{number}": inner}) if number % 2 else held
     return inner
 
 

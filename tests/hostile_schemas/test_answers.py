@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -34,7 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def ask_all(server: Server, schemas: list[tuple[str, Schema]], seeds: range) -> Counter[str]:
     """Each schema, whole and streamed, beside a stream that must hardly notice."""
     http, worker = server.client, server.worker
-    works = [(*each, seed, stream) for each in schemas for seed in seeds for stream in (False, True)]
+    works = [
+        (*each, seed, stream) for each in schemas for seed in seeds for stream in (False, True)
+    ]
     random.Random(5).shuffle(works)
     with neighbour(http) as gaps, ThreadPoolExecutor(CLIENTS) as pool:
         ends = list(pool.map(lambda work: judge(http, *work), works))

@@ -1,0 +1,43 @@
+"""Keys that would steer the grammar library are named and left out; properties keep their names."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from app.schemas.schema_keys import steering_keys, without_steering
+
+SCHEMA: dict[str, Any] = {
+    "x-guidance": {"lenient": True},
+    "lenient": True,
+    "type": "object",
+    "properties": {
+        "lenient": {"type": "boolean", "whitespace_flexible": True},
+        "x-guidance": {"type": "null"},
+        "list": {"type": "array", "items": {"anyOf": [{"type": "null", "coerce_one_of": True}]}},
+    },
+    "required": ["lenient", "x-guidance"],
+    "default": {"lenient": 1},
+    "$defs": {"a": {"X-Guidance-Options": {}, "const": {"x-guidance": 1}}},
+}
+
+
+def test_they_are_named_at_every_depth() -> None:
+    assert sorted(steering_keys(SCHEMA)) == [
+        "$defs.a.X-Guidance-Options",
+        "lenient",
+        "properties.lenient.whitespace_flexible",
+        "properties.list.items.anyOf.0.coerce_one_of",
+        "x-guidance",
+    ]
+
+
+def test_they_are_left_out_and_nothing_else_is() -> None:
+    before = copy.deepcopy(SCHEMA)
+    left = without_steering(SCHEMA)
+    assert before == SCHEMA
+    assert not list(steering_keys(left))
+    assert left["properties"]["x-guidance"] == {"type": "null"}
+    assert left["properties"]["lenient"] == {"type": "boolean"}
+    assert left["default"] == {"lenient": 1} and left["required"] == SCHEMA["required"]
+    assert left["$defs"] == {"a": {"const": {"x-guidance": 1}}}
