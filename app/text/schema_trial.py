@@ -32,7 +32,7 @@ from app.text.schema_words import TOO_LARGE, TOO_SLOW, in_our_words
 
 #: Of processor time, then of any, for one schema.
 CPU_S = 2.0
-WALL_S = 8.0
+WALL_S = 15.0
 #: A schema whose grammar needs this long for one of its first steps would never get anywhere.
 STEP_S = 0.4
 #: Steps that are tried, and processor time for them after the first.

@@ -127,3 +127,62 @@ def test_the_async_sdk_parses_into_a_model(server: Server) -> None:
             return answer.choices[0].message.parsed
 
     assert isinstance(asyncio.run(ask()), Lake)
+
+
+def test_a_text_that_is_gone_on_with_begins_the_answer(server: Server) -> None:
+    schema = SCHEMAS[0]
+    for begun in ('{"city":"', '{"city":"杭州","sights":["'):
+        told = [*MESSAGES["messages"], {"role": "assistant", "content": begun}]
+        body = {"messages": told, "continue_final_message": True, "max_tokens": 200}
+        body |= {"response_format": wrapped(schema), "temperature": 1, "seed": 3}
+        choice = server.client.post(CHAT, body).ok()["choices"][0]
+        assert choice["finish_reason"] == "stop"
+        jsonschema.validate(json.loads(begun + choice["message"]["content"]), schema)
+
+
+@pytest.mark.parametrize("begun", ["Sure: {", '{"town":', "[", '{"city":"杭州",,', "{}"])
+def test_a_text_that_fits_no_answer_is_refused(server: Server, begun: str) -> None:
+    told = [*MESSAGES["messages"], {"role": "assistant", "content": begun}]
+    body = {"messages": told, "continue_final_message": True}
+    for stream in (False, True):
+        held = {"stream": stream, "response_format": wrapped(SCHEMAS[0])}
+        reply = server.client.post(CHAT, {**body, **held})
+        assert reply.status == 400 and reply.error()["param"] == "messages", reply.body
+
+
+def test_keys_that_steer_the_library_are_named_and_do_nothing(server: Server) -> None:
+    schema = {"type": "object", "properties": {"x-guidance": {"type": "integer", "lenient": True}},
+              "required": ["x-guidance"], "additionalProperties": False,
+              "x-guidance": {"whitespace_flexible": True, "item_separator": ";"}}  # fmt: skip
+    body = {**MESSAGES, "response_format": wrapped(schema), "temperature": 0, "max_tokens": 60}
+    reply = server.client.post(CHAT, body)
+    path = "response_format.json_schema.schema."
+    named = reply.headers["x-ignored-parameters"].split(", ")
+    assert named == [f"{path}properties.x-guidance.lenient", f"{path}x-guidance"]
+    answer = reply.ok()["choices"][0]
+    if answer["finish_reason"] == "stop":
+        jsonschema.validate(json.loads(answer["message"]["content"]), schema)
+    hidden = {**schema, "uniqueItems": True}  # the library says no; x-guidance may not overrule it
+    hidden["x-guidance"] = {"lenient": True}
+    refused = server.client.post(CHAT, {**body, "response_format": wrapped(hidden)})
+    assert refused.status == 400 and "uniqueItems" in refused.error()["message"]
+
+
+@pytest.mark.parametrize("name", ["\\u006c\\u0061kes", "l\\u0061kes"])
+def test_a_name_has_one_spelling(server: Server, name: str) -> None:
+    """Or a property would be anything under another spelling of its name."""
+    schema = {"type": "object", "properties": {"lakes": {"type": "integer"}}}
+    told = [*MESSAGES["messages"], {"role": "assistant", "content": f'{{"{name}":'}]
+    body = {"messages": told, "continue_final_message": True, "response_format": wrapped(schema)}
+    assert server.client.post(CHAT, body).status == 400
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_max_tokens_is_a_length(server: Server, stream: bool) -> None:
+    body = {**MESSAGES, "response_format": wrapped(SCHEMAS[0]), "max_tokens": 3}
+    if stream:
+        events = server.client.stream(CHAT, body)
+        choices = [choice for chunk in events.chunks for choice in chunk["choices"]]
+    else:
+        choices = server.client.post(CHAT, body).ok()["choices"]
+    assert choices[-1]["finish_reason"] == "length"

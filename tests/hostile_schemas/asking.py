@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from http.client import IncompleteRead
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 import jsonschema
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client
+from tests.e2e.client import CHAT, COMPLETIONS, Client, Reply
 from tests.e2e.server import eventually
 from tests.event_stream import read_events
 from tests.hostile_schemas.schemas import Schema
@@ -35,9 +36,18 @@ def body(schema: Schema, seed: int, **fields: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def whole_or_cut(http: Client, asked: dict[str, Any]) -> Reply:
+    """An answer; of a stream that is cut off after an error, what came of it."""
+    with http.open(CHAT, asked) as opened:
+        try:
+            return opened.reply()
+        except IncompleteRead as cut:
+            return Reply(opened.response.status, {}, cut.partial)
+
+
 def judge(http: Client, name: str, schema: Schema, seed: int, stream: bool) -> str:
     """What became of one request: "stop", "length", "refused" or "failed"."""
-    reply = http.post(CHAT, body(schema, seed, stream=stream))
+    reply = whole_or_cut(http, body(schema, seed, stream=stream))
     if reply.status == 200 and stream:
         events = read_events(reply.body)
         if not events.done:
