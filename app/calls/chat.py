@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.calls import Served
 from app.calls.caller import Caller
 from app.calls.collecting import Collected, collect_answers
 from app.calls.pieces import PieceStream
-from app.calls.rendering import render_conversation
+from app.calls.rendering import render_conversation, unshown_names
 from app.calls.submitting import (
     check_bias,
     cut_to,
@@ -66,8 +66,10 @@ def start_chat(
     prompt = render_conversation(
         call.conversation, served, engine.info, caller, continued=call.continued
     )
+    unshown = unshown_names(call.conversation, served, engine.info)
+    call = replace(call, ignored=tuple(sorted((*call.ignored, *unshown))))
     if call.has_tools:
-        _log.info("tools are not served yet: a request that offers some is answered in text")
+        _log.warning("tools are not served yet: a request that offers some is answered in text")
     schema = call.schema
     schema_field = f"response_format.{schema.path}" if schema else "response_format"
     with fields_named("messages", generation.max_tokens_field, schema_field):

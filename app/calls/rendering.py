@@ -5,6 +5,7 @@ Knows nothing about tokens or engines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from app.calls import Served
@@ -16,6 +17,8 @@ from app.prompts.chat import render_with_template
 from app.prompts.jinja_chat import ChatTemplate
 from app.schemas.errors import BadRequest
 from app.schemas.messages import Conversation, Message
+
+_SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
 
 
 def instruction_renderer(template: str) -> Callable[[str], Prompt]:
@@ -58,6 +61,15 @@ def render_conversation(
         path = f"messages.{field}".rstrip(".")
         message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
         raise BadRequest(message, path) from error
+
+
+def unshown_names(conversation: Conversation, served: Served, info: ModelInfo) -> tuple[str, ...]:
+    """Paths of the names of speakers that the template in use does not tell the model."""
+    source = served.chat_template or info.chat_template
+    if source is not None and _SHOWS_NAMES.search(source):
+        return ()
+    turns = enumerate(conversation.messages)
+    return tuple(f"messages.{i}.name" for i, turn in turns if turn.name and turn.role != "tool")
 
 
 def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.engine.types import GenerationRequest
 from app.schemas.unserved import OF_EMBEDDINGS, OF_GENERATION, Unserved
-from tests.fakes import ScriptedEngine
+from tests.fakes import INFO, ScriptedEngine
 
 USER: dict[str, Any] = {"role": "user", "content": "你好"}
 CHAT = {"messages": [USER]}
@@ -48,6 +49,8 @@ def post(client: FlaskClient, route: str, body: dict[str, Any]) -> Any:
         ({"messages": [{**USER, "content": [{"type": "text", "text": "a", "c": 1}]}]},
          "messages.0.content.0.c"),
         ({"messages": [{**USER, "message": "a"}]}, "messages.0.content"),
+        ({"messages": [{**USER, "name": "bob"}]}, "messages.0.name"),
+        ({"messages": [USER, CALLED, {"role": "tool", "content": "a", "name": "f"}]}, None),
         (
             {"messages": [USER, {"role": "assistant", "content": "a", "reasoning_content": "b"}]},
             "messages.1.reasoning_content",
@@ -254,3 +257,13 @@ def test_a_user_may_say_nothing(
     response = post(client, "chat/completions", {"messages": [{"role": "user", **message}]})
     assert response.status_code == 200
     assert engine.encoded[-1][0].endswith("### Instruction:\n\n\n### Response: ")
+
+
+def test_a_name_that_the_template_shows_is_not_ignored(
+    client: FlaskClient, engine: ScriptedEngine
+) -> None:
+    source = "{% for message in messages %}{{ message.name }}: {{ message.content }}{% endfor %}"
+    engine.info_ = replace(INFO, chat_template=source)
+    response = post(client, "chat/completions", {"messages": [{**USER, "name": "bob"}]})
+    assert "X-Ignored-Parameters" not in response.headers
+    assert "bob" in engine.encoded[-1][0]
