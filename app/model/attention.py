@@ -8,6 +8,7 @@ fixed grid, so its shape never depends on the load.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,11 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from app.engine.batch import Batch, DecodeRow
 from app.model.kv_cache import READ_MULTIPLE
+
+# MKL, which torch's attention calls, otherwise orders its sums by where its inputs happen to lie
+# in memory: on an AMD CPU a row's last bit then depended on the batch. MKL reads this at its first
+# product (Intel oneMKL, "Conditional Numerical Reproducibility").
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 #: How many bytes of cache one attention call costs to start, at the speed caches are read:
 #: about 25 µs at 15 GB/s.

@@ -9,6 +9,7 @@ different answers by the number of rows, so it serves only where nothing else do
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 HALF_MAX = 65504.0
+#: Rows that FBGEMM's kernels for AVX2 keep in registers.
+_HALF_BLOCK = 6
 
 
 class Linear(Protocol):
@@ -38,8 +41,27 @@ class HalfLinear:
         self._packed = torch.ops.quantized.linear_prepack_fp16(weight, None)
 
     def __call__(self, x: Tensor) -> Tensor:
+        missing = -x.shape[0] % _half_rows()
+        if missing:
+            return self.product(functional.pad(x, (0, 0, 0, missing)))[:-missing]
+        return self.product(x)
+
+    def product(self, x: Tensor) -> Tensor:
+        """As FBGEMM computes it: on some CPUs a row's bits depend on how many rows there are."""
         y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
         return y
+
+
+@cache
+def _half_rows() -> int:
+    """A multiple of this many rows keeps FBGEMM's bits. Its kernels for AVX2 take six rows at a
+    time, and sum in another order where one or two are left over."""
+    generator = torch.Generator().manual_seed(0)
+    linear = HalfLinear(torch.randn(32, 128, generator=generator), 1.0)
+    x = torch.randn(14, 128, generator=generator)
+    whole = linear.product(x)
+    alike = all(linear.product(x[:count]).equal(whole[:count]) for count in range(1, 14))
+    return 1 if alike else _HALF_BLOCK
 
 
 class PackedLinear:
