@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from pathlib import Path
 from app.checkpoint.processor import features
 from app.model.native.folder import remember, remembered
 
-#: Compiling takes some ten seconds, a few minutes where the CPU is emulated.
-LIMIT_S = 600
+#: Of processor time. Compiling takes some ten seconds, a minute where the CPU is emulated.
+LIMIT_S = 300
+#: And this many times as long by the clock: other processes want the cores too.
+_PATIENCE = 4
 _PROGRAM = (
     f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})\n"
     "from app.model.trial import tell; tell(*sys.argv[1:])"
@@ -29,7 +32,10 @@ _PR_SET_PDEATHSIG = 1
 
 def fault(eight_bit: bool, limit_s: int = LIMIT_S) -> str | None:
     """Why the compiled kernels cannot be trusted on this machine; None if they can. Its success
-    is remembered beside the machine code, so that the next start does without the process."""
+    is remembered beside the machine code, so that the next start does without the process.
+
+    limit_s: seconds of processor time.
+    """
     if remembered(eight_bit):
         return None
     found = _tried(eight_bit, limit_s)
@@ -42,7 +48,9 @@ def tell(precision: str, parent: str, limit_s: str, expected: str) -> None:
     """The process itself: print as a JSON object which features it sees and whether the kernels
     of `precision` ("8-bit" or "full") are right. expected: the features its parent sees: the
     child of an emulated process may run on the machine below."""
-    signal.alarm(int(limit_s))  # ends this process even in the midst of machine code
+    # Both end this process even in the midst of machine code, and when nobody waits for it.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(limit_s), int(limit_s) + 1))
+    signal.alarm(_PATIENCE * int(limit_s))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
@@ -68,9 +76,9 @@ def _tried(eight_bit: bool, limit_s: int) -> str | None:
         process_group=0,
     )
     try:
-        output, errors = process.communicate(timeout=limit_s)
+        output, errors = process.communicate(timeout=_PATIENCE * limit_s)
     except subprocess.TimeoutExpired:
-        return f"their trial did not end within {limit_s} s"
+        return "their trial did not end in time"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -90,7 +98,7 @@ def judged(output: str) -> str | None:
 
 
 def _end(code: int) -> str:
-    if code == -signal.SIGALRM:
+    if code in (-signal.SIGALRM, -signal.SIGXCPU):
         return "did not end in time"
     if -code in signal.valid_signals():
         return f"was ended by {signal.Signals(-code).name}"

@@ -32,6 +32,7 @@ class Report:
     kernels: str
     torch: str  #: which of its own kernels torch takes
     description: str
+    batch_invariant: bool  #: a row's bits do not depend on the others
     answers: Answers
     log: str
 

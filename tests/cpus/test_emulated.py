@@ -33,6 +33,7 @@ def test_haswell_tries_its_kernels_and_answers(here: Answers, tmp_path: Path) ->
         "full", 1, 10, expected, [str(python)], NUMBA_CACHE_DIR=str(tmp_path / "kernels")
     )
     found.saw_no_avx512()
+    assert found.batch_invariant
     assert len(found.trials) == 1
     assert found.kernels == "AVX2 kernels"
     assert found.log == ""
@@ -64,6 +65,7 @@ def test_the_tier_would_notice_a_native_process(where: str) -> None:
         "",
         "AVX512" if where == "torch" else "AVX2",
         "",
+        True,
         [],
         "",
     )

@@ -35,6 +35,7 @@ def check(
     environ |= {"DISABLE_CPU_FEATURES": disabled, "NUMBA_CACHE_DIR": str(folder)}
     found = answers(precision, PROMPTS, TOKENS, here, **environ)
     agree(here, found.answers, CLEAR[precision])
+    assert found.batch_invariant
     assert disabled not in found.features
     assert all(seen == found.features for seen in found.trials)
     if disabled == "avx512f":
