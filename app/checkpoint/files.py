@@ -82,7 +82,7 @@ def read_file(path: Path, limit: int) -> bytes:
                     return raw
         except OSError as error:
             raise _unreadable(path, error) from None
-    raise StartupError(f"{path} is larger than {limit // MIB} MiB, the most such a file may have")
+    raise StartupError(f"{path} is over {limit // MIB} MiB, the most that such a file may have")
 
 
 def read_text(path: Path, limit: int) -> str:

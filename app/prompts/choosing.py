@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.files import read_text
 from app.prompts import TemplateRefused
 from app.prompts.jinja_chat import ChatTemplate
 from app.prompts.probing import Forms, forms_of
@@ -26,13 +27,10 @@ def read_chat_template(name: str) -> str:
     """
     path = _DIRECTORY / f"{name}.jinja" if name in NAMES else Path(name).expanduser()
     try:
-        if path.is_file() and path.stat().st_size > _MAX_BYTES:
-            raise StartupError(f"--chat_template {name} is over 1 MiB: that is no template")
-        source = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        source = read_text(path, _MAX_BYTES)
+    except StartupError as error:
         raise StartupError(
-            f"--chat_template {name} cannot be read ({why}): pass a Jinja file, or one of "
+            f"--chat_template {name} cannot be read ({error}): pass a Jinja file, or one of "
             + ", ".join(NAMES)
         ) from error
     probe = (("bos_token", "<s>"), ("eos_token", "</s>"))

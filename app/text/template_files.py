@@ -39,7 +39,7 @@ def find_chat_template(
     if found is None or found == "":
         return None
     if isinstance(found, str) and len(found.encode("utf-8", "replace")) > _MAX_BYTES:
-        raise StartupError(f"the chat template in {directory} is larger than 1 MiB")
+        raise StartupError(f"the chat template in {directory} is over 1 MiB")
     return found if isinstance(found, str) else _failing("chat_template is no text")
 
 

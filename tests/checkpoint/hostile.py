@@ -187,8 +187,8 @@ FILES: list[Case] = [
         for name in ("config.json", "model.safetensors", "tokenizer.model")
         for device in ("/dev/zero", "/dev/random", "/dev/tty")
     ),
-    *((f"{name} is huge", sparse(name, 2**40), f"{name} is larger than") for name in NAMES[:8]),
-    ("the index is huge", sparse(NAMES[9], 2**40), "index.json is larger than 32 MiB"),
+    *((f"{name} is huge", sparse(name, 2**40), f"{name} is over") for name in NAMES[:8]),
+    ("the index is huge", sparse(NAMES[9], 2**40), "index.json is over 32 MiB"),
     (
         "a link to itself",
         linked("config.json", "config.json"),
@@ -335,12 +335,12 @@ TOKENIZERS: list[Case] = [
     (
         "a template of 100 MB",
         sparse("chat_template.jinja", 100 * MIB),
-        "chat_template.jinja is larger than 1 MiB",
+        "chat_template.jinja is over 1 MiB",
     ),
     (
         "a template inside",
         holding("tokenizer_config.json", {"chat_template": "x" * 2 * MIB}),
-        "is larger than 1 MiB",
+        "is over 1 MiB",
     ),
 ]
 

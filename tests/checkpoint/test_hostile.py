@@ -16,6 +16,7 @@ import pytest
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.files import is_there, open_file, read_file, read_text
+from app.prompts.choosing import read_chat_template
 from app.serving import rehearsal
 from app.serving.rehearsal import rehearse
 from app.text.probing import probe, texts
@@ -217,8 +218,8 @@ def test_files(tmp_path: Path) -> None:
     assert read_file(tmp_path / "link", 6) == b"\xef\xbb\xbfabc"
     assert read_text(file, 6) == "abc"
     for call, words in (
-        (lambda: read_file(file, 5), "larger than 0 MiB"),
-        (lambda: read_file(Path("/proc/self/maps"), 10), "larger"),  # has no size of its own
+        (lambda: read_file(file, 5), "over 0 MiB"),
+        (lambda: read_file(Path("/proc/self/maps"), 10), "is over"),  # has no size of its own
         (lambda: open_file(tmp_path / "b"), "is missing"),
         (lambda: open_file(tmp_path), "is a directory"),
     ):
@@ -254,3 +255,16 @@ def test_errors_stay_short(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     assert len(ended.stderr) < 5000
+
+
+def test_a_chat_template_given_by_name_is_read_from_files_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jinja")
+    (tmp_path / "large.jinja").write_bytes(b" " * (2**20 + 1))
+    for name, words in (
+        (str(tmp_path / "pipe.jinja"), "is a pipe"),
+        (str(tmp_path / "large.jinja"), "over 1 MiB"),
+        ("/dev/zero", "is a device"),
+        (str(tmp_path), "is a directory"),
+    ):
+        with pytest.raises(StartupError, match=f"--chat_template {name} cannot be read.*{words}"):
+            read_chat_template(name)
