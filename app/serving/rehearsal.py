@@ -25,7 +25,7 @@ from config import Config
 ROOT = Path(__file__).resolve().parents[2]
 #: A tokenizer.json of 24 MiB (258,000 tokens) takes 1.7 s and 0.3 GB, small ones next to nothing:
 #: so the bounds grow with what there is to read.
-BASE_CPU_S, CPU_S_PER_MIB = 5.0, 0.5
+BASE_CPU_S, CPU_S_PER_MIB = 4.0, 0.5
 BASE_BYTES, BYTES_PER_BYTE = 256 * MIB, 20
 #: A child that waits for something (there is nothing to wait for) is ended too.
 WALL_TIMES, WALL_S = 5, 20.0

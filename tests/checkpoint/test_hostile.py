@@ -26,7 +26,7 @@ from tests.checkpoint import hostile
 from tests.checkpoint.directories import PIECES, write_model
 from tests.e2e.server import ROOT
 
-#: Of computing, that the slowest may take; five times that on a loaded machine.
+#: That the slowest may take; five times that on a loaded machine.
 SECONDS = 8.0
 #: Of this process's own interpreter and libraries, and what a directory may take besides.
 MOST_BYTES = 900 * 2**20

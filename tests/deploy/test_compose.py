@@ -98,7 +98,7 @@ def test_compiled_kernels_outlive_the_container(services: dict[str, Any]) -> Non
 
 def test_only_nginx_is_reached_and_only_from_here(services: dict[str, Any]) -> None:
     assert "ports" not in services["server"]
-    assert services["nginx"]["ports"] == ["127.0.0.1:8080:80"]
+    assert services["nginx"]["ports"] == ["127.0.0.1:19327:80"]
     assert re.search(r"^EXPOSE 19327$", DOCKERFILE, re.M)
 
 
