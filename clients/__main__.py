@@ -74,16 +74,20 @@ def tried(client: Client, address: str, model: Path) -> dict[str, Any]:
 
 
 def write(results: dict[str, dict[str, Any]]) -> None:
-    """Put the table into the page, and all results beside the environments."""
-    (DIRECTORY / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False))
-    rows = ["| client | version | tried | result |", "|---|---|---|---|"]
+    """Put the table into the page, and all results beside the environments; clients that were
+    not tried this time keep their last."""
+    kept = DIRECTORY / "results.json"
     today = date.today().isoformat()
+    before = json.loads(kept.read_text()) if kept.is_file() else {}
+    results = before | {name: {**found, "date": today} for name, found in results.items()}
+    kept.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+    rows = ["| client | version | tried | result |", "|---|---|---|---|"]
     for client in CLIENTS:
         if client.name in results:
             found = results[client.name]
             said = "**failed**" if "failed" in found else "; ".join(map(str, found["found"]))
             name = client.requirement.partition("==")[0]
-            rows.append(f"| {name} | {client.version} | {today} | {said} |")
+            rows.append(f"| {name} | {client.version} | {found['date']} | {said} |")
     page = PAGE.read_text(encoding="utf-8")
     table = "\n".join(rows) + "\n"
     PAGE.write_text(_TABLE.sub(lambda m: m[1] + table + m[2], page), encoding="utf-8")
@@ -103,8 +107,7 @@ def main() -> None:
         results = {client.name: tried(client, address, model) for client in wanted}
     for name, found in results.items():
         print(name, json.dumps(found, ensure_ascii=False))
-    if wanted == list(CLIENTS):
-        write(results)
+    write(results)
     sys.exit(any("failed" in found for found in results.values()))
 
 

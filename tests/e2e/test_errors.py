@@ -39,7 +39,7 @@ def send(http: Client, method: str, path: str, body: bytes | None, kind: str) ->
         (COMPLETIONS, {"prompt": "a", "temperature": 2.1}, "temperature"),
         (COMPLETIONS, {"prompt": "a", "temperature": True}, "temperature"),
         (COMPLETIONS, {"prompt": "a", "top_p": -0.1}, "top_p"),
-        (COMPLETIONS, {"prompt": "a", "top_k": -1}, "top_k"),
+        (COMPLETIONS, {"prompt": "a", "top_k": -2}, "top_k"),
         (COMPLETIONS, {"prompt": "a", "repetition_penalty": 0}, "repetition_penalty"),
         (COMPLETIONS, {"prompt": "a", "do_sample": 1}, "do_sample"),
         (COMPLETIONS, {"prompt": "a", "n": 9}, "n"),
