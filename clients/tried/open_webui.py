@@ -76,7 +76,7 @@ def tried() -> list[str]:
         answer = stored["messages"].get("answer", {})
         assert not answer.get("error"), answer
         if answer.get("content"):
-            return [f'models, a chat: "{text[:40]}", and a chat of its page']
+            return ["its list of models, a streamed chat, and a chat of its page"]
         time.sleep(0.5)
     raise AssertionError("the page's chat has no answer")
 
