@@ -6,6 +6,7 @@ hands its masks on, and never takes its giving up for an end.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 
 #: Why the library stops where the text is an instance; it also stops at limits.
 _ENDS = ("NoExtension", "NoExtensionBias", "EndOfSentence")
+
+
+#: Processor time of one mask, for which all running answers wait, and how often one answer may
+#: take more. The library's limits keep masks far below, but for few grammars.
+_LONG_S, _LONG_ONES = 0.25, 3
 
 
 class ConstraintFailed(Exception):
@@ -26,6 +32,7 @@ class JsonConstraint:
     def __init__(self, matcher: Any, vocab_size: int) -> None:
         """matcher: the library's, in no error."""
         self._matcher, self._vocab_size = matcher, vocab_size
+        self._long_ones = 0
 
     @property
     def complete(self) -> bool:
@@ -51,8 +58,12 @@ class JsonConstraint:
 
     def allowed(self) -> NDArray[np.bool_]:
         """Which tokens may come next, bool [vocab]; at least one. Raises ConstraintFailed."""
+        began = time.thread_time()
         mask = self._matcher.compute_bitmask()
         self._check()
+        self._long_ones += time.thread_time() - began > _LONG_S
+        if self._long_ones > _LONG_ONES:
+            raise ConstraintFailed("its masks take too long")
         bits = np.unpackbits(np.frombuffer(mask, dtype=np.uint8), bitorder="little")
         allowed = bits[: self._vocab_size].astype(bool)
         if not allowed.any():

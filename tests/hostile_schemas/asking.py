@@ -6,9 +6,10 @@ Knows nothing about which schemas there are.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.client import IncompleteRead
@@ -70,13 +71,36 @@ def judge(http: Client, name: str, schema: Schema, seed: int, stream: bool) -> s
     return str(reason)
 
 
+_judging = threading.Lock()
+
+
 def check(name: str, text: str, schema: Schema) -> None:
     """The answer is an instance; numbers are what is written, not the doubles near it."""
     exact = json.loads(json.dumps(schema), parse_float=Decimal)
+    faults: list[Exception] = []
+
+    def validate() -> None:
+        try:
+            jsonschema.validate(json.loads(text, parse_float=Decimal), exact)
+        except Exception as error:
+            faults.append(error)
+
+    # The judge itself recurses, through chains of hundreds of references.
+    with _judging:
+        _on_a_deep_stack(validate)
+    assert not faults, f"{name}: {text[:200]!r} is no instance: {faults[0]!r:.300}"
+
+
+def _on_a_deep_stack(work: Callable[[], None]) -> None:
+    limit, stack = sys.getrecursionlimit(), threading.stack_size(256 << 20)
+    sys.setrecursionlimit(100_000)
     try:
-        jsonschema.validate(json.loads(text, parse_float=Decimal), exact)
-    except Exception as error:
-        raise AssertionError(f"{name}: {text[:200]!r} is no instance") from error
+        judging = threading.Thread(target=work)
+        judging.start()
+        judging.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(stack)
 
 
 def _failed(answer: dict[str, Any]) -> str:
