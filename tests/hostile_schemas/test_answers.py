@@ -16,9 +16,6 @@ from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
 from tests.hostile_schemas.asking import LIMIT_STEPS, MARGIN, judge, neighbour, settled
 from tests.hostile_schemas.schemas import Schema, all_schemas
 
-#: Of all three hundred, those that the grammar library alone, with its own limits, compiles and
-#: takes a first step in within 2 s, and that have a finite instance.
-LEAST_ACCEPTED = 0.95
 CLIENTS = 3
 
 
