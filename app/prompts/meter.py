@@ -110,6 +110,8 @@ class Meter:
         if isinstance(value, str | bytes):
             self.step(len(value) >> 12)
             return len(value)
+        if isinstance(value, range):  # a search in it may try each number
+            self.step(len(value) >> 2)
         total, parts = 0, [value]
         while parts:
             part = parts.pop()

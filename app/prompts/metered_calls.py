@@ -19,7 +19,7 @@ _SPLITTING = frozenset("split splitlines".split())
 #: Take time for each character of the text and of what they look for.
 _SEARCHING = frozenset("lstrip rfind rindex rpartition rsplit rstrip strip".split())
 _SMALL = 1 << 30  #: numbers that no operator but `**` makes large
-_OWNERS = (str, bytes, int, float, list, tuple, dict, set, frozenset)
+_OWNERS = (str, bytes, int, float, list, tuple, range, dict, set, frozenset)
 
 
 def check_operator(meter: Meter, operator: str, left: Any, right: Any) -> None:
@@ -45,11 +45,13 @@ def check_operator(meter: Meter, operator: str, left: Any, right: Any) -> None:
 def _check_whole(meter: Meter, operator: str, left: int, right: int) -> None:
     bits = left.bit_length()
     if operator == "**":
-        meter.number(bits * max(right, 0) if bits > 1 else 0, MAX_BITS)
+        made = bits * max(right, 0) if bits > 1 else 0
     elif operator == "*":
-        meter.number(bits + right.bit_length(), MAX_BITS)
+        made = bits + right.bit_length()
     else:
-        meter.number(max(bits, right.bit_length()), MAX_BITS)
+        made = max(bits, right.bit_length())
+    meter.number(made, MAX_BITS)
+    meter.step(made * made >> 20)  # long division goes by pairs of digits
 
 
 def check_method(
@@ -72,6 +74,8 @@ def check_method(
     grown = 6 if isinstance(owner, Markup) else 1  # `"` becomes `&#34;`
     size = len(owner) if isinstance(owner, str | bytes) else 0
     meter.step(size >> 6)
+    if isinstance(owner, list | tuple | range):  # counting and finding go through all of it
+        meter.step(len(owner) >> 2)
     if name == "join" and args:
         if isinstance(args[0], Iterator):
             args = (list(meter.each(args[0])), *args[1:])

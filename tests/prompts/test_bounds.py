@@ -82,6 +82,12 @@ HOSTILE = {
     "split from its end": "{{ ('a' * 1000000).rsplit('b' ~ 'a' * 500000) | length }}",
     "a width by its name": "{{ ('\t' * 9).expandtabs(tabsize=1000000000) | length }}",
     "a length by its name": "{{ (5).to_bytes(length=1000000000, byteorder='big') | length }}",
+    "divisions of long numbers": "{% for i in range(99999) %}"
+    "{% set x = 2 ** 30000 // 3 ** 10000 %}{% endfor %}",
+    "counting in ranges": "{% for i in range(9999) %}{{ range(99999).count(5.5) }}{% endfor %}",
+    "searching in ranges": "{% for i in range(9999) %}{{ 5.5 in range(99999) }}{% endfor %}",
+    "counting in lists": "{% set x = range(99999) | list %}{% for i in range(9999) %}"
+    "{{ x.count(5) }}{% endfor %}",
     "center's method": "{{ 'a'.center(1000000000) }}",
     "ljust": "{{ 'a'.ljust(1000000000) }}",
     "zfill": "{{ 'a'.zfill(1000000000) }}",
