@@ -68,10 +68,16 @@ class Scheduler:
     def add(self, sequences: Iterable[Sequence]) -> None:
         """Queue one request's sequences."""
         sequences = list(sequences)
-        present = {each.owner for each in self.running}.union(self._waiting.owners)
-        for owner in {each.owner for each in sequences} - present:
-            self._prompts.enter(owner, present)
+        for sequence in sequences[:1]:
+            self._ask_for_reading(sequence.owner)
         self._waiting.add(sequences)
+
+    def _ask_for_reading(self, owner: str) -> None:
+        """An owner has a prompt to be read; perhaps it had none before."""
+        reading = {each.owner for each in self.running if each.prefilling}
+        reading.update(self._waiting.owners)
+        if owner not in reading:
+            self._prompts.enter(owner, reading)
 
     def waiting(self) -> list[Sequence]:
         """The next sequence of each waiting request, roughly in the order of admission."""
@@ -127,6 +133,7 @@ class Scheduler:
         """Back to the head of the queue: it is computed again, bit for bit. Not for beams."""
         self.remove(sequence, keep)
         sequence.computed, sequence.pooled, sequence.remembered = 0, None, False
+        self._ask_for_reading(sequence.owner)
         self._waiting.add_first(sequence)
 
     def probe(self) -> Batch | None:
@@ -158,14 +165,10 @@ class Scheduler:
         tiles: list[tuple[Sequence, Tile]] = []
         begun = [sequence for sequence in self.running if sequence.prefilling]
         waiting = self._admissible()
-        while budget > 0:
-            candidates = [*filter(None, [waiting]), *begun]
-            if not candidates:
-                break
-            owner = self._prompts.next(each.owner for each in candidates)
-            mine = [each for each in begun if each.owner == owner]
-            sequence = mine[0] if mine else candidates[0]
-            if mine:
+        while budget > 0 and (waiting or begun):
+            owner = self._prompts.next(each.owner for each in (*waiting, *begun))
+            sequence = next(each for each in (*begun, *waiting) if each.owner == owner)
+            if sequence in begun:
                 begun.remove(sequence)
             else:
                 self._place(sequence)
@@ -177,50 +180,64 @@ class Scheduler:
             budget -= taken
         return tiles
 
-    def _next(self) -> Sequence | None:
-        """The waiting sequence whose turn it is: of the owner that holds least."""
-        held = self._shares.held(self.running) if self._waiting else {}
+    def _turns(self) -> list[Sequence]:
+        """The next of each waiting owner's sequences, that of who holds least first."""
+        if not self._waiting:
+            return []
+        held = self._shares.held(self.running)
         owners = sorted(self._waiting.owners, key=lambda owner: held.get(owner, 0.0))
         found = (self._waiting.first(owner, self._ready) for owner in owners)
-        return next(filter(None, found), None)
+        return [sequence for sequence in found if sequence is not None]
 
-    def _admissible(self) -> Sequence | None:
-        """The waiting sequence whose turn it is, if it will probably fit."""
-        sequence = self._next()
-        return sequence if sequence and self._fits(sequence, self.running) else None
+    def _admissible(self) -> list[Sequence]:
+        """Those of them that would probably fit, each alone. Behind one that would not, only
+        owners who hold nothing: others would always take what it waits for."""
+        tokens, holders = likely_tokens(self.running), {each.owner for each in self.running}
+        found, blocked = [], False
+        for sequence in self._turns():
+            if not self._fits(sequence, tokens):
+                blocked = True
+            elif not (blocked and sequence.owner in holders):
+                found.append(sequence)
+        return found
 
     def _ready(self, sequence: Sequence) -> bool:
         return not (
             self._soon_shared(sequence) or self._shares.too_many_beams(sequence, self.running)
         )
 
-    def _fits(self, sequence: Sequence, running: list[Sequence]) -> bool:
-        """Whether there is a slot and probably enough cache beside `running`, which are those
-        that run now or some of them."""
-        freed = len(self.running) - len(running)
-        if self._slots.available + freed < sequence.width:
+    def _fits(self, sequence: Sequence, tokens: int, leaving: int = 0) -> bool:
+        """Whether there is a slot and probably enough cache. tokens: what those need that go on
+        running; leaving: how many of those that run now do not."""
+        if self._slots.available + leaving < sequence.width:
             return False
-        needed = likely_tokens(running) + sequence.likely_length(LIKELY_GROWTH)
-        return not running or needed <= self.pool_tokens
+        needed = tokens + sequence.likely_length(LIKELY_GROWTH)
+        return len(self.running) == leaving or needed <= self.pool_tokens
 
     def _make_way(self) -> None:
-        """Admit owners who hold less than others in place of others' youngest sequences."""
-        for _ in self._waiting.owners:
-            sequence, staying = self._next(), list(self.running)
-            if sequence is None:
+        """Admit owners who hold nothing, and whoever holds least, in place of the youngest
+        sequences of those who hold more."""
+        holders = {each.owner for each in self.running}
+        for number, sequence in enumerate(self._turns()):
+            if number and sequence.owner in holders:
                 return
-            while not self._fits(sequence, staying):
-                victim = self._shares.victim(sequence, staying)
-                if victim is None:
-                    return
-                staying.remove(victim)
-            victims = [each for each in reversed(self.running) if each not in staying]
-            if not victims:
-                return
-            for victim in victims:
-                self.send_back(victim)
-            self.preemptions += len(victims)
-            self._place(sequence)
+            if victims := self._victims_for(sequence):
+                for victim in victims:
+                    self.send_back(victim)
+                self.preemptions += len(victims)
+                self._place(sequence)
+
+    def _victims_for(self, sequence: Sequence) -> list[Sequence]:
+        """Who has to leave so that it fits, the youngest first; nobody if it fits already, or
+        would not even then."""
+        staying, victims = list(self.running), list[Sequence]()
+        while not self._fits(sequence, likely_tokens(staying), len(victims)):
+            victim = self._shares.victim(sequence, staying)
+            if victim is None:
+                return []
+            staying.remove(victim)
+            victims.append(victim)
+        return victims
 
     def _place(self, sequence: Sequence) -> None:
         """Give a waiting sequence its slots, and what is already known of its prompt."""

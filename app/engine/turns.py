@@ -11,8 +11,8 @@ from itertools import zip_longest
 
 from app.engine.sequence import Sequence
 
-#: Prompt tokens by which an owner that was away may be ahead of those that were not: so many
-#: of its prompt are read before others go on with theirs.
+#: Prompt tokens by which an owner that had nothing to read may be ahead of those that had: so
+#: many of its prompt are read before others go on with theirs.
 HEAD_START = 1024
 
 
@@ -88,13 +88,13 @@ class PromptTurns:
     def __init__(self) -> None:
         self._read: dict[str, int] = {}  #: prompt tokens of each owner, as far as they count
 
-    def enter(self, owner: str, present: Set[str]) -> None:
-        """An owner that had nothing here has something now. It may be a little ahead of those
-        who are `present`, and owes them nothing from before."""
-        if not present:
+    def enter(self, owner: str, others: Set[str]) -> None:
+        """An owner that had no prompt to be read has one now. It may be a little ahead of the
+        `others` who have, and owes them nothing from before."""
+        if not others:
             self._read = {owner: 0}
             return
-        least = min(self._read.get(each, 0) for each in present)
+        least = min(self._read.get(each, 0) for each in others)
         ahead = least - HEAD_START
         self._read[owner] = min(max(self._read.get(owner, ahead), ahead), least)
 

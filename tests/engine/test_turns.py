@@ -209,13 +209,58 @@ def test_two_busy_keys_get_the_same() -> None:
     assert max(done.values()) <= 2 * min(done.values())
 
 
-def test_a_newcomer_that_goes_on_asking_does_not_starve_the_others() -> None:
+@pytest.mark.parametrize("first_is_larger", [True, False])
+def test_a_request_that_waits_for_much_holds_up_no_other_key(first_is_larger: bool) -> None:
+    bench = Bench(64, 2100)
+    for salt in range(STREAMS):
+        bench.ask(HEAVY, prompt_of(5, salt), 200)
+    if first_is_larger:
+        bench.ask(Owner("heavy too", limited=True), prompt_of(1900, 998), 100)
+    for _ in range(20):
+        bench.step()
+    prompt = prompt_of(20, 999)
+    assert bench.steps_to_first_token(LIGHT, prompt) - alone(prompt) <= MOST_STEPS_LATER
+
+
+def test_a_request_that_waits_for_much_gets_it() -> None:
+    """Though the others never stop asking."""
+    bench = Bench(64, 3000)
+    large = None
+    for number in range(2000):
+        for owner in (HEAVY, LIGHT):
+            if sum(t.owner is owner and not t.settled for t in bench.told) < 20:
+                bench.ask(owner, prompt_of(5, number), 50)
+        if number == 10:
+            large = bench.ask(Owner("large", limited=True), prompt_of(1900, 998), 100)
+        bench.step()
+        if large in bench.first:
+            return
+    raise AssertionError("never")
+
+
+def test_what_a_key_read_before_is_not_held_against_it() -> None:
+    """It had long prompts while the other had none; then the other comes with many."""
+    bench = Bench()
+    bench.ask(HEAVY, prompt_of(5, 1), 1500)
+    bench.ask(LIGHT, prompt_of(5, 2), 1500)
+    for salt in range(4):
+        bench.steps_to_first_token(LIGHT, prompt_of(1200, 10 + salt))
+    for salt in range(STREAMS):
+        bench.ask(HEAVY, prompt_of(900, 20 + salt))
+    for _ in range(5):
+        bench.step()
+    prompt = prompt_of(40, 999)
+    assert bench.steps_to_first_token(LIGHT, prompt) - alone(prompt) <= MOST_STEPS_LATER
+
+
+@pytest.mark.parametrize("connections", [1, 2, 5])
+def test_a_newcomer_that_goes_on_asking_does_not_starve_the_others(connections: int) -> None:
     bench = Bench()
     heavy = bench.ask(HEAVY, prompt_of(1500, 1), 20)
     light: list[Ticket] = []
     while heavy not in bench.first:
-        # There is always one more as soon as the last is through, never two at once.
-        if not light or light[-1].settled:
+        # There is always one more as soon as one is through.
+        while sum(not each.settled for each in light) < connections:
             light.append(bench.ask(LIGHT, prompt_of(200, len(light)), 1))
         bench.step()
         assert bench.steps < 100
