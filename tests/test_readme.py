@@ -1,0 +1,65 @@
+"""The two READMEs: short, alike, with links that lead somewhere and the measured figures."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.page import BEGIN, END, overview
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")
+}
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_short_enough_to_be_read(name: str) -> None:
+    assert len(PAGES[name].splitlines()) <= 120
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    links = LINK.findall(PAGES[name])
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_both_say_the_same() -> None:
+    english, chinese = PAGES.values()
+    assert LINK.findall(english)[1:] == LINK.findall(chinese)[1:], "after the link to each other"
+    assert english.count("\n## ") == chinese.count("\n## ")
+    assert english.count("\n| ") == chinese.count("\n| ")
+    words = re.compile(r"^(?:make|docker|python|modelscope|HF_ENDPOINT=\S+ python) [^#\n]*", re.M)
+    assert words.findall(english) == words.findall(chinese)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_words_of_make_and_flags_are_real(name: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for word in set(re.findall(r"`?\bmake ([a-z][a-z0-9-]+)", PAGES[name])):
+        assert re.search(rf"^{word}:", makefile, re.M), f"make {word}"
+    settings = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    for flag in set(re.findall(r"--[a-z0-9_]+_[a-z0-9_]+", PAGES[name])) - {"--local_dir"}:
+        assert f"`{flag}" in settings, flag
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_figures_are_the_measured_ones(name: str) -> None:
+    document = json.loads((ROOT / "docs/verification.json").read_text())
+    online = [run for run in document["benchmarks"] if run["benchmark"] == "online"]
+    block = PAGES[name].split(BEGIN)[1].split(END)[0].strip().splitlines()
+    assert block[2:] == overview(online)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_speed_of_8_bits_without_its_cost(name: str) -> None:
+    for line in PAGES[name].splitlines():
+        if "8bit" in line or "8 bits" in line or "8 位" in line:
+            assert not re.search(r"\d+ *(tok|tokens|词元)/s", line), line
+    figures = PAGES[name].split(BEGIN)[1].split(END)[0]
+    assert not re.search("8bit|int8|W8A8|Q8_0", figures)
