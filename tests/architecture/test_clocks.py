@@ -11,7 +11,7 @@ MAY_ASK_THE_WALL = {
     "app/access/keys.py",
     "app/access/rates.py",
     "app/build.py",
-    "app/prompts/jinja_environment.py",
+    "app/prompts/jinja_names.py",
     "app/schemas/answers.py",
 }
 
