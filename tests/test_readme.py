@@ -41,7 +41,7 @@ def test_both_say_the_same() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_words_of_make_and_flags_are_real(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for word in set(re.findall(r"`?\bmake ([a-z][a-z0-9-]+)", PAGES[name])):
+    for word in set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]+)", PAGES[name], re.M)):
         assert re.search(rf"^{word}:", makefile, re.M), f"make {word}"
     settings = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     for flag in set(re.findall(r"--[a-z0-9_]+_[a-z0-9_]+", PAGES[name])) - {"--local_dir"}:
