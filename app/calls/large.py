@@ -17,9 +17,11 @@ from app.engine.errors import Overloaded
 #: Characters or bytes from which on something is large.
 LARGE = 1 << 18
 #: So many at once, or one thing that has more; so many may wait, and so long.
-AT_ONCE = 4 << 20
+AT_ONCE = 1 << 20
 WAITING = 96 << 20
 PATIENCE_S = 60.0
+#: When memory is given back after the last of them.
+RETURN_AFTER_S = (0.5, 5.0)
 
 
 class FewPlaces:
@@ -71,10 +73,14 @@ class FewPlaces:
     def _leave(self, size: int) -> None:
         with self._changed:
             self._busy -= size
-            idle = not self._busy
             self._changed.notify_all()
-        if idle:
-            _return_memory()
+            last = not self._busy and not self._queue
+        if last:
+            # What it led to, an answer of a million tokens perhaps, is gone a little later.
+            for delay_s in RETURN_AFTER_S:
+                timer = threading.Timer(delay_s, _return_memory)
+                timer.daemon = True
+                timer.start()
 
 
 def _return_memory() -> None:

@@ -1,0 +1,35 @@
+"""gunicorn's entry for a server whose model counts and whose tokenizer is a real one, of a model
+with a long context: large texts are turned into tokens before they are known to be too long.
+
+Knows nothing about HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.engine.model import LoadedModel
+from app.engine.service import EngineService
+from app.serving import worker
+from app.serving.life import serve
+from app.text.tokenizer import load_tokenizer
+from config import Config
+from tests.stack.counting_model import load
+
+CONTEXT = 1 << 15
+
+
+def load_reading(*arguments: Any) -> LoadedModel:
+    """The counting model, with the tokenizer of a directory."""
+    model = load(*arguments)
+    info = replace(model.info, max_model_len=CONTEXT)
+    tokenizer = load_tokenizer(Path(os.environ["STACK_TOKENIZER"]))
+    return replace(model, tokenizer=tokenizer, info=info)
+
+
+assert worker.current is not None, "this is for gunicorn"
+config = Config.from_env(os.environ)
+app = serve(config, worker.current, EngineService(load_reading, config.MAX_IN_FLIGHT, 60))

@@ -1,0 +1,177 @@
+"""Large texts and bodies that are nothing but brackets, many at once: whoever asks /health
+meanwhile is answered as promised, and the memory comes back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS
+from tests.e2e.server import ROOT, Server, eventually, free_port, running, wait_ready
+from tests.schemas.test_strict_json import TOO_MANY
+from tests.stack.load import at_once
+from tests.stack.probe import probed
+
+TEXTS_S, BODIES_S = 1.5, 3.0
+MORE_BYTES = 100 << 20
+SENTENCES = (ROOT / "tests/data/tatoeba_en_zh.tsv").read_text(encoding="utf-8")
+
+
+def save_tokenizer(folder: Path) -> None:
+    """A small byte-level vocabulary, as Qwen's is made."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(SENTENCES.splitlines()[:500], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(names))
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("reading")
+    save_tokenizer(folder)
+    port = free_port()
+    command = ["env", f"STACK_TOKENIZER={folder}", "WESTLAKE_PROMPT_TEMPLATE=none"]
+    command += [sys.executable, "-m", "gunicorn", "--config", "tests/stack/gunicorn_conf.py"]
+    command += ["--bind", f"127.0.0.1:{port}", "tests.stack.reading_wsgi:app"]
+    with running(command, port, folder / "log") as server:
+        wait_ready(server)
+        yield server
+        assert "Traceback" not in server.logged()
+
+
+def send(server: Server, path: str, body: bytes, kind: str = "application/json") -> str:
+    """The status of a request, whose answer is read to its end."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=300)
+    try:
+        connection.request("POST", path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        answer.read()
+        return str(answer.status)
+    finally:
+        connection.close()
+
+
+def form(fields: dict[str, str]) -> tuple[bytes, str]:
+    return urlencode(fields).encode(), "application/x-www-form-urlencoded"
+
+
+def request_of(number: int, text: str) -> tuple[str, bytes, str]:
+    """One of the six ways to have a text turned into tokens."""
+    json_kind = "application/json"
+    kinds: list[tuple[str, bytes, str]] = [
+        (COMPLETIONS, json.dumps({"prompt": text}).encode(), json_kind),
+        (CHAT, json.dumps({"messages": [{"role": "user", "content": text}]}).encode(), json_kind),
+        (EMBEDDINGS, json.dumps({"input": ["a", text]}).encode(), json_kind),
+        ("/tokenize", json.dumps({"prompt": text}).encode(), json_kind),
+        ("/playground/completion", *form({"prompt": text})),
+        ("/playground/chat", *form({"message": text})),
+    ]
+    return kinds[number % len(kinds)]
+
+
+def together(server: Server, count: int, ask: Callable[[int], str], limit_s: float) -> Counter[str]:
+    """So many at once; /health within the limit all the while, and the memory back."""
+    ask(3)  # what one alone takes for good, caches and imports, is there already
+    before = server.worker.memory_info().rss
+    with probed(server.port) as health:
+        statuses = at_once(count, ask)
+    print(dict(statuses))
+    health.within(limit_s)
+    assert server.client.get("/ready").status == 200
+    eventually(
+        lambda: server.worker.memory_info().rss < before + MORE_BYTES,
+        10,
+        lambda: f"{(server.worker.memory_info().rss - before) >> 20} MiB more than before",
+    )
+    return statuses
+
+
+def ordinary(size: int) -> str:
+    """English and Chinese sentences, each line another."""
+    return (SENTENCES * (size // len(SENTENCES) + 1))[:size]
+
+
+#: Texts that tokenizers and searches dislike: without blanks, of spellings that nearly match.
+TEXTS: dict[str, Callable[[int], str]] = {
+    "sentences": ordinary,
+    "one word": lambda size: "a" * size,
+    "Chinese": lambda size: "西湖的水很美" * (size // 18),
+    "nearly spelled": lambda size: "<|im_star<|im_en<|endoftex<|" * (size // 28),
+    "spelled": lambda size: "<|im_start|><|im_end|>" * (size // 22),
+    "blanks": lambda size: " " * size,
+}
+
+
+def texts_at_once(server: Server, name: str, count: int, size: int) -> None:
+    text = TEXTS[name](size)
+    requests = [request_of(number, text) for number in range(6)]
+
+    def ask(number: int) -> str:
+        return send(server, *requests[number % 6])
+
+    statuses = together(server, count, ask, TEXTS_S)
+    assert set(statuses) <= {"200", "400", "503"}
+
+
+@pytest.mark.parametrize("name", ["sentences", "nearly spelled"])
+def test_large_texts_at_once(reading: Server, name: str) -> None:
+    texts_at_once(reading, name, 16, 400_000)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("name", TEXTS)
+def test_sixteen_texts_of_three_megabytes(reading: Server, name: str) -> None:
+    texts_at_once(reading, name, 16, 3_000_000)
+
+
+def filled(unit: str) -> bytes:
+    """7.9 MB of it."""
+    return ('{"prompt":[' + ",".join([unit] * (7_900_000 // (len(unit) + 1))) + "]}").encode()
+
+
+BODIES = {
+    "lists": filled("[]"),
+    "objects": filled('{"a":{}}'),
+    "numbers": filled("0"),
+    "strings": filled('"a"'),
+    "escapes": ('{"prompt":"' + "\\u00e9" * 1_310_000 + '"}').encode(),
+    "surrogates": filled('"\\ud83d\\ude00"'),
+    "allowed": TOO_MANY["numbers"].replace(b"0,0,0,", b"", 1),
+}
+
+
+def bodies_at_once(server: Server, body: bytes) -> None:
+    def ask(number: int) -> str:
+        path = (COMPLETIONS, CHAT, EMBEDDINGS, "/tokenize")[number % 4]
+        return send(server, path, body)
+
+    assert set(together(server, 8, ask, BODIES_S)) <= {"400", "503"}
+
+
+@pytest.mark.parametrize("name", ["lists", "strings", "allowed"])
+def test_eight_bodies_of_millions(reading: Server, name: str) -> None:
+    bodies_at_once(reading, BODIES[name])
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("name", BODIES)
+def test_eight_bodies_of_every_kind(reading: Server, name: str) -> None:
+    for _ in range(3):
+        bodies_at_once(reading, BODIES[name])
