@@ -7,6 +7,7 @@ sixteen at once would take all of both from those that ask for little.
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ class FewPlaces:
 
 def _return_memory() -> None:
     """Libraries take memory in many small parts, which the C library would keep for itself."""
+    gc.collect()  # requests are in cycles; short, for what was loaded is frozen
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
     if trim is not None:
         trim(0)

