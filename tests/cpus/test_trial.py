@@ -63,6 +63,7 @@ def answered_by_torch(here: Answers, copy: Path, **environ: str) -> str:
 
 #: A product of bytes on a CPU that has no such instruction.
 ABORT = """
+import app.model.native.compiled
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -71,13 +72,15 @@ from numba.extending import intrinsic
 @intrinsic
 def product(typing, number):
     def emit(context, builder, signature, args):
-        row = ir.VectorType(ir.IntType(32), 16)
+        word, place = ir.IntType(32), ir.Constant(ir.IntType(32), 0)
+        row = ir.VectorType(word, 16)
         kind = ir.FunctionType(row, [row] * 3)
         name = "llvm.x86.avx512.vpdpbusd.512"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
-        place = cgutils.alloca_once(builder, row)
-        builder.store(builder.call(function, [builder.load(place)] * 3), place)
-        return args[0]
+        first = builder.trunc(args[0], word)
+        values = builder.insert_element(ir.Constant(row, [1] * 16), first, place)
+        total = builder.call(function, [values] * 3)
+        return builder.zext(builder.extract_element(total, place), ir.IntType(64))
     return types.int64(types.int64), emit
 
 njit(lambda number: product(number))(1)
