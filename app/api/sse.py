@@ -25,7 +25,7 @@ from app.schemas.errors import describe
 PING_AFTER_S = 15.0
 #: A client that sends nothing more may have gone: it is written to at once, and as often as this
 #: where nothing else is, for a proxy on the way takes the first write and fails at the second.
-PROBE_EVERY_S = 1.0
+PROBE_EVERY_S = 0.2
 
 _PING = b": ping\n\n"
 _log = logging.getLogger(__name__)
