@@ -31,6 +31,18 @@ CLOSED = {
     "metals": "aluminum copper gold iron silver mercury nickel titanium zinc lead tin steel",
     "cities in Europe": "london paris berlin rome madrid barcelona amsterdam prague vienna lisbon",
 }
+#: How models lay JSON out.
+LAYOUTS: list[dict[str, Any]] = [
+    {"separators": (",", ":")},
+    {"indent": None},
+    {"indent": 2},
+    {"indent": 4},
+]
+EARLIER = {
+    "pets": ["cat", "dog", "hamster", "rabbit", "goldfish"],
+    "trees": ["oak", "pine", "birch", "maple", "willow"],
+    "rooms": ["kitchen", "bedroom", "bathroom", "hall", "cellar"],
+}
 
 
 def ask(http: Client, messages: list[dict[str, str]], **fields: object) -> tuple[str, str]:
@@ -68,6 +80,26 @@ def test_ten_lists(http: Client) -> None:
             jsonschema.validate(json.loads(text), SCHEMA)
     good = [what for what, (text, _) in answers.items() if sensible(what, items(text)) >= 3]
     assert len(good) >= 8, answers
+
+
+def test_what_was_valid_anyway_stays_the_same(http: Client) -> None:
+    """Byte for byte: the layout, the items and the end. Earlier turns show the layout."""
+    valid = 0
+    for layout in LAYOUTS:
+        shown: list[dict[str, str]] = []
+        for what, listed in EARLIER.items():
+            shown.append({"role": "user", "content": f"List five {what}."})
+            shown.append({"role": "assistant", "content": json.dumps({"items": listed}, **layout)})
+        for what in ("rooms", "trees", "fruits", "metals"):
+            messages = [*shown, {"role": "user", "content": f"List five {what}."}]
+            free = ask(http, messages)
+            try:
+                jsonschema.validate(json.loads(free[0]), SCHEMA)
+            except (json.JSONDecodeError, jsonschema.ValidationError):
+                continue
+            valid += 1
+            assert ask(http, messages, response_format=FORMAT) == free
+    assert valid >= 6
 
 
 def test_any_object_as_the_model_writes_it(http: Client) -> None:

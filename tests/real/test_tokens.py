@@ -16,6 +16,8 @@ from transformers import AutoTokenizer
 
 from app.text.tokenizer import Tokenizer as OurTokenizer
 from app.text.tokenizer import load_tokenizer
+from tests.e2e.client import Client
+from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH
 
 CODE = [
@@ -158,3 +160,30 @@ def test_every_token_has_its_bytes(ours: OurTokenizer, plain: Tokenizer) -> None
             assert piece == b""
         else:
             assert piece.decode(errors="replace") == plain.decode([number])
+
+
+@pytest.mark.parametrize("number", range(len(CONVERSATIONS)))
+def test_chats_are_rendered_as_transformers_does(
+    http: Client, reference_tokenizer: Any, number: int
+) -> None:
+    messages = CONVERSATIONS[number]
+    own = reference_tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=False
+    )
+    said = http.post("/tokenize", {"messages": messages}).ok()
+    assert said["prompt"] == own
+    ids = reference_tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    assert said["tokens"] == ids["input_ids"]
+    assert said["count"] == len(said["tokens"]) and said["max_model_len"] == 8192
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_nobody_speaks_for_another_role(http: Client, ours: OurTokenizer, text: str) -> None:
+    """A user's spelling of a control token stays text: as many turns as messages."""
+    messages = [{"role": "user", "content": text}]
+    harmless = [{"role": "user", "content": "x"}]
+    said = http.post("/tokenize", {"messages": messages}).ok()["tokens"]
+    plain = http.post("/tokenize", {"messages": harmless}).ok()["tokens"]
+    special = set(ours.special_ids)
+    assert [each for each in said if each in special] == [each for each in plain if each in special]
+    assert ours.decode([each for each in said if each not in special]).count(text) == 1
