@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import pytest
 import torch
 from transformers import PreTrainedModel
 
@@ -11,6 +13,7 @@ from app.engine.service import EngineService
 from app.engine.types import GenerationRequest, SamplingParams
 from tests.model.serving import collect
 from tests.real.asking import CONVERSATIONS
+from tests.real.sentences import CHINESE, ENGLISH
 
 GREEDY = SamplingParams(temperature=0)
 #: Logits closer than this may change places: both sides compute in float32, in other orders.
@@ -50,3 +53,57 @@ def test_chats(engine: EngineService, reference: PreTrainedModel, reference_toke
         ended += choice.reason == "stop"
     assert tokens > 20 * len(asked) and ended > 3
     assert ties <= 2
+
+
+def long_chat(tokenizer: Any, tokens: int) -> tuple[int, ...]:
+    """A question about a text of mixed sentences, at least so many tokens long."""
+    rng, text = random.Random(17), ""
+    while len(tokenizer(text)["input_ids"]) < tokens:
+        text += " ".join(rng.sample(ENGLISH, 20)) + "\n" + "".join(rng.sample(CHINESE, 5)) + "\n"
+    question = f"{text}\nWhat are these sentences about?"
+    return ids_of(tokenizer, [{"role": "user", "content": question}])
+
+
+@pytest.mark.parametrize(
+    "tokens", [700, pytest.param(3100, marks=pytest.mark.figures)], ids=["700", "3100"]
+)
+def test_a_long_chat(
+    engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any, tokens: int
+) -> None:
+    prompt = long_chat(reference_tokenizer, tokens)
+    assert len(prompt) > tokens
+    (choice,) = collect(engine.generate(GenerationRequest((prompt,), GREEDY, max_tokens=60)))
+    assert assert_own(reference, prompt, choice.tokens) <= 1
+
+
+def test_beams(engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any) -> None:
+    for messages in (CONVERSATIONS[0], CONVERSATIONS[24]):
+        prompt = ids_of(reference_tokenizer, messages)
+        request = GenerationRequest((prompt,), GREEDY, num_beams=3, max_tokens=12)
+        (choice,) = collect(engine.generate(request))
+        with torch.inference_mode():
+            own = reference.generate(
+                torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)),
+                num_beams=3, max_new_tokens=12, do_sample=False,
+            )  # fmt: skip
+        best = reference_tokenizer.decode(own[0, len(prompt) :], skip_special_tokens=True)
+        assert choice.text == best
+
+
+def test_repetition_penalty(
+    engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any
+) -> None:
+    """Over prompt and output, on prompts that make a small model repeat itself."""
+    from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+    own = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(1.2)])
+    params = SamplingParams(temperature=0, repetition_penalty=1.2)
+    for messages in (CONVERSATIONS[2], CONVERSATIONS[26], CONVERSATIONS[-1]):
+        prompt = ids_of(reference_tokenizer, messages)
+        (choice,) = collect(engine.generate(GenerationRequest((prompt,), params, max_tokens=30)))
+        ids = torch.tensor([[*prompt, *choice.tokens]])
+        with torch.inference_mode():
+            logits = reference(ids, logits_to_keep=len(choice.tokens) + 1).logits[0].float()
+        for number, token in enumerate(choice.tokens):
+            scores = own(ids[:, : len(prompt) + number], logits[number][None].clone())[0]
+            assert scores.max().item() - scores[token].item() < TIE
