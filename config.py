@@ -146,7 +146,15 @@ def web_origins(text: str) -> tuple[str, ...]:
             "expected *, null or origins such as https://example.org,http://localhost:3000,"
             "app://obsidian.md"
         )
-    return found
+    return tuple(map(_without_default_port, found))
+
+
+def _without_default_port(origin: str) -> str:
+    """The origin as browsers send it: without the port that its scheme implies."""
+    for scheme, port in (("http://", ":80"), ("https://", ":443")):
+        if origin.startswith(scheme):
+            return origin.removesuffix(port)
+    return origin
 
 
 def host_names(text: str) -> tuple[str, ...]:

@@ -61,6 +61,17 @@ def test_defaults_are_the_contracts() -> None:
             "https://A.example, http://localhost:3000,http://[::1]:8000",
             ("https://a.example", "http://localhost:3000", "http://[::1]:8000"),
         ),
+        # Browsers leave out the port that the scheme implies.
+        (
+            "CORS_ORIGINS",
+            "https://a.example:443,http://[::1]:80",
+            ("https://a.example", "http://[::1]"),
+        ),
+        (
+            "CORS_ORIGINS",
+            "https://a.example:80,http://a.example:443,app://a:80",
+            ("https://a.example:80", "http://a.example:443", "app://a:80"),
+        ),
         ("TRUSTED_HOSTS", "llm.example,.example.net", ("llm.example", ".example.net")),
         ("TRUSTED_PROXIES", "10.1.2.3/8, ::1", ("10.0.0.0/8", "::1/128")),
         ("ALLOW_PICKLE", "1", True),

@@ -34,6 +34,9 @@ class CompletionsSchema(GenerationSchema):
     suffix = Unsupported("")
     response_format = Unsupported({"type": "text"})
     tools = Unsupported([])
+    # Of chat alone: an answer without their effect would not be what was asked for.
+    max_completion_tokens = Unsupported(-1)
+    continue_final_message = Unsupported(False)
 
 
 _SCHEMA = CompletionsSchema()

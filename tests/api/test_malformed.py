@@ -233,6 +233,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             "grammar": "root ::= [a]",
             "prompt_embeds": "AA==",
             "stop_token_ids": [2],
+            "max_completion_tokens": 5,
+            "continue_final_message": True,
         }.items()
     ],
     *[

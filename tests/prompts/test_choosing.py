@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.prompts import BREAK, Turn
+from app.prompts import BREAK, Call, Turn
 from app.prompts.alpaca import render_turns
 from app.prompts.chat import render_with_template
 from app.prompts.choosing import NAMES, read_chat_template
@@ -89,6 +89,27 @@ def test_of_several_system_turns_none_vanishes(name: str, text: str) -> None:
     assert render(name, [empty, a, empty, b, hi]) == text
     apart = render(name, [a, hi, Turn("assistant", "Yes."), b, hi])
     assert apart.index("A") < apart.index("B")
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("alpaca", "### Instruction:\n{}\n\n### Response: "),
+        ("chatml", "<|im_start|>tool\n18 C<|im_end|>\n<|im_start|>assistant\n"),
+        ("llama-2", "<s>[INST] {} [/INST]"),
+        (
+            "llama-3",
+            "<|start_header_id|>tool<|end_header_id|>\n\n18 C<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+        ("vicuna", "</s>USER: {} ASSISTANT:"),
+    ],
+)
+def test_the_assistant_never_says_what_a_tool_answered(name: str, end: str) -> None:
+    calling = Turn("assistant", "", has_text=False, calls=(Call("weather", {}, "call00001"),))
+    turns = [Turn("user", "Hi"), calling, Turn("tool", "18 C", call_id="call00001")]
+    result = "<tool_response>\n18 C\n</tool_response>"
+    assert render(name, turns).endswith(end.replace("{}", result))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
