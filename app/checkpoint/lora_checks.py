@@ -2,7 +2,7 @@
 
 Knows nothing about how the adapter is applied. peft itself loads some of what is refused here,
 silently and wrongly: it leaves out pairs whose module is no target, and starts pairs that the
-file lacks at zero.
+file lacks at zero; magnitudes that the file lacks are the base model's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Parts:
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: the base model's tensor name to (certainty, key)
     saved: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: module to its key of DoRA's magnitudes
+    magnitudes: dict[str, str] = field(default_factory=dict)
 
 
 def read_parts(settings: LoraSettings, tensors: TensorIndex) -> Parts:
@@ -63,6 +65,8 @@ def _sort(settings: LoraSettings, tensors: TensorIndex, name: str, key: Key, par
             f"{tensors[name].file} has {name!r}, of a kind of adapter that {ADAPTER_CONFIG} "
             "beside it does not name; pass the directory as the training saved it"
         )
+    elif key.part is Part.OTHER and ".lora_magnitude_vector" in name:
+        parts.magnitudes[key.module] = name
 
 
 def check_modules(
@@ -93,8 +97,24 @@ def check_modules(
                 f"{file} lacks lora_A and lora_B of {module!r}, which target_modules in "
                 f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
             )
+    _check_magnitudes(settings, file, parts)
     _check_targets(settings, matrices)
     _check_saved(settings, file, parts, shapes, model)
+
+
+def _check_magnitudes(settings: LoraSettings, file: Path, parts: Parts) -> None:
+    for module in parts.pairs if settings.dora else ():
+        if module not in parts.magnitudes:
+            raise StartupError(
+                f"{file} lacks lora_magnitude_vector of {module!r}, which use_dora in "
+                f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
+            )
+    for module, key in parts.magnitudes.items():
+        if not settings.dora or module not in parts.pairs:
+            raise StartupError(
+                f"{file} has {key!r}, but use_dora or target_modules in {ADAPTER_CONFIG} beside "
+                "it does not mean it: one of the two is another LoRA's"
+            )
 
 
 def _check_targets(settings: LoraSettings, matrices: list[str]) -> None:

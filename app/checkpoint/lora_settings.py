@@ -49,6 +49,7 @@ class LoraSettings:
     rank_pattern: Mapping[str, int]
     alpha_pattern: Mapping[str, float]
     rslora: bool
+    dora: bool  #: every pair comes with a vector of magnitudes
     targets: Names
     excluded: Names
     saved: tuple[str, ...]  #: modules_to_save: stored whole
@@ -137,6 +138,7 @@ def read_lora_settings(directory: Path) -> LoraSettings:
         rank_pattern=_pattern_table(config, "rank_pattern", int),
         alpha_pattern=_pattern_table(config, "alpha_pattern", float),
         rslora=config.boolean("use_rslora", False),
+        dora=config.boolean("use_dora", False),
         targets=_names(config, "target_modules"),
         excluded=_names(config, "exclude_modules"),
         saved=_list(config, "modules_to_save"),

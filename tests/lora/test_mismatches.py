@@ -107,6 +107,37 @@ def test_files(base: Path, lora: Path, spoil: Callable[[Tensors], object], words
 
 
 @pytest.mark.parametrize(
+    ("values", "magnitudes", "words"),
+    [
+        ({"use_dora": True}, 0, "lacks lora_magnitude_vector of 'model.layers.0.mlp.down_proj'"),
+        ({"use_dora": True}, 3, "lacks lora_magnitude_vector of 'model.layers"),
+        # of another unusual kind: the key itself is no surprise then
+        ({"lora_bias": True}, 3, "use_dora or target_modules in adapter_config.json"),
+        ({"use_dora": True}, 99, None),
+    ],
+)
+def test_magnitudes(
+    base: Path, lora: Path, values: dict[str, Any], magnitudes: int, words: str | None
+) -> None:
+    """peft takes the base model's for those that are missing, and leaves out the others."""
+
+    def add(tensors: Tensors) -> None:
+        for name in all_of(tensors, "lora_B.weight")[:magnitudes]:
+            rows = tensors[name].shape[0]
+            key = name.replace("lora_B.weight", "lora_magnitude_vector")
+            tensors[key] = np.ones(rows, "float32")
+
+    change(lora, add)
+    settle(lora, **values)
+    if words is None:
+        start(base, lora)
+        return
+    with pytest.raises(StartupError, match=words) as caught:
+        start(base, lora)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"r": 8}, "says rank 8"),
