@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from app.engine.errors import EngineError
+from app.engine.errors import EngineError, InvalidRequest
 from app.engine.ledger import Ledger
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
@@ -85,8 +85,11 @@ class Deliveries:
 
     def fail(self, ticket: Ticket, error: EngineError) -> list[Sequence]:
         """End a request with an error, after what it has been told; returns what was still
-        owed."""
-        self._ledger.failed += 1
+        owed. A refusal is an answer, and no fault of ours."""
+        if isinstance(error, InvalidRequest):
+            self._ledger.completed += 1
+        else:
+            self._ledger.failed += 1
         ticket.settled = True
         if events := self._events.pop(ticket, None):
             ticket.send(tuple(events))

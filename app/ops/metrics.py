@@ -76,7 +76,7 @@ def _counters(stats: Stats) -> Iterable[tuple[str, str, float]]:
     yield "prefix_cache_queries", "Prompt tokens looked up.", stats.prefix_queried_tokens
     yield "prefix_cache_hits", "Prompt tokens found.", stats.prefix_reused_tokens
     yield "requests_accepted", "Requests accepted.", stats.accepted
-    yield "requests_completed", "Requests answered to the end.", stats.completed
+    yield "requests_completed", "Requests answered to the end, or refused.", stats.completed
     yield "requests_failed", "Requests lost to a fault.", stats.failed
     yield "requests_cancelled", "Requests given up by clients.", stats.cancelled
 

@@ -103,9 +103,10 @@ def test_many_and_long(ask: Asker, way: Way) -> None:
     text = ask(way, **GREEDY).text
     stops = ["☃" * 256, "no", text[7:9], "nothing"]
     assert ask(way, **GREEDY, stop=stops).text == text[: text.index(text[7:9])]
-    assert ask(way, **GREEDY, stop=[]).text == text
+    for none in ([], "", None):
+        assert ask(way, **GREEDY, stop=none).text == text
     assert ask.refusal(way, stop=["a"] * 5)["param"] == "stop"
-    assert ask.refusal(way, stop="")["param"] == "stop"
+    assert ask.refusal(way, stop=[""])["param"] == "stop.0"
 
 
 @ways

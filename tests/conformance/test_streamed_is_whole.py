@@ -47,6 +47,8 @@ def request(number: int) -> tuple[bool, dict[str, Any]]:
         fields["prompt_template"] = rng.choice(["none", "alpaca"])
         fields["echo"] = rng.random() < 0.3
         fields["logprobs"] = rng.choice([None, 0, 2])
+        if fields["echo"] and fields["logprobs"] is not None:
+            fields["prompt_template"] = "none"  # a text that is scored has no template
     return chat, fields
 
 

@@ -41,7 +41,7 @@ def request(number: int) -> tuple[str, dict[str, object], bool]:
             return EMBEDDINGS, {"input": [text] * rng.randint(1, 30)}, True
         case _:
             bad: dict[str, object] = rng.choice(
-                [{"temperature": 9}, {"n": 100}, {"max_tokens": 10**6}, {"model": "gpt-4"}]
+                [{"temperature": 9}, {"n": 100}, {"max_tokens": -2}, {"model": "gpt-4"}]
             )
             return COMPLETIONS, {"prompt": text, **fields, **bad}, False
 

@@ -52,11 +52,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("stream", [False, True])
 def test_it_counts_and_is_refused_before_the_first_byte(server: Server, stream: bool) -> None:
     http = server.client
+    before = http.metrics()["requests_failed_total"]
     with http.open(CHAT, body(slow(1 + stream), 1, stream=stream)) as asked:
         eventually(lambda: http.in_flight() == 1, 5, lambda: str(http.metrics()))
         assert http.completion("你好", max_tokens=2), "another request must wait"
         reply = asked.reply()
     assert reply.status == 400 and reply.error()["param"] == PARAM
+    assert http.metrics()["requests_failed_total"] == before, "a refusal is no fault"
     settled(http)
 
 
