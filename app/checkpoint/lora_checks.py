@@ -2,7 +2,8 @@
 
 Knows nothing about how the adapter is applied. peft itself loads some of what is refused here,
 silently and wrongly: it leaves out pairs whose module is no target, and starts pairs that the
-file lacks at zero; magnitudes that the file lacks are the base model's.
+file lacks at zero; magnitudes, biases and single tokens
+that the file lacks are as if nobody had trained them.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def check_modules(
                 f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
             )
     _check_magnitudes(settings, file, parts)
+    _check_others(settings, tensors, file, parts)
     _check_targets(settings, matrices)
     _check_saved(settings, file, parts, shapes, model)
 
@@ -115,6 +117,21 @@ def _check_magnitudes(settings: LoraSettings, file: Path, parts: Parts) -> None:
                 f"{file} has {key!r}, but use_dora or target_modules in {ADAPTER_CONFIG} beside "
                 "it does not mean it: one of the two is another LoRA's"
             )
+
+
+def _check_others(settings: LoraSettings, tensors: TensorIndex, file: Path, parts: Parts) -> None:
+    for module, (_, b) in parts.pairs.items() if settings.biased else ():
+        bias = b.removesuffix(".weight") + ".bias"
+        if ".lora_embedding_" not in b and bias not in tensors.tensors:
+            raise StartupError(
+                f"{file} lacks the bias of {module!r}, which lora_bias in {ADAPTER_CONFIG} beside "
+                "it means: one of the two is another LoRA's"
+            )
+    if settings.token_ids and not any("trainable_tokens_" in name for name in tensors):
+        raise StartupError(
+            f"{file} lacks trainable_tokens_delta, which trainable_token_indices in "
+            f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
+        )
 
 
 def _check_targets(settings: LoraSettings, matrices: list[str]) -> None:

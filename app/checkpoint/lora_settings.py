@@ -50,6 +50,7 @@ class LoraSettings:
     alpha_pattern: Mapping[str, float]
     rslora: bool
     dora: bool  #: every pair comes with a vector of magnitudes
+    biased: bool  #: lora_bias: every pair of a linear layer comes with a bias
     targets: Names
     excluded: Names
     saved: tuple[str, ...]  #: modules_to_save: stored whole
@@ -139,6 +140,7 @@ def read_lora_settings(directory: Path) -> LoraSettings:
         alpha_pattern=_pattern_table(config, "alpha_pattern", float),
         rslora=config.boolean("use_rslora", False),
         dora=config.boolean("use_dora", False),
+        biased=config.boolean("lora_bias", False),
         targets=_names(config, "target_modules"),
         excluded=_names(config, "exclude_modules"),
         saved=_list(config, "modules_to_save"),

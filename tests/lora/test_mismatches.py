@@ -112,7 +112,7 @@ def test_files(base: Path, lora: Path, spoil: Callable[[Tensors], object], words
         ({"use_dora": True}, 0, "lacks lora_magnitude_vector of 'model.layers.0.mlp.down_proj'"),
         ({"use_dora": True}, 3, "lacks lora_magnitude_vector of 'model.layers"),
         # of another unusual kind: the key itself is no surprise then
-        ({"lora_bias": True}, 3, "use_dora or target_modules in adapter_config.json"),
+        ({"init_lora_weights": "pissa"}, 3, "use_dora or target_modules in adapter_config.json"),
         ({"use_dora": True}, 99, None),
     ],
 )
@@ -171,6 +171,23 @@ def test_missing_files(base: Path, lora: Path) -> None:
         start(base, lora)
     with pytest.raises(StartupError, match="--lora_model is '/nowhere'"):
         start(base, Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"lora_bias": True}, "lacks the bias of 'model.layers.0.mlp.down_proj', which lora_bias"),
+        ({"trainable_token_indices": [5, 7]}, "lacks trainable_tokens_delta"),
+        ({"trainable_token_indices": {"lm_head": [5]}}, "lacks trainable_tokens_delta"),
+    ],
+)
+def test_what_the_settings_add_is_in_the_file(
+    base: Path, lora: Path, values: dict[str, Any], words: str
+) -> None:
+    settle(lora, **values)
+    with pytest.raises(StartupError, match=words) as caught:
+        start(base, lora)
+    assert "\n" not in str(caught.value)
 
 
 def test_base_and_lora_in_each_others_place(base: Path, lora: Path) -> None:
