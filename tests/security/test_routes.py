@@ -29,6 +29,7 @@ TABLE = {
     "/v1/models/<path:model_id>": Access.KEYED,
     "/tokenize": Access.KEYED,
     "/detokenize": Access.KEYED,
+    "/tokenizer_info": Access.KEYED,
 }
 LAN = {"REMOTE_ADDR": "192.0.2.7"}
 
@@ -56,11 +57,17 @@ def test_every_route_without_a_key(make: MakeApp) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nope", "/v1/nope", "/v1", "/health/", "/Health", "/v1//models", "/static", "/favicon.ico"],
+    ["/nope", "/v1/nope", "/v1", "/health/", "/Health", "/v1//nope", "/static", "/favicon.ico"],
 )
 def test_what_is_no_route_needs_a_key_too(keyed: FlaskClient, path: str) -> None:
     assert keyed.get(path).status_code == 401
     assert keyed.get(path, headers=bearer(ALICE)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1//models", "//v1/models/", "/models", "/v1/health/../models"])
+def test_other_ways_to_write_a_route_need_its_key(keyed: FlaskClient, path: str) -> None:
+    """They are answered as meant, and no way leads around the key."""
+    assert keyed.get(path).status_code == 401
 
 
 @pytest.mark.parametrize("host", ["x/health?", "localhost/health?", "x/static/a#", "a/v1?", ""])
