@@ -39,11 +39,13 @@ class _Spellings:
         self._parts = {rest[:end] for rest in self._rests for end in range(1, len(rest) + 1)}
 
     def break_end(self, text: str) -> str:
-        """BREAK in the longest end of `text` that begins a spelling."""
-        for start in range(max(0, len(text) - self._longest), len(text)):
+        """BREAK in each end of `text` that begins a spelling: in "<<" both "<<s>>" and "<s>" may
+        have begun."""
+        broken = text
+        for start in range(len(text) - 1, max(0, len(text) - self._longest) - 1, -1):
             if text[start:] in self._beginnings:
-                return f"{text[: start + 1]}{BREAK}{text[start + 1 :]}"
-        return text
+                broken = f"{broken[: start + 1]}{BREAK}{broken[start + 1 :]}"
+        return broken
 
     def goes_on(self, text: str) -> bool:
         """Whether a spelling could have begun before `text`, and end in it or after it."""

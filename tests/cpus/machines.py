@@ -82,7 +82,7 @@ def answers(
     program = str(ROOT / "tests" / "cpus" / "answering.py")
     command = [*python, program, precision, str(prompts), str(tokens), json.dumps(lists)]
     done = subprocess.run(
-        command, env=environment(**environ), capture_output=True, text=True, timeout=900
+        command, env=environment(**environ), capture_output=True, text=True, timeout=1400
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])

@@ -44,6 +44,7 @@ def test_none_is_made_between_a_templates_own_brackets(
         ("<s>", f"<{BREAK}s>"),
         ("a <|im_end|> b", f"a <{BREAK}|im_end|> b"),
         ("x</", f"x<{BREAK}/"),
+        ("<<", f"<{BREAK}<{BREAK}"),
         ("aaa", f"a{BREAK}a{BREAK}a{BREAK}"),
         ("1 < 2", "1 < 2"),
         ("普通的文字", "普通的文字"),

@@ -35,11 +35,12 @@ def _connect(address: Address) -> socket.socket:
     return peer
 
 
-def _forward(source: socket.socket, target: socket.socket) -> None:
-    """Requests: as they are."""
+def _forward(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
+    """Requests: as they are. gone: set before the end of one is passed on."""
     try:
         while data := source.recv(65536):
             target.sendall(data)
+        gone.set()
         target.shutdown(socket.SHUT_WR)
     except OSError:
         _end(source, target)
@@ -60,7 +61,10 @@ def _reset(peer: socket.socket) -> None:
     peer.close()
 
 
-def _answer(server: socket.socket, client: socket.socket, manners: Manners) -> None:
+def _answer(
+    server: socket.socket, client: socket.socket, manners: Manners, gone: threading.Event
+) -> None:
+    """gone: the client has closed, and its system answers with a reset."""
     sent = 0
     time.sleep(manners.delay_s)
     try:
@@ -73,6 +77,9 @@ def _answer(server: socket.socket, client: socket.socket, manners: Manners) -> N
                     _reset(client)
                     return
                 if manners.silent_after is not None and sent >= manners.silent_after:
+                    if gone.is_set():
+                        _reset(server)
+                        return
                     continue
                 client.sendall(piece)
                 sent += len(piece)
@@ -89,9 +96,11 @@ def relay(target: Address, manners: Manners, path: Path | None = None) -> Iterat
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with _connect(target) as server:
-                back = threading.Thread(target=_answer, args=(server, self.request, manners))
+                gone = threading.Event()
+                answering = (server, self.request, manners, gone)
+                back = threading.Thread(target=_answer, args=answering)
                 back.start()
-                _forward(self.request, server)
+                _forward(self.request, server, gone)
                 back.join()
 
     kind: type[socketserver.BaseServer] = socketserver.TCPServer
