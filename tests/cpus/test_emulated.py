@@ -77,7 +77,11 @@ def test_this_machine_itself_is_told_from_an_emulated_one(machine: Report) -> No
         machine.saw_no_avx512()
 
 
-@pytest.mark.parametrize("flags", [(), ("--check",)], ids=["start", "check"])
+@pytest.mark.parametrize(
+    "flags",
+    [pytest.param((), marks=pytest.mark.figures), ("--check",)],
+    ids=["start", "check"],
+)
 def test_a_cpu_below_torchs_floor_is_one_line(tmp_path: Path, flags: tuple[str, ...]) -> None:
     """torch and numpy end the process there with SIGILL."""
     python = emulated_python(tmp_path / "penryn", "Penryn")

@@ -94,13 +94,14 @@ def test_a_compiler_that_aborts(here: Answers, plant: Plant) -> None:
     assert "their trial was ended by SIGABRT: LLVM ERROR: " in log
 
 
+FIGURES = pytest.mark.figures
 FAULTS = [
     ("import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n", "was ended by SIGILL"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "was ended by SIGSEGV"),
     ("import no_such_compiler\n", "failed: ModuleNotFoundError"),
     ("import os\nos._exit(0)\n", "told nothing"),
     ("while True: pass\n", "did not end in time"),
-    ("import time\ntime.sleep(10000)\n", "did not end in time"),
+    pytest.param("import time\ntime.sleep(10000)\n", "did not end in time", marks=FIGURES),
 ]
 
 
@@ -124,6 +125,7 @@ def test_every_other_end(plant: Plant, lines: str, words: str) -> None:
     assert not list(copy.parent.glob("kernels/*/right*"))
 
 
+@pytest.mark.figures
 def test_results_that_are_wrong(here: Answers, plant: Plant) -> None:
     """Only what all kernels make together shows it: the products themselves are right."""
     copy = plant("attention.py", old="scale = np.float32(1) /", new="scale = np.float32(2) /")

@@ -133,7 +133,9 @@ def texts_at_once(server: Server, name: str, count: int, size: int) -> None:
     assert set(statuses) <= {"200", "400", "503"}
 
 
-@pytest.mark.parametrize("name", ["sentences", "nearly spelled"])
+@pytest.mark.parametrize(
+    "name", ["sentences", pytest.param("nearly spelled", marks=pytest.mark.figures)]
+)
 def test_large_texts_at_once(reading: Server, name: str) -> None:
     texts_at_once(reading, name, 16, 300_000)
 
