@@ -14,12 +14,12 @@ CLEAR = {"full": 1e-3, "8-bit": 1.0}
 
 #: What is disabled, the precision, what computes, and the level torch is held to.
 MACHINES = [
-    ("avx512f", "full", "AVX2 kernels", "AVX2"),
     ("avx512vnni", "8-bit", "torch (no compiled 8-bit kernels: this CPU has no AVX-512 VNNI)", ""),
     ("avx512f", "8-bit", "torch (no compiled 8-bit kernels: this CPU has no AVX-512)", "AVX2"),
     ("avx2", "full", "torch (no compiled kernels: this CPU has no AVX2)", "DEFAULT"),
 ]
 MORE = [
+    ("avx512f", "full", "AVX2 kernels", "AVX2"),
     ("avx512vnni", "full", "AVX-512 kernels", ""),
     ("avx2", "8-bit", "torch (no compiled 8-bit kernels: this CPU has no AVX2)", "DEFAULT"),
     ("avx", "full", "torch (no compiled kernels: this CPU has no AVX2)", "DEFAULT"),
