@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [pytest.param(False, marks=pytest.mark.figures), True])
 def test_it_counts_and_is_refused_before_the_first_byte(server: Server, stream: bool) -> None:
     http = server.client
     before = http.metrics()["requests_failed_total"]
@@ -154,6 +154,7 @@ def test_the_deadline_ends_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.figures
 def test_a_drain_in_the_midst_ends_and_leaves_no_child(tmp_path: Path) -> None:
     with serving(tmp_path / "log") as server, ThreadPoolExecutor(6) as pool:
         http, worker = server.client, server.worker

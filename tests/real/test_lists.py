@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
+import pytest
 
 from tests.e2e.client import CHAT, Client
 
@@ -82,6 +83,7 @@ def test_ten_lists(http: Client) -> None:
     assert len(good) >= 8, answers
 
 
+@pytest.mark.figures
 def test_what_was_valid_anyway_stays_the_same(http: Client) -> None:
     """Byte for byte: the layout, the items and the end. Earlier turns show the layout."""
     valid = 0
