@@ -15,7 +15,6 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from app.openapi.field_texts import FIELD_TEXTS
 from app.openapi.routes import ROUTES, Route
 from app.openapi.small_replies import Error
 from app.schemas.chat import ChatSchema
@@ -26,15 +25,12 @@ from app.schemas.sampling import (
     COMPLETION_DEFAULTS,
     OPENAI_CHAT_DEFAULTS,
 )
+from app.words import WORDS
 
 Document = dict[str, Any]
 
 _TITLE = "Westlake"
-_ABOUT = (
-    "A LLaMA behind an OpenAI-style API. null counts as not given, in every field. Where the "
-    "server has API keys, every route needs one but /, /static/, /health, /ready and "
-    "/openapi.json, and /metrics from the machine itself."
-)
+_ENGLISH, _CHINESE = WORDS["en"], WORDS["zh-CN"]
 _KEY = {"type": "http", "scheme": "bearer", "description": "Needed where the server has API keys"}
 _NEUTRAL: Mapping[str, object] = {
     "min_p": 0,
@@ -60,7 +56,8 @@ _DEFAULTS: Mapping[type[Schema], Mapping[str, object]] = {
 def build_document() -> Document:
     """The whole document, but for `servers`."""
     plugin = MarshmallowPlugin(schema_name_resolver=_name)
-    spec = APISpec(_TITLE, "1", "3.1.0", plugins=[plugin], info={"description": _ABOUT})
+    about = {"description": _ENGLISH.docs["about"]}
+    spec = APISpec(_TITLE, "1", "3.1.0", plugins=[plugin], info=about)
     converter = plugin.converter
     assert converter is not None
     converter.add_attribute_function(_own_schema)  # type: ignore[no-untyped-call]
@@ -101,8 +98,8 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _operations(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "summary": route.summary[0],
-        "x-summary-zh": route.summary[1],
+        "summary": _ENGLISH.routes[route.path],
+        "x-summary-zh": _CHINESE.routes[route.path],
         "responses": _responses(route),
         "security": [] if route.open else [{"key": []}, {}],
     }
@@ -146,8 +143,9 @@ def _describe(schema: dict[str, Any], kind: type[Schema]) -> None:
     schema["additionalProperties"] = True  # ignored, and named in a header
     defaults = _DEFAULTS.get(kind, {})
     for name, field in schema["properties"].items():
-        if name in FIELD_TEXTS and "x-refused" not in field:
-            field["description"], field["x-description-zh"] = FIELD_TEXTS[name]
+        if name in _ENGLISH.fields and "x-refused" not in field:
+            field["description"] = _ENGLISH.fields[name]
+            field["x-description-zh"] = _CHINESE.fields[name]
         if defaults.get(name) is not None:
             field["default"] = defaults[name]
     if kind is ChatSchema:

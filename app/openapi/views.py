@@ -11,7 +11,7 @@ from flask import Response, current_app, render_template, request
 
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
-from app.openapi.page_texts import PAGE_TEXTS
+from app.words import WORDS
 
 
 class DocumentViews:
@@ -28,12 +28,13 @@ class DocumentViews:
     def page(self) -> Response:
         """The document to read."""
         chosen = request.args.get("lang", "")
-        accepted = request.accept_languages.best_match(PAGE_TEXTS, "en")
-        lang = chosen if chosen in PAGE_TEXTS else accepted
+        accepted = request.accept_languages.best_match(WORDS, "en")
+        lang = chosen if chosen in WORDS else accepted
         page = render_template(
             "docs.html",
-            t=PAGE_TEXTS[lang],
-            chosen=chosen if chosen in PAGE_TEXTS else None,
+            t=WORDS[lang].docs,
+            lang=lang,
+            chosen=chosen if chosen in WORDS else None,
             model=current_app.config["MODEL_NAME"],
             routes=describe_routes(self._document, lang),
             root=request.url_root.rstrip("/"),

@@ -33,7 +33,6 @@ from app.playground.origin import is_cross_site
 from app.playground.parameters import PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
 from app.playground.scripts import first_modules
-from app.playground.texts import SCRIPT_TEXTS, TEXTS
 from app.schemas.errors import (
     BadRequest,
     ClientGone,
@@ -43,6 +42,7 @@ from app.schemas.errors import (
     RequestRefused,
     describe,
 )
+from app.words import WORDS
 from config import EMBEDDED_MODEL
 
 KINDS = ("completion", "chat", "embeddings")
@@ -155,13 +155,13 @@ def _caller() -> Caller:
 
 def _page(outcome: Outcome) -> Response:
     chosen = request.args.get("lang", "")
-    lang = chosen if chosen in TEXTS else request.accept_languages.best_match(TEXTS, "en")
+    lang = chosen if chosen in WORDS else request.accept_languages.best_match(WORDS, "en")
     failure = outcome.failure
     page = render_template(
         "playground.html",
-        t=TEXTS[lang],
+        t=WORDS[lang].page,
         lang=lang,
-        chosen=chosen if chosen in TEXTS else None,
+        chosen=chosen if chosen in WORDS else None,
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
         bad_field=(failure.param or "").split(".")[0] if failure else "",
@@ -191,7 +191,7 @@ def _of_the_server(lang: str) -> dict[str, object]:
             "root": request.script_root,
             "model": model,
             "presets": PRESETS,
-            "texts": SCRIPT_TEXTS[lang],
+            "texts": WORDS[lang].scripts,
         },
     }
 

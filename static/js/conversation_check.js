@@ -4,24 +4,25 @@ const ROLES = new Set(["user", "assistant"]);
 const MOST_TURNS = 5000;
 const MOST_CHARACTERS = 4_000_000;
 
-// A new object with just the fields a conversation has. Throws TypeError where one is wrong.
+// A new object with just the fields a conversation has. Throws TypeError where one is wrong,
+// whose message is the key of the words for it.
 export function checked(value) {
-  want(isRecord(value) && isText(value.id, 40) && isText(value.title, 200), "conversation");
-  want(Number.isFinite(value.created) && Number.isFinite(value.updated), "times");
-  want(isText(value.system, MOST_CHARACTERS) && isRecord(value.nodes), "turns");
+  want(isRecord(value) && isText(value.id, 40) && isText(value.title, 200), "damaged_conversation");
+  want(Number.isFinite(value.created) && Number.isFinite(value.updated), "damaged_times");
+  want(isText(value.system, MOST_CHARACTERS) && isRecord(value.nodes), "damaged_turns");
   const nodes = Object.fromEntries(Object.values(value.nodes).map(turn).map((node) => [node.id, node]));
-  want(Object.keys(nodes).length <= MOST_TURNS, "too many turns");
-  for (const node of Object.values(nodes)) want(endsAtRoot(nodes, node), "the tree");
+  want(Object.keys(nodes).length <= MOST_TURNS, "damaged_many");
+  for (const node of Object.values(nodes)) want(endsAtRoot(nodes, node), "damaged_tree");
   const leaf = value.leaf ?? null;
-  want(leaf === null || nodes[leaf] !== undefined, "the last turn");
+  want(leaf === null || nodes[leaf] !== undefined, "damaged_last");
   const { id, title, created, updated, system } = value;
   return { id, title, created, updated, system, options: texts(value.options), nodes, leaf };
 }
 
 function turn(value) {
-  want(isRecord(value) && isText(value.id, 40) && ROLES.has(value.role), "a turn");
-  want(isText(value.content, MOST_CHARACTERS), "a turn's text");
-  want(value.parent === null || isText(value.parent, 40), "a turn's place");
+  want(isRecord(value) && isText(value.id, 40) && ROLES.has(value.role), "damaged_turn");
+  want(isText(value.content, MOST_CHARACTERS), "damaged_text");
+  want(value.parent === null || isText(value.parent, 40), "damaged_place");
   const node = { id: value.id, parent: value.parent, role: value.role, content: value.content };
   const speed = speedOf(value.speed);
   return speed === null ? node : { ...node, speed };

@@ -26,7 +26,7 @@ export async function fromFile(file) {
   try {
     return value.conversations.map(checked);
   } catch (error) {
-    throw new Error(say("import_damaged", { what: error.message }));
+    throw new Error(say("import_damaged", { what: say(error.message) }));
   }
 }
 

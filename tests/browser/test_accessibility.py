@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.openapi.page_texts import PAGE_TEXTS
-from app.playground.texts import TEXTS
+from app.words import WORDS
 from tests.browser.conftest import Visits
 from tests.e2e.server import Server
 
@@ -76,7 +75,7 @@ def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> No
     visitor = visit(scripted, color_scheme=scheme)
     page = visitor.page
     page.goto(f"{scripted.url}/docs")
-    expect(page.locator("h1")).to_have_text(PAGE_TEXTS[lang]["title"])
+    expect(page.locator("h1")).to_have_text(WORDS[lang].docs["title"])
     paths = page.request.get(f"{scripted.url}/openapi.json").json()["paths"]
     expect(page.locator(".document section")).to_have_count(sum(map(len, paths.values())))
     found = violations(page)
@@ -97,7 +96,7 @@ def test_theme_and_language(visit: Visits, scripted: Server, lang: str) -> None:
     page.click(".language")
     other = "en" if lang == "zh-CN" else "zh-CN"
     page.wait_for_selector(f"html[lang={other}][data-started]")
-    expect(page.locator("#welcome h2")).to_have_text(TEXTS[other]["welcome"])
+    expect(page.locator("#welcome h2")).to_have_text(WORDS[other].page["welcome"])
     assert page.evaluate(colour) == dark, "it stays"
     page.click("[data-room=embeddings]")
     assert page.get_attribute("[data-room=embeddings]", "aria-current") == "page"

@@ -162,7 +162,9 @@ def test_history(visit: Visits, real: Server, lang: str, tmp_path: Path) -> None
     for damaged, told in DAMAGED.items():
         file.write_text(damaged, encoding="utf-8")
         page.set_input_files("#import-file", file)
-        expect(page.locator("#chat-failure")).to_contain_text(visitor.words(told, what="a turn"))
+        expect(page.locator("#chat-failure")).to_contain_text(
+            visitor.words(told, what=visitor.words("damaged_turn"))
+        )
     expect(page.locator(".conversation")).to_have_count(1)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
-from app.playground.texts import SCRIPT_TEXTS, TEXTS
+from app.words import WORDS
 
 #: Runs before the page's own scripts: what its policy stopped, and what ran that must not.
 _WATCH = """
@@ -64,11 +64,11 @@ class Visitor:
 
     def words(self, key: str, **places: str) -> str:
         """What the page's scripts say, in the visitor's language."""
-        return SCRIPT_TEXTS[self.lang][key].format(**places)
+        return WORDS[self.lang].scripts[key].format(**places)
 
     def label(self, key: str) -> str:
         """What stands on the page, in the visitor's language."""
-        return TEXTS[self.lang][key]
+        return WORDS[self.lang].page[key]
 
     def button(self, name: str) -> Locator:
         """The button of exactly that name."""

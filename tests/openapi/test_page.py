@@ -8,18 +8,23 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.openapi.field_texts import FIELD_TEXTS
 from app.openapi.routes import ROUTES
+from app.words import WORDS
 from config import Config
 from tests.fakes import ScriptedEngine
 
 
 @pytest.mark.parametrize(
-    ("query", "accept", "number"),
-    [("", "en", 0), ("", "zh-CN,zh;q=0.9", 1), ("?lang=zh-CN", "en", 1), ("?lang=xx", "de", 0)],
+    ("query", "accept", "lang"),
+    [
+        ("", "en", "en"),
+        ("", "zh-CN,zh;q=0.9", "zh-CN"),
+        ("?lang=zh-CN", "en", "zh-CN"),
+        ("?lang=xx", "de", "en"),
+    ],
 )
 def test_it_tells_of_every_route_and_field(
-    client: FlaskClient, query: str, accept: str, number: int
+    client: FlaskClient, query: str, accept: str, lang: str
 ) -> None:
     response = client.get(f"/docs{query}", headers={"Accept-Language": accept})
     assert response.status_code == 200 and response.mimetype == "text/html"
@@ -27,11 +32,12 @@ def test_it_tells_of_every_route_and_field(
     text = response.text.replace("&#39;", "'")
     prose = re.sub(r"</?(?:code|th|td)[^>]*>", "", text)
     for route in ROUTES:
-        assert route.path in text and route.summary[number].replace("`", "") in prose
-        assert number or route.summary[1].replace("`", "") not in prose
-    for name, meanings in FIELD_TEXTS.items():
+        told = {lang: words.routes[route.path].replace("`", "") for lang, words in WORDS.items()}
+        assert route.path in text
+        assert [each for each in told if told[each] in prose] == [lang]
+    for name, meaning in WORDS[lang].fields.items():
         assert f"<code>{name}</code>" in text
-        assert meanings[number].replace("`", "") in prose
+        assert meaning.replace("`", "") in prose
     assert "integer 1 … 8" in text and "number &gt; 0 … 10" in text
     assert "<script>" not in text
     assert "Vary" in response.headers

@@ -19,7 +19,7 @@ from app.engine.types import EngineState, GenerationRequest
 from app.playground.examples import EXAMPLES
 from app.playground.parameters import PRESETS, parameters
 from app.playground.scripts import first_modules
-from app.playground.texts import SCRIPT_TEXTS, TEXTS
+from app.words import WORDS
 from tests.browser.payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
 
@@ -406,28 +406,8 @@ def test_damaged_forms(client: FlaskClient, body: bytes) -> None:
     assert response.mimetype == "text/html"
 
 
-def test_both_languages_have_the_same_texts() -> None:
-    for texts in (TEXTS, SCRIPT_TEXTS):
-        assert texts["en"].keys() == texts["zh-CN"].keys()
-        assert all(text for own in texts.values() for text in own.values())
-        for key, text in texts["en"].items():
-            places = sorted(re.findall(r"\{\w+\}", text))
-            assert places == sorted(re.findall(r"\{\w+\}", texts["zh-CN"][key])), key
-    folder = STATIC.parent / "templates"
-    names = ("playground", "chat", "completion", "embeddings", "dialogs", "parameters", "bar")
-    source = "".join((folder / f"{name}.html").read_text(encoding="utf-8") for name in names)
-    assert set(re.findall(r"\bt\.(\w+)", source)) <= TEXTS["en"].keys()
-    scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("js/*.js"))
-    used = set(re.findall(r'\bsay\("(\w+)"', scripts))
-    assert used <= SCRIPT_TEXTS["en"].keys()
-    unused = {
-        key for key in SCRIPT_TEXTS["en"] if not re.search(rf"""["'(\[ ]{key}["':),\]]""", scripts)
-    }
-    assert {key for key in unused if not key.startswith(("finish_", "state_"))} == set()
-
-
 def test_examples_are_the_same_in_number() -> None:
     english, chinese = EXAMPLES["en"], EXAMPLES["zh-CN"]
     assert len(english.chat) == len(chinese.chat)
     assert english.embeddings.keys() == chinese.embeddings.keys()
-    assert {f"example_{name}" for name in english.embeddings} <= TEXTS["en"].keys()
+    assert {f"example_{name}" for name in english.embeddings} <= WORDS["en"].page.keys()
