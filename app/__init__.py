@@ -33,6 +33,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.ops.errors import handle_errors
     from app.ops.headers import secure_answers
     from app.ops.health import health_blueprint
+    from app.ops.language import follow_language
     from app.ops.metrics import metrics_blueprint
     from app.ops.plain_paths import PlainPaths
     from app.ops.requests import watch_requests
@@ -55,6 +56,7 @@ def create_app(config: object, engine: Engine) -> Flask:
         parent=served_name(app.config["BASE_MODEL"]) if app.config["LORA_MODEL"] else None,
     )
     registry = watch_requests(app)
+    follow_language(app)
     control_access(app)
     handle_errors(app)
     secure_answers(app)

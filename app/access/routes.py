@@ -17,7 +17,14 @@ class Access(Enum):
 
 
 _OPEN = frozenset(
-    ("static", "playground.show", "health.health", "health.ready", "openapi.document")
+    (
+        "static",
+        "playground.show",
+        "health.health",
+        "health.ready",
+        "openapi.document",
+        "openapi.page",
+    )
 )
 _LOCAL = frozenset(("metrics.metrics",))
 

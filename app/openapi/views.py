@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, g, render_template, request
 
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
@@ -27,18 +27,14 @@ class DocumentViews:
 
     def page(self) -> Response:
         """The document to read."""
-        chosen = request.args.get("lang", "")
-        accepted = request.accept_languages.best_match(WORDS, "en")
-        lang = chosen if chosen in WORDS else accepted
+        lang: str = g.language
         page = render_template(
             "docs.html",
             t=WORDS[lang].docs,
             lang=lang,
-            chosen=chosen if chosen in WORDS else None,
+            chosen=g.chosen_language,
             model=current_app.config["MODEL_NAME"],
             routes=describe_routes(self._document, lang),
             root=request.url_root.rstrip("/"),
         )
-        response = Response(page, mimetype="text/html")
-        response.headers["Vary"] = "Accept-Language"
-        return response
+        return Response(page, mimetype="text/html")

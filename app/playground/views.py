@@ -154,14 +154,13 @@ def _caller() -> Caller:
 
 
 def _page(outcome: Outcome) -> Response:
-    chosen = request.args.get("lang", "")
-    lang = chosen if chosen in WORDS else request.accept_languages.best_match(WORDS, "en")
+    lang: str = g.language
     failure = outcome.failure
     page = render_template(
         "playground.html",
         t=WORDS[lang].page,
         lang=lang,
-        chosen=chosen if chosen in WORDS else None,
+        chosen=g.chosen_language,
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
         bad_field=(failure.param or "").split(".")[0] if failure else "",
@@ -173,7 +172,6 @@ def _page(outcome: Outcome) -> Response:
     )
     response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept-Language"
     if failure is not None and failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)
     return response

@@ -69,7 +69,7 @@ def test_the_answer(engine: ScriptedEngine) -> None:
     assert len(engine.requests) == 1, "the engine never heard of it"
     form = client.post("/playground/completion", data={"prompt": "a"})
     assert form.status_code == 429 and form.mimetype == "text/html"
-    for path in ("/", "/health", "/ready", "/metrics", "/openapi.json"):
+    for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs"):
         assert {client.get(path).status_code for _ in range(3)} == {200}, path
 
 

@@ -18,7 +18,7 @@ TABLE = {
     "/ready": Access.OPEN,
     "/openapi.json": Access.OPEN,
     "/metrics": Access.LOCAL,
-    "/docs": Access.KEYED,
+    "/docs": Access.OPEN,
     "/playground/completion": Access.KEYED,
     "/playground/chat": Access.KEYED,
     "/playground/embeddings": Access.KEYED,
