@@ -28,7 +28,7 @@ export function empty() {
 
 // On a touch screen the focus would open the keyboard.
 export function focusBox() {
-  if (matchMedia("(pointer: fine)").matches) byId("chat-message").focus();
+  if (matchMedia("(pointer: fine)").matches) byId("chat-message").focus({ preventScroll: true });
 }
 
 export function showBusy(busy) {

@@ -42,7 +42,7 @@ export function markdown(text, { known = {}, growing = false } = {}) {
   const open = growing ? [...made.querySelectorAll("pre")].at(-1) : null;
   for (const block of made.querySelectorAll("pre")) frame(block, block !== open);
   for (const table of made.querySelectorAll("table")) {
-    const around = element("div", { class: "scroll", tabindex: "0" });
+    const around = element("div", { class: "scroll", tabindex: "-1" });
     table.replaceWith(around);
     around.append(table);
   }
@@ -73,8 +73,8 @@ function typeset(formulas) {
 function frame(block, ended) {
   const code = block.querySelector("code");
   const name = /language-([\w+#.-]+)/.exec(code.className)?.[1] ?? "";
-  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), copyCode));
-  block.setAttribute("tabindex", "0");
+  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), copyCode, { tabindex: "-1" }));
+  block.setAttribute("tabindex", "-1");
   const around = element("div", { class: "code-block" }, head);
   block.replaceWith(around);
   around.append(block);

@@ -5,13 +5,17 @@ import { startCode } from "./code.js";
 import { startCompletion } from "./completion.js";
 import { startDialogs } from "./dialogs.js";
 import { startEmbeddings } from "./embeddings.js";
+import { startFocusKeeper } from "./focus_keeper.js";
 import { startKey } from "./key.js";
 import { startModels } from "./models.js";
 import { startParameters } from "./parameters.js";
 import { startReadiness } from "./readiness.js";
 import { startRooms } from "./rooms.js";
+import { startSkip } from "./skip.js";
 import { startThemeButton } from "./theme_button.js";
 
+startFocusKeeper();
+startSkip();
 startDialogs();
 startThemeButton();
 startRooms();

@@ -1,12 +1,18 @@
-// A panel at the side: a column where there is room, a sheet over the page where there is none.
+// A panel at the side: a column where there is room, a sheet over the page where there is none, and
+// where there is room for one column only, the one that was opened last.
 // Knows nothing about what is in it.
 import { byId } from "./element.js";
+
+// Narrower than this a room has one column beside it.
+const ONE_COLUMN = matchMedia("(max-width: 70rem)");
+const started = []; // {panel, button}
 
 const isSheet = (panel) => getComputedStyle(panel).position === "fixed";
 
 // `panel` is a <details>, or has the class "open" or "closed" once `button` has been pressed; until
 // then it is open where it is a column.
 export function startPanel(panel, button) {
+  started.push({ panel, button });
   panel.addEventListener("click", (event) => {
     if (event.target.closest("[data-close]")) close(panel, button);
   });
@@ -22,6 +28,7 @@ export function startPanel(panel, button) {
   });
   button.addEventListener("click", () => {
     toggle(panel, button, !isOpen(panel));
+    if (isOpen(panel)) makeRoom(panel);
     if (isOpen(panel) && isSheet(panel)) panel.querySelector("[data-close]").focus();
   });
   document.addEventListener("pointerdown", ({ target }) => {
@@ -33,6 +40,14 @@ export function startPanel(panel, button) {
 
 export function closeSheet(id, button) {
   if (isSheet(byId(id))) toggle(byId(id), button, false);
+}
+
+function makeRoom(panel) {
+  if (!ONE_COLUMN.matches) return;
+  for (const other of started) {
+    const beside = other.panel !== panel && other.panel.closest(".room") === panel.closest(".room");
+    if (beside && isOpen(other.panel)) toggle(other.panel, other.button, false);
+  }
 }
 
 function isOpen(panel) {

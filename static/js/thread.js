@@ -2,11 +2,13 @@
 // Knows nothing about what its buttons do.
 import { byId, element } from "./element.js";
 import { say } from "./given.js";
+import { Roving } from "./roving.js";
 import { scroller } from "./scroller.js";
 import { branches, path } from "./tree.js";
 import { TurnView } from "./turn.js";
 
 const views = new Map(); // by the turn's id
+const roving = new Roving(byId("thread"));
 
 export function showThread(conversation, live, actions) {
   const turns = path(conversation);
@@ -21,6 +23,7 @@ export function showThread(conversation, live, actions) {
   });
   if (folded) elements.splice(folded, 0, foldedLine(folded));
   replace(byId("thread"), elements);
+  roving.settle();
   if (turns.length) scroller.follow(live !== null);
 }
 

@@ -27,7 +27,7 @@ export class TurnView {
     const mine = role === "user";
     const who = element("p", { class: "who", id: `who-${id}` }, say(mine ? "you" : "assistant"));
     this.#article = element("article", { "aria-labelledby": `who-${id}` }, who, this.#text);
-    this.element = element("li", { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id }, this.#article);
+    this.element = element("li", { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id, tabindex: "-1" }, this.#article);
   }
 
   // Draws what has changed since the last time, and nothing else: what a person has selected,
@@ -91,7 +91,7 @@ export class TurnView {
 
   #fillFoot(about) {
     const { role, speed } = this.#node;
-    const buttons = element("div", { class: "foot-buttons", role: "group", "aria-label": say("turn_actions") });
+    const buttons = element("div", { class: "foot-buttons", role: "toolbar", "aria-label": say("turn_actions") });
     const add = (action, name, pressed, key = action) => {
       const press = (event) => this.#busy || pressed(event.currentTarget);
       buttons.append(iconButton(name, say(key), press, { "data-action": action }));

@@ -70,6 +70,64 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     assert small == [], "targets of 24 pixels or more"
 
 
+#: Of a window of 1440 x 900: what is left of it at 200 and at 400 %.
+ZOOMED = {200: {"width": 720, "height": 450}, 400: {"width": 360, "height": 225}}
+
+
+@pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("zh-CN", "dark")])
+def test_zoomed(visit: Visits, scripted: Server, scheme: str) -> None:
+    visitor = visit(scripted, color_scheme=scheme)
+    page = visitor.page
+    found = []
+    for size in ZOOMED.values():
+        page.set_viewport_size(size)
+        visitor.open("/")
+        page.mouse.wheel(0, 1000)  # what lies beside the box is not under it
+        page.wait_for_timeout(100)
+        found += violations(page)
+        page.mouse.wheel(0, -1000)
+        expect(page.locator("#welcome h2")).to_be_visible()
+        expect(page.locator("#help-open")).to_be_visible()
+        taken = "document.querySelector('.composer-place').getBoundingClientRect().height"
+        assert page.evaluate(taken) < 0.45 * size["height"], "the rest is for reading"
+        assert page.evaluate("document.documentElement.scrollHeight > innerHeight"), "all of it"
+        visitor.ask("say one\n\n" + "two " * 400)
+        last = page.locator(".turn").last.locator(".speed")
+        expect(last).to_be_in_viewport()  # the end is followed here too
+        found += violations(page)
+        page.click("[data-parameters=chat-parameters]")
+        found += violations(page)
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways"
+    assert found == []
+
+
+@pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("zh-CN", "dark")])
+def test_folded_turns_and_high_contrast(visit: Visits, scripted: Server, scheme: str) -> None:
+    visitor = visit(scripted, color_scheme=scheme)
+    page = visitor.page
+    visitor.keep(["a question", "long " * 14_000 + "\n\n`code` [link](https://example.org)"])
+    visitor.ask("say two")
+    expect(page.locator(".turn.folded .speed")).to_have_count(1)
+    page.evaluate("document.querySelector('.turn.folded .said p').textContent = 'long'")
+    found = violations(page)
+    page.emulate_media(forced_colors="active", color_scheme=scheme)  # type: ignore[arg-type]
+    page.wait_for_timeout(300)  # until all is drawn in them
+    found += violations(page)
+    assert found == []
+    edges = page.locator(".rooms a").evaluate_all(
+        "all => all.map((each) => getComputedStyle(each).borderBottomColor)"
+    )
+    assert edges[0] not in edges[1:] and len(set(edges[1:])) == 1, "which room it is"
+    send = "getComputedStyle(document.getElementById('chat-send')).borderTopStyle"
+    assert page.evaluate(send) == "solid"
+    page.click("[data-room=completion]")
+    ground = "all => all.map((each) => getComputedStyle(each).backgroundColor)"
+    assert len(set(page.locator(".segments span").evaluate_all(ground))) == 2, "which is chosen"
+    visitor.complete("say abcdefgh")
+    assert violations(page) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> None:
     visitor = visit(scripted, color_scheme=scheme)

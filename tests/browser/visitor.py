@@ -21,6 +21,9 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, sourceFile, sa
 window.boom = () => console.error("a payload ran");
 """
 
+#: What a page tells under an answer.
+_SPEED = {"tokens": 9, "exact": True, "perSecond": 8.5, "first": 0.5, "finish": "stop"}
+
 
 @dataclass
 class Visitor:
@@ -73,6 +76,21 @@ class Visitor:
     def button(self, name: str) -> Locator:
         """The button of exactly that name."""
         return self.page.get_by_role("button", name=name, exact=True)
+
+    def keep(self, turns: list[str]) -> None:
+        """Put a conversation of these turns, a question first, into the list, and open it."""
+        nodes: dict[str, dict[str, object]] = {}
+        for number, content in enumerate(turns):
+            role = "assistant" if number % 2 else "user"
+            parent = f"k{number - 1}" if number else None
+            node = {"id": f"k{number}", "parent": parent, "role": role, "content": content}
+            nodes[f"k{number}"] = node | ({"speed": _SPEED} if number % 2 else {})
+        about = {"id": "kept", "title": "kept", "created": 1, "updated": 1, "system": ""}
+        kept = json.dumps({**about, "options": {}, "nodes": nodes, "leaf": f"k{len(turns) - 1}"})
+        self.page.evaluate("kept => localStorage.setItem('westlake:v1:chat:kept', kept)", kept)
+        self.open()
+        self.page.locator(".conversation", has_text="kept").click()
+        self.page.wait_for_selector(f".turn[data-id=k{len(turns) - 1}] .foot")
 
     def ask(self, text: str) -> Locator:
         """Send a message in the chat and wait for the end of its answer."""

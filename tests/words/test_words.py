@@ -101,6 +101,7 @@ _OF_BROWSERS = {
     "Escape",
     "Enter",
     "ArrowUp",
+    "ArrowDown",
     "Content-Type",
     "Bearer ",
     "Retry-After",
