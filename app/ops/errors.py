@@ -12,7 +12,10 @@ import re
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
+from app.ops.language import LANGUAGES
 from app.schemas.errors import INVALID, OURS, Failure, describe
+from app.words import WORDS
+from app.words.failures import explain
 
 _log = logging.getLogger(__name__)
 _OURS_FROM = 500
@@ -62,7 +65,7 @@ def _http_failure(app: Flask, error: HTTPException) -> Failure:
 
 def _response(failure: Failure) -> Response:
     if _wants_page():
-        page = render_template("error.html", failure=failure, request_id=g.request_id)
+        page = _page(failure)
         response = Response(page, status=failure.status, mimetype="text/html")
     else:
         body = json.dumps(failure.body(), ensure_ascii=False)
@@ -74,6 +77,20 @@ def _response(failure: Failure) -> Response:
     if failure.code == "request_timeout":
         response.headers["X-Should-Retry"] = "false"  # to OpenAI's clients: it would take as long
     return response
+
+
+def _page(failure: Failure) -> str:
+    lang = g.get("language", LANGUAGES[0])  # who was refused before it was found
+    words = WORDS[lang].page
+    places = {"seconds": failure.retry_after_s or 1}
+    return render_template(
+        "error.html",
+        failure=failure,
+        explained=explain(words, failure.status, [failure.code], places=places),
+        request_id=g.request_id,
+        t=words,
+        lang=lang,
+    )
 
 
 def _challenge(response: Response) -> None:

@@ -48,6 +48,8 @@ class Parameter:
     least: float
     most: float | None  #: the API's ends
     default: float | None  #: None: what is left of the context
+    whole: bool
+    above: bool  #: the least value itself is too little
 
 
 def parameters(kind: str) -> tuple[Parameter, ...]:
@@ -70,4 +72,6 @@ def _parameter(kind: str, name: str) -> Parameter:
         least=field.minimum,
         most=field.maximum if field.maximum < 2**62 else None,
         default=default,
+        whole=isinstance(field, Whole),
+        above=isinstance(field, Number) and field.above_minimum,
     )

@@ -6,7 +6,7 @@ Knows nothing about models, tokens or the API's routes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Response, current_app, g, render_template, request
@@ -21,6 +21,7 @@ from app.calls.embeddings import start_embeddings
 from app.engine import Engine
 from app.engine.errors import EngineError
 from app.playground.examples import EXAMPLES
+from app.playground.failures import explain_failure
 from app.playground.forms import (
     Form,
     chat_request,
@@ -43,6 +44,7 @@ from app.schemas.errors import (
     describe,
 )
 from app.words import WORDS
+from app.words.failures import Explanation
 from config import EMBEDDED_MODEL
 
 KINDS = ("completion", "chat", "embeddings")
@@ -163,6 +165,7 @@ def _page(outcome: Outcome) -> Response:
         chosen=g.chosen_language,
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
+        explained=_explained(outcome, WORDS[lang].page),
         bad_field=(failure.param or "").split(".")[0] if failure else "",
         parameters={kind: parameters(kind) for kind in ("chat", "completion")},
         presets=PRESETS,
@@ -177,6 +180,11 @@ def _page(outcome: Outcome) -> Response:
     return response
 
 
+def _explained(outcome: Outcome, words: Mapping[str, str]) -> Explanation | None:
+    failure = outcome.failure
+    return explain_failure(failure, words, outcome.kind, outcome.form) if failure else None
+
+
 def _of_the_server(lang: str) -> dict[str, object]:
     """What the page knows about the server; `given` is the part its scripts read."""
     engine: Engine = current_app.extensions["engine"]
@@ -188,6 +196,7 @@ def _of_the_server(lang: str) -> dict[str, object]:
         "given": {
             "root": request.script_root,
             "model": model,
+            "keyed": current_app.config["API_KEYS_FILE"] is not None,
             "presets": PRESETS,
             "texts": WORDS[lang].scripts,
         },

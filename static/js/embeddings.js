@@ -5,7 +5,7 @@ import { showCode } from "./code.js";
 import { column, columns, texts } from "./text_table.js";
 import { cosines } from "./cosines.js";
 import { byId, element } from "./element.js";
-import { count, fixed, say } from "./given.js";
+import { Told, count, fixed, say } from "./given.js";
 import { heatMap } from "./heat_map.js";
 import { chosenModel } from "./models.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
@@ -74,7 +74,7 @@ async function run() {
   if (busy || !own.length) return;
   clearFailure("embeddings");
   if (own.length > MOST) {
-    showFailure("embeddings", { message: say("too_many_texts", { count: count(own.length), most: count(MOST) }) });
+    showFailure("embeddings", new Told(say("too_many_texts", { count: count(own.length), most: count(MOST) })));
     return;
   }
   busy = true;

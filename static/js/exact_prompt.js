@@ -1,6 +1,7 @@
 // Shows the text the model will really read, template and all, and how many tokens it is.
 // Knows nothing about templates: the server renders.
 import { byId } from "./element.js";
+import { explain } from "./explanation.js";
 import { count, say } from "./given.js";
 import { askJson } from "./server.js";
 
@@ -21,10 +22,10 @@ async function refresh(fields) {
   const mine = (latest += 1);
   if (!fields.prompt) return show("", "");
   try {
-    const read = await askJson("/tokenize", { body: JSON.stringify(fields) });
+    const read = await askJson("/tokenize", { body: JSON.stringify(fields), unasked: true });
     if (mine === latest) show(read.prompt, say("context", { tokens: count(read.count), length: count(read.max_model_len) }));
   } catch (error) {
-    if (mine === latest) show(error.message, "");
+    if (mine === latest) show(explain("completion", error).what, "");
   }
   return undefined;
 }

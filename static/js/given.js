@@ -9,6 +9,11 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+export const has = (key) => given.texts[key] !== undefined;
+
+// An error whose message is in the page's words.
+export class Told extends Error {}
+
 const language = document.documentElement.lang;
 const whole = new Intl.NumberFormat(language);
 

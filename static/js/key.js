@@ -1,27 +1,74 @@
-// The API key: asked for, kept for this visit or for longer, and sent along.
+// The API key: asked for, tried, kept for this visit or for longer, and sent along.
 // Knows nothing about which requests need one.
 import { byId } from "./element.js";
+import { given, say } from "./given.js";
 
 const NAME = "westlake:key";
 let key = "";
 
 export const apiKey = () => key;
 
+export const keyMissing = () => given.keyed && key === "";
+
 export function openKey() {
   byId("key-value").value = key;
-  byId("key").showModal();
+  complain(null);
+  if (!byId("key").open) byId("key").showModal();
+}
+
+// True at once where no key is needed or one is known, else when the person has given one.
+export async function keyKnown() {
+  if (!keyMissing()) return true;
+  openKey();
+  await new Promise((resolve) => {
+    byId("key").addEventListener("close", resolve, { once: true });
+  });
+  return key !== "";
 }
 
 export function startKey() {
   const remembered = read(() => localStorage);
   key = read(() => sessionStorage) || remembered;
   byId("key-remember").checked = remembered !== "";
-  byId("key-open").addEventListener("click", openKey);
-  byId("key").addEventListener("close", () => {
-    if (byId("key").returnValue === "save") keep(byId("key-value").value.trim());
-    byId("key-value").value = "";
-  });
+  for (const id of ["key-open", "key-enter"]) byId(id).addEventListener("click", openKey);
+  byId("key-value").form.addEventListener("submit", save);
+  byId("key").addEventListener("close", () => (byId("key-value").value = ""));
   mark();
+}
+
+async function save(event) {
+  event.preventDefault();
+  const value = byId("key-value").value.trim();
+  byId("key-save").disabled = true;
+  const wrong = value ? await tried(value) : null;
+  byId("key-save").disabled = false;
+  complain(wrong);
+  if (wrong) {
+    byId("key-value").focus();
+    return;
+  }
+  keep(value);
+  byId("key").close("save");
+  dispatchEvent(new Event("westlake:key"));
+}
+
+// What is wrong with a key, or null. A server that is busy or loading has taken it.
+async function tried(value) {
+  if (!/^[\x21-\x7e]+$/.test(value)) return "wrong_key"; // no header can carry it
+  try {
+    const headers = { Authorization: `Bearer ${value}` };
+    const { status } = await fetch(`${given.root}/v1/models`, { headers });
+    return status === 401 ? "wrong_key" : null;
+  } catch {
+    return "network";
+  }
+}
+
+function complain(wrong) {
+  byId("key-wrong").textContent = wrong ? say(`error_${wrong}`) : "";
+  byId("key-wrong").hidden = !wrong;
+  if (wrong) byId("key-value").setAttribute("aria-invalid", "true");
+  else byId("key-value").removeAttribute("aria-invalid");
 }
 
 function keep(value) {
@@ -29,11 +76,11 @@ function keep(value) {
   write(() => sessionStorage, value);
   write(() => localStorage, byId("key-remember").checked ? value : "");
   mark();
-  dispatchEvent(new Event("westlake:key"));
 }
 
 function mark() {
   byId("key-open").classList.toggle("set", key !== "");
+  byId("key-needed").hidden = !keyMissing();
 }
 
 // Both storages can be forbidden; then the key lives as long as the page.

@@ -2,6 +2,7 @@
 // Knows nothing about what a model can do but how much it can read.
 import { byId, element } from "./element.js";
 import { given } from "./given.js";
+import { keyMissing } from "./key.js";
 import { askJson } from "./server.js";
 
 let served = [];
@@ -22,10 +23,11 @@ export function startModels() {
 }
 
 async function fill() {
+  if (keyMissing()) return;
   try {
     served = (await askJson("/v1/models")).data;
   } catch {
-    return; // loading, or a key is missing: whoever asks for an answer is told
+    return; // loading, say: whoever asks for an answer is told
   }
   const choice = byId("model");
   const before = chosenModel();

@@ -1,8 +1,14 @@
 // Tells a person what went wrong and what to do next, and a screen reader what has happened.
 // Knows nothing about who failed at what.
 import { byId, element } from "./element.js";
+import { explain } from "./explanation.js";
 import { say } from "./given.js";
 import { openKey } from "./key.js";
+import { watchReadiness } from "./readiness.js";
+
+// What passes by itself: it is told calmly, and taken back when the model is ready.
+const PASSING = new Set(["model_loading", "shutting_down"]);
+const shown = new Map(); // by room: {error, again}
 
 export function announce(text) {
   byId("said").textContent = text;
@@ -11,46 +17,53 @@ export function announce(text) {
 // Shows a failure in the room's own place; `again` is what its button tries.
 export function showFailure(room, error, again = null) {
   const box = byId(`${room}-failure`);
-  const [what, next] = explain(error);
-  const parts = [element("strong", {}, what), " ", next];
+  const passing = PASSING.has(error.code);
   const retry = () => {
     clearFailure(room);
     again();
   };
-  if (error.status === 401) parts.push(action(say("enter_key"), openKey));
-  if (again) parts.push(action(say("try_again"), retry));
-  box.replaceChildren(...parts);
+  const buttons = [
+    error.status === 401 ? action(say("enter_key"), openKey) : null,
+    again ? action(say("try_again"), retry) : null,
+  ];
+  box.classList.toggle("calm", passing);
+  box.setAttribute("role", passing ? "status" : "alert");
+  box.replaceChildren(...told(room, error), ...buttons.filter((button) => button));
   box.hidden = false;
+  shown.set(room, { error, again });
+  if (passing) watchReadiness();
 }
 
 export function clearFailure(room) {
+  shown.delete(room);
   byId(`${room}-failure`).hidden = true;
   byId(`${room}-failure`).replaceChildren();
 }
 
-// A sentence on what has happened and one on what to do.
-export function explain(error) {
-  if (error.status === undefined) return [say("failed_here"), String(error.message ?? error)];
-  if (error.code === "cut") return [say("cut"), say("next_cut")];
-  if (error.status === 0) return [say("no_network"), say("next_no_network")];
-  const seconds = error.retryAfter ?? "1";
-  const next = {
-    model_loading: say("next_loading"),
-    shutting_down: say("next_stopping"),
-    overloaded: say("next_overloaded", { seconds }),
-    context_length_exceeded: say("next_context"),
-    model_not_found: say("next_model"),
-    rate_limit_exceeded: say("next_rate", { seconds }),
-  }[error.code] ?? byStatus(error);
-  return [error.message || say("status", { status: error.status }), next];
+export function startNotices() {
+  addEventListener("westlake:ready", () => {
+    clearThose(({ error }) => PASSING.has(error.code));
+  });
+  // Who has just given the key need not ask again.
+  addEventListener("westlake:key", () => {
+    for (const { again } of clearThose(({ error }) => error.status === 401)) again?.();
+  });
 }
 
-function byStatus({ status, param }) {
-  if (status === 401) return say("next_key");
-  if (status === 413) return say("next_large");
-  if (status === 429 || status === 503) return say("next_later");
-  if (status >= 500) return say("next_fault");
-  return param ? say("next_field", { field: param }) : "";
+function clearThose(wanted) {
+  const found = [...shown].filter(([, failure]) => wanted(failure));
+  for (const [room] of found) clearFailure(room);
+  return found.map(([, failure]) => failure);
+}
+
+function told(room, error) {
+  const { what, next, details } = explain(room, error);
+  const blank = what.endsWith("\u3002") ? "" : " "; // none after a Chinese full stop
+  const sentences = element("p", {}, element("strong", {}, what), blank, next);
+  if (!details) return [sentences];
+  const folded = element("details", { class: "server-said" },
+    element("summary", {}, say("details")), element("p", { lang: "en" }, details));
+  return [sentences, folded];
 }
 
 function action(label, pressed) {

@@ -4,24 +4,39 @@ import { byId } from "./element.js";
 import { given, say } from "./given.js";
 
 const PAUSE_MS = 1500;
+let watching = false;
 
 export function startReadiness() {
-  if (byId("state").dataset.state !== "ready") setTimeout(look, PAUSE_MS);
+  if (byId("state").dataset.state !== "ready") watchReadiness();
+}
+
+// Looks until the model is ready, and says so.
+export function watchReadiness() {
+  if (watching) return;
+  watching = true;
+  setTimeout(look, PAUSE_MS);
 }
 
 async function look() {
+  const state = await currentState();
   const line = byId("state");
+  const changed = line.dataset.state !== state;
+  line.dataset.state = state;
+  line.hidden = state === "ready";
+  if (state === "ready") {
+    watching = false;
+    dispatchEvent(new Event("westlake:ready"));
+    return;
+  }
+  if (changed) line.textContent = say(`state_${state}`);
+  setTimeout(look, PAUSE_MS);
+}
+
+async function currentState() {
   try {
     const response = await fetch(`${given.root}/ready`);
-    const { status } = await response.json();
-    line.hidden = response.ok;
-    if (response.ok) {
-      dispatchEvent(new Event("westlake:ready"));
-      return;
-    }
-    line.textContent = say(`state_${status}`);
+    return response.ok ? "ready" : (await response.json()).status;
   } catch {
-    line.textContent = say("no_network");
+    return "unreachable";
   }
-  setTimeout(look, PAUSE_MS);
 }

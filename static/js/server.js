@@ -1,7 +1,7 @@
 // Sends requests to this server and turns every failure into a Refusal.
 // Knows nothing about what is asked or answered.
 import { given } from "./given.js";
-import { apiKey } from "./key.js";
+import { apiKey, keyKnown } from "./key.js";
 
 export const baseUrl = () => location.origin + given.root;
 
@@ -14,7 +14,9 @@ export class Refusal extends Error {
 }
 
 // A response whose status is good. `body` is JSON text, sent as it is; without one it is a GET.
-export async function ask(path, { body, signal } = {}) {
+// Where a key is needed the person is asked for it first, but not by what they did not ask for.
+export async function ask(path, { body, signal, unasked = body === undefined } = {}) {
+  if (!unasked && !(await keyKnown())) throw new Refusal(401, { code: "invalid_api_key" });
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   if (apiKey()) headers.Authorization = `Bearer ${apiKey()}`;
   const method = body === undefined ? "GET" : "POST";
@@ -23,7 +25,7 @@ export async function ask(path, { body, signal } = {}) {
     response = await fetch(given.root + path, { method, headers, body, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { message: "" });
+    throw new Refusal(0, { code: "network" });
   }
   if (!response.ok) throw await refusal(response);
   return response;

@@ -1,7 +1,7 @@
 // Conversations as files: JSON to come back with, Markdown to read elsewhere.
 // Knows nothing about where they are kept.
 import { checked } from "./conversation_check.js";
-import { say } from "./given.js";
+import { Told, say } from "./given.js";
 import { path } from "./tree.js";
 
 const FORMAT = "westlake-conversations";
@@ -11,22 +11,22 @@ export function toJson(conversations) {
   return JSON.stringify({ format: FORMAT, version: 1, conversations }, null, 1);
 }
 
-// The conversations in a file. Throws an Error whose message says what is wrong.
+// The conversations in a file. Throws Told, which says what is wrong.
 export async function fromFile(file) {
-  if (file.size > MOST_BYTES) throw new Error(say("import_large"));
+  if (file.size > MOST_BYTES) throw new Told(say("import_large"));
   let value;
   try {
     value = JSON.parse(await file.text());
   } catch {
-    throw new Error(say("import_no_json"));
+    throw new Told(say("import_no_json"));
   }
   if (value?.format !== FORMAT || value.version !== 1 || !Array.isArray(value.conversations)) {
-    throw new Error(say("import_other"));
+    throw new Told(say("import_other"));
   }
   try {
     return value.conversations.map(checked);
   } catch (error) {
-    throw new Error(say("import_damaged", { what: say(error.message) }));
+    throw new Told(say("import_damaged", { what: say(error.message) }));
   }
 }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import BREAK, REFUSE
+from tests.browser.visitor import Visitor
 from tests.e2e.server import Server
 
 CHAT = "/v1/chat/completions"
@@ -18,11 +19,14 @@ def test_failures_say_what_to_do(visit: Visits, scripted: Server) -> None:
     page = visitor.page
     box = page.locator("#chat-failure")
     visitor.send(f"{REFUSE}Too many requests are in flight")
-    expect(box).to_contain_text(visitor.words("next_overloaded", seconds="1"))
+    sentences(box, visitor, "overloaded", seconds="1")
+    details = box.locator("details")
+    assert not details.evaluate("each => each.open"), "the server's own words are folded"
+    expect(details).to_contain_text("Too many requests are in flight")
     assert box.get_attribute("role") == "alert"
     assert len(visitor.said()) == 1, "the question stays, without an empty answer"
     visitor.button(visitor.words("try_again")).last.click()
-    expect(box).to_contain_text(visitor.words("next_overloaded", seconds="1"))
+    sentences(box, visitor, "overloaded", seconds="1")
     page.click("#new-chat")
     visitor.send(BREAK)
     # The connection ends right after the event; browsers may lose the event with it.
@@ -33,28 +37,48 @@ def test_failures_say_what_to_do(visit: Visits, scripted: Server) -> None:
     page.click("#new-chat")
     page.route(f"**{CHAT}", lambda route: route.abort())
     visitor.send("say there")
-    expect(box).to_contain_text(visitor.words("no_network"))
-    expect(box).to_contain_text(visitor.words("next_no_network"))
+    sentences(box, visitor, "network")
     page.unroute(f"**{CHAT}")
     box.get_by_role("button").click()
     visitor.answered()
     assert visitor.said() == ["say there", "there"] and box.is_hidden()
 
 
-def test_parameters_out_of_range_name_their_field(visit: Visits, scripted: Server) -> None:
+def test_parameters_out_of_range_are_told_by_their_labels(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, expect=("400",))
     page = visitor.page
     page.click("[data-parameters=chat-parameters]")
     page.fill("#chat-temperature", "3")
     assert page.get_attribute("#chat-temperature", "aria-invalid") == "true"
     visitor.send("a")
-    expect(page.locator("#chat-failure")).to_contain_text(
-        visitor.words("next_field", field="temperature")
-    )
+    box = page.locator("#chat-failure")
+    label = visitor.label("temperature")
+    sentences(box, visitor, "field_range", "field", field=label, least="0", most="2")
+    expect(box.locator("details")).to_contain_text("temperature: must be a number from 0 to 2")
     page.fill("#chat-temperature", "")
     visitor.button(visitor.words("try_again")).first.click()
     visitor.answered()
     assert visitor.said()[1] == "You said: a"
+
+
+def test_loading_is_told_calmly_and_goes_away(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, expect=("503",))
+    page = visitor.page
+    loading = {"error": {"message": "The model is still loading", "code": "model_loading"}}
+    page.route("**/tokenize", lambda route: route.fulfill(status=503, json=loading))
+    page.route("**/ready", lambda route: route.fulfill(status=503, json={"status": "loading"}))
+    visitor.send("a")
+    box, line = page.locator("#chat-failure"), page.locator("#state")
+    sentences(box, visitor, "model_loading")
+    assert box.get_attribute("role") == "status"
+    expect(line).to_have_text(visitor.words("state_loading"))
+    colours = {
+        each.evaluate("each => getComputedStyle(each).backgroundColor") for each in (box, line)
+    }
+    assert colours == {"rgb(227, 239, 236)"}, "the wash of the lake, not the seal's red"
+    page.unroute("**/ready")
+    expect(line).to_be_hidden()
+    expect(box).to_be_hidden()
 
 
 def test_the_key_is_sent_and_not_shown(visit: Visits, scripted: Server) -> None:
@@ -81,11 +105,30 @@ def test_the_key_is_sent_and_not_shown(visit: Visits, scripted: Server) -> None:
 def test_a_server_that_asks_for_a_key(visit: Visits, keyed: Server) -> None:
     visitor = visit(keyed, expect=("401",))
     page = visitor.page
+    needed, wrong = page.locator("#key-needed"), page.locator("#key-wrong")
+    expect(needed).to_contain_text(visitor.words("error_invalid_api_key"))
     visitor.send("你好")
-    expect(page.locator("#chat-failure")).to_contain_text(visitor.words("next_key"))
-    visitor.button(visitor.words("enter_key")).click()
+    expect(page.locator("#key")).to_be_visible()
+    assert visitor.posted(CHAT) == [] == visitor.posted("/tokenize"), "asked for before it is sent"
+    page.keyboard.press("Escape")
+    box = page.locator("#chat-failure")
+    sentences(box, visitor, "invalid_api_key")
+    visitor.button(visitor.words("enter_key")).last.click()
+    page.fill("#key-value", "sk-wrong")
+    page.keyboard.press("Enter")
+    expect(wrong).to_have_text(visitor.words("error_wrong_key"))
+    expect(page.locator("#key-value")).to_be_focused()
     page.fill("#key-value", "sk-test")
     page.keyboard.press("Enter")
-    visitor.button(visitor.words("try_again")).first.click()
-    visitor.answered()
-    assert visitor.said()[1] == "You said: 你好"
+    expect(page.locator("#key")).to_be_hidden()
+    expect(page.locator("#thread .said").nth(1)).to_have_text("You said: 你好")
+    assert box.is_hidden() and needed.is_hidden()
+
+
+def sentences(box: Locator, visitor: Visitor, name: str, then: str = "", **places: str) -> None:
+    """The box tells what has happened, then what to do, with a blank between them in English."""
+    what = visitor.words(f"error_{name}", **places)
+    blank = "" if visitor.lang == "zh-CN" else " "
+    told = what + blank + visitor.words(f"next_{then or name}", **places)
+    expect(box.locator("p").first).to_have_text(told)
+    assert "。 " not in (box.text_content() or "")

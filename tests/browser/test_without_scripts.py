@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.words import WORDS
 from tests.browser.test_chat import ANSWER, QUESTION
 from tests.e2e.server import Server
 
@@ -37,6 +38,9 @@ def test_three_forms(browser: Browser, real: Server, lang: str) -> None:
     page.fill("#chat-temperature", "9")
     page.fill("#chat-message", "a")
     page.click("#chat-send")
-    expect(page.locator("#chat-failure")).to_contain_text("temperature")
+    words = WORDS[lang].page
+    told = words["error_field_range"].format(field=words["temperature"], least=0, most=2)
+    expect(page.locator("#chat-failure strong")).to_have_text(told)
+    expect(page.locator("#chat-failure details p")).to_be_hidden()
     expect(page.locator("#chat-message")).to_have_value("a")
     context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -152,26 +153,33 @@ def test_embeddings(client: FlaskClient, engine: ScriptedEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "fields", "bad"),
+    ("form", "fields", "bad", "told"),
     [
-        ("completion", [("prompt", "")], "prompt"),
-        ("completion", [("prompt", "a"), ("temperature", "hot")], "temperature"),
-        ("completion", [("prompt", "a"), ("temperature", "3")], "temperature"),
-        ("completion", [("prompt", "a"), ("top_k", "1.5")], "top_k"),
-        ("completion", [("prompt", "a"), ("top_k", "9" * 19)], "top_k"),
-        ("completion", [("prompt", "a"), ("max_tokens", "1_0")], "max_tokens"),
-        ("completion", [("prompt", "a"), ("max_tokens", "0")], "max_tokens"),
-        ("completion", [("prompt", "a"), ("seed", "NaN")], "seed"),
-        ("chat", [("message", "")], "message"),
-        ("chat", [("message", "a"), ("role", "bot"), ("content", "x")], "message"),
-        ("chat", [("message", "a"), ("role", "user")], "message"),
-        ("embeddings", [("input", "")], "input"),
-        ("embeddings", [("input", "\n \n")], "input"),
-        ("embeddings", [], "input"),
+        ("completion", [("prompt", "")], "prompt", "empty"),
+        ("completion", [("prompt", "a"), ("temperature", "hot")], "temperature", "field_range"),
+        ("completion", [("prompt", "a"), ("temperature", "3")], "temperature", "field_range"),
+        ("completion", [("prompt", "a"), ("top_k", "1.5")], "top_k", "field_whole_least"),
+        ("completion", [("prompt", "a"), ("top_k", "9" * 19)], "top_k", "field"),
+        ("completion", [("prompt", "a"), ("max_tokens", "1_0")], "max_tokens", "field"),
+        ("completion", [("prompt", "a"), ("max_tokens", "0")], "max_tokens", "field"),
+        ("completion", [("prompt", "a"), ("num_beams", "99")], "num_beams", "field_whole_range"),
+        (
+            "completion",
+            [("prompt", "a"), ("repetition_penalty", "0")],
+            "repetition_penalty",
+            "field_above",
+        ),
+        ("completion", [("prompt", "a"), ("seed", "NaN")], "seed", "field"),
+        ("chat", [("message", "")], "message", "empty"),
+        ("chat", [("message", "a"), ("role", "bot"), ("content", "x")], "message", "text"),
+        ("chat", [("message", "a"), ("role", "user")], "message", "text"),
+        ("embeddings", [("input", "")], "input", "empty"),
+        ("embeddings", [("input", "\n \n")], "input", "empty"),
+        ("embeddings", [], "input", "empty"),
     ],
 )
 def test_mistakes_show_at_their_form(
-    client: FlaskClient, engine: ScriptedEngine, form: str, fields: Fields, bad: str
+    client: FlaskClient, engine: ScriptedEngine, form: str, fields: Fields, bad: str, told: str
 ) -> None:
     response = submit(client, form, fields)
     assert response.status_code == 400
@@ -179,12 +187,25 @@ def test_mistakes_show_at_their_form(
     page = read(response)
     invalid = [values["id"] for _, values in page.tags if values.get("aria-invalid")]
     assert invalid == [f"{form}-{bad}"]
+    assert told_by(response) == told
     parts = re.split(r'<section id="(\w+)"', response.text)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     shown = 'role="alert" id="{}-failure">'
     assert {name: shown.format(name) in text for name, text in sections.items()} == {
         name: name == form for name in FORMS
     }
+
+
+def told_by(response: TestResponse) -> str:
+    """The name of the first sentence of a form's failure."""
+    found = re.search(r"<strong>(.*?)</strong>", response.text)
+    assert found, "nothing is told"
+    for name, text in WORDS["en"].page.items():
+        if name.startswith("error_"):
+            pattern = re.sub(r"\\{\w+\\}", ".*?", re.escape(text))
+            if re.fullmatch(pattern, html.unescape(found[1])):
+                return name.removeprefix("error_")
+    return found[1]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -12,6 +12,7 @@ import pytest
 from app.openapi.routes import ROUTES
 from app.playground.parameters import parameters
 from app.words import WORDS
+from app.words.failures import explain
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted(ROOT.glob("templates/*.html"))
@@ -118,3 +119,19 @@ def test_scripts_have_no_words_of_their_own(path: Path) -> None:
     source = _COMMENT.sub("", path.read_text(encoding="utf-8"))
     texts = {re.sub(r"\$\{[^}]*\}", "", "".join(found)) for found in _TEXT.findall(source)}
     assert {text for text in texts if _WORDS.search(text)} <= _OF_BROWSERS
+
+
+@pytest.mark.parametrize("lang", WORDS)
+def test_every_failure_says_what_to_do(lang: str) -> None:
+    words = WORDS[lang].scripts
+    names = {key.removeprefix("error_") for key in words if key.startswith("error_")}
+    assert {"refused", "fault", "model_loading", "field_range"} <= names
+    for name in names:
+        places = dict.fromkeys(("field", "least", "most", "seconds"), "x")
+        explained = explain(words, 400, [None, "no such code", name], places=places)
+        assert explained.what and explained.next, name
+        assert explained.blank == ("" if lang == "zh-CN" else " ")
+    assert explain(words, 418).what == words["error_refused"]
+    assert explain(words, 502).what == words["error_fault"]
+    chat = explain(words, 400, ["context_length_exceeded"], room="chat")
+    assert chat.next == words["next_context_length_exceeded_chat"]

@@ -1,0 +1,40 @@
+"""What went wrong and what to do about it, in the page's words: by code, field or status.
+
+Knows nothing about forms or scripts; static/js/explanation.js finds the same sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_OURS_FROM = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A sentence on what has happened and one on what to do."""
+
+    what: str
+    next: str
+    blank: str  #: between them: none in Chinese
+
+
+def explain(
+    words: Mapping[str, str],
+    status: int,
+    names: Sequence[str | None] = (),
+    *,
+    room: str = "",
+    places: Mapping[str, object] | None = None,
+) -> Explanation:
+    """The sentences of the first of `names` that has any, else the status's, their `places`
+    filled. What to do can be a `room`'s own: next_NAME_ROOM."""
+    general = (str(status), "fault" if status >= _OURS_FROM else "refused")
+    name = next(name for name in (*names, *general) if name and f"error_{name}" in words)
+    # For "field_range": its own sentence, else that of "field".
+    nexts = (f"next_{name}_{room}", f"next_{name}", f"next_{name.partition('_')[0]}")
+    what, then = words[f"error_{name}"], next(words[key] for key in nexts if key in words)
+    filled = places or {}
+    blank = "" if what.endswith("。") else " "
+    return Explanation(what.format_map(filled), then.format_map(filled), blank)
