@@ -47,11 +47,12 @@ export class TokenRow {
 
   #button(token) {
     const level = LEVELS.findIndex((least) => Math.exp(token.logprob) >= least);
-    const name = `${token.text} ${percent(token.logprob)}`;
+    const name = `${token.text.replaceAll("\n", ` ${say("newline")} `).trim()} ${percent(token.logprob)}`;
     const first = this.#place.querySelector(".token") === null;
-    const own = { type: "button", class: `token p${level < 0 ? LEVELS.length : level}${token.text.includes("\n") ? " breaks" : ""}`, "aria-label": name };
-    const button = element("button", { ...own, tabindex: first ? "0" : "-1", "aria-haspopup": "true" });
-    button.textContent = token.text;
+    const own = { role: "button", class: `token p${level < 0 ? LEVELS.length : level}`, "aria-label": name };
+    // No button: browsers never break a line in one, and a text would be torn into boxes.
+    const button = element("span", { ...own, tabindex: first ? "0" : "-1", "aria-haspopup": "true" });
+    button.append(...withBreaks(token.text));
     button.addEventListener("click", () => this.#open(button, token));
     return button;
   }
@@ -71,6 +72,11 @@ export class TokenRow {
   }
 
   #move(event) {
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      event.target.click();
+      return;
+    }
     const all = [...this.#place.querySelectorAll(".token")];
     const place = all.indexOf(document.activeElement);
     const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[event.key];
@@ -81,6 +87,11 @@ export class TokenRow {
     all[to].focus();
     if (this.#popover.matches(":popover-open")) all[to].click();
   }
+}
+
+// The text itself, so that it is copied as it is; the style sheet marks where a line ends.
+function withBreaks(text) {
+  return text.split(/(\n)/).map((part) => (part === "\n" ? element("span", { class: "newline" }, part) : part));
 }
 
 // White space that a table cell would hide, and bytes that are no text.

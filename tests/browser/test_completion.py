@@ -97,6 +97,29 @@ def test_tokens_of_one_character_are_joined(visit: Visits, scripted: Server) -> 
     assert visitor.page.locator(".token").all_inner_texts() == ["你", "好", "🙂", "!"]
 
 
+LINES = """tokens => tokens.map((token) => {
+    const [first] = [...token.getClientRects()].filter(({ width }) => width > 2);
+    return [token.textContent, Math.round(first.top)];
+})"""
+
+
+def test_line_breaks_stay(visit: Visits, scripted: Server) -> None:
+    """A token that ends a line is seen and read as such, and the text stays what it is."""
+    visitor = visit(scripted, "/#completion")
+    text = "ab\n\nc\nd"
+    assert visitor.complete(f"say {text}") == text
+    tokens = visitor.page.locator(".token")
+    tops: dict[str, list[int]] = {}
+    for shown, top in tokens.evaluate_all(LINES):
+        tops.setdefault(shown, []).append(top)
+    assert tops["a"] == tops["b"] and tops["a"] < tops["c"] < tops["d"]
+    assert len(set(tops["\n"])) == 3, "each ends a line of its own"
+    names = [each.get_attribute("aria-label") or "" for each in tokens.all()]
+    spoken = visitor.words("newline")
+    assert [name.startswith(f"{spoken} ") for name in names] == [each == "\n" for each in text]
+    assert not [name for name in names if "\n" in name]
+
+
 def test_presets_and_sliders(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#completion")
     page = visitor.page
