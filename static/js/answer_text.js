@@ -1,12 +1,12 @@
-// Shows an answer as Markdown, also while it is still growing.
-// Knows nothing about turns; the Markdown reader comes with the first answer, not with the page.
+// Shows a message as Markdown, also while it is still growing.
+// Knows nothing about turns; the Markdown reader comes with the first message, not with the page.
 import { patch } from "./patch.js";
 
 let reader = null; // the module, once it has come
 
 const loadReader = () => import("./markdown.js").then((module) => (reader = module));
 
-export function showAnswer(place, text) {
+export function showMarkdown(place, text) {
   place.textContent = text;
   const draw = () => place.replaceChildren(reader.markdown(text));
   if (reader) draw();

@@ -1,5 +1,5 @@
-// Colours code in the languages the page itself writes.
-// Knows nothing about where the code stands; it comes with the first code.
+// Colours code: at once in the languages the page itself writes, and in others as soon as their
+// grammar has come. Knows nothing about where the code stands; it comes with the first code.
 import hljs from "../vendor/highlight/core.js";
 import bash from "../vendor/highlight/bash.js";
 import javascript from "../vendor/highlight/javascript.js";
@@ -14,11 +14,28 @@ for (const [name, grammar] of Object.entries({ bash, javascript, json, powershel
 }
 hljs.registerAliases(["shell", "console"], { languageName: "bash" });
 
+// What else people call the languages whose grammars lie in vendor/highlight.
+const OTHERS = {
+  c: ["h"], cpp: ["c++", "cc", "cxx", "hpp"], csharp: ["cs", "c#"], css: [], diff: ["patch"], go: ["golang"], java: [],
+  kotlin: ["kt"], php: [], ruby: ["rb"], rust: ["rs"], sql: ["mysql", "postgresql", "sqlite"], swift: [],
+  typescript: ["ts", "tsx"], xml: ["html", "xhtml", "svg", "vue"], yaml: ["yml"],
+};
+const FILES = new Map(Object.entries(OTHERS).flatMap(([file, names]) => [file, ...names].map((name) => [name, file])));
+
 const LONGEST = 20_000;
 
-export function highlight(code, name) {
+export async function highlight(code, name) {
+  const language = name.toLowerCase();
+  if (!hljs.getLanguage(language)) await fetched(FILES.get(language));
   const text = code.textContent;
-  if (hljs.getLanguage(name) && text.length <= LONGEST) code.replaceChildren(coloured(text, name));
+  if (hljs.getLanguage(language) && text.length <= LONGEST) code.replaceChildren(coloured(text, language));
 }
 
 const coloured = copies((text, language) => purified(hljs.highlight(text, { language }).value));
+
+async function fetched(file) {
+  if (!file) return;
+  const grammar = await import(`../vendor/highlight/${file}.js`);
+  hljs.registerLanguage(file, grammar.default);
+  hljs.registerAliases(OTHERS[file], { languageName: file });
+}

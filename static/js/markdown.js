@@ -1,13 +1,17 @@
 // Markdown to elements: read by markdown-it, and let through only what the sanitiser knows.
 // Knows nothing about where the text comes from: it is a stranger's, always.
-import { element, iconButton } from "./element.js";
-import { copy } from "./clipboard.js";
+import { frame } from "./code_block.js";
+import { element, icon } from "./element.js";
 import { say } from "./given.js";
+import { linkRules } from "./link_rules.js";
+import { noteRule, taskRule } from "./list_rules.js";
 import { mathsRules } from "./maths_rules.js";
 import { purified } from "./purified.js";
+import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
 import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
 
-const reader = MarkdownIt({ html: false, linkify: false, breaks: true }).disable("image").use(mathsRules);
+const reader = MarkdownIt({ html: false, breaks: true });
+for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule]) reader.use(rules);
 const { rules } = reader.renderer;
 
 // An answer's headings lie below the page's own.
@@ -27,17 +31,19 @@ for (const name of ["th_open", "td_open"]) {
   };
 }
 
-// What formulas and code need comes with the first of them; until then they stay as they are.
+// What formulas need comes with the first of them; until then they stay as they are.
 let maths = null;
-let colours = null;
 
 // The elements of a text. `known` keeps what it says about links, for the text that follows it;
 // what a growing text ends with waits for its colours until it has ended.
 export function markdown(text, { known = {}, growing = false } = {}) {
   const made = purified(reader.render(text, known));
-  for (const link of made.querySelectorAll("a")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
+  // A text in Arabic may follow one in English, and code is written from the left in both.
+  for (const block of made.children) if (!block.matches("pre, .maths")) block.setAttribute("dir", "auto");
+  made.querySelectorAll("a").forEach(outward);
+  for (const task of made.querySelectorAll(".task")) {
+    task.setAttribute("role", "img");
+    task.setAttribute("aria-label", say(task.matches(".done") ? "task_done" : "task_open"));
   }
   const open = growing ? [...made.querySelectorAll("pre")].at(-1) : null;
   for (const block of made.querySelectorAll("pre")) frame(block, block !== open);
@@ -64,27 +70,20 @@ export function endedBlocks(text) {
   return end;
 }
 
+function outward(link) {
+  if (!link.hasAttribute("href")) {
+    link.replaceWith(...link.childNodes); // the sanitiser did not like where it leads
+    return;
+  }
+  link.target = "_blank";
+  link.rel = "noopener noreferrer nofollow";
+  if (!link.matches(".image")) return;
+  link.title = say("image_elsewhere");
+  link.prepend(icon("picture"));
+}
+
 function typeset(formulas) {
   const set = () => formulas.forEach((formula) => maths.typeset(formula));
   if (maths) set();
   else if (formulas.length) import("./maths.js").then((module) => (maths = module)).then(set);
-}
-
-function frame(block, ended) {
-  const code = block.querySelector("code");
-  const name = /language-([\w+#.-]+)/.exec(code.className)?.[1] ?? "";
-  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), copyCode, { tabindex: "-1" }));
-  block.setAttribute("tabindex", "-1");
-  const around = element("div", { class: "code-block" }, head);
-  block.replaceWith(around);
-  around.append(block);
-  const colour = () => colours.highlight(code, name);
-  if (!name || !ended) return;
-  if (colours) colour();
-  else import("./highlight.js").then((module) => (colours = module)).then(colour);
-}
-
-// The code that stands there when the button is pressed: it may have grown.
-function copyCode({ currentTarget }) {
-  copy(currentTarget.closest(".code-block").querySelector("code").textContent, currentTarget);
 }

@@ -1,34 +1,57 @@
-// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes, and the line
-// where one begins that does not end. Knows nothing about what a formula means. A single $ is a price.
+// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes, environments
+// as \begin{align}, fences called math, and the line where one begins that does not end.
+// Knows nothing about what a formula means, or about a single $ (dollars.js).
+import { dollarRule } from "./dollars.js";
+
 const INLINE = [["\\(", "\\)", false], ["\\[", "\\]", true], ["$$", "$$", true]];
 const BLOCK = [["\\[", "\\]"], ["$$", "$$"]];
+const ENVIRONMENT = /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
 
 export function mathsRules(reader) {
   reader.inline.ruler.before("escape", "maths", inlineRule);
+  reader.inline.ruler.after("maths", "dollars", dollarRule);
   reader.block.ruler.before("fence", "maths", blockRule, { alt: ["paragraph", "list"] });
-  reader.renderer.rules.maths = (tokens, place) => {
-    const { content, markup } = tokens[place];
-    const tex = reader.utils.escapeHtml(content.trim());
-    return `<code class="maths${markup ? " display" : ""}">${tex}</code>`;
-  };
+  const { rules } = reader.renderer;
+  const code = (content, display) =>
+    `<code class="maths${display ? " display" : ""}">${reader.utils.escapeHtml(content.trim())}</code>`;
+  rules.maths = (tokens, place) => code(tokens[place].content, tokens[place].markup);
+  const fence = rules.fence;
+  rules.fence = (tokens, place, ...rest) =>
+    isFormula(tokens[place]) ? code(tokens[place].content, true) : fence(tokens, place, ...rest);
+}
+
+// A fence that has not ended yet stays code: half a formula is none.
+function isFormula({ info, content, map: [first, next] }) {
+  return info.trim() === "math" && content.endsWith("\n") && next - first === content.split("\n").length + 1;
+}
+
+// What opens and closes the formula that a text begins with; an environment's own words belong to it.
+function marks(text, kinds) {
+  const name = ENVIRONMENT.exec(text)?.[1];
+  if (name) return { open: `\\begin{${name}}`, close: `\\end{${name}}`, display: true, whole: true };
+  const [open, close, display] = kinds.find(([begin]) => text.startsWith(begin)) ?? [];
+  return open ? { open, close, display, whole: false } : null;
 }
 
 function inlineRule(state, silent) {
-  const found = INLINE.find(([open]) => state.src.startsWith(open, state.pos));
+  const { src, pos, posMax } = state;
+  if (src[pos] !== "\\" && src[pos] !== "$") return false;
+  const found = marks(src.slice(pos, pos + 30), INLINE);
   if (!found) return false;
-  const [open, close, display] = found;
-  const end = state.src.indexOf(close, state.pos + open.length);
-  if (end < 0 || end === state.pos + open.length) return false;
-  if (!silent) push(state, state.src.slice(state.pos + open.length, end), display);
-  state.pos = end + close.length;
+  const begin = pos + found.open.length;
+  const end = src.indexOf(found.close, begin);
+  const next = end + found.close.length;
+  if (end < 0 || next > posMax || end === begin) return false;
+  if (!silent) push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
+  state.pos = next;
   return true;
 }
 
 function blockRule(state, first, last, silent) {
   const line = (number) => state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
-  const found = BLOCK.find(([open]) => line(first).startsWith(open));
+  const found = marks(line(first), BLOCK);
   if (!found) return false;
-  const [open, close] = found;
+  const { open, close, whole } = found;
   let text = line(first).slice(open.length);
   let next = first + 1;
   while (!text.includes(close) && next < last) {
@@ -38,7 +61,8 @@ function blockRule(state, first, last, silent) {
   if (!text.includes(close)) state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
   if (!text.trimEnd().endsWith(close)) return false;
   if (silent) return true;
-  push(state, text.trimEnd().slice(0, -close.length), true).map = [first, next];
+  const content = whole ? open + text : text.trimEnd().slice(0, -close.length);
+  push(state, content, true).map = [first, next];
   state.line = next;
   return true;
 }

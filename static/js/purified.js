@@ -5,7 +5,7 @@ import DOMPurify from "../vendor/dompurify/purify.js";
 const ALLOWED = {
   ALLOWED_TAGS: [
     "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol",
-    "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "p", "pre", "s", "span", "strong", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
   ],
   ALLOWED_ATTR: ["class", "href", "start"],
   ALLOW_DATA_ATTR: false,

@@ -1,6 +1,6 @@
 // One turn: its text, its speed, its branches and its buttons.
 // Knows nothing about conversations beyond the turns beside it.
-import { AnswerText, showAnswer } from "./answer_text.js";
+import { AnswerText, showMarkdown } from "./answer_text.js";
 import { copy } from "./clipboard.js";
 import { edit } from "./editor.js";
 import { element, iconButton } from "./element.js";
@@ -82,10 +82,9 @@ export class TurnView {
   }
 
   #draw() {
-    const { role, content } = this.#node;
+    const { content } = this.#node;
     this.#drawn = content;
-    if (role === "user") this.#text.textContent = content;
-    else if (content) showAnswer(this.#text, content);
+    if (content) showMarkdown(this.#text, content);
     else this.#text.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
   }
 

@@ -123,7 +123,7 @@ PAYLOADS = (*_HTML, *_NAMES, *_MARKDOWN, *_FORMULAS)
 #: A name for a model.
 NAME = "</title></script><img src=x onerror=boom()>"
 
-#: What is to be read where a payload is an answer: Markdown's own marks are gone, and so is what a
+#: What is to be read where a payload is a message: Markdown's own marks are gone, and so is what a
 #: link, a code block's language or a formula's delimiters say. All others are read as they are.
 _READ = {
     "`-boom()-`": "-boom()-",
@@ -134,9 +134,9 @@ _READ = {
     "[x](&#106;avascript:boom())": "[x](javascript:boom())",
     "[x](\\x01javascript:boom())": "x",
     '<https://a.example/"onmouseover=boom()>': 'https://a.example/"onmouseover=boom()',
-    f"![x]({_FAR})": "!x",
-    '![x](x"onerror=boom())': "!x",
-    f"![x][y]\n\n[y]: {_FAR}": "!x",
+    f"![x]({_FAR})": "x",
+    '![x](x"onerror=boom())': "x",
+    f"![x][y]\n\n[y]: {_FAR}": "x",
     "[x](https://a.example 'a\" onmouseover=\"boom()')": "x",
     "```<script>boom()</script>\ncode\n```": "code",
     '```" onmouseover="boom()\ncode\n```': "code",

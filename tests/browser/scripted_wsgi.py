@@ -34,6 +34,7 @@ QUEUED, NEWS = "queued", "news"
 _SAID = re.compile(r"### Instruction:\n(.*?)\n\n### Response: ", re.DOTALL)
 _BLOCKS = {
     "prose": "**West Lake** lies in `Hangzhou`; see [1]. The formula is 3 < 4.\n\n- one\n- two\n\n",
+    "new": "**Note:** it is $a^2$ long. It costs $5 or $6: https://example.org/a.\n\n- [x] one\n\n",
     "list": "1. The *bridge* is \\(a^2 + b^2\\) long.\n\n   It is `old`.\n\n",
     "code": "def bridge(length: int) -> str:\n    # over the lake\n    return f'{length} m'\n\n",
     "table": "| broken | 3 | `x` |\n",

@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,28 @@ class Streamed:
     work: list[float]  #: what the hardest tasks took of the processor
     busy: dict[str, float]  #: in all, by what it went to
     took: float
+
+
+def long_chat(visitor: Visitor, folder: Path) -> None:
+    """Sixty exchanges, brought in by a file, as what the answer is written below."""
+    said = (
+        "How long is `it`?",
+        "**断桥：**8.8 m, $x^2$.\n\n```python\nprint(1)\n```\n\n- [x] a\n- b",
+    )
+    nodes: dict[str, dict[str, object]] = {}
+    for number in range(120):
+        own = {"id": f"n{number}", "parent": f"n{number - 1}" if number else None}
+        role = ("user", "assistant")[number % 2]
+        nodes[f"n{number}"] = {**own, "role": role, "content": said[number % 2]}
+    own = {"id": "c", "title": "long", "created": 1, "updated": 1, "system": "", "options": {}}
+    found = {"format": "westlake-conversations", "version": 1}
+    file = folder / "long.json"
+    conversations = [{**own, "nodes": nodes, "leaf": "n119"}]
+    file.write_text(json.dumps({**found, "conversations": conversations}), encoding="utf-8")
+    visitor.page.set_input_files("#import-file", file)
+    visitor.page.locator(".conversation").click()
+    expect(visitor.page.locator("#thread .turn")).to_have_count(120)
+    expect(visitor.page.locator(".theirs math")).to_have_count(60)
 
 
 def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
@@ -103,30 +126,40 @@ def tasks_of_pages(trace: dict[str, Any]) -> list[float]:
     )
 
 
-def never_stutters(browser: Browser, visit: Visits, server: Server, asked: str) -> Streamed:
+def never_stutters(
+    browser: Browser, visit: Visits, server: Server, asked: str, folder: Path | None = None
+) -> Streamed:
     """No task over 50 ms. The browser's own account, PerformanceObserver, goes by the clock: where
     others need the processor too, a task is also long when it had to wait. So where it tells of
     any, what the tasks took of the processor is what counts, and three tries are made of which the
     middle one must have no long task."""
-    tries = [streamed(browser, visit(server), asked)]
+
+    def one_try() -> Streamed:
+        visitor = visit(server)
+        if folder:
+            long_chat(visitor, folder)
+        return streamed(browser, visitor, asked)
+
+    tries = [one_try()]
     if tries[0].long:
-        tries += [streamed(browser, visit(server), asked) for _ in range(2)]
+        tries += [one_try() for _ in range(2)]
         assert sorted(max(each.work) for each in tries)[1] <= LONGEST_TASK_MS, tries
     return tries[0]
 
 
 @pytest.mark.parametrize("lang", ["zh-CN"])
 def test_no_long_tasks_while_an_answer_streams(
-    browser: Browser, visit: Visits, scripted: Server
+    browser: Browser, visit: Visits, scripted: Server, tmp_path: Path
 ) -> None:
-    found = never_stutters(browser, visit, scripted, FAST)
+    """Below sixty exchanges."""
+    found = never_stutters(browser, visit, scripted, FAST, tmp_path)
     assert 9_000 < found.took < 50_000, "200 a second, unless others need the processor"
     assert found.busy["TaskDuration"] < 0.5 * found.took, "most of the time it is idle"
 
 
 @pytest.mark.figures
 @pytest.mark.parametrize("lang", ["zh-CN"])
-@pytest.mark.parametrize("kind", ["prose", "list", "code", "table"])
+@pytest.mark.parametrize("kind", ["prose", "new", "list", "code", "table"])
 def test_no_long_tasks_with_one_kind_of_text(
     browser: Browser, visit: Visits, scripted: Server, kind: str
 ) -> None:

@@ -21,6 +21,8 @@ BECOMES = (
     ("\\[\n\\frac{1}{2}\n- 3\n\\]", "math[display=block] mfrac", "12"),
     ("$$a_1$$", "math msub", "a1"),
     (r"`\(code\)`", "code", r"\(code\)"),
+    ("![x](https://a.example/i.png)", "a.image[title][target=_blank]", "x"),
+    ("English\n\nعربي", "p:nth-child(2)[dir=auto]", "عربي"),
 )
 
 
@@ -29,6 +31,87 @@ def test_what_it_becomes(visit: Visits, scripted: Server) -> None:
     for text, selector, shown in BECOMES:
         answer = visitor.ask(f"say {text}")
         expect(answer.locator(f".said {selector}").first).to_have_text(shown)
+    # One's own messages are read the same way.
+    visitor.ask("say **b**\n```js\n1\n```")
+    own = visitor.page.locator(".mine").last
+    expect(own.locator("strong")).to_have_text("b")
+    expect(own.locator(".code-block .hljs-number")).to_have_text("1")
+
+
+@pytest.mark.parametrize("lang", ["zh-CN"])
+def test_tasks_say_whether_they_are_done(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    tasks = visitor.ask("say - [ ] a\n- [x] b").get_by_role("img")
+    names = [task.get_attribute("aria-label") for task in tasks.all()]
+    assert names == [visitor.words("task_open"), visitor.words("task_done")]
+
+
+#: A line of each language, and another name of some.
+CODE = {
+    "c": "int x = 1;",
+    "c++": "class A {};",
+    "c#": 'string s = "x";',
+    "css": ".a { color: red }",
+    "diff": "- a",
+    "go": "func f() {}",
+    "Java": "class A {}",
+    "kotlin": "val x = 1",
+    "php": "$x = 1;",
+    "rb": "def f; end",
+    "rust": "fn main() {}",
+    "sql": "SELECT 1",
+    "swift": "let x = 1",
+    "ts": "let x: number = 1",
+    "html": "<b class='x'>",
+    "yaml": "a: 1",
+    "shell": "echo 1",
+}
+
+
+@pytest.mark.parametrize("lang", ["en"])
+def test_colours_of_other_languages(visit: Visits, scripted: Server) -> None:
+    """They come when they are needed, and only those."""
+    visitor = visit(scripted)
+    page = visitor.page
+    answer = visitor.ask("say " + "\n".join(f"```{name}\n{CODE[name]}\n```" for name in CODE))
+    for name in CODE:
+        block = answer.locator(".code-block").filter(has=page.get_by_text(name, exact=True))
+        expect(block.locator("[class^=hljs-]").first).to_be_visible()
+    grammars = [each.url for each in visitor.sent if "/highlight/" in each.url]
+    assert len(grammars) == len(set(grammars)) and not [
+        url for url in grammars if "undefined" in url
+    ]
+
+
+LOOK = """said => {
+    const style = (selector) => getComputedStyle(said.querySelector(selector));
+    const gap = (selector) => {
+        const place = said.querySelector(selector);
+        const next = place.nextElementSibling.getBoundingClientRect();
+        return next.top - place.getBoundingClientRect().bottom;
+    };
+    const size = (selector) => parseFloat(style(selector).fontSize);
+    return {
+        headings: ["h3", "h4", "h5", "p"].map(size),
+        bullets: ["ul", "ul ul", "ol"].map((list) => style(list).listStyleType),
+        gaps: [".scroll", ".maths.display", ".code-block"].map(gap),
+        font: style("math").fontFamily,
+    };
+}"""
+
+
+def test_how_it_looks(visit: Visits, scripted: Server) -> None:
+    answer = visit(scripted).ask(
+        "say # A\n## B\n### C\ntext\n- a\n  - b\n\n1. c\n\n| d |\n|---|\n| e |\n\nf\n\n$$x$$\ng\n"
+        "```\nh\n```\ni"
+    )
+    expect(answer.locator("math")).to_have_count(1)
+    found = answer.locator(".said").evaluate(LOOK)
+    sizes = found["headings"]
+    assert sizes == sorted(set(sizes), reverse=True), "each heading is larger than the next"
+    assert found["bullets"] == ["disc", "circle", "decimal"]
+    assert min(found["gaps"]) > 10
+    assert "math" in found["font"] and "CJK" not in found["font"]
 
 
 #: Texts whose blocks are easily cut in the wrong place.

@@ -44,7 +44,7 @@ def test_prompts_and_answers(visit: Visits, scripted: Server) -> None:
         batch = PAYLOADS[start : start + 20]
         for payload in batch:
             visitor.ask(payload)  # which is answered with itself
-        expect(page.locator("#thread .mine .said")).to_have_text(batch)
+        expect(page.locator("#thread .mine .said")).to_have_text([READ[each] for each in batch])
         expect(page.locator("#thread .theirs .said")).to_have_text([READ[each] for each in batch])
         harmless(visitor)
     told = [body["messages"][-1]["content"] for body in visitor.bodies("/v1/chat/completions")]
@@ -63,7 +63,7 @@ def test_an_imported_file(visit: Visits, scripted: Server, tmp_path: Path) -> No
     expect(titles).to_have_text(PAYLOADS)
     for number, payload in enumerate(PAYLOADS):
         titles.nth(number).click()
-        expect(page.locator("#thread .mine .said")).to_have_text(payload)
+        expect(page.locator("#thread .mine .said")).to_have_text(READ[payload])
         expect(page.locator("#thread .theirs .said")).to_have_text(READ[payload])
         expect(page.locator("#conversation-title")).to_have_text(payload)
         assert page.input_value("#chat-system") == payload

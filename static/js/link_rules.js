@@ -1,0 +1,29 @@
+// Makes links of bare addresses, and of images: a picture from elsewhere is never loaded here.
+// Knows nothing about which links are safe (purified.js).
+
+// An address ends at white space, quotes, brackets and Chinese punctuation; a pair of brackets
+// inside it belongs to it.
+const INSIDE = String.raw`[^\s<>\x22\x27\x60{}|\\^()[\]“”‘’…—·\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]`;
+const ADDRESS = new RegExp(String.raw`\/\/[\p{L}\p{N}](?:${INSIDE}|\(${INSIDE}*\))*`, "uy");
+const PUNCTUATION_AT_END = /[.,;:!?*_~]+$/;
+
+export function linkRules(reader) {
+  reader.set({ linkify: true });
+  reader.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+  for (const scheme of ["//", "ftp:", "mailto:"]) reader.linkify.add(scheme, null);
+  for (const scheme of ["http:", "https:"]) reader.linkify.add(scheme, { validate: addressLength });
+  reader.renderer.rules.image = imageLink(reader.utils.escapeHtml);
+}
+
+function addressLength(text, begin) {
+  ADDRESS.lastIndex = begin;
+  return ADDRESS.exec(text)?.[0].replace(PUNCTUATION_AT_END, "").length ?? 0;
+}
+
+// A link cannot stand in a link: there an image is its description.
+const imageLink = (escape) => (tokens, place, options, env, self) => {
+  const address = tokens[place].attrGet("src");
+  const words = self.renderInlineAsText(tokens[place].children, options, env) || address.replace(/^(data:[^;,]*).*/, "$1");
+  const around = tokens.slice(0, place).findLast(({ type }) => type.startsWith("link_"));
+  return around?.type === "link_open" ? escape(words) : `<a class="image" href="${escape(address)}">${escape(words)}</a>`;
+};

@@ -1,0 +1,65 @@
+// Reads what Markdown's own rules leave out of lists: tasks, and notes at the foot of a text.
+// Knows nothing about how they look.
+
+const MARK = /^\[([ xX])\][ \u3000]/;
+const NOTE = /^\[\^(\d{1,4})\]:[ \t]*(?=\S)/;
+const REFERENCE = /\[\^(\d{1,4})\](?!:)/y;
+
+export function taskRule(reader) {
+  reader.core.ruler.after("inline", "tasks", ({ tokens, Token }) => {
+    tokens.forEach(({ type, children }, place) => {
+      const item = tokens[place - 2];
+      if (type !== "inline" || item?.type !== "list_item_open") return;
+      const found = MARK.exec(children[0]?.content ?? "");
+      if (!found || children[0].type !== "text") return;
+      children[0].content = children[0].content.slice(found[0].length);
+      children.unshift(...box(Token, found[1] !== " "));
+      item.attrJoin("class", "task-item");
+    });
+  });
+}
+
+// Its text is not seen, but copied with what stands after it.
+function box(Token, done) {
+  const open = new Token("task_open", "span", 1);
+  open.attrs = [["class", "task"]];
+  if (done) open.attrJoin("class", "done");
+  const text = new Token("text", "", 0);
+  text.content = done ? "[x] " : "[ ] ";
+  return [open, text, new Token("task_close", "span", -1)];
+}
+
+// A note is shown where it is written, so that it never changes what stands before it.
+export function noteRule(reader) {
+  reader.block.ruler.before("reference", "note", noteBlock, { alt: ["paragraph"] });
+  reader.inline.ruler.before("link", "note", noteReference);
+  reader.renderer.rules.note = (tokens, place) => `<sup>${tokens[place].content}</sup>`;
+}
+
+function noteBlock(state, first, last, silent) {
+  const line = (number) => state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
+  const found = NOTE.exec(line(first));
+  if (!found || state.sCount[first] - state.blkIndent >= 4) return false;
+  if (silent) return true;
+  let next = first + 1;
+  while (next < last && !state.isEmpty(next) && !NOTE.test(line(next)) && state.sCount[next] >= state.blkIndent) next += 1;
+  const open = state.push("paragraph_open", "p", 1);
+  open.attrs = [["class", "note"]];
+  open.map = [first, next];
+  const inline = state.push("inline", "", 0);
+  inline.content = `[^${found[1]}] ${state.getLines(first, next, state.blkIndent, false).trim().slice(found[0].length)}`;
+  inline.map = open.map;
+  inline.children = [];
+  state.push("paragraph_close", "p", -1);
+  state.line = next;
+  return true;
+}
+
+function noteReference(state, silent) {
+  REFERENCE.lastIndex = state.pos;
+  const found = REFERENCE.exec(state.src);
+  if (!found || REFERENCE.lastIndex > state.posMax) return false;
+  if (!silent) state.push("note", "sup", 0).content = found[1];
+  state.pos = REFERENCE.lastIndex;
+  return true;
+}
