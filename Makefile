@@ -31,7 +31,8 @@ SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl qemu-user systemd util-
 
 # On CI a test that is skipped or left out counts as failed.
 STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
-PYTEST := $(BIN)/python -m pytest -p tests.tiers $(STRICT)
+PLUGINS := -p tests.tiers $(STRICT)
+PYTEST := $(BIN)/python -m pytest $(PLUGINS)
 
 .DEFAULT_GOAL := help
 .PHONY: help run smollm2 install lint format test verify docs audit bench clients peers \
@@ -59,7 +60,11 @@ format: $(INSTALLED_DEV)  ## put the code into the house's format
 	$(BIN)/ruff format .
 
 test: lint system-packages $(SMOLLM2)/config.json  ## lint, then run the tests
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m tests.run $(PLUGINS) -m "not figures"
+else
 	$(PYTEST) -m "not figures" $(ARGS)
+endif
 
 verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
