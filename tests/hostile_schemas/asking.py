@@ -9,17 +9,14 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from http.client import IncompleteRead
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 import jsonschema
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client, Reply
+from tests.e2e.client import CHAT, Client, Reply
 from tests.e2e.server import eventually
 from tests.event_stream import read_events
 from tests.hostile_schemas.schemas import Schema
@@ -106,39 +103,6 @@ def _on_a_deep_stack(work: Callable[[], None]) -> None:
 def _failed(answer: dict[str, Any]) -> str:
     assert answer["error"]["code"] == "json_schema_failed", answer
     return "failed"
-
-
-@contextmanager
-def neighbour(http: Client) -> Iterator[list[float]]:
-    """A plain stream that runs all the while; yields the waits between its events, in usual
-    ones, once the block has ended."""
-    times: list[list[float]] = []
-    stop = threading.Event()
-
-    def follow() -> None:
-        while not stop.is_set():
-            times.append([])
-            fields = {"max_tokens": 900, "ignore_eos": True, "temperature": 0, "stream": True}
-            with http.open(COMPLETIONS, {"prompt": "你好", **fields}) as opened:
-                for at in opened.tokens():
-                    times[-1].append(at)
-                    if stop.is_set():
-                        break
-
-    def gaps() -> list[float]:
-        return [after - before for one in times for before, after in pairwise(one)]
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    try:
-        eventually(lambda: len(gaps()) > 30, 30, lambda: "the neighbour hears nothing")
-        usual, alone = median(gaps()), len(gaps())
-        found: list[float] = []
-        yield found
-        found += [gap / usual for gap in gaps()[alone:]]
-    finally:
-        stop.set()
-        thread.join()
 
 
 def settled(http: Client) -> None:

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
-from tests.hostile_schemas.asking import LIMIT_STEPS, MARGIN, judge, neighbour, settled
+from tests.hostile_schemas.asking import LIMIT_STEPS, MARGIN, judge, settled
+from tests.hostile_schemas.neighbour import neighbour
 from tests.hostile_schemas.schemas import Schema, all_schemas
 
 CLIENTS = 3
@@ -34,7 +35,7 @@ def ask_all(server: Server, schemas: list[tuple[str, Schema]], seeds: range) -> 
         (*each, seed, stream) for each in schemas for seed in seeds for stream in (False, True)
     ]
     random.Random(5).shuffle(works)
-    with neighbour(http) as gaps, ThreadPoolExecutor(CLIENTS) as pool:
+    with neighbour(server.port) as gaps, ThreadPoolExecutor(CLIENTS) as pool:
         ends = list(pool.map(lambda work: judge(http, *work), works))
     accepted = {name for (name, *_), end in zip(works, ends, strict=True) if end != "refused"}
     print(f"{Counter(ends)}; {len(accepted)} of {len(schemas)} schemas accepted; worst gap of a "

@@ -167,7 +167,9 @@ def bodies_at_once(server: Server, body: bytes) -> None:
         path = (COMPLETIONS, CHAT, EMBEDDINGS, "/tokenize")[number % 4]
         return send(server, path, body)
 
-    assert set(together(server, 8, ask, BODIES_S)) <= {"400", "503"}
+    # Escaped letters are a text like any other, which /tokenize takes.
+    taken = {"200"} if body is BODIES["escapes"] else set()
+    assert set(together(server, 8, ask, BODIES_S)) <= {"400", "503", *taken}
 
 
 @pytest.mark.parametrize("name", ["lists", "allowed"])
