@@ -156,7 +156,7 @@ def test_names_of_models(visit: Visits, named: Server) -> None:
     page.select_option("#model", label="nobody")
     visitor.send("two")
     for payload in PAYLOADS:
-        expect(page.locator("#chat-failure strong")).to_contain_text(payload)
+        expect(page.locator("#chat-failure details")).to_contain_text(payload)
     page.goto(f"{named.url}/docs")
     expect(page.locator("#model-name")).to_have_text(NAME)
     harmless(visitor)
