@@ -5,6 +5,7 @@ Knows nothing yet at import: no model, no thread, no environment is read here.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ def create_app(config: object, engine: Engine) -> Flask:
     `config` is a `config.Config`, or has its upper-case attributes.
 
     Raises:
-        StartupError: the chat template or the API keys cannot be read.
+        StartupError: the chat template, the API keys or the pages' files cannot be read.
     """
     # Inside, so that the engine's rooms can be imported without a web framework.
     from flask import Flask
 
     from app.access.control import control_access
     from app.api import tokens_blueprint, v1_blueprint
+    from app.assets import serve_assets
     from app.calls import Served
     from app.calls.watcher import Watcher
     from app.openapi import openapi_blueprint
@@ -41,7 +43,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.prompts.choosing import read_chat_template
     from config import served_name
 
-    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app = Flask(__name__, template_folder="../templates", static_folder=None)
     app.config.from_object(config)
     # PlainPaths answers "//v1" where a redirect would lose a POST's body.
     app.url_map.merge_slashes = False
@@ -60,6 +62,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     control_access(app)
     handle_errors(app)
     secure_answers(app)
+    serve_assets(app, Path(app.root_path).parent / "static")
     app.register_blueprint(v1_blueprint())
     app.register_blueprint(tokens_blueprint())
     app.register_blueprint(health_blueprint())

@@ -33,7 +33,6 @@ from app.playground.forms import (
 from app.playground.origin import is_cross_site
 from app.playground.parameters import PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
-from app.playground.scripts import first_modules
 from app.schemas.errors import (
     BadRequest,
     ClientGone,
@@ -170,11 +169,9 @@ def _page(outcome: Outcome) -> Response:
         parameters={kind: parameters(kind) for kind in ("chat", "completion")},
         presets=PRESETS,
         examples=EXAMPLES[lang],
-        modules=first_modules(current_app.static_folder),
         **_of_the_server(lang),
     )
     response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
-    response.headers["Cache-Control"] = "no-store"
     if failure is not None and failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)
     return response

@@ -19,7 +19,6 @@ from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
 from app.playground.examples import EXAMPLES
 from app.playground.parameters import PRESETS, parameters
-from app.playground.scripts import first_modules
 from app.words import WORDS
 from tests.browser.payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
@@ -355,10 +354,6 @@ def test_scripts_are_small_and_say_what_they_do() -> None:
         assert "nows nothing about" in " ".join(lines[:3]), path.name
         assert len(lines) <= 150, path.name
         assert "innerHTML" not in "".join(lines), path.name
-    first = first_modules(str(STATIC))
-    assert first[0] == "page.js" and "tree.js" in first
-    assert "markdown.js" not in first, "it comes with the first answer"
-    assert not [name for name in first if not (STATIC / "js" / name).is_file()]
 
 
 def test_vendored_files_are_what_they_were() -> None:

@@ -1,0 +1,157 @@
+"""Joins a page's ES modules into few files: one that comes with the page, one for each part that
+comes when it is needed.
+
+Knows nothing about HTTP. Every module becomes a function that is called at once, in the order in
+which a browser would run the modules; what it returns is what the module exports:
+
+    export const js_bars_js = (() => {
+    const { copy } = js_clipboard_js;
+    ...
+    return { bars };
+    })();
+
+A module that several later parts share, and the page does not bring, gets a file with the others
+that the same parts share, so that no page ever has a module twice.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+
+from app.assets.modules import Import, JoinError, Module, read_module
+
+Read = Callable[[str], str]  #: a path's text; JoinError where there is none
+
+
+def join_modules(entry: str, read: Read) -> dict[str, str]:
+    """The joined files, by name; the first is to be loaded with the page.
+
+    Raises:
+        JoinError: a module is missing or not written as it should be, or they import in a circle.
+    """
+    graph = _Graph(read)
+    first = graph.reached(entry)
+    later = list(dict.fromkeys(path for path in graph.all_below(entry) if path in graph.later))
+    users: dict[str, frozenset[str]] = dict.fromkeys(first, frozenset((entry,)))
+    for path in later:
+        for each in graph.reached(path):
+            if each not in first:
+                users[each] = users.get(each, frozenset()) | {path}
+    homes = {path: _file_name(entry, of) for path, of in users.items()}
+    _check_names(users, homes)
+    files: dict[str, list[str]] = {}
+    for path, home in homes.items():
+        files.setdefault(home, []).append(path)
+    return {home: _joined(home, paths, graph, homes) for home, paths in files.items()}
+
+
+class _Graph:
+    """The modules that have been read, and which of them are loaded later by one of them."""
+
+    def __init__(self, read: Read) -> None:
+        self.modules: dict[str, Module] = {}
+        self.later: set[str] = set()
+        self._read = read
+
+    def module(self, path: str) -> Module:
+        if path not in self.modules:
+            self.modules[path] = read_module(path, self._read(path))
+            self.later.update(self.modules[path].later)
+        return self.modules[path]
+
+    def reached(self, path: str) -> list[str]:
+        """What runs when this module is imported, in order; it is the last."""
+        done: list[str] = []
+        self._walk(path, done, [])
+        return done
+
+    def _walk(self, path: str, done: list[str], above: list[str]) -> None:
+        if path in above:
+            circle = " > ".join([*above[above.index(path) :], path])
+            raise JoinError(f"modules import in a circle: {circle}")
+        if path in done:
+            return
+        for each in self.module(path).imports:
+            self._walk(each.path, done, [*above, path])
+            _check_exports(path, each, self.module(each.path))
+        done.append(path)
+
+    def all_below(self, entry: str) -> list[str]:
+        """All that a page with this module can ever load, what comes later after the rest."""
+        found = self.reached(entry)
+        for path in found:  # which grows
+            for later in self.module(path).later:
+                found += [each for each in self.reached(later) if each not in found]
+        return found
+
+
+def _check_exports(path: str, wanted: Import, module: Module) -> None:
+    exported = {name for name, _ in module.exports} | {"*"}
+    if missing := [name for name, _ in wanted.names if name not in exported]:
+        raise JoinError(f"{path}: {module.path} exports no {missing[0]}")
+
+
+def _file_name(entry: str, users: frozenset[str]) -> str:
+    name = _stem(entry)
+    return f"{name}.js" if entry in users else f"{name}.{'-'.join(sorted(map(_stem, users)))}.js"
+
+
+def _stem(path: str) -> str:
+    return posixpath.basename(path).removesuffix(".js")
+
+
+def _identifier(path: str) -> str:
+    return re.sub(r"\W", "_", path)
+
+
+def _check_names(users: Mapping[str, frozenset[str]], homes: Mapping[str, str]) -> None:
+    """Two paths that only differ in signs would be one identifier, two folders' files one file."""
+    if len(set(map(_identifier, users))) < len(users):
+        raise JoinError(f"two of these modules need other names: {sorted(users)}")
+    if len(set(homes.values())) < len(set(users.values())):
+        raise JoinError(f"two of these modules need other names: {sorted(homes)}")
+
+
+def _joined(home: str, paths: list[str], graph: _Graph, homes: Mapping[str, str]) -> str:
+    def load(path: str) -> str:
+        # All files that it needs are asked for at once, not one after the other has told of it.
+        needed = list(dict.fromkeys(homes[each] for each in reversed(graph.reached(path))))
+        asked = [f'import("./{each}")' for each in needed if each == homes[path] or each in late]
+        return f"Promise.all([{', '.join(asked)}]).then(([file]) => file.{_identifier(path)})"
+
+    late = set(homes.values()) - {next(iter(homes.values()))}
+    elsewhere: dict[str, set[str]] = {}
+    for path in paths:
+        for each in graph.module(path).imports:
+            if homes[each.path] != home:
+                elsewhere.setdefault(homes[each.path], set()).add(_identifier(each.path))
+    head = [
+        f'import {{ {", ".join(sorted(names))} }} from "./{other}";'
+        for other, names in sorted(elsewhere.items())
+    ]
+    return "\n".join([*head, *(_wrapped(graph.module(path), load) for path in paths), ""])
+
+
+def _wrapped(module: Module, load: Callable[[str], str]) -> str:
+    exports = ", ".join(f"{outer}: {inner}" for outer, inner in module.exports)
+    lines = [
+        f"// {module.path}",
+        f"export const {_identifier(module.path)} = (() => {{",
+        *map(_taken, module.imports),
+        module.with_later(load).strip("\n"),
+        f"return {{ {exports} }};",
+        "})();",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _taken(wanted: Import) -> str:
+    """The names of an import statement, taken from what the other module's function returned."""
+    module = _identifier(wanted.path)
+    names = ", ".join(f"{outer}: {inner}" for outer, inner in wanted.names if outer != "*")
+    taken = [f"const {{ {names} }} = {module};"] if names else []
+    return "\n".join(
+        taken + [f"const {n} = {module};" for outer, n in wanted.names if outer == "*"]
+    )
