@@ -21,6 +21,9 @@ _IMPORT = re.compile(
     re.VERBOSE,
 )
 _LATER = re.compile(r"""\bimport\(\s*["'](\.{1,2}/[^"'\n]+)["']\s*\)""")
+#: One of several files by a name found at run time: each comes as it is, from where it is. The
+#: joined files' folder lies beside that of the sources, so the way there is the same.
+_LATER_ALONE = re.compile(r"\bimport\(`\.\./vendor/[\w./${}-]+`\)")
 _DECLARATION = re.compile(
     rf"^export\s+(?=(?:(?:async\s+)?function\b\s*\*?|class\b|const\b)\s*({_NAME}))", re.MULTILINE
 )
@@ -78,7 +81,7 @@ def read_module(path: str, text: str) -> Module:
         exports.append(("default", found[1]))
         body = body[: found.start()]
     later = tuple(_resolved(path, each) for each in _LATER.findall(body))
-    if foreign := _FOREIGN.search(_LATER.sub("", body)):
+    if foreign := _FOREIGN.search(_LATER.sub("", _LATER_ALONE.sub("", body))):
         raise JoinError(f"{path}: cannot be joined because of: {foreign[0][:80]}")
     return Module(path, imports, tuple(exports), later, body)
 

@@ -79,6 +79,7 @@ def test_how_builds_of_others_end(text: str, inner: str) -> None:
         'export * from "./b.js";',
         "export default function () {}",
         "const a = import(name);",
+        "const a = import(`./${name}.js`);",
         "const a = import.meta.url;",
         'const b = 1;\nimport { a } from "./b.js";',
         'import { a } from "elsewhere";',
@@ -88,6 +89,15 @@ def test_how_builds_of_others_end(text: str, inner: str) -> None:
 def test_what_is_written_otherwise_is_refused(line: str) -> None:
     with pytest.raises(JoinError, match=r"^js/a\.js: cannot be joined because of: "):
         read_module("js/a.js", f"// About.\n{line}\nlast();\n")
+
+
+def test_files_of_others_may_be_loaded_by_a_name_known_later() -> None:
+    """They come unjoined, so they must not import what is joined elsewhere."""
+    line = "const grammar = await import(`../vendor/highlight/${file}.js`);"
+    assert line in read_module("js/a.js", line).body
+    for path in STATIC.glob("vendor/*/*.js"):
+        module = read_module(path.relative_to(STATIC).as_posix(), path.read_text(encoding="utf-8"))
+        assert not module.imports and not module.later and module.exports, path
 
 
 def test_order_is_that_of_a_browser() -> None:
