@@ -2,6 +2,7 @@
 // Knows nothing about how tokens are drawn.
 import { showCode } from "./code.js";
 import { CompletionAnswers } from "./completion_answers.js";
+import { keepCompletion, restoreCompletion } from "./completion_kept.js";
 import { byId } from "./element.js";
 import { sends } from "./enter.js";
 import { startExactPrompt } from "./exact_prompt.js";
@@ -15,6 +16,7 @@ import { Stopwatch } from "./stopwatch.js";
 
 const ALTERNATIVES = 5;
 let controller = null;
+let answers = null; // that stand there
 
 export function startCompletion() {
   const box = byId("completion-prompt");
@@ -30,13 +32,16 @@ export function startCompletion() {
   });
   byId("completion").addEventListener("click", ({ target }) => {
     if (target.dataset.example !== "completion") return;
-    box.value = target.textContent;
-    box.dispatchEvent(new Event("input", { bubbles: true }));
+    fill(target.textContent);
     run();
   });
   byId("completion-halt").addEventListener("click", () => controller?.abort());
   byId("completion-code").addEventListener("click", () => showCode(pending()));
-  addEventListener("pagehide", () => controller?.abort());
+  addEventListener("pagehide", () => {
+    controller?.abort();
+    keepCompletion(answers);
+  });
+  answers = restoreCompletion(goOn);
   startExactPrompt(prompt);
 }
 
@@ -55,17 +60,30 @@ function pending(fields = prompt()) {
   return request("/v1/completions", { model: chosenModel(), ...filled, ...own, ...scored }, true);
 }
 
+// The text so far becomes the prompt, and is written on.
+function goOn(text) {
+  if (controller) return;
+  fill(text);
+  run();
+}
+
+function fill(text) {
+  const box = byId("completion-prompt");
+  box.value = text;
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 async function run() {
   if (controller || !byId("completion-prompt").value) return;
   clearFailure("completion");
   controller = new AbortController();
-  busy(true);
   const asked = pending();
-  const answers = new CompletionAnswers(byId("completion-answer"), asked);
+  answers = new CompletionAnswers(byId("completion-answer"), asked, goOn);
+  busy(true);
   const watch = new Stopwatch();
   announce(say("generating"));
   try {
-    await listen(asked, answers, watch);
+    await listen(asked, watch);
   } catch (error) {
     const stopped = error.name === "AbortError";
     if (!stopped) showFailure("completion", error, run);
@@ -76,7 +94,7 @@ async function run() {
   busy(false);
 }
 
-async function listen(asked, answers, watch) {
+async function listen(asked, watch) {
   let usage = null;
   for await (const news of generation(asked.path, asked.body, controller.signal)) {
     if (news.waiting) answers.state(say("queued", { count: count(news.waiting) }));

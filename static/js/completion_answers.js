@@ -3,6 +3,7 @@
 import { copy } from "./clipboard.js";
 import { element, iconButton } from "./element.js";
 import { count, say } from "./given.js";
+import { tokenLegend } from "./token_legend.js";
 import { speedLine } from "./stopwatch.js";
 import { TokenRow } from "./tokens.js";
 
@@ -15,16 +16,25 @@ export class CompletionAnswers {
   #answers = [];
   #speed = element("span", { class: "speed" });
   #foot;
+  #asked;
+  #told = null; // the speed, once they have ended
 
-  constructor(place, asked) {
+  // `goOn` continues a text from where its answer ended.
+  constructor(place, asked, goOn) {
+    this.#asked = asked;
     const many = asked.fields.n ?? 1;
     const scored = asked.fields.logprobs !== undefined;
     for (let number = 0; number < many; number += 1) this.#answers.push(answer(number, many, scored));
     const pressed = (event) => copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
     const copying = iconButton("copy", say("copy"), pressed);
     this.#foot = element("div", { class: "foot", hidden: true }, this.#speed, copying);
+    // What is written after an instruction is the model's turn; only a raw text goes on.
+    if (many === 1 && asked.fields.prompt_template === "none") {
+      const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
+      this.#foot.append(iconButton("onward", say("append"), pressed, { id: "completion-go-on" }));
+    }
+    if (scored) this.#foot.append(element("span", { class: "hint" }, say("probabilities_hint")), tokenLegend());
     place.replaceChildren(this.#state, ...this.#answers.map((each) => each.element), this.#foot);
-    if (scored) this.#foot.append(element("span", { class: "hint" }, say("probabilities_hint")));
   }
 
   state(text) {
@@ -34,12 +44,23 @@ export class CompletionAnswers {
   write({ text, index, logprobs }, watch) {
     const own = this.#answers[index];
     own.text += text;
-    if (logprobs) own.row.push(logprobs);
+    if (logprobs) this.#score(own, logprobs);
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#draw(false);
       this.state(`${say("writing")} \u00b7 ${speedLine(watch.read())}`);
     }, PAUSE_MS);
+  }
+
+  // An answer as it was kept.
+  take(index, { text, finish, scores }) {
+    Object.assign(this.#answers[index], { text, finish });
+    for (const each of scores) this.#score(this.#answers[index], each);
+  }
+
+  #score(own, logprobs) {
+    own.scores.push(logprobs);
+    own.row.push(logprobs);
   }
 
   #draw(all) {
@@ -61,9 +82,20 @@ export class CompletionAnswers {
     const finish = this.#answers.length === 1 ? (speed.finish ?? only.finish) : speed.finish;
     this.#speed.textContent = speedLine({ ...speed, finish });
     this.#foot.hidden = false;
-    for (const { text, said } of this.#answers) {
-      if (!text) said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
+    for (const { text, said, row, finish: own } of this.#answers) {
+      if (row && own === "stop" && !this.#asked.fields.stop) {
+        said.append(element("span", { class: "end-token", role: "img", "aria-label": say("end_token"), "data-name": say("end_token") }));
+      } else if (!text) said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
     }
+    this.#told = speed;
+  }
+
+  // All that is needed to draw them again.
+  kept() {
+    const answers = this.#answers.map(({ text, finish, scores }) => ({ text, finish, scores }));
+    const tokens = answers.reduce((sum, { scores }) => sum + scores.length, 0);
+    const broken = { tokens, exact: false, perSecond: null, first: null, finish: "stopped" };
+    return { fields: this.#asked.fields, answers, speed: this.#told ?? broken };
   }
 }
 
@@ -71,5 +103,5 @@ function answer(number, many, scored) {
   const said = element("div", { class: "said sheet-answer", dir: "auto" });
   const row = scored ? new TokenRow(said) : null;
   const label = many > 1 ? element("h3", {}, say("answer_number", { number: count(number + 1) })) : null;
-  return { text: "", finish: null, said, row, element: element("div", {}, label, said) };
+  return { text: "", finish: null, scores: [], said, row, element: element("div", {}, label, said) };
 }

@@ -48,9 +48,10 @@ function nearest() {
   const { action } = held.dataset;
   for (const { around, place } of way) {
     if (!around.isConnected || !seen(around)) continue;
-    const there = around.children[Math.min(place, around.children.length - 1)];
-    const same = action && there?.querySelector(`[data-action="${action}"]`);
-    const found = [same, ...within(there), ...within(around)].find((each) => each && seen(each));
+    const far = (child) => Math.abs(place - 0.25 - [...around.children].indexOf(child));
+    const near = [...around.children].sort((a, b) => far(a) - far(b));
+    const same = action && near[0]?.querySelector(`[data-action="${action}"]`);
+    const found = [same, ...near.flatMap(within), around].find((each) => each?.matches(REACHABLE) && seen(each));
     if (found) return found;
   }
   return null;

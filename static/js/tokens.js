@@ -2,10 +2,8 @@
 // table of the likeliest five. Knows nothing about where the numbers come from.
 import { element } from "./element.js";
 import { fixed, say } from "./given.js";
+import { levelOf } from "./token_legend.js";
 import { merged } from "./token_merge.js";
-
-// From sure to hardly: a probability at least this high has the level of its place.
-const LEVELS = [0.9, 0.6, 0.3, 0.1];
 
 function percent(logprob) {
   const share = Math.exp(logprob) * 100;
@@ -46,10 +44,9 @@ export class TokenRow {
   }
 
   #button(token) {
-    const level = LEVELS.findIndex((least) => Math.exp(token.logprob) >= least);
     const name = `${token.text.replaceAll("\n", ` ${say("newline")} `).trim()} ${percent(token.logprob)}`;
     const first = this.#place.querySelector(".token") === null;
-    const own = { role: "button", class: `token p${level < 0 ? LEVELS.length : level}`, "aria-label": name };
+    const own = { role: "button", class: `token p${levelOf(Math.exp(token.logprob))}`, "aria-label": name };
     // No button: browsers never break a line in one, and a text would be torn into boxes.
     const button = element("span", { ...own, tabindex: first ? "0" : "-1", "aria-haspopup": "true" });
     button.append(...withBreaks(token.text));

@@ -1,0 +1,21 @@
+// What the colours of tokens, and the lines under them, stand for.
+// Knows nothing about tokens.
+import { element } from "./element.js";
+import { say } from "./given.js";
+
+// From sure to hardly: a probability at least this high has the level of its place.
+export const LEVELS = [0.9, 0.6, 0.3, 0.1];
+
+export const levelOf = (probability) => {
+  const level = LEVELS.findIndex((least) => probability >= least);
+  return level < 0 ? LEVELS.length : level;
+};
+
+export function tokenLegend() {
+  const percents = LEVELS.map((level) => Math.round(100 * level));
+  const names = [`\u2265 ${percents[0]}%`];
+  for (let place = 1; place < percents.length; place += 1) names.push(`${percents[place]}\u2013${percents[place - 1]}%`);
+  names.push(`< ${percents.at(-1)}%`);
+  const items = names.map((name, level) => element("li", {}, element("span", { class: `swatch p${level}` }), name));
+  return element("ul", { class: "token-legend", "aria-label": say("legend") }, ...items);
+}
