@@ -20,6 +20,7 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 
+from app.assets.comments import without_comments
 from app.assets.modules import Import, JoinError, Module, read_module
 
 Read = Callable[[str], str]  #: a path's text; JoinError where there is none
@@ -135,13 +136,15 @@ def _joined(home: str, paths: list[str], graph: _Graph, homes: Mapping[str, str]
 
 
 def _wrapped(module: Module, load: Callable[[str], str]) -> str:
-    exports = ", ".join(f"{outer}: {inner}" for outer, inner in module.exports)
+    body = module.with_later(load)
+    if not module.path.startswith("vendor/"):  # others' comments may be their licence
+        body = without_comments(body)
     lines = [
         f"// {module.path}",
         f"export const {_identifier(module.path)} = (() => {{",
         *map(_taken, module.imports),
-        module.with_later(load).strip("\n"),
-        f"return {{ {exports} }};",
+        body.strip("\n"),
+        f"return {{ {', '.join(_property(*pair) for pair in module.exports)} }};",
         "})();",
     ]
     return "\n".join(line for line in lines if line)
@@ -150,8 +153,12 @@ def _wrapped(module: Module, load: Callable[[str], str]) -> str:
 def _taken(wanted: Import) -> str:
     """The names of an import statement, taken from what the other module's function returned."""
     module = _identifier(wanted.path)
-    names = ", ".join(f"{outer}: {inner}" for outer, inner in wanted.names if outer != "*")
+    names = ", ".join(_property(*pair) for pair in wanted.names if pair[0] != "*")
     taken = [f"const {{ {names} }} = {module};"] if names else []
     return "\n".join(
         taken + [f"const {n} = {module};" for outer, n in wanted.names if outer == "*"]
     )
+
+
+def _property(outer: str, inner: str) -> str:
+    return outer if outer == inner else f"{outer}: {inner}"

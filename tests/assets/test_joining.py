@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 
 import pytest
 
 from app.assets import files
+from app.assets.comments import without_comments
 from app.assets.files import static_files
 from app.assets.joining import join_modules
 from app.assets.modules import JoinError, read_module
@@ -19,9 +21,8 @@ STATIC = Path(__file__).parents[2] / "static"
 
 def joined(**sources: str) -> dict[str, str]:
     """The files of the page whose first module is js/page.js; `sources` are js/NAME.js."""
-    return join_modules(
-        "js/page.js", {f"js/{k}.js": text for k, text in sources.items()}.__getitem__
-    )
+    texts = {posixpath.normpath(f"js/{name}.js"): text for name, text in sources.items()}
+    return join_modules("js/page.js", texts.__getitem__)
 
 
 def test_one_module() -> None:
@@ -91,6 +92,23 @@ def test_what_is_written_otherwise_is_refused(line: str) -> None:
         read_module("js/a.js", f"// About.\n{line}\nlast();\n")
 
 
+def test_lines_of_comments_are_left_out() -> None:
+    script = """// About.
+const a = `
+// no comment ${b /* kept */}
+\\` // nor this
+`; // kept
+  // left out, with its `tick
+const c = "//";
+"""
+    lines = script.splitlines(keepends=True)
+    assert without_comments(script) == "".join(lines[1:5] + lines[6:])
+    unsure = "// stays\nconst tick = /`/;\n"
+    assert without_comments(unsure) == unsure
+    made = joined(page='import "../vendor/x/x.js";\n// ours\n1;', **{"../vendor/x/x": "// theirs"})
+    assert "// theirs" in made["page.js"] and "// ours" not in made["page.js"]
+
+
 def test_files_of_others_may_be_loaded_by_a_name_known_later() -> None:
     """They come unjoined, so they must not import what is joined elsewhere."""
     line = "const grammar = await import(`../vendor/highlight/${file}.js`);"
@@ -114,8 +132,8 @@ def test_order_is_that_of_a_browser() -> None:
         "js/a.js",
         "js/page.js",
     ]
-    assert "const { c: c } = js_c_js;" in made["page.js"]
-    assert "return { a: a };" in made["page.js"]
+    assert "const { c } = js_c_js;" in made["page.js"]
+    assert "return { a };" in made["page.js"]
 
 
 def test_what_comes_later_has_files_of_its_own() -> None:
