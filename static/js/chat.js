@@ -1,148 +1,161 @@
-// The chat: what happens when a person sends, stops, tries again, goes on or edits.
-// Knows nothing about how turns look (thread.js) or where they are kept (shelf.js).
-import { answerTurn } from "./chat_answer.js";
-import { showCode } from "./code.js";
-import { empty, example, focusBox, showBusy, startComposer, written } from "./composer.js";
-import { byId } from "./element.js";
-import { turnsRequest } from "./chat_request.js";
+// The chat: which conversation is shown, and what of it is drawn when.
+// Knows nothing about how turns look (thread.js), or how they come to be (asking.js).
+import { answerIn, startAnswering, stop } from "./answering.js";
+import { send, startAsking } from "./asking.js";
+import { concludeAnswer, drawChat, tellOf } from "./chat_page.js";
+import { showSettings, startSettings } from "./chat_settings.js";
+import { startToolbar } from "./chat_toolbar.js";
+import { empty, fill, focusBox, startComposer, written } from "./composer.js";
+import { draftOf, freshConversation, keepDraft, noLongerFresh } from "./drafts.js";
 import { say } from "./given.js";
-import { meter } from "./meter.js";
-import { clearFailure } from "./notices.js";
-import { restore, snapshot } from "./parameters.js";
-import { download, toMarkdown } from "./transfer.js";
+import { announce } from "./notices.js";
+import { currentChat, currentRoom, goToChat, nameChat, startRooms } from "./rooms.js";
+import { read, reading, startScrollPlace } from "./scroll_place.js";
 import { startShelf } from "./shelf.js";
 import { startShortcuts } from "./shortcuts.js";
-import { focusTurn, showThread } from "./thread.js";
-import { add, newConversation, path, remove, show, titleOf } from "./tree.js";
+import { isKept, load, moveOlder, onChange, saveTurn, saveWhole } from "./store.js";
+import { focusTurn } from "./thread.js";
+import { adopt, newId, path } from "./tree.js";
+import { turnActions } from "./turn_actions.js";
+import { startUndo } from "./undo.js";
 
-let conversation = newConversation();
-let running = null; // {controller, done} of the answer that is being written
+let conversation = null;
+let named = null; // its id, once the address may name it: something has been said in it
 let shelf;
-const requests = new Map(); // what was sent for which turn, during this visit
+let actions;
 
 export function startChat() {
-  startComposer({ send, stop });
-  byId("chat-system").addEventListener("change", () => {
-    conversation.system = byId("chat-system").value;
-    keep();
-  });
-  byId("chat-code").addEventListener("click", () => showCode(pending()));
-  byId("chat-markdown").addEventListener("click", () => {
-    download(`${conversation.title || "westlake"}.md`, "text/markdown", toMarkdown(conversation));
-  });
-  addEventListener("pagehide", stop);
-  shelf = startShelf({ open, fresh: () => open(newConversation()) });
-  startShortcuts({ stop, fresh: () => shelf.fresh(), editLast });
-  open(conversation);
+  moveOlder();
+  startComposer({ send: sendWritten, stop: () => stop(conversation.id), drafted });
+  startAsking(asked);
+  startAnswering((answer, what) => answer.conversation === conversation && tellOf(answer, what));
+  startSettings(() => conversation);
+  startScrollPlace();
+  startUndo(focusBox);
+  startToolbar(() => conversation);
+  addEventListener("pagehide", leave);
+  actions = turnActions({ shown: () => conversation, draw, restored });
+  shelf = startShelf({ open: goTo, restored });
+  startShortcuts({ stop: () => stop(conversation.id), fresh: () => shelf.fresh(), editLast });
+  onChange(refresh);
+  startRooms(arrive);
+  arrive();
 }
 
-async function open(other) {
-  await stop();
-  conversation = other;
-  byId("chat-system").value = conversation.system;
-  restore("chat", conversation.options);
-  clearFailure("chat");
-  meter(null);
-  draw();
+function goTo(id) {
+  goToChat(id);
+  arrive();
   focusBox();
 }
 
-async function send(text) {
-  if (!text.trim() || running) return;
-  empty();
-  await answer(add(conversation, conversation.leaf, "user", text));
+// Shows the conversation that the address names.
+function arrive() {
+  const id = currentChat();
+  if (conversation && (id === named || currentRoom() !== "chat")) return;
+  const found = id === null ? null : answerIn(id)?.conversation ?? load(id);
+  if (id !== null && !found) {
+    announce(say("not_here"));
+    nameChat(null);
+  }
+  open(found ?? freshConversation(isKept));
 }
 
-// A first or a further answer to a turn of the person's.
-async function answer(question) {
-  const node = add(conversation, question.id, "assistant", "");
-  await run(node, false, () => answer(question));
-}
-
-async function goOn(node) {
-  await run(node, true, () => goOn(node));
-}
-
-async function run(node, continued, again) {
-  if (running) return;
-  clearFailure("chat");
-  const controller = new AbortController();
-  const own = conversation;
-  conversation.title ||= titleOf(conversation);
-  conversation.options = snapshot("chat");
-  running = { controller, node, done: null };
+function open(other) {
+  leave();
+  conversation = other;
+  named = isKept(other.id) ? other.id : null;
+  showSettings(conversation);
+  draft();
   draw();
-  keep();
-  const told = { node, continued, controller, again, sent: (request) => requests.set(node.id, request) };
-  running.done = answerTurn(own, told).finally(() => {
-    running = null;
-    shelf.keep(own);
-    draw();
-  });
-  await running.done;
+  read(draftOf(conversation.id).reading);
+  focusBox();
 }
 
-async function stop() {
-  running?.controller.abort();
-  await running?.done;
+// Another window, or an undo, has changed what is kept of these conversations.
+function refresh(ids) {
+  const answers = [...ids].map((id) => answerIn(id)).filter(Boolean);
+  for (const each of new Set([conversation, ...answers.map((answer) => answer.conversation)])) {
+    if (ids.has(each.id) && (each !== conversation || named)) takeOver(each);
+  }
+  draw();
+}
+
+function takeOver(own) {
+  const live = answerIn(own.id)?.node ?? null;
+  const stored = load(own.id);
+  if (stored) {
+    for (const node of adopt(own, stored, live)) if (node !== live || node.content) saveTurn(own, node);
+    if (own === conversation) showSettings(own, false);
+  } else if (live) {
+    saveWhole(own);
+  } else if (named === own.id) {
+    goTo(null);
+  }
+}
+
+// A conversation is there again, or as it was; it is shown.
+function restored(id) {
+  refresh(new Set([id]));
+  const stored = load(id);
+  if (conversation.id === id && stored && !answerIn(id)) open(stored);
+  else if (stored) goTo(id);
+}
+
+function leave() {
+  const place = conversation ? reading() : undefined;
+  if (place !== undefined) keepDraft(conversation.id, { reading: place });
+}
+
+function sendWritten(text) {
+  if (!text.trim()) return;
+  // A copy of this tab may have begun the same conversation.
+  if (named === null && isKept(conversation.id)) conversation.id = newId();
+  if (text === written()) {
+    empty();
+    drafted("");
+  }
+  send(conversation, text);
+  read(null);
+}
+
+function drafted(text) {
+  keepDraft(conversation.id, { text });
+}
+
+// The box as it was left; what waited for an answer that was lost with the page comes back to it.
+function draft() {
+  const { text, queue } = draftOf(conversation.id);
+  const texts = answerIn(conversation.id) ? [text] : [...queue, text];
+  fill(texts.filter((each) => each).join("\n\n"));
+}
+
+// News of a conversation's questions.
+function asked(own, what, answer) {
+  if (own !== conversation) {
+    if (answer) announce(say(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
+    shelf.draw(conversation.id);
+    return;
+  }
+  if (what === "draft") draft();
+  if (what === "begun") {
+    announce(say("generating"));
+    if (named === null) {
+      named = own.id;
+      noLongerFresh();
+      nameChat(named);
+    }
+  }
+  draw();
+  if (what === "begun") read(null);
+  if (answer) concludeAnswer(answer);
 }
 
 function draw() {
-  byId("welcome").hidden = conversation.leaf !== null;
-  byId("conversation-title").textContent = conversation.title;
-  byId("chat-markdown").hidden = conversation.leaf === null;
-  showBusy(running !== null);
   shelf?.draw(conversation.id);
-  showThread(conversation, running?.node ?? null, actions);
-}
-
-function keep() {
-  conversation.updated = Date.now();
-  if (conversation.leaf !== null) shelf.keep(conversation);
-}
-
-function changed(node, action) {
-  keep();
-  draw();
-  focusTurn(node.id, action);
+  drawChat(conversation, actions);
 }
 
 function editLast() {
   const last = path(conversation).findLast(({ role }) => role === "user");
-  if (last && !running) focusTurn(last.id, "edit", true);
+  if (last && !answerIn(conversation.id)) focusTurn(last.id, "edit", true);
 }
-
-// What Send would send now; an example's words stand in for an empty box.
-function pending() {
-  return turnsRequest([...path(conversation), { role: "user", content: written().trim() ? written() : example() }]);
-}
-
-// What would get an answer in this turn's place, where what was sent is no longer known.
-function again(node) {
-  const turns = path(conversation);
-  return turnsRequest(turns.slice(0, turns.indexOf(node)));
-}
-
-const actions = {
-  again: (node) => answer(conversation.nodes[node.parent]),
-  goOn,
-  show: (node, action) => {
-    show(conversation, node);
-    changed(conversation.nodes[node.id], action);
-  },
-  save: (node, content) => {
-    node.content = content;
-    changed(node, "edit");
-  },
-  saveAndSend: (node, content) => answer(add(conversation, node.parent, "user", content)),
-  saveAndGoOn: (node, content) => goOn(Object.assign(node, { content })),
-  busy: () => running !== null,
-  remove: (node) => {
-    remove(conversation, node);
-    keep();
-    draw();
-    focusBox();
-    return say("removed");
-  },
-  code: (node) => showCode(requests.get(node.id) ?? again(node)),
-};

@@ -1,61 +1,89 @@
-// Writes one answer into its turn while it streams.
-// Knows nothing about which turn comes next, or where conversations are kept.
+// Writes one answer into its turn while it streams, shown or not.
+// Knows nothing about which turn comes next, or what is kept of it when.
 import { chatRequest } from "./chat_request.js";
 import { fit } from "./context.js";
 import { count, say } from "./given.js";
 import { generation } from "./generation.js";
-import { meter } from "./meter.js";
 import { chosenModel } from "./models.js";
-import { announce, showFailure } from "./notices.js";
 import { options } from "./parameters.js";
 import { Stopwatch } from "./stopwatch.js";
-import { liveTurn } from "./thread.js";
-import { path, remove } from "./tree.js";
+import { path } from "./tree.js";
 
-// Ends with the turn finished, stopped, or (without a word said) taken away again.
-export async function answerTurn(conversation, { node, continued, controller, again, sent }) {
-  const watch = new Stopwatch();
-  const view = liveTurn(node.id);
-  const before = node.content;
-  announce(say("generating"));
-  try {
-    const request = await prepare(conversation, node, continued, controller.signal);
-    sent(request);
-    await listen(request, node, view, watch, controller.signal);
-    announce(say("done", { count: count(node.speed.tokens) }));
-  } catch (error) {
-    const stopped = error.name === "AbortError";
-    if (!stopped) showFailure("chat", error, again);
-    announce(stopped ? say("stopped") : "");
-    if (node.content !== before) node.speed = watch.read(null, stopped ? "stopped" : null);
-    else if (!continued) remove(conversation, node);
+// The answers that are being written: their turn, how to stop them, and what they tell.
+export class Answer {
+  tokens = null; // of prompt and answer together, as far as they are known
+  length = null; // how many of them the model can read
+  request = null; // what was sent
+  state = [say("sending")]; // what is happening before the first word
+  watch = new Stopwatch();
+  error = null;
+  outcome = null; // "done", "stopped" or "failed"
+  end = new Promise((resolve) => (this.ended = resolve)); // when all of it has been kept
+  #controller = new AbortController();
+
+  constructor(conversation, node, continued) {
+    Object.assign(this, { conversation, node, continued, before: node.content });
+    // The settings of this moment: the person may look at another conversation before it is sent.
+    this.settings = { model: chosenModel(), own: options("chat", conversation.options) };
   }
-}
 
-async function prepare(conversation, node, continued, signal) {
-  const turns = path(conversation).map(({ role, content }) => ({ role, content }));
-  if (!continued) turns.pop();
-  const maxTokens = options("chat").max_tokens;
-  const fitted = await fit(conversation.system, turns, { model: chosenModel(), maxTokens, continued, signal });
-  conversation.folded = fitted.folded;
-  meter(fitted.count, fitted.length);
-  return chatRequest(fitted.messages, continued);
-}
+  stop() {
+    this.#controller.abort();
+  }
 
-async function listen(request, node, view, watch, signal) {
-  let finish = null;
-  let usage = null;
-  for await (const news of generation(request.path, request.body, signal)) {
-    if (news.waiting) view.state(say("queued", { count: count(news.waiting) }));
-    if (news.of) view.state(say("reading", { done: count(news.read), of: count(news.of) }), news.read / news.of);
-    if (news.text) {
-      watch.tick();
-      node.content += news.text;
-      view.write(node.content, watch);
+  get saidNothing() {
+    return this.node.content === this.before;
+  }
+
+  // Ends with the turn finished, stopped or failed, which is returned; `told` hears of each change.
+  async write(told) {
+    try {
+      await this.#prepare(told);
+      await this.#listen(told);
+      return "done";
+    } catch (error) {
+      const stopped = error.name === "AbortError";
+      this.error = stopped ? null : error;
+      if (!this.saidNothing) this.node.speed = this.watch.read(null, stopped ? "stopped" : null);
+      return stopped ? "stopped" : "failed";
     }
-    finish = news.finish ?? finish;
-    usage = news.usage ?? usage;
   }
-  node.speed = watch.read(usage?.completion_tokens ?? null, finish);
-  if (usage) meter(usage.total_tokens);
+
+  async #prepare(told) {
+    const { conversation, continued, settings } = this;
+    const turns = path(conversation, this.node.id).map(({ role, content }) => ({ role, content }));
+    if (!continued) turns.pop();
+    const { model, own } = settings;
+    const asked = { model, maxTokens: own.max_tokens, continued, signal: this.#controller.signal };
+    const fitted = await fit(conversation.system, turns, asked);
+    conversation.folded = fitted.folded;
+    this.tokens = fitted.count;
+    this.length = fitted.length;
+    this.request = chatRequest(fitted.messages, continued, own, model);
+    told(this, "sent");
+  }
+
+  async #listen(told) {
+    const { node, request, watch } = this;
+    let finish = null;
+    let usage = null;
+    for await (const news of generation(request.path, request.body, this.#controller.signal)) {
+      if (news.waiting) this.#wait(told, say("queued", { count: count(news.waiting) }));
+      if (news.of) this.#wait(told, say("reading", { done: count(news.read), of: count(news.of) }), news.read / news.of);
+      if (news.text) {
+        watch.tick();
+        node.content += news.text;
+        told(this, "text");
+      }
+      finish = news.finish ?? finish;
+      usage = news.usage ?? usage;
+    }
+    node.speed = watch.read(usage?.completion_tokens ?? null, finish);
+    this.tokens = usage?.total_tokens ?? this.tokens;
+  }
+
+  #wait(told, ...state) {
+    this.state = state;
+    told(this, "state");
+  }
 }

@@ -5,9 +5,9 @@ import { chosenModel } from "./models.js";
 import { options } from "./parameters.js";
 import { request } from "./request.js";
 
-export function chatRequest(messages, continued) {
+export function chatRequest(messages, continued, own = options("chat"), model = chosenModel()) {
   const going = continued ? { continue_final_message: true } : {};
-  return request("/v1/chat/completions", { model: chosenModel(), messages, ...going, ...options("chat") }, true);
+  return request("/v1/chat/completions", { model, messages, ...going, ...own }, true);
 }
 
 // The same for turns as a conversation has them, under the system prompt in its box.

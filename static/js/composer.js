@@ -1,14 +1,18 @@
-// The box a person writes in: what sends, what stops, and the examples over it.
+// The box a person writes in: what sends, what stops, what waits, and the examples over it.
 // Knows nothing about conversations.
-import { byId } from "./element.js";
+import { byId, element, iconButton } from "./element.js";
 import { sends } from "./enter.js";
+import { say } from "./given.js";
+
+let busy = false;
 
 export const written = () => byId("chat-message").value;
 
 // An example's words, for whoever wants to see a request before writing one.
 export const example = () => byId("welcome").querySelector("[data-example]").textContent;
 
-export function startComposer({ send, stop }) {
+// `drafted` hears what is in the box whenever a person has changed it.
+export function startComposer({ send, stop, drafted }) {
   const box = byId("chat-message");
   const take = (event) => {
     event.preventDefault();
@@ -16,14 +20,21 @@ export function startComposer({ send, stop }) {
   };
   box.form.addEventListener("submit", take);
   box.addEventListener("keydown", (event) => sends(event) && take(event));
+  box.addEventListener("input", () => {
+    drafted(box.value);
+    showBusy(busy);
+  });
   byId("chat-halt").addEventListener("click", stop);
   byId("welcome").addEventListener("click", ({ target }) => {
     if (target.dataset.example) send(target.textContent);
   });
 }
 
-export function empty() {
-  byId("chat-message").value = "";
+export const empty = () => fill("");
+
+export function fill(text) {
+  if (written() !== text) byId("chat-message").value = text;
+  showBusy(busy);
 }
 
 // On a touch screen the focus would open the keyboard.
@@ -31,7 +42,24 @@ export function focusBox() {
   if (matchMedia("(pointer: fine)").matches) byId("chat-message").focus({ preventScroll: true });
 }
 
-export function showBusy(busy) {
-  byId("chat-send").hidden = busy;
+// While an answer is being written, what is in the box can be sent to wait for its end.
+export function showBusy(now) {
+  busy = now;
+  byId("chat-send").hidden = busy && !written().trim();
   byId("chat-halt").hidden = !busy;
+}
+
+// The messages that wait; `takeBack` gives the text of one, with what is in the box.
+export function drawQueue(texts, takeBack) {
+  const drawn = [...byId("chat-queue").children].map((item) => item.textContent);
+  if (JSON.stringify(drawn) === JSON.stringify(texts)) return;
+  const items = texts.map((text, place) => element("li", {},
+    element("span", {}, text),
+    iconButton("close", say("take_back"), () => {
+      fill(takeBack(place));
+      byId("chat-message").dispatchEvent(new Event("input"));
+      focusBox();
+    })));
+  byId("chat-queue").replaceChildren(...items);
+  byId("chat-waiting").hidden = !texts.length;
 }

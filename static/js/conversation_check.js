@@ -7,10 +7,10 @@ const MOST_CHARACTERS = 4_000_000;
 // A new object with just the fields a conversation has. Throws TypeError where one is wrong,
 // whose message is the key of the words for it.
 export function checked(value) {
-  want(isRecord(value) && isText(value.id, 40) && isText(value.title, 200), "damaged_conversation");
+  want(isRecord(value) && isId(value.id) && isText(value.title, 200), "damaged_conversation");
   want(Number.isFinite(value.created) && Number.isFinite(value.updated), "damaged_times");
   want(isText(value.system, MOST_CHARACTERS) && isRecord(value.nodes), "damaged_turns");
-  const nodes = Object.fromEntries(Object.values(value.nodes).map(turn).map((node) => [node.id, node]));
+  const nodes = Object.fromEntries(Object.values(value.nodes).map(checkedTurn).map((node) => [node.id, node]));
   want(Object.keys(nodes).length <= MOST_TURNS, "damaged_many");
   for (const node of Object.values(nodes)) want(endsAtRoot(nodes, node), "damaged_tree");
   const leaf = value.leaf ?? null;
@@ -19,11 +19,13 @@ export function checked(value) {
   return { id, title, created, updated, system, options: texts(value.options), nodes, leaf };
 }
 
-function turn(value) {
-  want(isRecord(value) && isText(value.id, 40) && ROLES.has(value.role), "damaged_turn");
+// The same for one turn. `place` is its place among the others where it does not say so itself.
+export function checkedTurn(value, place = 0) {
+  want(isRecord(value) && isId(value.id) && ROLES.has(value.role), "damaged_turn");
   want(isText(value.content, MOST_CHARACTERS), "damaged_text");
-  want(value.parent === null || isText(value.parent, 40), "damaged_place");
-  const node = { id: value.id, parent: value.parent, role: value.role, content: value.content };
+  want(value.parent === null || isId(value.parent), "damaged_place");
+  const order = Number.isSafeInteger(value.order) ? value.order : place;
+  const node = { id: value.id, parent: value.parent, order, role: value.role, content: value.content };
   const speed = speedOf(value.speed);
   return speed === null ? node : { ...node, speed };
 }
@@ -51,6 +53,7 @@ function endsAtRoot(nodes, node) {
 }
 
 const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isId = (value) => typeof value === "string" && /^[\w-]{1,40}$/.test(value);
 const isText = (value, most) => typeof value === "string" && value.length <= most;
 
 function want(good, what) {

@@ -30,4 +30,12 @@ export function iconButton(name, label, pressed, attributes = {}) {
   return element("button", { ...own, onclick: pressed }, icon(name));
 }
 
+// Moves nothing that stands right already: a moved element loses its focus.
+export function arrange(list, elements) {
+  elements.forEach((each, place) => {
+    if (list.children[place] !== each) list.insertBefore(each, list.children[place] ?? null);
+  });
+  while (list.children.length > elements.length) list.lastChild.remove();
+}
+
 export const byId = (id) => document.getElementById(id);

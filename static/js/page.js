@@ -11,15 +11,15 @@ import { startModels } from "./models.js";
 import { startNotices } from "./notices.js";
 import { startParameters } from "./parameters.js";
 import { startReadiness } from "./readiness.js";
-import { startRooms } from "./rooms.js";
 import { startSkip } from "./skip.js";
 import { startThemeButton } from "./theme_button.js";
+import { startWayBack } from "./way_back.js";
 
 startFocusKeeper();
 startSkip();
 startDialogs();
 startThemeButton();
-startRooms();
+startWayBack();
 startKey();
 startNotices();
 startCode();

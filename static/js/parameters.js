@@ -19,14 +19,11 @@ export function startParameters(kind) {
   changed(kind);
 }
 
-// The numbers and switches as the API wants them; what is left empty is not sent.
-export function options(kind) {
-  const sent = {};
-  for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
-    const text = byId(`${kind}-${row.dataset.name}`).value;
-    if (text.trim()) sent[row.dataset.name] = value(row.dataset.name, text);
-  }
-  return sent;
+// The numbers and switches as the API wants them, of the form or of a snapshot; what is left empty
+// is not sent.
+export function options(kind, texts = snapshot(kind)) {
+  const given = Object.entries(texts).filter(([, text]) => text.trim());
+  return Object.fromEntries(given.map(([name, text]) => [name, value(name, text)]));
 }
 
 function value(name, text) {

@@ -1,115 +1,97 @@
-// The list of conversations kept in this browser: open, begin, remove, take out, bring in.
-// Knows nothing about turns.
+// The list of conversations kept in this browser: open one, begin one, remove them.
+// Knows nothing about turns, or about files (shelf_files.js).
+import { answerIn, stop, stopAll } from "./answering.js";
+import { failureIn } from "./asking.js";
 import { agreed } from "./dialogs.js";
-import { byId, element, iconButton } from "./element.js";
+import { arrange, byId, element, iconButton } from "./element.js";
 import { say } from "./given.js";
-import { announce, showFailure } from "./notices.js";
 import { closeSheet, startPanel } from "./panel.js";
-import { StoreFull, allConversations, forget, load, onChange, save } from "./store.js";
-import { download, fromFile, toJson } from "./transfer.js";
+import { startShelfFiles } from "./shelf_files.js";
+import { startStoreFull } from "./store_full.js";
+import { forget, heads, undoable } from "./store.js";
+import { offerUndo } from "./undo.js";
 
-let kept = []; // newest first; what the browser has no room for is still here
+const items = new Map(); // by the conversation's id
 let current = null;
+let open = () => {};
+let restored = () => {};
 
-export function startShelf({ open, fresh }) {
-  kept = allConversations();
-  const opened = (conversation) => {
-    open(conversation);
+// `given.open` shows a conversation, null a new one; `given.restored` is told which is there again.
+export function startShelf(given) {
+  ({ restored } = given);
+  open = (id) => {
+    given.open(id);
     closeSheet("shelf", byId("shelf-open"));
   };
-  const begin = () => {
-    fresh();
-    closeSheet("shelf", byId("shelf-open"));
-  };
+  const redraw = () => draw(current);
   startPanel(byId("shelf"), byId("shelf-open"));
-  byId("new-chat").addEventListener("click", begin);
-  byId("export-all").addEventListener("click", exportAll);
-  byId("clear-all").addEventListener("click", () => clearAll(begin));
-  byId("import").addEventListener("click", () => byId("import-file").click());
-  byId("import-file").addEventListener("change", () => importFile(opened));
-  onChange(() => {
-    kept = allConversations();
-    draw(current, opened, begin);
-  });
-  return { keep, fresh: begin, draw: (id) => draw(id, opened, begin) };
+  byId("new-chat").addEventListener("click", () => open(null));
+  byId("clear-all").addEventListener("click", clearAll);
+  startShelfFiles({ restored });
+  startStoreFull({ redraw });
+  return { draw, fresh: () => open(null) };
 }
 
-function keep(conversation) {
-  kept = [conversation, ...kept.filter(({ id }) => id !== conversation.id)];
-  try {
-    save(conversation);
-  } catch (error) {
-    if (!(error instanceof StoreFull)) throw error;
-    showFull();
-  }
-}
-
-function showFull() {
-  const oldest = kept.at(-1);
-  const makeRoom = () => {
-    const gone = kept.splice(Math.ceil(kept.length / 2));
-    for (const { id } of gone) forget(id);
-    keep(kept[0]);
-    draw(current);
-  };
-  const box = byId("chat-failure");
-  const removable = kept.length > 1 && oldest;
-  box.replaceChildren(
-    element("strong", {}, say("store_full")), " ", say("next_store_full"),
-    element("button", { type: "button", class: "outlined", onclick: exportAll }, say("export")),
-    removable ? element("button", { type: "button", class: "outlined", onclick: () => {
-      box.hidden = true;
-      makeRoom();
-    } }, say("remove_older")) : "",
-  );
-  box.hidden = false;
-}
-
-let handlers = [];
-
-function draw(id, ...given) {
+function draw(id) {
   current = id;
-  if (given.length) handlers = given;
-  const [opened, begin] = handlers;
-  byId("conversations").replaceChildren(...kept.map((conversation) => {
-    const title = conversation.title || say("untitled");
-    const own = { type: "button", class: "conversation", "aria-current": conversation.id === id ? "true" : null };
-    const choose = () => opened(load(conversation.id) ?? conversation);
-    const button = element("button", { ...own, onclick: choose, title }, title);
-    return element("li", {}, button, iconButton("bin", say("remove_named", { title }), () => drop(conversation, begin)));
-  }));
+  const kept = heads();
+  for (const gone of items.keys()) if (!kept.some((each) => each.id === gone)) items.delete(gone);
+  arrange(byId("conversations"), kept.map(item));
 }
 
-async function drop(conversation, begin) {
-  if (!(await agreed(say("remove_question", { title: conversation.title }), say("remove")))) return;
-  kept = kept.filter(({ id }) => id !== conversation.id);
-  forget(conversation.id);
-  announce(say("removed"));
-  if (conversation.id === current) begin();
-  else draw(current);
+function item({ id, title }) {
+  const running = answerIn(id) !== null;
+  const state = running ? "writing" : failureIn(id) && id !== current ? "failed" : "";
+  const about = JSON.stringify([title, id === current, state]);
+  const own = items.get(id) ?? { element: element("li"), about: null };
+  items.set(id, own);
+  if (own.about !== about) fill(own.element, id, title || say("untitled"), state);
+  own.about = about;
+  return own.element;
 }
 
-async function clearAll(begin) {
-  if (!kept.length || !(await agreed(say("clear_question"), say("remove_all")))) return;
-  for (const { id } of kept) forget(id);
-  kept = [];
-  begin();
-}
-
-function exportAll() {
-  download("westlake.json", "application/json", toJson(kept));
-}
-
-async function importFile(opened) {
-  const [file] = byId("import-file").files;
-  byId("import-file").value = "";
-  if (!file) return;
-  try {
-    const brought = await fromFile(file);
-    for (const conversation of brought.toReversed()) keep(conversation);
-    announce(say("imported", { count: brought.length }));
-    if (brought.length) opened(brought[0]);
-  } catch (error) {
-    showFailure("chat", error);
+// The same two buttons as before, so that neither loses the focus.
+function fill(place, id, title, state) {
+  if (!place.firstChild) {
+    place.append(
+      element("button", { type: "button", class: "conversation", onclick: () => open(id) }),
+      iconButton("bin", "", () => drop(id)));
   }
+  const [name, bin] = place.children;
+  name.title = title;
+  if (id === current) name.setAttribute("aria-current", "true");
+  else name.removeAttribute("aria-current");
+  name.replaceChildren(title, ...(state ? [dot(state)] : []));
+  bin.title = say("remove_named", { title });
+  bin.setAttribute("aria-label", bin.title);
+}
+
+const dot = (state) =>
+  element("span", { class: `dot ${state}` }, element("span", { class: "visually-hidden" }, ` ${say(`mark_${state}`)}`));
+
+async function drop(id) {
+  const byKeyboard = document.activeElement.matches(":focus-visible");
+  await stop(id);
+  const { title } = heads().find((each) => each.id === id);
+  const words = say("chat_removed", { title: title || say("untitled") });
+  takeAway([id], words, byKeyboard);
+}
+
+async function clearAll() {
+  if (!heads().length || !(await agreed(say("clear_question"), say("remove_all")))) return;
+  await stopAll();
+  const ids = heads().map(({ id }) => id);
+  takeAway(ids, say("chats_removed", { count: ids.length }), true);
+}
+
+function takeAway(ids, words, byKeyboard) {
+  const before = current;
+  const undo = undoable(() => ids.forEach(forget));
+  if (ids.includes(current)) open(null);
+  else draw(current);
+  const takeBack = () => {
+    undo();
+    restored(ids.includes(before) ? before : ids[0]);
+  };
+  offerUndo(words, takeBack, byKeyboard);
 }

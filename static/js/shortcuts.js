@@ -2,6 +2,7 @@
 // Knows nothing about what they set off.
 import { byId } from "./element.js";
 import { currentRoom } from "./rooms.js";
+import { canUndo, undoLast } from "./undo.js";
 
 export function startShortcuts({ stop, fresh, editLast }) {
   addEventListener("keydown", (event) => {
@@ -15,8 +16,10 @@ export function startShortcuts({ stop, fresh, editLast }) {
       byId("help").showModal();
     } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
       event.preventDefault();
-      location.hash = "chat";
       fresh();
+    } else if (command && !event.shiftKey && event.key.toLowerCase() === "z" && canUndo() && !event.target.value) {
+      event.preventDefault();
+      undoLast();
     } else if (event.key === "ArrowUp" && event.target === byId("chat-message") && !event.target.value) {
       event.preventDefault();
       if (currentRoom() === "chat") editLast();

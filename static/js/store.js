@@ -1,56 +1,125 @@
-// Keeps conversations in this browser, each under a key of its own, so that two windows do not
-// write over each other's. Knows nothing about pages; it checks what it reads like a stranger's.
-import { checked } from "./conversation_check.js";
+// Keeps conversations in this browser. Each turn has a name of its own there, so two windows add to
+// one conversation without ever writing over each other's turns.
+// Knows nothing about pages; it checks what it reads like a stranger's.
+import { checked, checkedTurn } from "./conversation_check.js";
+import * as storage from "./storage.js";
+import { byOrder } from "./tree.js";
 
-const PREFIX = "westlake:v1:chat:";
+const OURS = "westlake:v2:";
+const HEAD = `${OURS}chat:`; // a conversation but for its turns
+const TURN = `${OURS}turn:`; // a turn, after its conversation's name
+const WHOLE = "westlake:v1:chat:"; // how version 0.2 kept a conversation: in one piece
 
-// Thrown when the browser has no room, or forbids storage.
-export class StoreFull extends Error {}
+let known = null; // every conversation but for its turns, newest first
 
-export function allConversations() {
-  const found = keys().map(read).filter((conversation) => conversation !== null);
-  return found.sort((a, b) => b.updated - a.updated);
+// Every conversation but for its turns, newest first.
+export function heads() {
+  known ??= storage.names(HEAD).map((name) => headOf(storage.read(name))).filter(Boolean)
+    .sort((a, b) => b.updated - a.updated);
+  return known;
 }
 
+export const isKept = (id) => storage.read(HEAD + id) !== null;
+
+// A conversation with its turns, in their order; null where there is none.
 export function load(id) {
-  return read(PREFIX + id);
+  const head = headOf(storage.read(HEAD + id));
+  if (!head) return null;
+  const turns = reached(storage.names(turnName(id, "")).map(turnOf).filter(Boolean).sort(byOrder));
+  const leaf = turns.some((turn) => turn.id === head.leaf) ? head.leaf : (turns.at(-1)?.id ?? null);
+  return { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])), leaf };
 }
 
-export function save(conversation) {
-  try {
-    localStorage.setItem(PREFIX + conversation.id, JSON.stringify(conversation));
-  } catch (error) {
-    throw new StoreFull(error.message);
-  }
+export const allConversations = () => heads().map(({ id }) => load(id)).filter(Boolean);
+
+export function saveHead({ id, title, created, updated, system, options, leaf }) {
+  known = null;
+  storage.write(HEAD + id, JSON.stringify({ id, title, created, updated, system, options, leaf }));
+}
+
+export function saveTurn({ id }, node) {
+  storage.write(turnName(id, node.id), JSON.stringify(node));
+}
+
+export function saveWhole(conversation) {
+  for (const node of Object.values(conversation.nodes)) saveTurn(conversation, node);
+  saveHead(conversation);
+}
+
+export function forgetTurns({ id }, nodes) {
+  for (const node of nodes) storage.write(turnName(id, node.id), null);
 }
 
 export function forget(id) {
-  try {
-    localStorage.removeItem(PREFIX + id);
-  } catch {
-    // What could not be stored need not be removed.
-  }
+  known = null;
+  for (const name of [...storage.names(turnName(id, "")), HEAD + id]) storage.write(name, null);
 }
 
-// Calls `told` when another window has changed something.
+// Makes a change and returns what takes it back, turn by turn; what was written since then stays.
+export function undoable(change) {
+  const before = storage.recorded(change);
+  const after = new Map(before.map(([name]) => [name, storage.read(name)]));
+  return () => {
+    known = null;
+    for (const [name, text] of before) {
+      const now = storage.read(name);
+      if (now === after.get(name)) storage.write(name, text);
+      else if (name.startsWith(HEAD) && now && text) showAsBefore(name, now, text);
+    }
+  };
+}
+
+// Calls `told` with the ids of the conversations that other windows have changed.
 export function onChange(told) {
-  addEventListener("storage", ({ key }) => {
-    if (key === null || key.startsWith(PREFIX)) told();
+  storage.onChange(OURS, (names) => {
+    known = null;
+    told(new Set(names.map((name) => name.split(":")[3])));
   });
 }
 
-function keys() {
-  try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-  } catch {
-    return [];
+// Takes over what version 0.2 has kept.
+export function moveOlder() {
+  for (const name of storage.names(WHOLE)) {
+    const text = storage.read(name);
+    try {
+      const conversation = checked(JSON.parse(text));
+      storage.write(name, null); // first, for there may be no room for both
+      saveWhole(conversation);
+    } catch {
+      // Not ours, or damaged: left where it is, not shown.
+    }
   }
 }
 
-function read(key) {
+const turnName = (id, turn) => `${TURN}${id}:${turn}`;
+
+// What is not ours, or damaged, is left where it is and not shown.
+function headOf(text) {
   try {
-    return checked(JSON.parse(localStorage.getItem(key)));
+    const value = JSON.parse(text);
+    return { ...checked({ ...value, nodes: {}, leaf: null }), leaf: String(value.leaf) };
   } catch {
-    return null; // not ours, or damaged: left where it is, not shown
+    return null;
   }
+}
+
+function turnOf(name) {
+  try {
+    return checkedTurn(JSON.parse(storage.read(name)));
+  } catch {
+    return null;
+  }
+}
+
+// Those that lead back to a first one: another window may have removed what one follows.
+function reached(turns) {
+  const after = new Map();
+  for (const turn of turns) after.set(turn.parent, [...(after.get(turn.parent) ?? []), turn.id]);
+  const found = new Set(after.get(null));
+  for (const id of found) for (const next of after.get(id) ?? []) found.add(next);
+  return turns.filter(({ id }) => found.has(id));
+}
+
+function showAsBefore(name, now, text) {
+  storage.write(name, JSON.stringify({ ...JSON.parse(now), leaf: JSON.parse(text).leaf }));
 }

@@ -1,6 +1,6 @@
 // The turns of a conversation on the page, drawn anew only where something has changed.
 // Knows nothing about what its buttons do.
-import { byId, element } from "./element.js";
+import { arrange, byId, element } from "./element.js";
 import { say } from "./given.js";
 import { Roving } from "./roving.js";
 import { scroller } from "./scroller.js";
@@ -22,9 +22,9 @@ export function showThread(conversation, live, actions) {
     return view.element;
   });
   if (folded) elements.splice(folded, 0, foldedLine(folded));
-  replace(byId("thread"), elements);
+  arrange(byId("thread"), elements);
   roving.settle();
-  if (turns.length) scroller.follow(live !== null);
+  if (turns.length) scroller.follow();
 }
 
 export const liveTurn = (id) => views.get(id);
@@ -38,12 +38,4 @@ export function focusTurn(id, action, press = false) {
 
 function foldedLine(count) {
   return element("li", { class: "folded-line" }, element("span", {}, say("folded", { count })));
-}
-
-// Moves nothing that stands right already: a moved element loses its focus.
-function replace(list, elements) {
-  elements.forEach((each, place) => {
-    if (list.children[place] !== each) list.insertBefore(each, list.children[place] ?? null);
-  });
-  while (list.children.length > elements.length) list.lastChild.remove();
 }

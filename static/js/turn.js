@@ -5,7 +5,6 @@ import { copy } from "./clipboard.js";
 import { edit } from "./editor.js";
 import { element, iconButton } from "./element.js";
 import { count, say } from "./given.js";
-import { announce } from "./notices.js";
 import { scroller } from "./scroller.js";
 import { speedLine } from "./stopwatch.js";
 
@@ -98,12 +97,13 @@ export class TurnView {
     const actions = this.#actions;
     buttons.append(iconButton("copy", say("copy"), (event) => copy(this.#node.content, event.currentTarget)));
     add("edit", "edit", () => edit(this.#text, this.#foot, this.#node, about, actions));
+    if (role === "user" && about.last) add("again", "again", () => actions.again(this.#node));
     if (role === "assistant") {
       add("again", "again", () => actions.again(this.#node));
       if (about.last) add("go_on", "onward", () => actions.goOn(this.#node));
       add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
-    add("remove", "bin", () => announce(actions.remove(this.#node)));
+    add("remove", "bin", () => actions.remove(this.#node));
     const speeds = speed ? [element("span", { class: "speed" }, speedLine(speed))] : [];
     const branches = about.branches.length > 1 ? [this.#branches(about.branches)] : [];
     this.#foot.replaceChildren(...speeds, ...branches, buttons);

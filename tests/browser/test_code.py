@@ -61,12 +61,9 @@ def test_chat(visit: Visits, real: Server, tmp_path: Path, lang: str) -> None:
     page.press("#chat-message", "Enter")
     answer = visitor.answered()
     assert visitor.posted("/v1/chat/completions") == [as_json], "verbatim"
-    said = json.loads(
-        page.evaluate("Object.entries(localStorage).find(([k]) => k.includes('chat:'))[1]")
-    )
-    content = next(
-        node["content"] for node in said["nodes"].values() if node["role"] == "assistant"
-    )
+    kept = page.evaluate("Object.keys(localStorage).map((name) => localStorage[name])")
+    turns = [json.loads(text) for text in kept if '"role"' in text]
+    [content] = [turn["content"] for turn in turns if turn["role"] == "assistant"]
     for language, program in programs.items():
         out = run(language, program, tmp_path)
         if language == "curl":

@@ -70,7 +70,7 @@ def test_an_imported_file(visit: Visits, scripted: Server, tmp_path: Path) -> No
     harmless(visitor)
     titles.first.hover()
     page.locator(".conversations li").first.locator(".quiet").click()
-    expect(page.locator("#question-text")).to_contain_text(PAYLOADS[0])
+    expect(page.locator("#undo-text")).to_contain_text(PAYLOADS[0])
     harmless(visitor)
 
 

@@ -24,7 +24,8 @@ def test_failures_say_what_to_do(visit: Visits, scripted: Server) -> None:
     assert not details.evaluate("each => each.open"), "the server's own words are folded"
     expect(details).to_contain_text("Too many requests are in flight")
     assert box.get_attribute("role") == "alert"
-    assert len(visitor.said()) == 1, "the question stays, without an empty answer"
+    assert visitor.said() == []
+    expect(page.locator("#chat-message")).to_have_value(re.compile(f"^{REFUSE}"))
     visitor.button(visitor.words("try_again")).last.click()
     sentences(box, visitor, "overloaded", seconds="1")
     page.click("#new-chat")

@@ -1,0 +1,85 @@
+// What happens to a message: it is asked, waits for the answer before it, or is given back.
+// Knows nothing about which conversation is shown; `changed` hears when one is to be drawn anew.
+import { answerIn, write } from "./answering.js";
+import { draftOf, keepDraft } from "./drafts.js";
+import { forgetTurns, saveHead, saveTurn } from "./store.js";
+import { add, hasFollowers, remove, titleOf } from "./tree.js";
+
+const failures = new Map(); // by the conversation's id: {error, again}
+let changed = () => {};
+
+export function startAsking(listener) {
+  changed = listener;
+}
+
+// What went wrong last in a conversation, and how to try it again; null when nothing did.
+export const failureIn = (id) => failures.get(id) ?? null;
+
+// While an answer is being written a message waits for its end.
+export async function send(conversation, text) {
+  const { id } = conversation;
+  if (answerIn(id)) {
+    keepDraft(id, { queue: [...draftOf(id).queue, text] });
+    changed(conversation);
+    return;
+  }
+  const question = add(conversation, lastAnswered(conversation), "user", text);
+  const { outcome } = await answer(conversation, question, () => retry(conversation, text));
+  const { queue } = draftOf(id);
+  keepDraft(id, { queue: [] });
+  if (outcome === "done") for (const each of queue) send(conversation, each);
+  else giveBack(conversation, takenBack(conversation, question), queue);
+}
+
+// A first or a further answer to a turn of the person's.
+export async function answer(conversation, question, again = () => answer(conversation, question)) {
+  saveTurn(conversation, question);
+  return run(conversation, add(conversation, question.id, "assistant", ""), false, again);
+}
+
+export async function goOn(conversation, node) {
+  return run(conversation, node, true, () => goOn(conversation, node));
+}
+
+async function run(conversation, node, continued, again) {
+  failures.delete(conversation.id);
+  conversation.title ||= titleOf(conversation);
+  conversation.updated = Date.now();
+  saveHead(conversation);
+  const writing = write(conversation, node, continued);
+  changed(conversation, "begun");
+  const answered = await writing;
+  if (answered.error) failures.set(conversation.id, { error: answered.error, again });
+  changed(conversation, answered.outcome, answered);
+  return answered;
+}
+
+// Where a new turn goes: no turn of the person's follows another. One without an answer is still
+// there, as another branch.
+function lastAnswered(conversation) {
+  const last = conversation.nodes[conversation.leaf];
+  return last?.role === "user" ? last.parent : conversation.leaf;
+}
+
+// A question that nothing was said to goes back to where it was written.
+function takenBack(conversation, question) {
+  if (!conversation.nodes[question.id] || hasFollowers(conversation, question)) return [];
+  remove(conversation, question);
+  forgetTurns(conversation, [question]);
+  if (conversation.leaf === null) conversation.title = "";
+  saveHead(conversation);
+  return [question.content];
+}
+
+function giveBack(conversation, ...texts) {
+  const { id } = conversation;
+  keepDraft(id, { text: [...texts.flat(), draftOf(id).text].filter((text) => text).join("\n\n") });
+  changed(conversation, "draft");
+}
+
+// The text has been given back to the box, where it may have been rewritten.
+function retry(conversation, text) {
+  if (draftOf(conversation.id).text === text) keepDraft(conversation.id, { text: "" });
+  changed(conversation, "draft");
+  send(conversation, text);
+}

@@ -1,0 +1,66 @@
+// Draws the conversation that is shown and what stands around its turns.
+// Knows nothing about how a turn looks (thread.js), or what changes it.
+import { answerIn } from "./answering.js";
+import { failureIn } from "./asking.js";
+import { drawQueue, showBusy } from "./composer.js";
+import { draftOf, keepDraft } from "./drafts.js";
+import { byId } from "./element.js";
+import { count, say } from "./given.js";
+import { meter } from "./meter.js";
+import { announce, clearFailure, showFailure } from "./notices.js";
+import { liveTurn, showThread } from "./thread.js";
+
+let shown = null; // the conversation
+let failed = null; // the failure that is told
+let live = null; // the answer that is being written
+
+export function drawChat(conversation, actions) {
+  const other = conversation !== shown;
+  shown = conversation;
+  const answer = answerIn(conversation.id);
+  byId("welcome").hidden = conversation.leaf !== null;
+  byId("conversation-title").textContent = conversation.title;
+  byId("chat-markdown").hidden = conversation.leaf === null;
+  showBusy(answer !== null);
+  drawQueue(draftOf(conversation.id).queue, unqueue);
+  showThread(conversation, answer?.node ?? null, actions);
+  if (other) meter(null);
+  if (answer && (other || answer !== live)) resume(answer);
+  live = answer;
+  drawFailure(failureIn(conversation.id), other);
+}
+
+// News of the answer that is being written in sight.
+export function tellOf(answer, what) {
+  const view = liveTurn(answer.node.id);
+  if (what === "sent") meter(answer.tokens, answer.length ?? undefined);
+  if (what === "state") view?.state(...answer.state);
+  if (what === "text") view?.write(answer.node.content, answer.watch);
+}
+
+// Says that it has ended.
+export function concludeAnswer({ outcome, node, tokens, length }) {
+  if (tokens !== null) meter(tokens, length ?? undefined);
+  const words = { done: () => say("done", { count: count(node.speed.tokens) }), stopped: () => say("stopped") };
+  announce(words[outcome]?.() ?? "");
+}
+
+// It was begun out of sight, or a moment ago.
+function resume(answer) {
+  if (answer.request) tellOf(answer, "sent");
+  tellOf(answer, answer.saidNothing ? "state" : "text");
+}
+
+function drawFailure(failure, other) {
+  if (failure === failed && !other) return;
+  failed = failure;
+  if (failure) showFailure("chat", failure.error, failure.again);
+  else clearFailure("chat");
+}
+
+function unqueue(place) {
+  const { queue, text } = draftOf(shown.id);
+  keepDraft(shown.id, { queue: queue.toSpliced(place, 1) });
+  drawQueue(draftOf(shown.id).queue, unqueue);
+  return [queue[place], text].filter((each) => each).join("\n\n");
+}

@@ -1,0 +1,35 @@
+// The settings of the conversation that is shown: its system prompt and its parameters, kept with it
+// as they are written. Knows nothing about what they do.
+import { keepFresh } from "./drafts.js";
+import { byId } from "./element.js";
+import { restore, snapshot } from "./parameters.js";
+import { isKept, saveHead } from "./store.js";
+
+let drawn = ""; // what the boxes held when they were drawn or read last
+
+const told = () => JSON.stringify([byId("chat-system").value, snapshot("chat")]);
+
+// `shown` gives the conversation.
+export function startSettings(shown) {
+  const changed = () => {
+    if (!shown() || told() === drawn) return;
+    drawn = told();
+    const conversation = shown();
+    Object.assign(conversation, { system: byId("chat-system").value, options: snapshot("chat") });
+    if (isKept(conversation.id)) saveHead(conversation);
+    else keepFresh(conversation);
+  };
+  byId("chat-system").addEventListener("input", changed);
+  byId("chat-parameters").addEventListener("westlake:parameters", changed);
+}
+
+// What a person is writing is not taken from under their hands.
+export function showSettings({ system, options }, anew = true) {
+  if (!anew && byId("chat-parameters").contains(document.activeElement)) return;
+  drawn = null;
+  if (byId("chat-system").value !== system) byId("chat-system").value = system;
+  const now = snapshot("chat");
+  const same = Object.keys({ ...now, ...options }).every((name) => now[name] === options[name]);
+  if (!same) restore("chat", options);
+  drawn = told();
+}

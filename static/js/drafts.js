@@ -1,0 +1,64 @@
+// What a person has begun in each conversation and not sent, and where they were reading: it
+// survives a reload, and ends with the tab. Knows nothing about boxes or scrolling.
+import { checked } from "./conversation_check.js";
+import { newConversation } from "./tree.js";
+
+const DRAFT = "westlake:draft:";
+const FRESH = "westlake:fresh";
+const NOTHING = { text: "", queue: [], reading: null };
+
+const kept = new Map(); // where the browser forbids storage, this page's life has to do
+
+// {text, queue: messages that wait for an answer to end, reading: the place that is in sight}
+export function draftOf(id) {
+  try {
+    const { text, queue, reading } = JSON.parse(get(DRAFT + id));
+    return { text: String(text), queue: queue.map(String), reading };
+  } catch {
+    return NOTHING;
+  }
+}
+
+export function keepDraft(id, changes) {
+  const draft = { ...draftOf(id), ...changes };
+  const empty = !draft.text && !draft.queue.length && !draft.reading;
+  put(DRAFT + id, empty ? null : JSON.stringify(draft));
+}
+
+// The conversation in which nothing has been said yet, with its settings: there is one at a time.
+// `begun` tells whether a copy of this tab has said something in it.
+export function freshConversation(begun) {
+  try {
+    const fresh = checked(JSON.parse(get(FRESH)));
+    if (!begun(fresh.id)) return fresh;
+  } catch {
+    // There is none.
+  }
+  return newConversation();
+}
+
+export function keepFresh(conversation) {
+  put(FRESH, JSON.stringify(conversation));
+}
+
+export function noLongerFresh() {
+  put(FRESH, null);
+}
+
+function get(name) {
+  try {
+    return sessionStorage.getItem(name) ?? kept.get(name) ?? null;
+  } catch {
+    return kept.get(name) ?? null;
+  }
+}
+
+function put(name, text) {
+  kept.delete(name);
+  try {
+    if (text === null) sessionStorage.removeItem(name);
+    else sessionStorage.setItem(name, text);
+  } catch {
+    if (text !== null) kept.set(name, text);
+  }
+}

@@ -1,0 +1,37 @@
+// Says that the browser has no room for what was said, and makes some.
+// Knows nothing about how conversations are listed.
+import { byId, element } from "./element.js";
+import { say } from "./given.js";
+import { exportAll } from "./shelf_files.js";
+import { forget, heads, undoable } from "./store.js";
+import { onFull, writeWaiting } from "./storage.js";
+import { offerUndo } from "./undo.js";
+
+export function startStoreFull({ redraw }) {
+  onFull(() => show(redraw));
+}
+
+function show(redraw) {
+  const box = byId("chat-failure");
+  const button = (key, pressed) => element("button", { type: "button", class: "outlined", onclick: pressed }, say(key));
+  const makeRoom = () => {
+    box.hidden = true;
+    removeOlder(redraw);
+  };
+  box.replaceChildren(
+    element("strong", {}, say("store_full")), " ", say("next_store_full"),
+    button("export", exportAll),
+    heads().length > 1 ? button("remove_older", makeRoom) : "");
+  box.hidden = false;
+}
+
+function removeOlder(redraw) {
+  const older = heads().slice(Math.ceil(heads().length / 2));
+  const undo = undoable(() => older.forEach(({ id }) => forget(id)));
+  writeWaiting();
+  redraw();
+  offerUndo(say("chats_removed", { count: older.length }), () => {
+    undo();
+    redraw();
+  });
+}

@@ -1,0 +1,339 @@
+"""Nothing said, written or begun is lost: undo, two windows, reloads, other chats."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visits
+from tests.browser.scripted_wsgi import REFUSE, SLOW, TYPE
+from tests.browser.visitor import Visitor
+from tests.e2e.server import Server
+
+CHAT = "/v1/chat/completions"
+KEPT = "Object.fromEntries(Object.entries(localStorage).sort())"
+
+
+IN_ONE_LANGUAGE = pytest.mark.parametrize("lang", ["en"])
+
+
+def kept(visitor: Visitor) -> Any:
+    """All that the page has in the browser, byte for byte."""
+    return visitor.page.evaluate(KEPT)
+
+
+def turns(visitor: Visitor) -> list[dict[str, Any]]:
+    return [json.loads(text) for name, text in kept(visitor).items() if ":turn:" in name]
+
+
+def long_chat(visitor: Visitor, exchanges: int) -> None:
+    for number in range(exchanges):
+        visitor.ask(f"say {number} " + "of many words that go on and on. " * 12)
+
+
+def test_a_removed_turn_comes_back(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    visitor.ask("one")
+    visitor.ask("two")
+    before, said = kept(visitor), visitor.said()
+    visitor.press(page.locator(".turn.mine").first, "remove")
+    assert visitor.said() == [] and turns(visitor) == [], "and all that followed"
+    words = visitor.words("turns_removed", count="4")
+    expect(page.locator("#undo-text")).to_have_text(words)
+    expect(page.locator("#said")).to_have_text(f"{words} {visitor.words('undo_keys')}")
+    expect(page.locator("#chat-message")).to_be_focused()
+    page.keyboard.press("Control+z")
+    assert kept(visitor) == before and visitor.said() == said
+    expect(page.locator("#undo")).to_be_hidden()
+    expect(page.locator("#said")).to_have_text(visitor.words("undone"))
+
+    page.focus(".theirs:last-child [data-action=remove]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#undo-button")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert kept(visitor) == before and visitor.said() == said
+    assert page.evaluate("document.activeElement !== document.body")
+
+
+@IN_ONE_LANGUAGE
+def test_what_was_said_since_stays(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    visitor.ask("one")
+    visitor.ask("two")
+    visitor.press(page.locator(".turn.mine").last, "remove")
+    visitor.ask("three")
+    page.click("#undo-button")
+    assert visitor.said() == ["one", "You said: one", "two", "You said: two"]
+    visitor.press(page.locator(".turn.mine").last, "later")
+    assert visitor.said()[2:] == ["three", "You said: three"]
+    visitor.open(page.url.removeprefix(scripted.url))
+    assert len(turns(visitor)) == 6
+
+
+def test_removed_chats_come_back(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    page.clock.install()
+    for text in ("one", "two"):
+        page.click("#new-chat")
+        visitor.ask(text)
+    before = kept(visitor)
+    page.locator(".conversations li").last.hover()
+    page.locator(".conversations li .quiet").last.click()
+    expect(page.locator("#undo-text")).to_have_text(visitor.words("chat_removed", title="one"))
+    page.locator(".conversations li .quiet").last.click()
+    expect(page.locator(".conversation")).to_have_count(0)
+    assert page.locator("#welcome").is_visible()
+    page.click("#undo-button")
+    assert visitor.said() == ["two", "You said: two"], "the last one first"
+    page.click("#undo-button")
+    assert kept(visitor) == before and visitor.said() == ["one", "You said: one"]
+    page.click("#clear-all")
+    page.click("#question-yes")
+    expect(page.locator("#undo-text")).to_have_text(visitor.words("chats_removed", count="2"))
+    page.mouse.move(5, 5)
+    page.focus("#chat-message")
+    page.clock.run_for(9_000)
+    assert page.locator("#undo").is_visible()
+    page.clock.run_for(1_500)
+    assert page.locator("#undo").is_hidden() and kept(visitor) == {}
+
+
+@IN_ONE_LANGUAGE
+def test_an_import_can_be_taken_back(visit: Visits, scripted: Server, tmp_path: Any) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    visitor.ask("one")
+    with page.expect_download() as exported:
+        page.click("#export-all")
+    file = tmp_path / "w.json"
+    exported.value.save_as(file)
+    visitor.press(page.locator(".turn.mine"), "edit")
+    page.fill(".editor", "rewritten")
+    visitor.button(visitor.words("save")).click()
+    visitor.ask("two")
+    before = kept(visitor)
+    page.set_input_files("#import-file", file)
+    expect(page.locator("#undo-text")).to_have_text(visitor.words("imported", count="1"))
+    assert visitor.said()[0] == "one"
+    assert len(turns(visitor)) == 4, "the file's turns beside those that are here"
+    page.click("#undo-button")
+    assert kept(visitor) == before
+
+
+def test_two_windows_in_one_conversation(visit: Visits, scripted: Server) -> None:
+    one = visit(scripted)
+    one.ask("say 0")
+    two = visit(scripted, one.page.url.removeprefix(scripted.url))
+    assert two.said() == ["say 0", "0"]
+    for number in range(1, 21):
+        (one, two)[number % 2].ask(f"say {number}")
+        other = (two, one)[number % 2]
+        expect(other.page.locator("#thread > .turn")).to_have_count(2 * number + 2)
+    expected = [text for number in range(21) for text in (f"say {number}", str(number))]
+    assert one.said() == two.said() == expected
+    two.press(two.page.locator(".turn.mine").nth(15), "remove")
+    expect(one.page.locator("#thread > .turn")).to_have_count(30)
+    two.page.click("#undo-button")
+    expect(one.page.locator("#thread > .turn")).to_have_count(42)
+    one.open(one.page.url.removeprefix(scripted.url))
+    assert one.said() == expected
+
+
+@IN_ONE_LANGUAGE
+def test_two_windows_at_the_same_moment(visit: Visits, scripted: Server) -> None:
+    one = visit(scripted)
+    one.ask("say 0")
+    two = visit(scripted, one.page.url.removeprefix(scripted.url))
+    for number in range(1, 4):
+        for visitor, name in ((one, "a"), (two, "b")):
+            visitor.send(f"{TYPE}{name}{number} from one of two")
+        one.answered()
+        two.answered()
+    contents = {turn["content"] for turn in turns(one)}
+    answers = {f"{name}{number} from one of two" for name in "ab" for number in range(1, 4)}
+    assert answers <= contents and {f"{TYPE}{each}" for each in answers} <= contents
+    for visitor in (one, two):
+        expect(visitor.page.locator(".branches").first).to_be_visible()
+
+
+def test_an_answer_goes_on_while_another_chat_is_shown(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    words = "".join(f"{number} " for number in range(250))
+    visitor.send(f"{TYPE}{words}")
+    expect(page.locator(".conversation")).to_have_count(1)  # listed before its first word
+    page.wait_for_selector(".theirs .said:has-text('3')")
+    page.click("#new-chat")
+    assert page.locator("#welcome").is_visible()
+    dot = page.locator(".conversation .dot")
+    expect(dot).to_contain_text(visitor.words("mark_writing"))
+    visitor.ask("another")
+    assert visitor.said() == ["another", "You said: another"]
+    expect(page.locator(".conversation .dot")).to_have_count(1)
+    page.locator(".conversation").last.click()
+    assert page.locator("#chat-halt").is_visible()
+    visitor.answered()
+    assert visitor.said()[1] == words.strip()
+    expect(dot).to_have_count(0)
+
+    visitor.send(f"{TYPE}{words}")
+    page.wait_for_selector(".turn:last-child .said:has-text('3')")
+    page.locator(".conversation").last.click()
+    title = page.locator(".conversation").first.get_attribute("title") or ""
+    expect(page.locator("#said")).to_have_text(visitor.words("done_elsewhere", title=title))
+    page.go_back()
+    expect(page.locator("#thread > .turn")).to_have_count(4)
+    expect(page.locator(".turn:last-child .said")).to_have_text(words.strip())
+
+
+@IN_ONE_LANGUAGE
+def test_what_is_sent_meanwhile_waits(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    visitor.send(f"{TYPE}{'the first answer ' * 20}")
+    page.wait_for_selector("#chat-halt:not([hidden])")
+    visitor.send("two")
+    visitor.send("three")
+    expect(page.locator("#chat-queue li")).to_have_text(["two", "three"])
+    page.locator("#chat-queue button").last.click()
+    expect(page.locator("#chat-message")).to_have_value("three")
+    expect(page.locator("#thread > .turn")).to_have_count(4)
+    page.fill("#chat-message", "")
+    visitor.answered()
+    assert visitor.said()[2:] == ["two", "You said: two"]
+    visitor.send(SLOW)
+    page.wait_for_selector(".turn:last-child .said:has-text('word')")
+    visitor.send("four")
+    page.click("#chat-halt")
+    visitor.answered()
+    assert page.input_value("#chat-message") == "four", "nobody asked for an end of the answers"
+
+
+@IN_ONE_LANGUAGE
+def test_a_failed_message_comes_back(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, expect=("503", "ERR_FAILED"))
+    page = visitor.page
+    visitor.ask("one")
+    visitor.send(f"{REFUSE}it")
+    expect(page.locator("#chat-message")).to_have_value(f"{REFUSE}it")
+    assert visitor.said() == ["one", "You said: one"] and len(turns(visitor)) == 2
+    visitor.ask("two")
+    sent = [message["role"] for message in visitor.bodies(CHAT)[-1]["messages"]]
+    assert sent == ["user", "assistant", "user"]
+    visitor.press(page.locator(".theirs").last, "remove")
+    visitor.ask("three")
+    sent = [message["role"] for message in visitor.bodies(CHAT)[-1]["messages"]]
+    assert sent == ["user", "assistant", "user"], "an unanswered one is another branch"
+    expect(page.locator(".branches .count").last).to_have_text("2/2")
+
+
+def test_drafts_and_settings_stay_with_their_conversation(
+    visit: Visits, scripted: Server, lang: str
+) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    page.click("[data-parameters=chat-parameters]")
+    page.fill("#chat-system", "简短")
+    page.fill("#chat-temperature", "0.3")
+    page.fill("#chat-message", "not sent yet")
+
+    def fresh() -> list[str]:
+        names = ("#chat-system", "#chat-temperature", "#chat-message")
+        return [page.input_value(name) for name in names]
+
+    page.reload()
+    assert fresh() == ["简短", "0.3", "not sent yet"]
+    page.press("#chat-message", "Enter")
+    visitor.answered()
+    page.fill("#chat-message", "half a question")
+    page.evaluate("document.getElementById('chat-parameters').open = true")
+    page.fill("#chat-temperature", "0.4")
+    page.click("#new-chat")
+    assert fresh() == ["", "", ""]
+    page.fill("#chat-message", "a new one")
+    page.locator(".conversation").click()
+    assert fresh() == ["简短", "0.4", "half a question"]
+    page.go_back()
+    expect(page.locator("#chat-message")).to_have_value("a new one")
+    page.go_forward()
+    expect(page.locator("#chat-message")).to_have_value("half a question")
+
+    other = {"en": "zh-CN", "zh-CN": "en"}[lang]
+    page.click("a.language")
+    page.wait_for_selector(f"html[lang={other}][data-started]")
+    assert fresh() == ["简短", "0.4", "half a question"]
+    assert visitor.said() == ["not sent yet", "You said: not sent yet"]
+    page.goto(scripted.url)
+    assert page.locator("html").get_attribute("lang") == other, "remembered"
+    page.click("[data-room=embeddings]")
+    page.click("a.language")
+    page.wait_for_selector(f"html[lang={lang}][data-started]")
+    assert page.url.endswith("#embeddings") and page.locator("#embeddings").is_visible()
+    page.go_back()
+    visitor.context.clear_cookies()
+
+
+SEEN = """() => {
+    const box = document.getElementById("chat-scroller");
+    const top = box.getBoundingClientRect().top;
+    const turns = [...document.querySelectorAll("#thread > .turn")];
+    const first = turns.find((turn) => turn.getBoundingClientRect().bottom > top);
+    return [document.getElementById("conversation-title").textContent,
+        document.getElementById("chat-message").value,
+        first && first.dataset.id, first && top - first.getBoundingClientRect().top];
+}"""
+
+
+@pytest.mark.parametrize(
+    "moments", [5, pytest.param(45, marks=pytest.mark.figures)], ids=["few", "many"]
+)
+@pytest.mark.parametrize("lang", ["zh-CN"])
+def test_a_reload_at_any_moment(visit: Visits, scripted: Server, moments: int) -> None:
+    dice = random.Random(moments)
+    visitor = visit(scripted)
+    page = visitor.page
+    for text in ("first", "second"):
+        page.click("#new-chat")
+        page.fill("#chat-message", f"{text} chat")
+        page.press("#chat-message", "Enter")
+        visitor.answered()
+        long_chat(visitor, 6)
+    visitor.ask(
+        "say # Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\\[ x^2 \\]\n\n" + "- one\n" * 40
+    )
+    for moment in range(moments):
+        page.locator(".conversation").nth(dice.randrange(2)).click()
+        if moment % 3 == 2:
+            visitor.send(SLOW)
+            page.wait_for_selector(".turn:last-child .state")
+            page.wait_for_timeout(dice.randrange(600))
+        page.fill("#chat-message", dice.choice(["", "a draft", "two\nlines"]) + str(moment))
+        share = dice.choice([0, dice.random(), 1])
+        page.evaluate(
+            """(share) => {
+                const box = document.getElementById("chat-scroller");
+                box.scrollTop = share * (box.scrollHeight - box.clientHeight);
+            }""",
+            share,
+        )
+        page.wait_for_timeout(dice.randrange(250))
+        chat, draft, turn, above = page.evaluate(SEEN)
+        said = visitor.said()
+        page.reload()
+        page.wait_for_selector("html[data-started]")
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(100)
+        found = page.evaluate(SEEN)
+        assert found[:2] == [chat, draft], moment
+        if share < 1 and moment % 3 != 2:
+            assert found[2] == turn and abs(found[3] - above) <= 26, (moment, share)
+        now = visitor.said()
+        assert now[: len(said) - 1] == said[:-1], moment
+        assert not said[-1] or now[-1].startswith(said[-1]), moment
