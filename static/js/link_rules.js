@@ -5,7 +5,7 @@
 // inside it belongs to it.
 const INSIDE = String.raw`[^\s<>\x22\x27\x60{}|\\^()[\]“”‘’…—·\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]`;
 const ADDRESS = new RegExp(String.raw`\/\/[\p{L}\p{N}](?:${INSIDE}|\(${INSIDE}*\))*`, "uy");
-const PUNCTUATION_AT_END = /[.,;:!?*_~]+$/;
+const NOT_AT_END = ".,;:!?*_~";
 
 export function linkRules(reader) {
   reader.set({ linkify: true });
@@ -17,7 +17,10 @@ export function linkRules(reader) {
 
 function addressLength(text, begin) {
   ADDRESS.lastIndex = begin;
-  return ADDRESS.exec(text)?.[0].replace(PUNCTUATION_AT_END, "").length ?? 0;
+  const found = ADDRESS.exec(text)?.[0] ?? "";
+  let length = found.length;
+  while (length && NOT_AT_END.includes(found[length - 1])) length -= 1;
+  return length;
 }
 
 // A link cannot stand in a link: there an image is its description.

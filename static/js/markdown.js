@@ -1,5 +1,6 @@
 // Markdown to elements: read by markdown-it, and let through only what the sanitiser knows.
 // Knows nothing about where the text comes from: it is a stranger's, always.
+import { breakRule } from "./break_rule.js";
 import { frame } from "./code_block.js";
 import { element, icon } from "./element.js";
 import { say } from "./given.js";
@@ -11,7 +12,7 @@ import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
 import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
 
 const reader = MarkdownIt({ html: false, breaks: true });
-for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule]) reader.use(rules);
+for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule, breakRule]) reader.use(rules);
 const { rules } = reader.renderer;
 
 // An answer's headings lie below the page's own.

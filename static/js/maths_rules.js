@@ -39,7 +39,9 @@ function inlineRule(state, silent) {
   const found = marks(src.slice(pos, pos + 30), INLINE);
   if (!found) return false;
   const begin = pos + found.open.length;
+  if (isUnclosed(state, found.close)) return false;
   const end = src.indexOf(found.close, begin);
+  if (end < 0) unclosed(state, found.close);
   const next = end + found.close.length;
   if (end < 0 || next > posMax || end === begin) return false;
   if (!silent) push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
@@ -52,13 +54,18 @@ function blockRule(state, first, last, silent) {
   const found = marks(line(first), BLOCK);
   if (!found) return false;
   const { open, close, whole } = found;
+  const inside = `${close} ${last}`; // a list's item ends earlier than the text around it
+  if (isUnclosed(state, inside)) return false;
   let text = line(first).slice(open.length);
   let next = first + 1;
-  while (!text.includes(close) && next < last) {
-    text += `\n${line(next)}`;
-    next += 1;
+  for (let latest = text; !latest.includes(close) && next < last; next += 1) {
+    latest = line(next);
+    text += `\n${latest}`;
   }
-  if (!text.includes(close)) state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
+  if (!text.includes(close)) {
+    state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
+    unclosed(state, inside);
+  }
   if (!text.trimEnd().endsWith(close)) return false;
   if (silent) return true;
   const content = whole ? open + text : text.trimEnd().slice(0, -close.length);
@@ -66,6 +73,10 @@ function blockRule(state, first, last, silent) {
   state.line = next;
   return true;
 }
+
+// What is nowhere from here on is nowhere later on: a text of nothing but beginnings is read once.
+const isUnclosed = (state, close) => state.unclosed?.has(close);
+const unclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
 
 function push(state, content, display) {
   const token = state.push("maths", "code", 0);

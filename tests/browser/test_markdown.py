@@ -22,6 +22,7 @@ BECOMES = (
     ("$$a_1$$", "math msub", "a1"),
     (r"`\(code\)`", "code", r"\(code\)"),
     ("![x](https://a.example/i.png)", "a.image[title][target=_blank]", "x"),
+    ("| a |\n|---|\n| b<br>c<BR/>d<b> |", "td", "b\nc\nd<b>"),
     ("English\n\nعربي", "p:nth-child(2)[dir=auto]", "عربي"),
 )
 
