@@ -30,6 +30,28 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+#: What else an answer may hold.
+MORE = """[^1], ![g](https://a.example/i.png)
+
+# H
+#### I
+| j |
+|---|
+| k |
+
+$x$
+
+[^1]: l
+
+```html
+<a href="m">n</a> <!-- o -->
+```
+```diff
+- p
++ q
+```"""
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) -> None:
@@ -37,7 +59,9 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     visitor = visit(scripted, color_scheme=scheme, viewport=screen)
     page = visitor.page
     found = violations(page)
-    visitor.ask("say **b** `c` [d](https://example.org)\n\n```python\nprint(1)\n```\n\n1. e")
+    visitor.ask(
+        "say **b** `c` [d](https://example.org)\n\n```python\nprint(1)\n```\n\n1. e\n- [x] f" + MORE
+    )
     visitor.press(visitor.answered(), "again")
     visitor.answered()
     page.click("[data-parameters=chat-parameters]")
@@ -48,7 +72,7 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     found += violations(page)
     page.keyboard.press("Escape")
     page.click("[data-room=completion]")
-    page.fill("#completion-prompt", "say 你好")
+    page.fill("#completion-prompt", "say 你\n好")
     page.click("#completion-send")
     page.wait_for_selector("#completion-answer .foot:not([hidden])")
     page.click("#exact summary")

@@ -167,13 +167,14 @@ def long_chat(visitor: Visitor, folder: Path) -> None:
         own = {"id": f"n{number}", "parent": f"n{number - 1}" if number else None}
         role = ("user", "assistant")[number % 2]
         nodes[f"n{number}"] = {**own, "role": role, "content": said[number % 2]}
-    own = {"id": "c", "title": "long", "created": 1, "updated": 1, "system": "", "options": {}}
+    name = f"long {time.monotonic_ns()}"  # a second try finds the first one's there
+    own = {"id": name, "title": name, "created": 1, "updated": 1, "system": "", "options": {}}
     found = {"format": "westlake-conversations", "version": 1}
     file = folder / "long.json"
     conversations = [{**own, "nodes": nodes, "leaf": "n119"}]
     file.write_text(json.dumps({**found, "conversations": conversations}), encoding="utf-8")
     visitor.page.set_input_files("#import-file", file)
-    visitor.page.locator(".conversation").click()
+    visitor.page.locator(".conversation", has_text=name).click()
     expect(visitor.page.locator("#thread .turn")).to_have_count(120)
     expect(visitor.page.locator(".theirs math")).to_have_count(60)
 
