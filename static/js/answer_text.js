@@ -28,7 +28,7 @@ export class AnswerText {
   #latest;
   #told = () => {};
   #settled = 0; // characters whose blocks stand before the tail
-  #known = {}; // what those blocks said about links
+  #known = {}; // what those blocks said about links and headings
   #timer = null;
   #pause = PAUSE_MS;
 
@@ -78,7 +78,7 @@ export class AnswerText {
 
   #draw() {
     const rest = this.#settle();
-    const known = { references: { ...this.#known.references } };
+    const known = { ...this.#known, references: { ...this.#known.references } };
     patch(this.#tail, reader.markdown(rest, { known, growing: true }));
   }
 

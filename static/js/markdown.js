@@ -15,13 +15,16 @@ const reader = MarkdownIt({ html: false, breaks: true });
 for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule, breakRule]) reader.use(rules);
 const { rules } = reader.renderer;
 
-// An answer's headings lie below the page's own.
-for (const name of ["heading_open", "heading_close"]) {
-  rules[name] = (tokens, place, options, _, self) => {
-    tokens[place].tag = `h${Math.min(6, Number(tokens[place].tag[1]) + 2)}`;
-    return self.renderToken(tokens, place, options);
-  };
-}
+// A message's headings lie below its author's, and none skips a level, whatever the model wrote;
+// the look goes by what it wrote. `headings` are the ranks that are open.
+rules.heading_open = (tokens, place, options, env, self) => {
+  const [open, , close] = tokens.slice(place, place + 3);
+  const rank = Number(open.tag[1]);
+  env.headings = [...(env.headings ?? []).filter((each) => each < rank), rank];
+  open.attrJoin("class", `rank-${rank}`);
+  close.tag = open.tag = `h${Math.min(6, env.headings.length + 2)}`;
+  return self.renderToken(tokens, place, options);
+};
 
 // Alignment as a class: the page's policy forbids styles in markup.
 for (const name of ["th_open", "td_open"]) {
@@ -35,7 +38,7 @@ for (const name of ["th_open", "td_open"]) {
 // What formulas need comes with the first of them; until then they stay as they are.
 let maths = null;
 
-// The elements of a text. `known` keeps what it says about links, for the text that follows it;
+// The elements of a text. `known` keeps what it says about links and headings, for the text that follows it;
 // what a growing text ends with waits for its colours until it has ended.
 export function markdown(text, { known = {}, growing = false } = {}) {
   const made = purified(reader.render(text, known));

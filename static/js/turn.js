@@ -24,7 +24,7 @@ export class TurnView {
   constructor({ id, role }, actions) {
     this.#actions = actions;
     const mine = role === "user";
-    const who = element("p", { class: "who", id: `who-${id}` }, say(mine ? "you" : "assistant"));
+    const who = element("h2", { class: "who", id: `who-${id}` }, say(mine ? "you" : "assistant"));
     this.#article = element("article", { "aria-labelledby": `who-${id}` }, who, this.#text);
     this.element = element("li", { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id, tabindex: "-1" }, this.#article);
   }

@@ -30,8 +30,9 @@ EMPHASIS = (
     ),
     ("- **“A”**与**‘B’**同", "<ul><li><strong>“A”</strong>与<strong>‘B’</strong>同</li></ul>"),
     (
-        "## **结论：**可行\n**共计：¥100**元",
-        "<h4><strong>结论：</strong>可行</h4><p><strong>共计：¥100</strong>元</p>",
+        "## **结论：**可行\n**共计：¥100**元\n#### 附\n## 二\n# 三",
+        '<h3 class="rank-2"><strong>结论：</strong>可行</h3><p><strong>共计：¥100</strong>元</p>'
+        '<h4 class="rank-4">附</h4><h3 class="rank-2">二</h3><h3 class="rank-1">三</h3>',
     ),
     (
         "| **名称：**甲 |\n|---|\n| **值。**1 |",

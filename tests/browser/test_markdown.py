@@ -130,7 +130,7 @@ CUT = (
 @pytest.mark.parametrize("lang", ["zh-CN"])
 def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server) -> None:
     """Wherever the text is cut on its way."""
-    visitor = visit(scripted)
+    visitor = visit(scripted, "/?files=single")
     visitor.ask("say \\(x\\)\n\n```python\n1\n```")  # formulas and colours have come
     drawn = visitor.page.evaluate(
         """async (texts) => {
@@ -142,14 +142,16 @@ def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server
             };
             return texts.map((text) => {
                 const parts = [];
+                const known = {};
                 let start = 0;
                 for (let end = 1; end <= text.length; end += 1) {
                     const ended = endedBlocks(text.slice(start, end));
-                    if (ended) parts.push(markdown(text.slice(start, start + ended)));
+                    if (ended) parts.push(markdown(text.slice(start, start + ended), { known }));
                     start += ended;
                 }
                 const pieces = parts.length;
-                return [pieces, html(...parts, markdown(text.slice(start))), html(markdown(text))];
+                const rest = markdown(text.slice(start), { known });
+                return [pieces, html(...parts, rest), html(markdown(text))];
             });
         }""",
         list(CUT),

@@ -11,9 +11,8 @@ from tests.e2e.server import Server
 
 #: Writes each text character by character, as a stream does, and looks at every step.
 WRITTEN = """async (texts) => {
-    const from = document.querySelector('script[src$="js/page.js"]').src;
-    const { markdown } = await import(new URL("markdown.js", from));
-    const { AnswerText } = await import(new URL("answer_text.js", from));
+    const { markdown } = await import("/static/js/markdown.js");
+    const { AnswerText } = await import("/static/js/answer_text.js");
 
     // What stands there, without what every link and block has.
     const spelled = (...parts) => {
@@ -77,7 +76,7 @@ WRITTEN = """async (texts) => {
 def test_pairs(visit: Visits, scripted: Server) -> None:
     kinds = (EMPHASIS, MATHS, TASKS_AND_LINKS, FENCES)
     assert [len(kind) for kind in kinds] == [20, 15, 10, 15]
-    visitor = visit(scripted)
+    visitor = visit(scripted, "/?files=single")  # its modules are those that are imported here
     page = visitor.page
     answer = visitor.ask("say \\(x\\)\n\n```python\n1\n```")  # formulas and colours have come
     expect(answer.locator("math")).to_have_count(1)
