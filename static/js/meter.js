@@ -1,14 +1,32 @@
-// Shows how much of the model's context the conversation fills.
+// Shows how much of the model's context the conversation fills, with what is in the box.
 // Knows nothing about how it is counted.
 import { byId, element } from "./element.js";
 import { count, say } from "./given.js";
 import { contextLength } from "./models.js";
+import { aboutTokens } from "./token_estimate.js";
 
-export function meter(tokens, length = contextLength()) {
+// A short text in a new chat is no matter of room.
+const LEAST = 100;
+
+let told = { tokens: null, length: null, about: false };
+
+// `tokens` is null while nothing is known; `about`: they were guessed.
+export function meter(tokens, length = contextLength(), about = false) {
+  told = { tokens, length, about };
+  draw();
+}
+
+byId("chat-message").addEventListener("input", draw);
+
+function draw() {
   const place = byId("chat-meter");
+  const more = aboutTokens(byId("chat-message").value);
+  const length = told.length ?? contextLength();
   place.replaceChildren();
-  if (tokens === null || !length) return;
-  const text = say("context", { tokens: count(tokens), length: count(length) });
+  if (!length || (told.tokens === null && more < LEAST)) return;
+  const tokens = (told.tokens ?? 0) + more;
+  const text = (more || told.about ? "~" : "") + say("context", { tokens: count(tokens), length: count(length) });
   const bar = element("meter", { min: 0, max: length, value: Math.min(tokens, length), "aria-label": text });
+  place.classList.toggle("over", tokens > length);
   place.append(bar, element("span", {}, text));
 }

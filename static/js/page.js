@@ -1,9 +1,11 @@
 // Starts the page: each room, and what stands around them.
 // Knows nothing about what happens inside any of them.
+import { startBoxHeight } from "./box_height.js";
 import { startChat } from "./chat.js";
 import { startCode } from "./code.js";
 import { startCompletion } from "./completion.js";
 import { startDialogs } from "./dialogs.js";
+import { startDrop } from "./drop.js";
 import { startEmbeddings } from "./embeddings.js";
 import { startFocusKeeper } from "./focus_keeper.js";
 import { startKey } from "./key.js";
@@ -18,6 +20,8 @@ import { startWayBack } from "./way_back.js";
 startFocusKeeper();
 startSkip();
 startDialogs();
+startBoxHeight();
+startDrop();
 startThemeButton();
 startWayBack();
 startKey();

@@ -3,6 +3,7 @@
 import { byId } from "./element.js";
 import { given } from "./given.js";
 import { startPanel } from "./panel.js";
+import { addReset, markParameters } from "./parameter_marks.js";
 
 const ZERO = new Set(["temperature", "top_p"]);
 
@@ -12,6 +13,7 @@ export function startParameters(kind) {
   // Without scripts a chat must not run on; with them there is a stop button.
   if (kind === "chat") box(kind, "max_tokens").value = "";
   for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(kind));
+  byId(`${kind}-system`)?.addEventListener("input", () => markParameters(kind));
   panel.addEventListener("click", ({ target }) => {
     const name = target.dataset.preset;
     if (name !== undefined) choose(kind, given.presets[name]);
@@ -53,6 +55,10 @@ function startRow(row, told) {
   const slider = row.querySelector("[type=range]");
   const input = row.querySelector("[name]");
   input.addEventListener("input", told);
+  addReset(row, () => {
+    input.value = "";
+    told();
+  });
   slider?.addEventListener("input", () => {
     input.value = slider.value;
     told();
@@ -70,6 +76,7 @@ function changed(kind) {
   const panel = byId(`${kind}-parameters`);
   for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(kind, row.dataset.name));
   markUnused(kind, panel);
+  markParameters(kind);
   const now = snapshot(kind);
   const sampling = ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"];
   for (const button of panel.querySelectorAll("[data-preset]")) {

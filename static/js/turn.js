@@ -4,6 +4,7 @@ import { AnswerText, showMarkdown } from "./answer_text.js";
 import { copy } from "./clipboard.js";
 import { edit } from "./editor.js";
 import { element, iconButton } from "./element.js";
+import { foldLong } from "./fold.js";
 import { count, say } from "./given.js";
 import { scroller } from "./scroller.js";
 import { speedLine } from "./stopwatch.js";
@@ -16,6 +17,7 @@ export class TurnView {
   #words = element("span");
   #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
   #foot = element("div", { class: "foot" });
+  #folding = null; // the button under a long text
   #growing = null; // the text, while it is being written
   #drawn = null; // the text that stands there
   #told = null; // what the foot says
@@ -85,6 +87,13 @@ export class TurnView {
     this.#drawn = content;
     if (content) showMarkdown(this.#text, content);
     else this.#text.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
+    if (this.#node.role === "user") this.#fold();
+  }
+
+  #fold() {
+    this.#folding?.remove();
+    this.#folding = foldLong(this.#text, this.#node.content);
+    if (this.#folding) this.#text.after(this.#folding);
   }
 
   #fillFoot(about) {

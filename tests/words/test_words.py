@@ -106,6 +106,9 @@ _OF_BROWSERS = {
     "Content-Type",
     "Bearer ",
     "Retry-After",
+    "Files",
+    "quiet fold",
+    "quiet reset",
 }
 _OF_BROWSERS |= {"(pointer: fine)", "(pointer: coarse)", "(prefers-color-scheme: dark)"}
 _OF_BROWSERS |= {"use strict", "noopener noreferrer nofollow", "said sheet-answer", "heat same"}

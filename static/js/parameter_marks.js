@@ -1,0 +1,24 @@
+// Tells what of a form's parameters is not as the API would have it: how many on the button that opens
+// them, and beside each a button that takes it back. Knows nothing about what they do.
+import { byId, element, iconButton } from "./element.js";
+import { count, say } from "./given.js";
+
+export function markParameters(kind) {
+  const panel = byId(`${kind}-parameters`);
+  const opener = document.querySelector(`[data-parameters="${panel.id}"]`);
+  const own = byId(`${kind}-system`)?.value.trim() ? 1 : 0;
+  const number = own + panel.querySelectorAll(".parameter.set").length;
+  opener.querySelector(".badge")?.remove();
+  if (!number) {
+    opener.removeAttribute("aria-label");
+    return;
+  }
+  opener.append(element("b", { class: "badge" }, count(number)));
+  opener.setAttribute("aria-label", say("parameters_set", { count: count(number) }));
+}
+
+// `reset` takes the row's parameter back.
+export function addReset(row, reset) {
+  const label = row.querySelector("label");
+  label.after(iconButton("close", say("reset_one", { name: label.textContent }), reset, { class: "quiet reset" }));
+}
