@@ -167,7 +167,7 @@ def long_chat(visitor: Visitor, folder: Path) -> None:
         own = {"id": f"n{number}", "parent": f"n{number - 1}" if number else None}
         role = ("user", "assistant")[number % 2]
         nodes[f"n{number}"] = {**own, "role": role, "content": said[number % 2]}
-    name = f"long {time.monotonic_ns()}"  # a second try finds the first one's there
+    name = f"long{time.monotonic_ns()}"  # a second try finds the first one's there
     own = {"id": name, "title": name, "created": 1, "updated": 1, "system": "", "options": {}}
     found = {"format": "westlake-conversations", "version": 1}
     file = folder / "long.json"
