@@ -17,8 +17,9 @@ def tokenize() -> Response:
     """What the model would read of a prompt or a conversation."""
     engine = wire.engine()
     counted = count_tokens(wire.read_object(), engine, wire.served(), wire.caller())
-    body = tokenize_body(counted.tokens, counted.text, engine.info.max_model_len)
-    return wire.json_response(body, Notes(counted.call.ignored))
+    call, length = counted.call, engine.info.max_model_len
+    body = tokenize_body(counted.tokens, counted.text, length, count_only=call.count_only)
+    return wire.json_response(body, Notes(call.ignored))
 
 
 def detokenize() -> Response:

@@ -65,12 +65,12 @@ class ModelList(Reply):
 
 
 class Tokenized(Reply):
-    """The answer of /tokenize."""
+    """The answer of /tokenize. With `count_only` tokens and prompt are left out."""
 
-    tokens = fields.List(fields.Integer(), required=True)
+    tokens = fields.List(fields.Integer())
     count = fields.Integer(required=True)
     max_model_len = fields.Integer(required=True)
-    prompt = fields.String(required=True)
+    prompt = fields.String()
 
 
 class TokenizerInfo(Reply):

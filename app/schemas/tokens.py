@@ -29,6 +29,7 @@ class TokenizeSchema(Schema):
     continue_final_message = Switch()
     add_generation_prompt = Switch()
     add_special_tokens = Switch()
+    count_only = Switch()
     return_token_strs = Unsupported(False)
     chat_template = Unsupported()
     chat_template_kwargs = Unsupported({})
@@ -54,6 +55,7 @@ class TokenizeCall:
     continued: bool
     template: str | None  #: "alpaca", "none"; None: the server's choice
     bare: bool  #: the prompt's own tokens: no BOS, and a template only where one is named
+    count_only: bool  #: neither the tokens nor the text are wanted
     model: str | None
     ignored: tuple[str, ...]
 
@@ -91,6 +93,7 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
         continued=conversation is not None and read_continued(values, conversation),
         template=values.get("prompt_template"),
         bare=conversation is None and special is False,
+        count_only=bool(values.get("count_only")),
         model=values.get("model"),
         ignored=ignored_fields(_TOKENIZE, data),
     )
@@ -106,14 +109,12 @@ def read_detokenize(data: Mapping[str, object]) -> DetokenizeCall:
     return DetokenizeCall(values["tokens"], values.get("model"), ignored_fields(_DETOKENIZE, data))
 
 
-def tokenize_body(tokens: TokenIds, text: str, max_model_len: int) -> dict[str, object]:
-    """The tokens, and the text they were made of."""
-    return {
-        "tokens": list(tokens),
-        "count": len(tokens),
-        "max_model_len": max_model_len,
-        "prompt": text,
-    }
+def tokenize_body(
+    tokens: TokenIds, text: str, max_model_len: int, *, count_only: bool
+) -> dict[str, object]:
+    """The tokens, and the text they were made of; or only how many there are."""
+    count: dict[str, object] = {"count": len(tokens), "max_model_len": max_model_len}
+    return count if count_only else {"tokens": list(tokens), **count, "prompt": text}
 
 
 def tokenizer_body(info: ModelInfo, chat_template: str | None) -> dict[str, object]:

@@ -4,7 +4,7 @@ import { chatRequest } from "./chat_request.js";
 import { fit } from "./context.js";
 import { count, say } from "./given.js";
 import { generation } from "./generation.js";
-import { chosenModel } from "./models.js";
+import { chosenModel, contextLength } from "./models.js";
 import { options } from "./parameters.js";
 import { Stopwatch } from "./stopwatch.js";
 import { path } from "./tree.js";
@@ -24,7 +24,7 @@ export class Answer {
   constructor(conversation, node, continued) {
     Object.assign(this, { conversation, node, continued, before: node.content });
     // The settings of this moment: the person may look at another conversation before it is sent.
-    this.settings = { model: chosenModel(), own: options("chat", conversation.options) };
+    this.settings = { model: chosenModel(), length: contextLength(), own: options("chat", conversation.options) };
   }
 
   stop() {
@@ -53,8 +53,8 @@ export class Answer {
     const { conversation, continued, settings } = this;
     const turns = path(conversation, this.node.id).map(({ role, content }) => ({ role, content }));
     if (!continued) turns.pop();
-    const { model, own } = settings;
-    const asked = { model, maxTokens: own.max_tokens, continued, signal: this.#controller.signal };
+    const { model, length, own } = settings;
+    const asked = { model, length, maxTokens: own.max_tokens, continued, signal: this.#controller.signal };
     const fitted = await fit(conversation.system, turns, asked);
     conversation.folded = fitted.folded;
     this.tokens = fitted.count;

@@ -33,7 +33,7 @@ export function drawChat(conversation, actions) {
 // News of the answer that is being written in sight.
 export function tellOf(answer, what) {
   const view = liveTurn(answer.node.id);
-  if (what === "sent") meter(answer.tokens, answer.length ?? undefined);
+  if (what === "sent" && answer.tokens !== null) meter(answer.tokens, answer.length ?? undefined);
   if (what === "state") view?.state(...answer.state);
   if (what === "text") view?.write(answer.node.content, answer.watch);
 }

@@ -5,22 +5,38 @@ import { askJson } from "./server.js";
 // What an answer should have at least, when nobody said how long it may be.
 const LEAST_ROOM = 256;
 
+// The most tokens that a template may be expected to write by itself, and around each message.
+const TEMPLATE = 512;
+const AROUND = 64;
+
 // {messages: those to send, folded: how many turns were left out, count, length}. `turns` begin
 // with the oldest; the last one is never left out: the server says when it alone is too long.
-export async function fit(system, turns, { model, maxTokens, continued, signal }) {
+// Where all is certain to fit into `length` tokens the server is not asked, and count is null.
+export async function fit(system, turns, { model, length, maxTokens, continued, signal }) {
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
+  const all = [...opening, ...turns];
+  if (length && most(all) + room(length, maxTokens) <= length) return { messages: all, folded: 0, count: null, length };
   let kept = turns;
   for (;;) {
     const messages = [...opening, ...kept];
-    const question = { model, messages, ...(continued ? { continue_final_message: true } : {}) };
+    const question = { model, messages, ...(continued ? { continue_final_message: true } : {}), count_only: true };
     const read = await askJson("/tokenize", { body: JSON.stringify(question), signal });
-    const length = read.max_model_len;
-    const room = Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
-    const excess = read.count + room - length;
+    const excess = read.count + room(read.max_model_len, maxTokens) - read.max_model_len;
     const shorter = excess > 0 ? withoutOldest(kept, excess / read.count, continued) : kept;
-    if (shorter === kept) return { messages, folded: turns.length - kept.length, count: read.count, length };
+    if (shorter === kept) {
+      return { messages, folded: turns.length - kept.length, count: read.count, length: read.max_model_len };
+    }
     kept = shorter;
   }
+}
+
+const room = (length, maxTokens) =>
+  Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
+
+// More tokens than these messages can be: a text has at least a byte for each of its own.
+function most(messages) {
+  const bytes = new TextEncoder().encode(messages.map(({ content }) => content).join("")).length;
+  return TEMPLATE + AROUND * messages.length + bytes;
 }
 
 // Leaves out about `share` of the text, at least one turn, up to a turn of the person's.

@@ -72,6 +72,14 @@ def test_more_than_fits_is_counted(client: FlaskClient) -> None:
     assert tokenize(client, prompt="a" * 5000)["count"] > 5000
 
 
+def test_a_count_alone(client: FlaskClient) -> None:
+    for fields in ({"prompt": "你好"}, {"messages": [USER]}):
+        counted = tokenize(client, **fields, count_only=False)
+        alone = client.post("/tokenize", json={**fields, "count_only": True})
+        assert alone.get_json() == {"count": counted["count"], "max_model_len": 2048}
+    assert refused(client, "/tokenize", prompt="a", count_only="yes") == "count_only"
+
+
 def test_the_servers_own_template(engine: ScriptedEngine) -> None:
     client = create_app(
         Config(CHAT_TEMPLATE="chatml", PROMPT_TEMPLATE="none"), engine

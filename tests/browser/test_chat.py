@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
@@ -238,6 +239,19 @@ def test_a_full_context_is_handled_in_sight(visit: Visits, real: Server) -> None
     expect(told).to_have_text(visitor.words("folded", count=str(gone)))
     assert visitor.page.locator("#chat-failure").is_hidden()
     assert visitor.page.locator(".turn.folded").count() == gone
+
+
+@pytest.mark.parametrize("lang", ["en"])
+def test_what_is_certain_to_fit_is_not_counted_first(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    context = visitor.page.locator("#chat-meter")
+    visitor.ask("one")
+    expect(context).to_contain_text("65,536")
+    assert visitor.posted("/tokenize") == []
+    visitor.ask("多" * 21_600)  # with what a template adds it may be more than fits
+    [asked] = visitor.bodies("/tokenize")
+    assert asked["count_only"] and len(asked["messages"]) == 3
+    assert len(visitor.bodies(CHAT)[-1]["messages"]) == 3
 
 
 def test_states_of_an_answer(visit: Visits, scripted: Server) -> None:

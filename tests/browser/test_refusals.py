@@ -66,7 +66,7 @@ def test_loading_is_told_calmly_and_goes_away(visit: Visits, scripted: Server) -
     visitor = visit(scripted, expect=("503",))
     page = visitor.page
     loading = {"error": {"message": "The model is still loading", "code": "model_loading"}}
-    page.route("**/tokenize", lambda route: route.fulfill(status=503, json=loading))
+    page.route(f"**{CHAT}", lambda route: route.fulfill(status=503, json=loading))
     page.route("**/ready", lambda route: route.fulfill(status=503, json={"status": "loading"}))
     visitor.send("a")
     box, line = page.locator("#chat-failure"), page.locator("#state")

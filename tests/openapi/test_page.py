@@ -29,7 +29,7 @@ def test_it_tells_of_every_route_and_field(
     response = client.get(f"/docs{query}", headers={"Accept-Language": accept})
     assert response.status_code == 200 and response.mimetype == "text/html"
     assert "`" not in response.text, "backticks are code, not text"
-    text = response.text.replace("&#39;", "'")
+    text = response.text.replace("&#39;", "'").replace("\u00a0", " ")
     prose = re.sub(r"</?(?:code|th|td)[^>]*>", "", text)
     for route in ROUTES:
         told = {lang: words.routes[route.path].replace("`", "") for lang, words in WORDS.items()}
@@ -40,7 +40,7 @@ def test_it_tells_of_every_route_and_field(
         assert meaning.replace("`", "") in prose
     assert "integer 1 … 8" in text and "number &gt; 0 … 10" in text
     assert "<script>" not in text
-    assert response.vary.as_set() == {"accept-language", "cookie"}
+    assert response.vary.as_set() >= {"accept-language", "cookie"}
 
 
 def test_examples_can_be_copied(client: FlaskClient) -> None:
