@@ -180,12 +180,17 @@ def factor(text: str) -> float:
     return float(text)
 
 
+def is_embedded(base_model: str) -> bool:
+    """Whether that is the directory of the embedded model, however it is spelled."""
+    return Path(base_model).expanduser().resolve() == Path(EMBEDDED_MODEL)
+
+
 def served_name(base_model: str) -> str:
     """What a model is called where --model_name is not given: the whole name of one on the Hub,
     the last part of a directory's path, CLASSIC_NAME for the embedded model. Characters that no
     name may have (blanks, controls) become "-"."""
     path = os.path.abspath(os.path.expanduser(base_model))  # noqa: PTH100, PTH111 - links stay
-    if Path(path).resolve() == Path(EMBEDDED_MODEL):
+    if is_embedded(path):
         return CLASSIC_NAME
     on_the_hub = base_model.count("/") == 1 and not Path(path).exists()
     name = base_model if on_the_hub else Path(path).name

@@ -14,9 +14,10 @@ from app.checkpoint.fingerprint import fingerprint, precision
 from app.checkpoint.processor import for_torch
 from app.engine.model import LoadedModel
 from app.engine.service import EngineService
-from app.engine.types import ModelInfo
+from app.engine.types import ModelFacts, ModelInfo
 from app.model.threads import bound_spinning
 from app.prompts.choosing import try_own
+from app.text.chinese import made_for_chinese
 from app.text.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
@@ -72,6 +73,15 @@ def _info(
         token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
         f"{weights:.2f} GiB{compute}",
+        facts=ModelFacts(
+            architecture=checked.model.architecture,
+            parameters=checked.parameters,
+            precision=dtype,
+            device=checked.device,
+            kernels=(kernels or "").partition(" (")[0].removesuffix(" kernels"),
+            threads=0 if kernels is None else config.THREADS or cores().threads,
+            chinese=made_for_chinese(tokenizer.token_bytes, tokenizer.chat_template),
+        ),
         loaded_at=int(time.time()),
         fingerprint=fingerprint(config, checked),
     )

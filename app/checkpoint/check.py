@@ -5,6 +5,7 @@ Knows nothing about torch; the loader takes its result and need not check again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.gpu_choice import choose_gpus
 from app.checkpoint.headers import TensorIndex, read_index
 from app.checkpoint.hub import local_directory
-from app.checkpoint.layout import EMBEDDING, check_layout
+from app.checkpoint.layout import EMBEDDING, check_layout, expected_shapes
 from app.checkpoint.lora import Lora, read_lora, untied
 from app.checkpoint.lora_settings import ADAPTER_CONFIG
 from app.checkpoint.machine import available_bytes
@@ -51,6 +52,11 @@ class CheckedModel:
     def pickled(self) -> bool:
         """True when the base weights are pickles, allowed by --allow_pickle."""
         return not len(self.tensors)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model is made of, as its architecture says."""
+        return sum(math.prod(shape) for shape in expected_shapes(self.model).values())
 
     @property
     def gpu(self) -> int | None:

@@ -144,6 +144,19 @@ Event = Delta | PromptScores | Vector | Progress
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a person may want to know of the loaded model; nothing here decides anything."""
+
+    architecture: str = ""
+    parameters: int = 0  #: 0: unknown
+    precision: str = ""
+    device: str = ""
+    kernels: str = ""  #: on a CPU: what computes, in a word
+    threads: int = 0  #: on a CPU
+    chinese: bool = True  #: the vocabulary or the template was made for Chinese too
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What HTTP may know about the loaded model."""
 
@@ -160,6 +173,7 @@ class ModelInfo:
     #: Each id's bytes; b"" for control tokens.
     token_bytes: Sequence[bytes] = field(default=(), repr=False)
     description: str = ""  #: architecture, dtype, device and memory, for people
+    facts: ModelFacts = field(default=ModelFacts(), repr=False)
     loaded_at: int = 0  #: Unix seconds
     #: What decides an answer's bytes besides the request: version, weights, precision. Two
     #: servers of one fingerprint on one type of machine answer alike.

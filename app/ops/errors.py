@@ -29,6 +29,7 @@ _FOR_PROGRAMS = (
     "/metrics/",
     "/openapi.json/",
 )
+_FOR_SCRIPTS = "/playground/model"
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -104,6 +105,8 @@ def _challenge(response: Response) -> None:
 def _wants_page() -> bool:
     if isinstance(request.routing_exception, SecurityError):
         return False  # a page has links, which begin with the host
+    if request.path == _FOR_SCRIPTS:
+        return False  # a browser would ask for a password
     if request.path == "/" or request.path.startswith("/playground/"):
         return True
     if f"{request.path}/".startswith(_FOR_PROGRAMS):

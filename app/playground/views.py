@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Response, current_app, g, render_template, request
+from flask import Response, current_app, g, jsonify, render_template, request
 
 from app.calls import Served, large
 from app.calls.body import read_body
@@ -20,7 +20,7 @@ from app.calls.completions import start_completion
 from app.calls.embeddings import start_embeddings
 from app.engine import Engine
 from app.engine.errors import EngineError
-from app.playground.examples import EXAMPLES
+from app.playground.examples import examples
 from app.playground.failures import explain_failure
 from app.playground.forms import (
     Form,
@@ -30,6 +30,7 @@ from app.playground.forms import (
     history,
     parse_form,
 )
+from app.playground.model_card import ModelCard, model_card
 from app.playground.origin import is_cross_site
 from app.playground.parameters import PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
@@ -44,7 +45,6 @@ from app.schemas.errors import (
 )
 from app.words import WORDS
 from app.words.failures import Explanation
-from config import EMBEDDED_MODEL
 
 KINDS = ("completion", "chat", "embeddings")
 
@@ -89,6 +89,20 @@ def chat() -> Response:
 def embeddings() -> Response:
     """The embeddings form's comparison."""
     return _answer("embeddings", _embed)
+
+
+def model() -> Response:
+    """The model's card and examples, for a page that was opened before the model was loaded."""
+    card = _card()
+    offered = examples(card.kind, g.language, chinese=card.chinese)
+    told = {"rows": card.rows, "chat": offered.chat, "instructions": offered.instructions}
+    response = jsonify({**told, "continuations": offered.continuations})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _card() -> ModelCard:
+    return model_card(current_app.config, current_app.extensions["engine"], WORDS[g.language])
 
 
 def _complete(form: Form, engine: Engine, served: Served) -> Outcome:
@@ -157,6 +171,7 @@ def _caller() -> Caller:
 def _page(outcome: Outcome) -> Response:
     lang: str = g.language
     failure = outcome.failure
+    card = _card()
     page = render_template(
         "playground.html",
         t=WORDS[lang].page,
@@ -168,7 +183,8 @@ def _page(outcome: Outcome) -> Response:
         bad_field=(failure.param or "").split(".")[0] if failure else "",
         parameters={kind: parameters(kind) for kind in ("chat", "completion")},
         presets=PRESETS,
-        examples=EXAMPLES[lang],
+        examples=examples(card.kind, lang, chinese=card.chinese),
+        card=card,
         **_of_the_server(lang),
     )
     response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
@@ -189,7 +205,6 @@ def _of_the_server(lang: str) -> dict[str, object]:
     return {
         "model": model,
         "state": engine.state.value,
-        "embedded": current_app.config["BASE_MODEL"] == EMBEDDED_MODEL,
         "given": {
             "root": request.script_root,
             "model": model,

@@ -6,7 +6,7 @@ Knows nothing about where they stand. The files are read once, at import; a test
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Words:
     docs: Mapping[str, str]  #: of the template of /docs: its own and the page's
     routes: Mapping[str, str]  #: what each route of the API does, by its path
     fields: Mapping[str, str]  #: what each field of a request means
+    #: Things to try: of each kind of model, and "embeddings".
+    examples: Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def _read(path: Path) -> Words:
@@ -31,6 +33,7 @@ def _read(path: Path) -> Words:
         docs={**page, **tables["docs"]},
         routes=tables["routes"],
         fields=tables["fields"],
+        examples=tables["examples"],
     )
 
 

@@ -32,6 +32,7 @@ export function startCompletion() {
   });
   byId("completion").addEventListener("click", ({ target }) => {
     if (target.dataset.example !== "completion") return;
+    readAs(target.dataset.template);
     fill(target.textContent);
     run();
   });
@@ -51,13 +52,23 @@ function prompt() {
   return { prompt: byId("completion-prompt").value, prompt_template: raw };
 }
 
-function pending(fields = prompt()) {
-  const example = byId("completion").querySelector("[data-example]").textContent;
+// How the model reads the prompt: as an instruction, or as it is.
+function readAs(template) {
+  byId("completion").querySelector(`[name=prompt_template][value=${template}]`).checked = true;
+}
+
+// An example's words, read as an example is, stand in for an empty box.
+function filled(fields) {
+  if (fields.prompt) return fields;
+  const example = byId("completion").querySelector("[data-example]");
+  return { prompt: example.textContent, prompt_template: example.dataset.template };
+}
+
+function pending(fields = filled(prompt())) {
   const own = options("completion");
   const beams = own.num_beams > 1;
   const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
-  const filled = { ...fields, prompt: fields.prompt || example };
-  return request("/v1/completions", { model: chosenModel(), ...filled, ...own, ...scored }, true);
+  return request("/v1/completions", { model: chosenModel(), ...fields, ...own, ...scored }, true);
 }
 
 // The text so far becomes the prompt, and is written on.

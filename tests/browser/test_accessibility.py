@@ -178,7 +178,7 @@ def test_theme_and_language(visit: Visits, scripted: Server, lang: str) -> None:
     page.click(".language")
     other = "en" if lang == "zh-CN" else "zh-CN"
     page.wait_for_selector(f"html[lang={other}][data-started]")
-    expect(page.locator("#welcome h2")).to_have_text(WORDS[other].page["welcome"])
+    expect(page.locator("#welcome h2")).to_have_text(WORDS[other].page["welcome_demo"])
     assert page.evaluate(colour) == dark, "it stays"
     page.click("[data-room=embeddings]")
     assert page.get_attribute("[data-room=embeddings]", "aria-current") == "page"

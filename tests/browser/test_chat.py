@@ -25,7 +25,7 @@ OTHER = {"en": "zh-CN", "zh-CN": "en"}
 def test_question_and_answer(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real)
     page = visitor.page
-    expect(page.locator("#welcome h2")).to_have_text(visitor.label("welcome"))
+    expect(page.locator("#welcome h2")).to_have_text(visitor.label("welcome_demo"))
     visitor.button(QUESTION[lang]).click()
     answer = visitor.answered()
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]]

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from app.playground.examples import EXAMPLES
+from app.words import WORDS
 from tests.browser.conftest import Visits
 from tests.e2e.server import Server
 
@@ -68,10 +68,11 @@ def test_exact_prompt(visit: Visits, real: Server) -> None:
 def test_examples(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real, "/#completion")
     chips = visitor.page.locator("[data-example=completion]")
-    assert tuple(chips.all_inner_texts()) == EXAMPLES[lang].completion
+    examples = WORDS[lang].examples["embedded"]["instructions"]
+    assert chips.all_inner_texts() == examples
     chips.first.click()
     visitor.page.wait_for_selector("#completion-answer .foot:not([hidden])")
-    assert visitor.page.input_value("#completion-prompt") == EXAMPLES[lang].completion[0]
+    assert visitor.page.input_value("#completion-prompt") == examples[0]
     assert len(visitor.page.locator("#completion-answer .said").inner_text()) > 5
 
 

@@ -42,6 +42,8 @@ def test_the_embedded_model_passes() -> None:
     assert found.gpu is None
     assert not found.pickled
     assert found.directory == found.tokenizer_directory == Path(EMBEDDED_MODEL)
+    stored = weights(Path(EMBEDDED_MODEL)).values()
+    assert found.parameters == sum(tensor.size for tensor in stored)
 
 
 def test_it_takes_no_time_and_no_torch(tmp_path: Path) -> None:

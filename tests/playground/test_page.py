@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
-from app.playground.examples import EXAMPLES
 from app.playground.parameters import PRESETS, parameters
 from app.words import WORDS
 from tests.browser.payloads import PAYLOADS
@@ -420,10 +419,3 @@ def test_damaged_forms(client: FlaskClient, body: bytes) -> None:
     )
     assert response.status_code == 400
     assert response.mimetype == "text/html"
-
-
-def test_examples_are_the_same_in_number() -> None:
-    english, chinese = EXAMPLES["en"], EXAMPLES["zh-CN"]
-    assert len(english.chat) == len(chinese.chat)
-    assert english.embeddings.keys() == chinese.embeddings.keys()
-    assert {f"example_{name}" for name in english.embeddings} <= WORDS["en"].page.keys()

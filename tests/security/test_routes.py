@@ -22,6 +22,7 @@ TABLE = {
     "/playground/completion": Access.KEYED,
     "/playground/chat": Access.KEYED,
     "/playground/embeddings": Access.KEYED,
+    "/playground/model": Access.KEYED,
     "/v1/completions": Access.KEYED,
     "/v1/chat/completions": Access.KEYED,
     "/v1/embeddings": Access.KEYED,

@@ -37,6 +37,19 @@ def test_languages_have_the_same_keys_and_places(table: str) -> None:
             assert next(places) == next(places), (lang, key)
 
 
+def test_languages_offer_the_same_examples() -> None:
+    english = WORDS["en"].examples
+    assert english.keys() == {"embedded", "chat", "base", "embeddings"}
+    assert {f"example_{name}" for name in english["embeddings"]} <= WORDS["en"].page.keys()
+    for words in WORDS.values():
+        sizes = {
+            kind: {name: len(texts) for name, texts in offered.items()}
+            for kind, offered in words.examples.items()
+        }
+        own = {kind: {n: len(t) for n, t in each.items()} for kind, each in english.items()}
+        assert sizes == own
+
+
 def test_every_word_has_one_place() -> None:
     for lang, words in WORDS.items():
         text = (ROOT / "app" / "words" / f"{lang}.toml").read_text(encoding="utf-8")
@@ -45,17 +58,19 @@ def test_every_word_has_one_place() -> None:
 
 
 def test_every_word_is_used_and_there() -> None:
-    templates = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES)
-    scripts = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    templates, scripts, views = (
+        "".join(path.read_text(encoding="utf-8") for path in paths)
+        for paths in (TEMPLATES, SCRIPTS, sorted(ROOT.glob("app/playground/*.py")))
+    )
     words = WORDS["en"]
     assert set(re.findall(r"\bt\.(\w+)", templates)) <= words.docs.keys()
     assert set(re.findall(r'\bsay\("(\w+)"', scripts)) <= words.scripts.keys()
-    # A key may be a parameter's name, or put together: `state_${…}`, t['example_' ~ …].
+    # A key may be a parameter's name, or put together: `state_${…}`, f"card_{…}".
     named = {parameter.name for parameter in parameters("completion")}
-    joined = re.compile(r"[`'](\w+_)(?:\$\{|' ~)|(?:~ ')(_\w+)'")
-    ends = {part for found in joined.findall(templates + scripts) for part in found if part}
+    joined = re.compile(r"[`'\"](\w+_)(?:\$?\{|' ~)|(?:~ ')(_\w+)'")
+    ends = {part for found in joined.findall(templates + scripts + views) for part in found if part}
     for key in words.docs.keys() - named:
-        place = scripts if key in words.scripts else templates
+        place = scripts if key in words.scripts else templates + views
         quoted = re.search(rf"""["'(\[.{{, ]{key}\b""", place)
         assert quoted or any(key.startswith(end) or key.endswith(end) for end in ends), key
     assert words.routes.keys() == {route.path for route in ROUTES}

@@ -1,0 +1,93 @@
+"""What the page tells of the served model: its card, and examples that fit it.
+
+Knows nothing about requests. The page is public: of a directory's path only its name is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.engine import Engine
+from app.engine.errors import EngineError
+from app.engine.types import ModelInfo
+from app.prompts.choosing import NAMES
+from app.words import Words
+from config import is_embedded, served_name
+
+_MILLION, _BILLION = 10**6, 10**9
+
+Settings = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One served model, for people."""
+
+    rows: tuple[tuple[str, str], ...]  #: what is told, and what it is
+    kind: str  #: "embedded", "chat" (it has a template of its own) or "base"
+    chinese: bool  #: it may be asked in Chinese, as far as is known
+
+
+def model_card(settings: Settings, engine: Engine, words: Words) -> ModelCard:
+    """What is known of the model now; more once it is loaded."""
+    try:
+        info = engine.info
+    except EngineError:
+        info = None
+    base, given = str(settings["BASE_MODEL"]), settings["CHAT_TEMPLATE"]
+    own = info is not None and info.chat_template is not None
+    if is_embedded(base):
+        kind = "embedded"
+    else:
+        kind = "chat" if given or own else "base"
+    rows = (*_of_settings(settings), *(_of_model(info, words) if info else ()))
+    if given or info:
+        rows = (*rows, ("template", _template(str(given or ""), own, words)))
+    return ModelCard(
+        tuple((words.page[f"card_{name}"], text) for name, text in rows if text),
+        kind,
+        info.facts.chinese if info else True,
+    )
+
+
+def _of_settings(settings: Settings) -> tuple[tuple[str, str], ...]:
+    loras = settings["LORA_MODEL"]
+    assert isinstance(loras, tuple)
+    return (
+        ("name", str(settings["MODEL_NAME"])),
+        ("directory", _place(str(settings["BASE_MODEL"]))),
+        ("lora", " + ".join(map(_place, loras))),
+    )
+
+
+def _place(name: str) -> str:
+    """A directory's own name; the embedded model's too, which is served under another."""
+    return Path(name).name if is_embedded(name) else served_name(name)
+
+
+def _of_model(info: ModelInfo, words: Words) -> tuple[tuple[str, str], ...]:
+    facts = info.facts
+    threads = words.page["card_threads_count"].format(count=facts.threads)
+    computes = (facts.device, facts.kernels, threads if facts.threads else "")
+    return (
+        ("architecture", facts.architecture),
+        ("parameters", _short(facts.parameters)),
+        ("precision", facts.precision),
+        ("computes", " · ".join(filter(None, computes))),
+        ("context", words.page["card_tokens"].format(count=f"{info.max_model_len:,}")),
+    )
+
+
+def _short(count: int) -> str:
+    """134515008 as "135 M"."""
+    if count >= _BILLION:
+        return f"{count / _BILLION:.1f} B"
+    return f"{count / _MILLION:.3g} M" if count else ""
+
+
+def _template(given: str, own: bool, words: Words) -> str:
+    if given:
+        return given if given in NAMES else Path(given).name
+    return words.page["card_template_own" if own else "card_template_alpaca"]
