@@ -15,7 +15,7 @@ export class Answer {
   length = null; // how many of them the model can read
   request = null; // what was sent
   state = [say("sending")]; // what is happening before the first word
-  watch = new Stopwatch();
+  watch;
   error = null;
   outcome = null; // "done", "stopped" or "failed"
   end = new Promise((resolve) => (this.ended = resolve)); // when all of it has been kept
@@ -23,6 +23,7 @@ export class Answer {
 
   constructor(conversation, node, continued) {
     Object.assign(this, { conversation, node, continued, before: node.content });
+    this.watch = new Stopwatch(continued ? node.speed : null);
     // The settings of this moment: the person may look at another conversation before it is sent.
     this.settings = { model: chosenModel(), length: contextLength(), own: options("chat", conversation.options) };
   }

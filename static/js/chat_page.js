@@ -8,7 +8,10 @@ import { byId } from "./element.js";
 import { count, say } from "./given.js";
 import { meter } from "./meter.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
+import { titleChat } from "./page_title.js";
 import { liveTurn, showThread } from "./thread.js";
+import { aboutTokens } from "./token_estimate.js";
+import { path } from "./tree.js";
 
 let shown = null; // the conversation
 let failed = null; // the failure that is told
@@ -20,14 +23,21 @@ export function drawChat(conversation, actions) {
   const answer = answerIn(conversation.id);
   byId("welcome").hidden = conversation.leaf !== null;
   byId("conversation-title").textContent = conversation.title;
+  titleChat(conversation.title);
   byId("chat-markdown").hidden = conversation.leaf === null;
   showBusy(answer !== null);
   drawQueue(draftOf(conversation.id).queue, unqueue);
   showThread(conversation, answer?.node ?? null, actions);
-  if (other) meter(null);
+  if (other) meter(about(conversation), undefined, true);
   if (answer && (other || answer !== live)) resume(answer);
   live = answer;
   drawFailure(failureIn(conversation.id), other);
+}
+
+// How full the context is, until the server has counted.
+function about(conversation) {
+  const texts = [conversation.system, ...path(conversation).map(({ content }) => content)];
+  return conversation.leaf === null ? null : texts.reduce((sum, text) => sum + aboutTokens(text), 0);
 }
 
 // News of the answer that is being written in sight.

@@ -2,6 +2,8 @@
 // as they are written. Knows nothing about what they do.
 import { keepFresh } from "./drafts.js";
 import { byId } from "./element.js";
+import { startOwnDefaults } from "./own_defaults.js";
+import { markParameters } from "./parameter_marks.js";
 import { restore, snapshot } from "./parameters.js";
 import { isKept, saveHead } from "./store.js";
 
@@ -11,6 +13,7 @@ const told = () => JSON.stringify([byId("chat-system").value, snapshot("chat")])
 
 // `shown` gives the conversation.
 export function startSettings(shown) {
+  startOwnDefaults();
   const changed = () => {
     if (!shown() || told() === drawn) return;
     drawn = told();
@@ -31,5 +34,6 @@ export function showSettings({ system, options }, anew = true) {
   const now = snapshot("chat");
   const same = Object.keys({ ...now, ...options }).every((name) => now[name] === options[name]);
   if (!same) restore("chat", options);
+  markParameters("chat");
   drawn = told();
 }

@@ -1,6 +1,7 @@
 // What a person has begun in each conversation and not sent, and where they were reading: it
 // survives a reload, and ends with the tab. Knows nothing about boxes or scrolling.
 import { checked } from "./conversation_check.js";
+import { ownDefaults } from "./own_defaults.js";
 import { newConversation } from "./tree.js";
 
 const DRAFT = "westlake:draft:";
@@ -34,7 +35,7 @@ export function freshConversation(begun) {
   } catch {
     // There is none.
   }
-  return newConversation();
+  return { ...newConversation(), ...ownDefaults() };
 }
 
 export function keepFresh(conversation) {

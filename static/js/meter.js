@@ -17,6 +17,7 @@ export function meter(tokens, length = contextLength(), about = false) {
 }
 
 byId("chat-message").addEventListener("input", draw);
+addEventListener("westlake:model", draw);
 
 function draw() {
   const place = byId("chat-meter");

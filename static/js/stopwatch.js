@@ -10,6 +10,12 @@ export class Stopwatch {
   #first = null;
   #last = null;
   #pieces = 0;
+  #before;
+
+  // `before` is what an answer had been read as that now goes on.
+  constructor(before = null) {
+    this.#before = before;
+  }
 
   tick() {
     this.#last = performance.now();
@@ -21,14 +27,29 @@ export class Stopwatch {
   read(tokens = null, finish = null) {
     const counted = tokens ?? this.#pieces;
     const seconds = (this.#last - this.#first) / 1000;
-    return {
+    const own = {
       tokens: counted,
       exact: tokens !== null,
       perSecond: counted > 1 && seconds >= SHORTEST_S ? (counted - 1) / seconds : null,
       first: this.#first === null ? null : (this.#first - this.#start) / 1000,
       finish,
     };
+    return this.#before ? joined(this.#before, own) : own;
   }
+}
+
+// The figures of an answer that was written in two goes.
+function joined(before, now) {
+  const timed = [before, now].filter(({ perSecond }) => perSecond !== null);
+  const counted = timed.reduce((sum, { tokens }) => sum + tokens - 1, 0);
+  const seconds = timed.reduce((sum, { tokens, perSecond }) => sum + (tokens - 1) / perSecond, 0);
+  return {
+    tokens: before.tokens + now.tokens,
+    exact: before.exact && now.exact,
+    perSecond: seconds > 0 ? counted / seconds : null,
+    first: before.first ?? now.first,
+    finish: now.finish,
+  };
 }
 
 // "12 tok · 8.3 tok/s · first 0.41 s · stop"

@@ -84,7 +84,14 @@ export function adopt(conversation, stored, live) {
   return [...needed].filter(({ id }) => !stored.nodes[id]);
 }
 
+const MOST_LETTERS = 60;
+
 export function titleOf(conversation) {
   const first = Object.values(conversation.nodes).find(({ role }) => role === "user");
-  return [...(first?.content.trim().split("\n")[0] ?? "")].slice(0, 60).join("");
+  const letters = [...(first?.content.trim().split("\n")[0] ?? "")];
+  if (letters.length <= MOST_LETTERS) return letters.join("");
+  // Between two words, where there are words.
+  const cut = letters.slice(0, MOST_LETTERS - 1).join("");
+  const words = cut.lastIndexOf(" ");
+  return `${words > MOST_LETTERS / 2 ? cut.slice(0, words) : cut}\u2026`;
 }

@@ -1,0 +1,34 @@
+// A person's own settings for new chats: a system prompt and parameters, kept in this browser.
+// Knows nothing about what they do.
+import { byId, element } from "./element.js";
+import { say } from "./given.js";
+import { announce } from "./notices.js";
+import { snapshot } from "./parameters.js";
+
+const NAME = "westlake:defaults";
+
+// {system, options}; empty where nothing was kept.
+export function ownDefaults() {
+  try {
+    const { system, options } = JSON.parse(localStorage.getItem(NAME));
+    const texts = Object.entries(options).filter(([, text]) => typeof text === "string");
+    return { system: String(system), options: Object.fromEntries(texts) };
+  } catch {
+    return { system: "", options: {} };
+  }
+}
+
+// The button under the parameters that makes them the settings of new chats.
+export function startOwnDefaults() {
+  const keep = () => {
+    try {
+      const now = { system: byId("chat-system").value, options: snapshot("chat") };
+      localStorage.setItem(NAME, JSON.stringify(now));
+      announce(say("defaults_kept"));
+    } catch {
+      announce(say("defaults_lost"));
+    }
+  };
+  const button = element("button", { type: "button", class: "outlined", id: "keep-defaults", onclick: keep }, say("keep_defaults"));
+  byId("chat-parameters").append(button);
+}
