@@ -32,7 +32,7 @@ _WHITE_SPACE = r" |\r?\n( {0,40}|\t{0,10})"
 _OPTIONS: dict[str, Any] = {"whitespace_flexible": True, "whitespace_pattern": _WHITE_SPACE}
 #: Without \u: a name spelled with it would pass for another one than it is.
 _ESCAPES = 'nrbtf"\\'
-_CONTROLS = set(map(chr, range(32))) - set("\n\r\b\t\f")
+_CONTROLS = {*map(chr, range(32)), "\x7f"} - set("\n\r\b\t\f")
 
 
 class InvalidSchema(ValueError):
@@ -104,7 +104,7 @@ class GrammarCompiler:
 
 def _escapes(schema: str) -> str:
     """Letters after a backslash: u only for characters that JSON cannot write without it."""
-    rare = any(f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
+    rare = "\x7f" in schema or any(f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
     return _ESCAPES + "u" if rare else _ESCAPES
 
 

@@ -35,6 +35,7 @@ def make_exact(schema: Node) -> bool:
             if any(abs(number) > _EXACT for number in _numbers(node.get(keyword))):
                 where = pointer((*path, keyword))
                 raise Inexact(f"{where} has a number beyond ±2^53, which is not kept exactly")
+        _check_multiple(node, pointer((*path, "multipleOf")))
         _check_count(node, pointer(path))
         for keyword in node.keys() & (_MINIMA | _MAXIMA):
             narrowed = _narrowed(node[keyword], math.inf if keyword in _MINIMA else -math.inf)
@@ -68,6 +69,16 @@ def _numbers(value: object) -> Iterator[float]:
             waiting += each.values()
         elif isinstance(each, int | float) and not isinstance(each, bool):
             yield each
+
+
+def _check_multiple(node: Node, where: str) -> None:
+    """What reads an answer holds its numbers as doubles, of which none is a multiple of 0.1."""
+    step = node.get("multipleOf")
+    if isinstance(step, float) and not (step * 2**20).is_integer():
+        raise Inexact(
+            f"{where}: multiples of {step} are no binary fractions, so an answer's would be kept "
+            "only nearly; use an integer of the smallest unit"
+        )
 
 
 def _check_count(node: Node, where: str) -> None:

@@ -92,8 +92,8 @@ class _Reach:
         return found
 
     def _target(self, reference: str) -> Any:
-        """What a reference inside this document points to; None: somewhere else."""
-        if not reference.startswith("#"):
+        """What a reference inside this document points to; None: somewhere else, or by a name."""
+        if reference != "#" and not reference.startswith("#/"):
             return None
         place: Any = self._root
         for part in unquote(reference[1:]).split("/")[1:]:

@@ -27,6 +27,7 @@ from statistics import median
 from typing import IO, Any, TypeVar
 
 from app.text.grammar import GrammarCompiler, GrammarTokens, InvalidSchema
+from app.text.schema_dialect import in_library_words
 from app.text.schema_exact import Inexact, make_exact
 from app.text.schema_reach import Endless, without_endless_parts
 from app.text.schema_words import TOO_LARGE, TOO_SLOW, in_our_words
@@ -169,7 +170,8 @@ def examine(compiler: GrammarCompiler, schema: str) -> Verdict:
     """Prepare, compile and walk a schema, without any bound."""
     try:
         value: Any = json.loads(schema)
-        changed = without_endless_parts(value)
+        changed = in_library_words(value)
+        changed |= without_endless_parts(value)
         changed |= make_exact(value)
         text = json.dumps(value) if changed else schema
         before = _memory_now(1)

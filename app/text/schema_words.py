@@ -28,6 +28,11 @@ _KNOWN: tuple[tuple[str, _Words], ...] = (
      "cannot both hold, such as different types; use anyOf"),
     (r"Pointer '(.*?)' does not exist", lambda m: f"$ref points to #{m[1]}, which is not there"),
     (r"[Ee]xternal|[Rr]etriev|resolver", lambda m: "$ref is only for places in the same schema"),
+    (r"lookarounds", lambda m: "an anchor or a word boundary in the midst of a pattern is not "
+     "supported"),
+    (r"not disjoint", lambda m: "patternProperties are supported only where no name can match two "
+     "of the patterns"),
+    (r"does not contain a multiple", lambda m: CANNOT_BE_KEPT),
     (r"look-around", lambda m: "a pattern uses look-around, which is not supported"),
     (r"backreferences", lambda m: "a pattern uses backreferences, which are not supported"),
     (r"regex parse error|[Ff]ailed to parse regex", lambda m: "a pattern is not a regular "
