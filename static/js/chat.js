@@ -13,10 +13,10 @@ import { currentChat, currentRoom, goToChat, nameChat, startRooms } from "./room
 import { read, reading, startScrollPlace } from "./scroll_place.js";
 import { startShelf } from "./shelf.js";
 import { startShortcuts } from "./shortcuts.js";
-import { isKept, load, moveOlder, onChange, saveTurn, saveWhole } from "./store.js";
-import { focusTurn } from "./thread.js";
-import { adopt, newId, path } from "./tree.js";
-import { turnActions } from "./turn_actions.js";
+import { isKept, load, moveOlder, onChange } from "./store.js";
+import { takeOver } from "./take_over.js";
+import { newId } from "./tree.js";
+import { editLast, turnActions } from "./turn_actions.js";
 import { startUndo } from "./undo.js";
 
 let conversation = null;
@@ -36,7 +36,7 @@ export function startChat() {
   addEventListener("pagehide", leave);
   actions = turnActions({ shown: () => conversation, draw, restored });
   shelf = startShelf({ open: goTo, restored });
-  startShortcuts({ stop: () => stop(conversation.id), fresh: () => shelf.fresh(), editLast });
+  startShortcuts({ stop: () => stop(conversation.id), fresh: () => shelf.fresh(), editLast: () => editLast(conversation) });
   onChange(refresh);
   startRooms(arrive);
   arrive();
@@ -73,24 +73,15 @@ function open(other) {
 
 // Another window, or an undo, has changed what is kept of these conversations.
 function refresh(ids) {
-  const answers = [...ids].map((id) => answerIn(id)).filter(Boolean);
-  for (const each of new Set([conversation, ...answers.map((answer) => answer.conversation)])) {
-    if (ids.has(each.id) && (each !== conversation || named)) takeOver(each);
+  for (const id of ids) {
+    const own = id === named ? conversation : answerIn(id)?.conversation;
+    if (own && !takeOver(own, answerIn(id)?.node ?? null)) {
+      goTo(null);
+      announce(say("not_here"));
+    }
   }
+  showSettings(conversation, false);
   draw();
-}
-
-function takeOver(own) {
-  const live = answerIn(own.id)?.node ?? null;
-  const stored = load(own.id);
-  if (stored) {
-    for (const node of adopt(own, stored, live)) if (node !== live || node.content) saveTurn(own, node);
-    if (own === conversation) showSettings(own, false);
-  } else if (live) {
-    saveWhole(own);
-  } else if (named === own.id) {
-    goTo(null);
-  }
 }
 
 // A conversation is there again, or as it was; it is shown.
@@ -153,9 +144,4 @@ function asked(own, what, answer) {
 function draw() {
   shelf?.draw(conversation.id);
   drawChat(conversation, actions);
-}
-
-function editLast() {
-  const last = path(conversation).findLast(({ role }) => role === "user");
-  if (last && !answerIn(conversation.id)) focusTurn(last.id, "edit", true);
 }

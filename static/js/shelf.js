@@ -72,8 +72,8 @@ const dot = (state) =>
 async function drop(id) {
   const byKeyboard = document.activeElement.matches(":focus-visible");
   await stop(id);
-  const { title } = heads().find((each) => each.id === id);
-  const words = say("chat_removed", { title: title || say("untitled") });
+  const title = heads().find((each) => each.id === id)?.title || say("untitled");
+  const words = say("chat_removed", { title });
   takeAway([id], words, byKeyboard);
 }
 

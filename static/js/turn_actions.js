@@ -51,6 +51,12 @@ export function turnActions({ shown, draw, restored }) {
   };
 }
 
+// Opens the person's last message for rewriting.
+export function editLast(conversation) {
+  const last = path(conversation).findLast(({ role }) => role === "user");
+  if (last && !answerIn(conversation.id)) focusTurn(last.id, "edit", true);
+}
+
 function rewrite(conversation, node, content, draw) {
   conversation.updated = Date.now();
   saveTurn(conversation, Object.assign(node, { content }));

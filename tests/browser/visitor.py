@@ -56,7 +56,7 @@ class Visitor:
     def leave(self) -> None:
         """Close the page, and take away what it has kept in the browser."""
         self.page.goto("about:blank")  # what is left may keep something while it is left
-        kept = {"origin": self.url, "storageTypes": "local_storage"}
+        kept = {"origin": self.url, "storageTypes": "local_storage,cookies"}
         self.context.new_cdp_session(self.page).send("Storage.clearDataForOrigin", kept)
         self.page.close()
 
