@@ -4,13 +4,15 @@ import { patch } from "./patch.js";
 
 let reader = null; // the module, once it has come
 
-const loadReader = () => import("./markdown.js").then((module) => (reader = module));
+// Where it does not come (the line is down, or the server has another version by now) a text stays
+// as it is, and the next one asks for it again.
+const loadReader = () => import("./markdown.js").then((module) => (reader = module)).catch(() => null);
 
 export function showMarkdown(place, text) {
   place.textContent = text;
   const draw = () => place.replaceChildren(reader.markdown(text));
   if (reader) draw();
-  else loadReader().then(draw);
+  else loadReader().then((loaded) => loaded && draw());
 }
 
 // Between two drawings lies this time, and more where drawing takes long: the person may be
@@ -57,7 +59,7 @@ export class AnswerText {
     this.#timer = 0;
     if (!reader) {
       this.#tail.textContent = this.#latest;
-      await loadReader();
+      if (!(await loadReader())) return;
     }
     this.#tail.replaceWith(reader.markdown(this.#settle(), { known: this.#known }));
     // A link's address may stand below its name, where blocks drawn earlier could not know it.

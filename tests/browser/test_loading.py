@@ -146,6 +146,17 @@ def test_other_addresses_make_the_same_page(visit: Visits, scripted: Server) -> 
     assert len(files) > 4 and all("0123456789abcdef" in url for url in files), files
 
 
+@pytest.mark.parametrize("lang", ["en"])
+def test_an_answer_is_there_though_what_draws_it_is_not(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, expect=("Failed to load resource",))
+    visitor.page.route("**/page.markdown.js", lambda route: route.abort(), times=2)
+    answer = visitor.ask(ANSWER)
+    expect(answer.locator(".said")).to_have_text(f"You said: {ANSWER}")
+    assert visitor.page.locator("#chat-failure").is_hidden()
+    visitor.page.unroute("**/page.markdown.js")
+    expect(visitor.ask(ANSWER).locator("strong")).to_have_text("bold")
+
+
 @dataclass(frozen=True)
 class Streamed:
     """What 2,000 pieces at 200 a second were for the page's one thread, in milliseconds."""

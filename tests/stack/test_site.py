@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -115,6 +117,31 @@ def test_streams_come_unbuffered(counting: Stack) -> None:
     assert len(times) == 200
     assert times[100] - times[0] > 0.3 * (times[-1] - times[0])
     assert times[20] - times[0] > 0
+
+
+def test_files_pass_as_the_server_compressed_them(counting: Stack) -> None:
+    """nginx compresses nothing itself: in a stream that would hold text back."""
+    connection = HTTPConnection("127.0.0.1", counting.proxy.port, timeout=5)
+    packed = {"Accept-Encoding": "gzip"}
+    connection.request("GET", "/", headers=packed)
+    answer = connection.getresponse()
+    page = gzip.decompress(answer.read()).decode()
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    address = re.findall(r'src="(/static/[^"]*/page.js)"', page)[0]
+    connection.request("GET", address, headers=packed)
+    answer = connection.getresponse()
+    packed_script, tag = answer.read(), answer.headers["ETag"]
+    assert answer.headers["Content-Encoding"] == "gzip" and tag.startswith('"')
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    connection.request("GET", address, headers={**packed, "If-None-Match": tag})
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (304, b"")
+    connection.request("GET", address)
+    answer = connection.getresponse()
+    assert "Content-Encoding" not in answer.headers
+    assert answer.read() == gzip.decompress(packed_script)
+    connection.close()
 
 
 def make_certificate(folder: Path) -> None:
