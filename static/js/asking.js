@@ -20,7 +20,7 @@ export async function send(conversation, text) {
   const { id } = conversation;
   if (answerIn(id)) {
     keepDraft(id, { queue: [...draftOf(id).queue, text] });
-    changed(conversation);
+    changed(conversation, "waiting");
     return;
   }
   const question = add(conversation, lastAnswered(conversation), "user", text);

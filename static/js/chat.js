@@ -128,6 +128,7 @@ function asked(own, what, answer) {
     return;
   }
   if (what === "draft") draft();
+  if (what === "waiting") announce(say("waiting"));
   if (what === "begun") {
     announce(say("generating"));
     if (named === null) {

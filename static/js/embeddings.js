@@ -5,6 +5,7 @@ import { showCode } from "./code.js";
 import { column, columns, texts } from "./text_table.js";
 import { cosines } from "./cosines.js";
 import { byId, element } from "./element.js";
+import { keepTexts, keptTexts } from "./embeddings_kept.js";
 import { Told, count, fixed, say } from "./given.js";
 import { heatMap } from "./heat_map.js";
 import { chosenModel } from "./models.js";
@@ -39,6 +40,7 @@ export function startEmbeddings() {
     run();
   });
   byId("embeddings-code").addEventListener("click", () => showCode(pending()));
+  box.value ||= keptTexts();
   recount();
 }
 
@@ -49,6 +51,7 @@ function inputs() {
 }
 
 function recount() {
+  keepTexts(byId("embeddings-input").value);
   const table = columns(byId("embeddings-input").value);
   const choice = byId("column");
   byId("column-choice").hidden = table === null;

@@ -53,7 +53,8 @@ export function recorded(change) {
   }
 }
 
-// Calls `told` with the names whose texts other windows have changed: all of a moment at once.
+// Calls `told` with the names whose texts other windows have changed: all of a moment at once; null
+// when everything has been taken away.
 export function onChange(prefix, told) {
   let changed = null;
   addEventListener("storage", ({ key, storageArea }) => {
@@ -61,7 +62,7 @@ export function onChange(prefix, told) {
     if (!changed) {
       changed = new Set();
       setTimeout(() => {
-        told(changed.has(null) ? names(prefix) : [...changed]);
+        told(changed.has(null) ? null : [...changed]);
         changed = null;
       });
     }

@@ -72,8 +72,9 @@ export function undoable(change) {
 // Calls `told` with the ids of the conversations that other windows have changed.
 export function onChange(told) {
   storage.onChange(OURS, (names) => {
+    const ids = names?.map((name) => name.split(":")[3]) ?? heads().map(({ id }) => id);
     known = null;
-    told(new Set(names.map((name) => name.split(":")[3])));
+    told(new Set(ids));
   });
 }
 

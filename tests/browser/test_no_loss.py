@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import REFUSE, SLOW, TYPE
+from tests.browser.test_accessibility import violations
 from tests.browser.visitor import Visitor
 from tests.e2e.server import Server
 
@@ -199,11 +200,15 @@ def test_an_answer_goes_on_while_another_chat_is_shown(visit: Visits, scripted: 
 def test_what_is_sent_meanwhile_waits(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
-    visitor.send(f"{TYPE}{'the first answer ' * 20}")
+    visitor.press(visitor.ask("nothing"), "remove")
+    visitor.press(page.locator(".turn.mine"), "remove")
+    visitor.send(f"{TYPE}{'the first answer ' * 40}")
     page.wait_for_selector("#chat-halt:not([hidden])")
     visitor.send("two")
     visitor.send("three")
     expect(page.locator("#chat-queue li")).to_have_text(["two", "three"])
+    expect(page.locator("#said")).to_have_text(visitor.words("waiting"))
+    assert page.locator("#undo").is_visible() and violations(page) == []
     page.locator("#chat-queue button").last.click()
     expect(page.locator("#chat-message")).to_have_value("three")
     expect(page.locator("#thread > .turn")).to_have_count(4)
@@ -275,8 +280,10 @@ def test_drafts_and_settings_stay_with_their_conversation(
     page.goto(scripted.url)
     assert page.locator("html").get_attribute("lang") == other, "remembered"
     page.click("[data-room=embeddings]")
+    page.fill("#embeddings-input", "one\ntwo")
     page.click("a.language")
     page.wait_for_selector(f"html[lang={lang}][data-started]")
+    assert page.input_value("#embeddings-input") == "one\ntwo"
     assert page.url.endswith("#embeddings") and page.locator("#embeddings").is_visible()
 
 
@@ -294,9 +301,8 @@ SEEN = """() => {
 
 
 @pytest.mark.parametrize(
-    "moments", [5, pytest.param(45, marks=pytest.mark.figures)], ids=["few", "many"]
+    ("lang", "moments"), [("zh-CN", 5), pytest.param("en", 50, marks=pytest.mark.figures)]
 )
-@pytest.mark.parametrize("lang", ["zh-CN"])
 def test_a_reload_at_any_moment(visit: Visits, scripted: Server, moments: int) -> None:
     dice = random.Random(moments)
     visitor = visit(scripted)
