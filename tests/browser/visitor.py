@@ -118,8 +118,18 @@ class Visitor:
         return self.page.locator("#completion-answer .said").first.text_content() or ""
 
     def said(self) -> list[str]:
-        """The texts of all turns."""
-        return [text.strip() for text in self.page.locator("#thread .said").all_inner_texts()]
+        """The texts of all turns, those that are out of sight and so not laid out too."""
+        texts: list[str] = self.page.locator("#thread > .turn").evaluate_all(
+            """turns => {
+                const laid = (how) => turns.forEach((turn) => (turn.style.contentVisibility = how));
+                laid("visible");
+                const texts = turns.flatMap((turn) => [...turn.querySelectorAll(".said")])
+                    .map((said) => said.innerText);
+                laid("");
+                return texts;
+            }"""
+        )
+        return [text.strip() for text in texts]
 
     def press(self, turn: Locator, action: str) -> None:
         """Press one of a turn's buttons."""
