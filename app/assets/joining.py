@@ -21,9 +21,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from app.assets.comments import without_comments
-from app.assets.modules import Import, JoinError, Module, read_module
-
-Read = Callable[[str], str]  #: a path's text; JoinError where there is none
+from app.assets.graph import ModuleGraph, Read
+from app.assets.modules import Import, JoinError, Module
 
 
 def join_modules(entry: str, read: Read) -> dict[str, str]:
@@ -32,7 +31,7 @@ def join_modules(entry: str, read: Read) -> dict[str, str]:
     Raises:
         JoinError: a module is missing or not written as it should be, or they import in a circle.
     """
-    graph = _Graph(read)
+    graph = ModuleGraph(read)
     first = graph.reached(entry)
     later = list(dict.fromkeys(path for path in graph.all_below(entry) if path in graph.later))
     users: dict[str, frozenset[str]] = dict.fromkeys(first, frozenset((entry,)))
@@ -46,52 +45,6 @@ def join_modules(entry: str, read: Read) -> dict[str, str]:
     for path, home in homes.items():
         files.setdefault(home, []).append(path)
     return {home: _joined(home, paths, graph, homes) for home, paths in files.items()}
-
-
-class _Graph:
-    """The modules that have been read, and which of them are loaded later by one of them."""
-
-    def __init__(self, read: Read) -> None:
-        self.modules: dict[str, Module] = {}
-        self.later: set[str] = set()
-        self._read = read
-
-    def module(self, path: str) -> Module:
-        if path not in self.modules:
-            self.modules[path] = read_module(path, self._read(path))
-            self.later.update(self.modules[path].later)
-        return self.modules[path]
-
-    def reached(self, path: str) -> list[str]:
-        """What runs when this module is imported, in order; it is the last."""
-        done: list[str] = []
-        self._walk(path, done, [])
-        return done
-
-    def _walk(self, path: str, done: list[str], above: list[str]) -> None:
-        if path in above:
-            circle = " > ".join([*above[above.index(path) :], path])
-            raise JoinError(f"modules import in a circle: {circle}")
-        if path in done:
-            return
-        for each in self.module(path).imports:
-            self._walk(each.path, done, [*above, path])
-            _check_exports(path, each, self.module(each.path))
-        done.append(path)
-
-    def all_below(self, entry: str) -> list[str]:
-        """All that a page with this module can ever load, what comes later after the rest."""
-        found = self.reached(entry)
-        for path in found:  # which grows
-            for later in self.module(path).later:
-                found += [each for each in self.reached(later) if each not in found]
-        return found
-
-
-def _check_exports(path: str, wanted: Import, module: Module) -> None:
-    exported = {name for name, _ in module.exports} | {"*"}
-    if missing := [name for name, _ in wanted.names if name not in exported]:
-        raise JoinError(f"{path}: {module.path} exports no {missing[0]}")
 
 
 def _file_name(entry: str, users: frozenset[str]) -> str:
@@ -115,7 +68,7 @@ def _check_names(users: Mapping[str, frozenset[str]], homes: Mapping[str, str]) 
         raise JoinError(f"two of these modules need other names: {sorted(homes)}")
 
 
-def _joined(home: str, paths: list[str], graph: _Graph, homes: Mapping[str, str]) -> str:
+def _joined(home: str, paths: list[str], graph: ModuleGraph, homes: Mapping[str, str]) -> str:
     def load(path: str) -> str:
         # All files that it needs are asked for at once, not one after the other has told of it.
         needed = list(dict.fromkeys(homes[each] for each in reversed(graph.reached(path))))
