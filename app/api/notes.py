@@ -12,6 +12,8 @@ from flask import Response
 
 _MAX_NAMES = 16
 _MAX_BYTES = 512
+#: Bytes of one name; what is longer ends in "…".
+_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,19 @@ class Notes:
         """As many names as a header should hold."""
         shown: list[str] = []
         for name in self.ignored:
-            quoted = quote(name, safe="")
+            quoted = _quoted(name)
             if quoted and len(", ".join([*shown, quoted])) <= _MAX_BYTES:
                 shown.append(quoted)
             if len(shown) == _MAX_NAMES:
                 break
         return shown
+
+
+def _quoted(name: str) -> str:
+    whole = quote(name[: _LONGEST + 1], safe="")
+    if len(whole) <= _LONGEST:
+        return whole
+    kept = min(len(name), _LONGEST)
+    while len(shown := quote(name[:kept] + "…", safe="")) > _LONGEST:
+        kept -= 1
+    return shown

@@ -14,7 +14,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.schemas.fields import JsonSchema, below, unread_keys
-from app.schemas.schema_keys import steering_keys, without_steering
+from app.schemas.schema_keys import unread_keywords, without_steering
 
 
 class StreamOptions(fields.Field[bool]):
@@ -151,10 +151,10 @@ class ResponseFormat(fields.Field[AnswerSchema | None]):
         yield from unread_keys(value, "type", holder)
         if holder == "json_schema":
             yield from below(holder, unread_keys(value[holder], *self._DESCRIBED))
-            inner = below("schema", steering_keys(value[holder]["schema"]))
+            inner = below("schema", unread_keywords(value[holder]["schema"]))
             yield from below(holder, inner)
         elif holder and value.get(holder) is not None:
-            yield from below(holder, steering_keys(value[holder]))
+            yield from below(holder, unread_keywords(value[holder]))
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""

@@ -1,7 +1,9 @@
-"""Keys of a client's JSON schema that would steer the grammar library: found, named, left out.
+"""Keys of a client's JSON schema that are no keywords: named, since nothing reads them, and left
+out where they would steer the grammar library.
 
 Knows nothing about what they would do. The library reads its options from the schema itself; they
-are the server's to choose, and no part of JSON Schema.
+are the server's to choose, and no part of JSON Schema. A keyword that is known but cannot be kept
+to is refused, elsewhere.
 """
 
 from __future__ import annotations
@@ -26,13 +28,29 @@ _STEERING = frozenset(
         "whitespace_pattern",
     )
 )
+#: Of all drafts, with those that say nothing about what is valid.
+_KEYWORDS = frozenset(
+    """
+    $anchor $comment $defs $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref
+    $schema $vocabulary additionalItems additionalProperties allOf anyOf const contains
+    contentEncoding contentMediaType contentSchema default definitions dependencies
+    dependentRequired dependentSchemas deprecated description else enum example examples
+    exclusiveMaximum exclusiveMinimum format id if items maxContains maxItems maxLength
+    maxProperties maximum minContains minItems minLength minProperties minimum multipleOf not
+    oneOf pattern patternProperties prefixItems properties propertyNames readOnly required then
+    title type unevaluatedItems unevaluatedProperties uniqueItems writeOnly
+    """.split()
+)
 _PREFIXES = ("x-guidance", "x-llguidance")
 
 
-def steering_keys(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The dotted path of each such key, at every depth. A property may have any name."""
+def unread_keywords(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted path of each such key, at every depth, but for extensions ("x-…") of others. A
+    property may have any name."""
     for path, node in nodes(schema):
-        yield from (".".join((*path, key)) for key in node if _steers(key))
+        for key in node:
+            if _steers(key) or (key not in _KEYWORDS and not key.startswith("x-")):
+                yield ".".join((*path, key))
 
 
 def without_steering(schema: Mapping[str, Any]) -> dict[str, Any]:

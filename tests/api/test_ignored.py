@@ -70,6 +70,12 @@ def post(client: FlaskClient, route: str, body: dict[str, Any]) -> Any:
             "messages.1.tool_calls.0.function.strict",
         ),
         ({"messages": [{**USER, "温 度": 1}]}, "messages.0.%E6%B8%A9%20%E5%BA%A6"),
+        ({"x" * 600: 1}, "x" * 151 + "%E2%80%A6"),
+        ({"messages": [{**USER, "名" * 300: 1}]}, "messages.0." + "%E5%90%8D" * 15 + "%E2%80%A6"),
+        (
+            {"response_format": {"type": "json_object", "schema": {**SCHEMA, "requird": ["a"]}}},
+            "response_format.schema.requird",
+        ),
         ({"metadata": {"any": {"thing": 1}}, "logit_bias": {"5": 1}}, None),
     ],
 )  # fmt: skip

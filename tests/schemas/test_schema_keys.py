@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from app.schemas.schema_keys import steering_keys, without_steering
+from app.schemas.schema_keys import unread_keywords, without_steering
 
 SCHEMA: dict[str, Any] = {
     "x-guidance": {"lenient": True},
@@ -23,7 +23,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def test_they_are_named_at_every_depth() -> None:
-    assert sorted(steering_keys(SCHEMA)) == [
+    assert sorted(unread_keywords(SCHEMA)) == [
         "$defs.a.X-Guidance-Options",
         "lenient",
         "properties.lenient.whitespace_flexible",
@@ -32,11 +32,28 @@ def test_they_are_named_at_every_depth() -> None:
     ]
 
 
+def test_what_is_no_keyword_is_named() -> None:
+    """Misspelt ones, of OpenAPI, of drafts before 4; others' extensions and properties are not."""
+    schema = {
+        "title": "t",
+        "minLenght": 3,
+        "properties": {"minLenght": {"type": "integer", "nullable": True, "x-order": 1}},
+        "anyOf": [{"requird": ["a"], "required": ["b"]}, {"divisibleBy": 5}],
+        "default": {"requird": 1},
+    }
+    assert sorted(unread_keywords(schema)) == [
+        "anyOf.0.requird",
+        "anyOf.1.divisibleBy",
+        "minLenght",
+        "properties.minLenght.nullable",
+    ]
+
+
 def test_they_are_left_out_and_nothing_else_is() -> None:
     before = copy.deepcopy(SCHEMA)
     left = without_steering(SCHEMA)
     assert before == SCHEMA
-    assert not list(steering_keys(left))
+    assert not list(unread_keywords(left))
     assert left["properties"]["x-guidance"] == {"type": "null"}
     assert left["properties"]["lenient"] == {"type": "boolean"}
     assert left["default"] == {"lenient": 1} and left["required"] == SCHEMA["required"]
