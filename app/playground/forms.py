@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from app.playground.parameters import MAX_TOKENS
 from app.schemas.errors import BadRequest
 
 MAX_FIELDS = 4096
@@ -102,6 +103,7 @@ def embeddings_request(form: Form) -> Mapping[str, object]:
 def _options(form: Form) -> dict[str, object]:
     given = {name: form.text(name).strip() for name in _OPTIONS}
     options = {name: _value(text) for name, text in given.items() if text}
+    options.setdefault("max_tokens", MAX_TOKENS)
     if stops := [line for line in form.text("stop").split("\n") if line]:
         options["stop"] = stops
     if form.text("do_sample") == "false":

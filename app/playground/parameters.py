@@ -1,4 +1,4 @@
-"""The parameters that the page offers, with the API's own ranges and defaults.
+"""The parameters that the page offers, with the API's own ranges, and its defaults but one.
 
 Knows nothing about what they mean in words.
 """
@@ -18,7 +18,7 @@ _DEFAULTS = {"chat": OPENAI_CHAT_DEFAULTS, "completion": COMPLETION_DEFAULTS}
 
 #: Where a slider's ends lie closer together than the API's: nobody looks for top_k 5000 on one.
 _SLIDERS = {
-    "max_tokens": (1, 1024, 1),
+    "max_tokens": (1, 2048, 1),
     "temperature": (0, 2, 0.05),
     "top_p": (0, 1, 0.01),
     "top_k": (0, 200, 1),
@@ -26,7 +26,10 @@ _SLIDERS = {
     "num_beams": (1, 8, 1),
     "n": (1, 8, 1),
 }
-_NEUTRAL = {"repetition_penalty": 1.0, "num_beams": 1, "n": 1}
+#: What the page asks for where nobody says how long an answer may be: the API's own default in
+#: chats is all that is left of the context, which a small model fills going round in circles.
+MAX_TOKENS = 1024
+_OF_THE_PAGE = {"max_tokens": MAX_TOKENS, "repetition_penalty": 1.0, "num_beams": 1, "n": 1}
 
 #: Values of the buttons over the parameters; a name that is missing is the API's default.
 PRESETS: Mapping[str, Mapping[str, float]] = {
@@ -47,7 +50,7 @@ class Parameter:
     step: float
     least: float
     most: float | None  #: the API's ends
-    default: float | None  #: None: what is left of the context
+    default: float
     whole: bool
     above: bool  #: the least value itself is too little
 
@@ -63,7 +66,7 @@ def _parameter(kind: str, name: str) -> Parameter:
     assert isinstance(field, Number | Whole)
     low, high, step = _SLIDERS[name]
     defaults = _DEFAULTS[kind]
-    default = _NEUTRAL[name] if name in _NEUTRAL else getattr(defaults, name)
+    default = _OF_THE_PAGE[name] if name in _OF_THE_PAGE else getattr(defaults, name)
     return Parameter(
         name=name,
         low=low,

@@ -32,7 +32,7 @@ from app.playground.forms import (
 )
 from app.playground.model_card import ModelCard, model_card
 from app.playground.origin import is_cross_site
-from app.playground.parameters import PRESETS, parameters
+from app.playground.parameters import MAX_TOKENS, PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
 from app.schemas.errors import (
     BadRequest,
@@ -210,11 +210,12 @@ def _of_the_server(lang: str) -> dict[str, object]:
             "model": model,
             "keyed": current_app.config["API_KEYS_FILE"] is not None,
             "presets": PRESETS,
+            "maxTokens": MAX_TOKENS,
             "texts": WORDS[lang].scripts,
         },
     }
 
 
 def _first(kind: str) -> Form:
-    # Without JavaScript nothing shows until the answer's end: a chat should not run on.
-    return Form((("max_tokens", "256"),)) if kind == "chat" else Form(())
+    # Without JavaScript nothing shows until the answer's end: it should not run on.
+    return Form(()) if kind == "embeddings" else Form((("max_tokens", "256"),))

@@ -79,8 +79,9 @@ export class Answer {
       finish = news.finish ?? finish;
       usage = news.usage ?? usage;
     }
-    node.speed = watch.read(usage?.completion_tokens ?? null, finish);
     this.tokens = usage?.total_tokens ?? this.tokens;
+    const full = finish === "length" && this.length && this.tokens >= this.length;
+    node.speed = watch.read(usage?.completion_tokens ?? null, full ? "context" : finish);
   }
 
   #wait(told, ...state) {

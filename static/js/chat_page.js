@@ -6,6 +6,7 @@ import { drawQueue, showBusy } from "./composer.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { byId } from "./element.js";
 import { count, say } from "./given.js";
+import { forgetLoop, mindLoop } from "./loop_notice.js";
 import { meter } from "./meter.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { titleChat } from "./page_title.js";
@@ -30,6 +31,7 @@ export function drawChat(conversation, actions) {
   showThread(conversation, answer?.node ?? null, actions);
   if (other) meter(about(conversation), undefined, true);
   if (answer && (other || answer !== live)) resume(answer);
+  if (other || !answer) forgetLoop("chat");
   live = answer;
   drawFailure(failureIn(conversation.id), other);
 }
@@ -45,7 +47,9 @@ export function tellOf(answer, what) {
   const view = liveTurn(answer.node.id);
   if (what === "sent" && answer.tokens !== null) meter(answer.tokens, answer.length ?? undefined);
   if (what === "state") view?.state(...answer.state);
-  if (what === "text") view?.write(answer.node.content, answer.watch);
+  if (what !== "text") return;
+  view?.write(answer.node.content, answer.watch);
+  mindLoop("chat", answer.node.content);
 }
 
 // Says that it has ended.

@@ -7,7 +7,8 @@ import { byId } from "./element.js";
 import { sends } from "./enter.js";
 import { startExactPrompt } from "./exact_prompt.js";
 import { generation } from "./generation.js";
-import { count, say } from "./given.js";
+import { count, given, say } from "./given.js";
+import { forgetLoop, mindLoop } from "./loop_notice.js";
 import { chosenModel } from "./models.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { options } from "./parameters.js";
@@ -68,7 +69,7 @@ function pending(fields = filled(prompt())) {
   const own = options("completion");
   const beams = own.num_beams > 1;
   const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
-  return request("/v1/completions", { model: chosenModel(), ...fields, ...own, ...scored }, true);
+  return request("/v1/completions", { model: chosenModel(), ...fields, max_tokens: given.maxTokens, ...own, ...scored }, true);
 }
 
 // The text so far becomes the prompt, and is written on.
@@ -102,6 +103,7 @@ async function run() {
     answers.end(watch.read(null, stopped ? "stopped" : null));
   }
   controller = null;
+  forgetLoop("completion");
   busy(false);
 }
 
@@ -113,6 +115,7 @@ async function listen(asked, watch) {
     if (news.text !== undefined) {
       watch.tick();
       answers.write(news, watch);
+      mindLoop("completion", answers.first);
     }
     if (news.finish) answers.finish(news);
     usage = news.usage ?? usage;

@@ -52,6 +52,10 @@ export class CompletionAnswers {
     }, PAUSE_MS);
   }
 
+  get first() {
+    return this.#answers[0].text;
+  }
+
   // An answer as it was kept.
   take(index, { text, finish, scores }) {
     Object.assign(this.#answers[index], { text, finish });
@@ -82,12 +86,21 @@ export class CompletionAnswers {
     const finish = this.#answers.length === 1 ? (speed.finish ?? only.finish) : speed.finish;
     this.#speed.textContent = speedLine({ ...speed, finish });
     this.#foot.hidden = false;
+    if (finish === "length") this.#offer();
     for (const { text, said, row, finish: own } of this.#answers) {
       if (row && own === "stop" && !this.#asked.fields.stop) {
         said.append(element("span", { class: "end-token", role: "img", "aria-label": say("end_token"), "data-name": say("end_token") }));
       } else if (!text) said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
     }
     this.#told = speed;
+  }
+
+  // What was cut can go on: then the button says so in words.
+  #offer() {
+    const button = this.#foot.querySelector("#completion-go-on");
+    button?.classList.replace("quiet", "outlined");
+    button?.removeAttribute("aria-label");
+    button?.append(say("go_on"));
   }
 
   // All that is needed to draw them again.

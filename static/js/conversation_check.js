@@ -34,7 +34,7 @@ function speedOf(value) {
   if (!isRecord(value)) return null;
   const { tokens, exact, perSecond, first, finish } = value;
   const number = (each) => each === null || Number.isFinite(each);
-  const known = finish === null || ["stop", "length", "stopped"].includes(finish);
+  const known = finish === null || ["stop", "length", "context", "stopped"].includes(finish);
   if (!Number.isFinite(tokens) || !number(perSecond) || !number(first) || !known) return null;
   return { tokens, exact: exact === true, perSecond, first, finish };
 }

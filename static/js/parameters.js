@@ -10,8 +10,8 @@ const ZERO = new Set(["temperature", "top_p"]);
 export function startParameters(kind) {
   const panel = byId(`${kind}-parameters`);
   startPanel(panel, document.querySelector(`[data-parameters="${panel.id}"]`));
-  // Without scripts a chat must not run on; with them there is a stop button.
-  if (kind === "chat") box(kind, "max_tokens").value = "";
+  // Without scripts an answer must not run on; with them there is a stop button.
+  box(kind, "max_tokens").value = "";
   for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(kind));
   byId(`${kind}-system`)?.addEventListener("input", () => markParameters(kind));
   panel.addEventListener("click", ({ target }) => {

@@ -113,10 +113,17 @@ export class TurnView {
       add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
     add("remove", "bin", () => actions.remove(this.#node));
-    const speeds = speed ? [element("span", { class: "speed" }, speedLine(speed))] : [];
+    const speeds = speed ? [element("span", { class: "speed" }, speedLine(speed)), ...this.#onward(about)] : [];
     const branches = about.branches.length > 1 ? [this.#branches(about.branches)] : [];
     this.#foot.replaceChildren(...speeds, ...branches, buttons);
     this.#article.append(this.#foot);
+  }
+
+  // A cut answer says that it can go on.
+  #onward({ last }) {
+    if (!last || this.#node.speed.finish !== "length") return [];
+    const pressed = () => this.#busy || this.#actions.goOn(this.#node);
+    return [element("button", { type: "button", class: "outlined onward", onclick: pressed }, say("go_on"))];
   }
 
   #branches(all) {

@@ -154,6 +154,7 @@ def test_every_parameter_is_explained(visit: Visits, scripted: Server) -> None:
     assert len(rows) == 10
     for row in rows:
         name = row.get_attribute("data-name")
-        assert row.locator(".hint").inner_text() == visitor.label(f"{name}_hint")
+        told = visitor.label(f"{name}_hint").format(default=1024)
+        assert row.locator(".hint").inner_text() == told
         field = row.locator("[name]").first
         assert field.get_attribute("aria-describedby") == f"completion-{name}-hint"

@@ -105,7 +105,7 @@ def test_completion(client: FlaskClient, engine: ScriptedEngine) -> None:
     assert isinstance(request, GenerationRequest)
     assert request.params.temperature == 0.5
     assert request.params.top_k == 40, "the API's own defaults"
-    assert request.default_max_tokens == 128
+    assert request.max_tokens == 256, "nothing shows before the end"
     assert "### Instruction:\n你好\n吗\n\n" in engine.encoded[0][0]
     assert engine.answer(request, 0) in response.text
     again = read(response).forms["completion"]
