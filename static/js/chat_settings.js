@@ -8,6 +8,7 @@ import { restore, snapshot } from "./parameters.js";
 import { isKept, saveHead } from "./store.js";
 
 let drawn = ""; // what the boxes held when they were drawn or read last
+let drawing = false;
 
 const told = () => JSON.stringify([byId("chat-system").value, snapshot("chat")]);
 
@@ -15,7 +16,7 @@ const told = () => JSON.stringify([byId("chat-system").value, snapshot("chat")])
 export function startSettings(shown) {
   startOwnDefaults();
   const changed = () => {
-    if (!shown() || told() === drawn) return;
+    if (drawing || !shown() || told() === drawn) return;
     drawn = told();
     const conversation = shown();
     Object.assign(conversation, { system: byId("chat-system").value, options: snapshot("chat") });
@@ -29,11 +30,12 @@ export function startSettings(shown) {
 // What a person is writing is not taken from under their hands.
 export function showSettings({ system, options }, anew = true) {
   if (!anew && byId("chat-parameters").contains(document.activeElement)) return;
-  drawn = null;
+  drawing = true;
   if (byId("chat-system").value !== system) byId("chat-system").value = system;
   const now = snapshot("chat");
   const same = Object.keys({ ...now, ...options }).every((name) => now[name] === options[name]);
   if (!same) restore("chat", options);
   markParameters("chat");
   drawn = told();
+  drawing = false;
 }

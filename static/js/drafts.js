@@ -8,7 +8,7 @@ const DRAFT = "westlake:draft:";
 const FRESH = "westlake:fresh";
 const NOTHING = { text: "", queue: [], reading: null };
 
-const kept = new Map(); // where the browser forbids storage, this page's life has to do
+const kept = new Map(); // where the browser has no room or forbids storage, this page's life has to do
 
 // {text, queue: messages that wait for an answer to end, reading: the place that is in sight}
 export function draftOf(id) {
@@ -26,16 +26,18 @@ export function keepDraft(id, changes) {
   put(DRAFT + id, empty ? null : JSON.stringify(draft));
 }
 
-// The conversation in which nothing has been said yet, with its settings: there is one at a time.
-// `begun` tells whether a copy of this tab has said something in it.
+// The conversation in which nothing has been said yet: there is one at a time. Its settings are the
+// person's own until they are changed. `begun` tells whether a copy of this tab has used it.
 export function freshConversation(begun) {
+  const made = { ...newConversation(), ...ownDefaults() };
   try {
-    const fresh = checked(JSON.parse(get(FRESH)));
-    if (!begun(fresh.id)) return fresh;
+    const fresh = checked({ ...made, ...JSON.parse(get(FRESH)) });
+    if (fresh.id !== made.id && !begun(fresh.id)) return fresh;
   } catch {
-    // There is none.
+    // What stands there is not ours.
   }
-  return { ...newConversation(), ...ownDefaults() };
+  put(FRESH, JSON.stringify({ id: made.id }));
+  return made;
 }
 
 export function keepFresh(conversation) {
@@ -48,7 +50,7 @@ export function noLongerFresh() {
 
 function get(name) {
   try {
-    return sessionStorage.getItem(name) ?? kept.get(name) ?? null;
+    return kept.get(name) ?? sessionStorage.getItem(name);
   } catch {
     return kept.get(name) ?? null;
   }

@@ -56,14 +56,18 @@ function clearThose(wanted) {
   return found.map(([, failure]) => failure);
 }
 
+// What has happened, and what to do.
+export function sentences(what, next) {
+  const blank = what.endsWith("\u3002") ? "" : " "; // none after a Chinese full stop
+  return element("p", {}, element("strong", {}, what), blank, next);
+}
+
 function told(room, error) {
   const { what, next, details } = explain(room, error);
-  const blank = what.endsWith("\u3002") ? "" : " "; // none after a Chinese full stop
-  const sentences = element("p", {}, element("strong", {}, what), blank, next);
-  if (!details) return [sentences];
+  if (!details) return [sentences(what, next)];
   const folded = element("details", { class: "server-said" },
     element("summary", {}, say("details")), element("p", { lang: "en" }, details));
-  return [sentences, folded];
+  return [sentences(what, next), folded];
 }
 
 function action(label, pressed) {

@@ -5,7 +5,7 @@ const beside = new Map();
 let changes = null; // each name's text before, while somebody may want to have it back
 let full = () => {};
 
-// `told` is called when a text could not be kept in the browser.
+// `told` is called when a text could not be kept in the browser, with whether it is forbidden.
 export function onFull(told) {
   full = told;
 }
@@ -30,10 +30,10 @@ export function write(name, text) {
   try {
     if (text === null) localStorage.removeItem(name);
     else localStorage.setItem(name, text);
-  } catch {
+  } catch (error) {
     if (text === null) return; // what could not be stored need not be removed
     beside.set(name, text);
-    full();
+    full(error.name === "SecurityError");
   }
 }
 

@@ -1,17 +1,18 @@
-// Says that the browser has no room for what was said, and makes some.
+// Says that the browser has no room for what was said, and makes some, or that it forbids storage.
 // Knows nothing about how conversations are listed.
 import { byId, element } from "./element.js";
 import { say } from "./given.js";
+import { sentences } from "./notices.js";
 import { exportAll } from "./shelf_files.js";
 import { forget, heads, undoable } from "./store.js";
 import { onFull, writeWaiting } from "./storage.js";
 import { offerUndo } from "./undo.js";
 
 export function startStoreFull({ redraw }) {
-  onFull(() => show(redraw));
+  onFull((forbidden) => show(forbidden, redraw));
 }
 
-function show(redraw) {
+function show(forbidden, redraw) {
   const box = byId("chat-failure");
   const button = (key, pressed) => element("button", { type: "button", class: "outlined", onclick: pressed }, say(key));
   const makeRoom = () => {
@@ -19,9 +20,9 @@ function show(redraw) {
     removeOlder(redraw);
   };
   box.replaceChildren(
-    element("strong", {}, say("store_full")), " ", say("next_store_full"),
+    forbidden ? sentences(say("store_forbidden"), say("next_store_forbidden")) : sentences(say("store_full"), say("next_store_full")),
     button("export", exportAll),
-    heads().length > 1 ? button("remove_older", makeRoom) : "");
+    heads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "");
   box.hidden = false;
 }
 

@@ -404,3 +404,22 @@ def test_the_way_to_the_api_and_back(visit: Visits, keyed: Server) -> None:
     page.click("[data-room=chat]")
     page.wait_for_selector("html[data-started]")
     assert visitor.said() == ["one", "You said: one"]
+
+
+@IN_ONE_LANGUAGE
+def test_a_browser_that_forbids_storage(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    page.add_init_script(
+        'Storage.prototype.setItem = () => { throw new DOMException("no", "SecurityError"); };'
+    )
+    visitor.open("/?again")
+    visitor.ask("one")
+    told = page.locator("#chat-failure")
+    expect(told).to_contain_text(visitor.words("store_forbidden"))
+    page.click("#new-chat")
+    page.fill("#chat-message", "a draft")
+    page.locator(".conversation").click()
+    assert visitor.said() == ["one", "You said: one"]
+    page.go_back()
+    expect(page.locator("#chat-message")).to_have_value("a draft")

@@ -114,6 +114,7 @@ _WORDS = re.compile(r"[\u4e00-\u9fff]|^[A-Z][a-z]|[a-z]{2}[.,:;!?]? [a-z]{2}")
 #: Names of keys and headers, classes, and what browsers are asked.
 _OF_BROWSERS = {
     "AbortError",
+    "SecurityError",
     "Escape",
     "Enter",
     "ArrowUp",
