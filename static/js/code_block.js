@@ -16,8 +16,10 @@ export function frame(block, ended) {
   around.append(block);
   if (!name || !ended) return;
   if (colours) colours.highlight(code, name);
-  else import("./highlight.js").then((module) => (colours = module).highlight(code, name));
+  else import("./highlight.js").then((module) => (colours = module).highlight(code, name), plain);
 }
+
+const plain = () => {}; // what does not come leaves the code as it is
 
 // The code that stands there when the button is pressed: it may have grown.
 function copyCode({ currentTarget }) {

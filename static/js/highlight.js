@@ -26,7 +26,7 @@ const LONGEST = 20_000;
 
 export async function highlight(code, name) {
   const language = name.toLowerCase();
-  if (!hljs.getLanguage(language)) await fetched(FILES.get(language));
+  if (!hljs.getLanguage(language)) await fetched(FILES.get(language)).catch(() => {}); // what does not come leaves it plain
   const text = code.textContent;
   if (hljs.getLanguage(language) && text.length <= LONGEST) code.replaceChildren(coloured(text, language));
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -82,6 +84,18 @@ def test_colours_of_other_languages(visit: Visits, scripted: Server) -> None:
     assert len(grammars) == len(set(grammars)) and not [
         url for url in grammars if "undefined" in url
     ]
+
+
+@pytest.mark.parametrize("lang", ["en"])
+def test_what_does_not_come_leaves_the_text(visit: Visits, scripted: Server) -> None:
+    """A server that has gone: no colours and no formulas, and nothing else is lost."""
+    visitor = visit(scripted, expect=("ERR_FAILED",))
+    visitor.ask("say **x**")
+    visitor.page.route(re.compile("highlight|maths"), lambda route: route.abort())
+    answer = visitor.ask("say $y$\n\n```python\nprint(1)\n```\n\n```rust\nfn\n```")
+    expect(answer.locator("code.maths")).to_have_text("y")
+    expect(answer.locator("pre").last).to_have_text("fn")
+    visitor.page.unroute_all()
 
 
 LOOK = """said => {
