@@ -8,12 +8,12 @@ export function markParameters(kind) {
   const opener = document.querySelector(`[data-parameters="${panel.id}"]`);
   const own = byId(`${kind}-system`)?.value.trim() ? 1 : 0;
   const number = own + panel.querySelectorAll(".parameter.set").length;
-  opener.querySelector(".badge")?.remove();
+  opener.querySelector(".changes")?.remove();
   if (!number) {
     opener.removeAttribute("aria-label");
     return;
   }
-  opener.append(element("b", { class: "badge" }, count(number)));
+  opener.append(element("b", { class: "changes" }, count(number)));
   opener.setAttribute("aria-label", say("parameters_set", { count: count(number) }));
 }
 

@@ -13,7 +13,7 @@ OPENER = "[data-parameters=chat-parameters]"
 def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, viewport={"width": 1024, "height": 700})
     page = visitor.page
-    opener, badge = page.locator(OPENER), page.locator(f"{OPENER} .badge")
+    opener, badge = page.locator(OPENER), page.locator(f"{OPENER} .changes")
     expect(badge).to_have_count(0)
     shelf, send = page.locator("#shelf"), page.locator("#chat-send")
     expect(shelf).to_be_visible()

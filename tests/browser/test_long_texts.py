@@ -82,6 +82,11 @@ def test_a_long_text_is_folded(visit: Visits, scripted: Server) -> None:
     expect(fold).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Enter")
     assert page.evaluate(height) < 300
+    page.emulate_media(media="print")
+    assert page.evaluate(height) > 5000, "on paper it is all there"
+    assert page.evaluate("document.documentElement.scrollHeight") > 10_000, "not one screen of it"
+    for place in (".bar", ".shelf", ".composer-place", ".fold"):
+        expect(page.locator(place)).to_be_hidden()
 
 
 @pytest.mark.parametrize("lang", ["zh-CN"])
