@@ -33,6 +33,7 @@ async function fill() {
   const before = chosenModel();
   choice.replaceChildren(...served.map(({ id }) => element("option", { value: id }, id)));
   if (served.some(({ id }) => id === before)) choice.value = before;
+  choice.title = choice.value; // where it is cut
   const many = served.length > 1;
   choice.hidden = !many;
   choice.labels[0].hidden = !many;

@@ -15,15 +15,15 @@ export class Roving {
     });
   }
 
-  // After rows have come or gone: the last row is the one, unless a person is in another. Code and
-  // tables that scroll are stops in that row only.
-  settle() {
+  // After rows have come or gone: `row` is the one, or the last, unless a person is in another. Code
+  // and tables that scroll are stops in that row only.
+  settle(row = null) {
     const buttons = [...this.#list.querySelectorAll(BUTTONS)];
     for (const each of buttons) each.tabIndex = -1;
     for (const each of this.#list.querySelectorAll(SCROLLED)) each.tabIndex = -1;
-    const last = this.#rowOf(buttons.at(-1));
+    const own = buttons.filter((each) => this.#rowOf(each) === (row ?? this.#rowOf(buttons.at(-1))));
     const inside = this.#list.contains(document.activeElement) && buttons.includes(this.#stop);
-    const chosen = inside ? this.#stop : buttons.find((each) => this.#rowOf(each) === last);
+    const chosen = inside ? this.#stop : own[0];
     this.#stop = null;
     if (chosen) this.#choose(chosen);
   }

@@ -6,12 +6,14 @@ import { agreed } from "./dialogs.js";
 import { arrange, byId, element, iconButton } from "./element.js";
 import { say } from "./given.js";
 import { closeSheet, startPanel } from "./panel.js";
+import { Roving } from "./roving.js";
 import { startShelfFiles } from "./shelf_files.js";
 import { startStoreFull } from "./store_full.js";
 import { forget, heads, undoable } from "./store.js";
 import { offerUndo } from "./undo.js";
 
 const items = new Map(); // by the conversation's id
+const roving = new Roving(byId("conversations"));
 let current = null;
 let open = () => {};
 let restored = () => {};
@@ -37,6 +39,7 @@ function draw(id) {
   const kept = heads();
   for (const gone of items.keys()) if (!kept.some((each) => each.id === gone)) items.delete(gone);
   arrange(byId("conversations"), kept.map(item));
+  roving.settle(items.get(id)?.element ?? byId("conversations").firstElementChild);
 }
 
 function item({ id, title }) {
@@ -54,8 +57,8 @@ function item({ id, title }) {
 function fill(place, id, title, state) {
   if (!place.firstChild) {
     place.append(
-      element("button", { type: "button", class: "conversation", onclick: () => open(id) }),
-      iconButton("bin", "", () => drop(id)));
+      element("button", { type: "button", class: "conversation", "data-action": "open", onclick: () => open(id) }),
+      iconButton("bin", "", () => drop(id), { "data-action": "drop" }));
   }
   const [name, bin] = place.children;
   name.title = title;

@@ -79,8 +79,10 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     page.wait_for_timeout(400)
     found += violations(page)
     page.click("[data-room=embeddings]")
-    page.locator("#embeddings [data-example]").first.click()
+    page.locator("#embeddings [data-example]").last.click()
     page.wait_for_selector(".bar-chart")
+    lines = page.locator(".number").evaluate_all("all => all.map((each) => each.offsetHeight)")
+    assert max(lines) < 30, "no number is broken"
     found += violations(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways"
     assert found == []
@@ -160,6 +162,8 @@ def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> No
     expect(page.locator("h1")).to_have_text(WORDS[lang].docs["title"])
     paths = page.request.get(f"{scripted.url}/openapi.json").json()["paths"]
     expect(page.locator(".document section")).to_have_count(sum(map(len, paths.values())))
+    heads = page.locator("thead th").evaluate_all("all => all.map((each) => each.offsetHeight)")
+    assert max(heads) < 45, "one line each"
     found = violations(page)
     page.set_viewport_size({"width": 360, "height": 740})
     found += violations(page)

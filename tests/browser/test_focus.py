@@ -69,6 +69,26 @@ def test_the_first_link_leads_to_the_box(visit: Visits, scripted: Server) -> Non
         expect(visitor.page.locator(f"#{room}")).to_be_visible()
 
 
+@pytest.mark.parametrize("lang", ["en"])
+def test_the_list_of_chats_is_one_stop(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page = visitor.page
+    for text in ("one", "two", "three"):
+        page.click("#new-chat")
+        visitor.ask(text)
+    stops = page.locator("#conversations button:not([tabindex='-1'])")
+    expect(stops).to_have_text(["three"])  # the one that is shown
+    stops.focus()
+    for key, there in (("ArrowDown", "two"), ("ArrowDown", "one"), ("ArrowUp", "two")):
+        page.keyboard.press(key)
+        expect(page.locator(".conversation", has_text=there)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-action=drop]").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page.locator("#conversation-title")).to_have_text("two")
+
+
 ACTIONS: dict[str, Callable[[Visitor], None]] = {
     "an example": lambda visitor: pressed(visitor, "#welcome [data-example]"),
     "edit": lambda visitor: pressed(visitor, ".mine [data-action=edit]"),
