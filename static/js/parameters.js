@@ -2,6 +2,7 @@
 // Knows nothing about what a parameter does; the boxes are the truth, sliders follow them.
 import { byId } from "./element.js";
 import { given } from "./given.js";
+import { outside } from "./number_range.js";
 import { startPanel } from "./panel.js";
 import { addReset, markParameters } from "./parameter_marks.js";
 
@@ -91,10 +92,7 @@ function follow(row, input) {
   const slider = row.querySelector("[type=range]");
   if (slider) slider.value = input.value.trim() || slider.dataset.default;
   row.classList.toggle("set", input.value.trim() !== "");
-  const number = Number(input.value);
-  const { least, most } = input.dataset;
-  const wrong = least !== undefined && (!(number >= least || input.value === "") || number > Number(most));
-  if (wrong) input.setAttribute("aria-invalid", "true");
+  if (outside(input)) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }
 

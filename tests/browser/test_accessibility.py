@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from app.words import WORDS
 from tests.browser.conftest import Visits
+from tests.browser.scripted_wsgi import REFUSE
 from tests.e2e.server import Server
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
@@ -94,6 +95,32 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
             .map(([each]) => each.outerHTML)"""
     )
     assert small == [], "targets of 24 pixels or more"
+
+
+@pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("zh-CN", "dark")])
+def test_what_is_told(visit: Visits, scripted: Server, scheme: str) -> None:
+    """The model's card, failures, and notices."""
+    visitor = visit(scripted, color_scheme=scheme, expect=("503",))
+    page = visitor.page
+    page.click("#model-open")
+    page.wait_for_timeout(150)
+    found = violations(page)
+    page.keyboard.press("Escape")
+    visitor.send(f"{REFUSE}too many")
+    page.click("#chat-failure summary")
+    page.evaluate(
+        "document.querySelectorAll('#chat-loop, #key-needed').forEach((e) => e.hidden = 0)"
+    )
+    found += violations(page)
+    page.evaluate("document.getElementById('chat-failure').classList.add('calm')")
+    found += violations(page)
+    page.click("#key-enter")
+    page.fill("#key-value", "\u6e56")
+    page.click("#key-save")
+    page.wait_for_timeout(150)
+    expect(page.locator("#key-wrong")).to_have_text(visitor.words("error_wrong_key"))
+    found += violations(page)
+    assert found == []
 
 
 #: Of a window of 1440 x 900: what is left of it at 200 and at 400 %.

@@ -49,6 +49,11 @@ def test_parameters_out_of_range_are_told_by_their_labels(visit: Visits, scripte
     visitor = visit(scripted, expect=("400",))
     page = visitor.page
     page.click("[data-parameters=chat-parameters]")
+    for name, value in (("top_k", "1.5"), ("temperature", "hot"), ("repetition_penalty", "0")):
+        page.fill(f"#chat-{name}", value)
+        assert page.get_attribute(f"#chat-{name}", "aria-invalid") == "true"
+        page.fill(f"#chat-{name}", "1")
+        assert page.get_attribute(f"#chat-{name}", "aria-invalid") is None
     page.fill("#chat-temperature", "3")
     assert page.get_attribute("#chat-temperature", "aria-invalid") == "true"
     visitor.send("a")
