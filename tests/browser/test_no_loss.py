@@ -423,3 +423,25 @@ def test_a_browser_that_forbids_storage(visit: Visits, scripted: Server) -> None
     assert visitor.said() == ["one", "You said: one"]
     page.go_back()
     expect(page.locator("#chat-message")).to_have_value("a draft")
+
+
+@IN_ONE_LANGUAGE
+def test_what_another_window_removes(visit: Visits, scripted: Server) -> None:
+    one = visit(scripted)
+    one.send(SLOW)
+    one.page.wait_for_selector(".theirs .said:has-text('word w')")
+    expect(one.page.locator(".conversation")).to_have_count(1)
+    two = visit(scripted, one.page.url.removeprefix(scripted.url))
+    two.press(two.page.locator(".turn.mine"), "remove")
+    expect(two.page.locator("#undo")).to_be_visible()
+    one.page.wait_for_timeout(300)
+    one.page.click("#chat-halt")
+    one.answered()
+    assert [turn["content"][:4] for turn in turns(one)] == [SLOW, "word"], "it was being answered"
+    expect(two.page.locator("#thread > .turn")).to_have_count(2)
+    two.page.locator(".conversations li .quiet").click()
+    expect(one.page.locator("#welcome")).to_be_visible()
+    expect(one.page.locator("#said")).to_have_text(one.words("not_here"))
+    assert one.page.url.endswith("#chat")
+    two.page.click("#undo-button")
+    expect(one.page.locator(".conversation")).to_have_count(1)
