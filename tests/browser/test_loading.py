@@ -200,6 +200,9 @@ def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
         metrics = cdp.send("Performance.getMetrics")["metrics"]
         return {each["name"]: 1000 * each["value"] for each in metrics if each["name"] in SPENT}
 
+    page.click("[data-parameters=chat-parameters]")
+    page.fill("#chat-max_tokens", "9000")
+    page.click("#chat-parameters [data-close]")
     page.wait_for_load_state("networkidle")
     page.evaluate(
         """() => {
