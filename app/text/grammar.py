@@ -102,10 +102,14 @@ class GrammarCompiler:
         return tokens if self._tokens.decode_bytes(tokens) == data else []
 
 
+def spells_controls(schema: str) -> bool:
+    """Whether an answer to the schema may have to spell a character as JSON's \\u writes it."""
+    return any(each in schema or f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
+
+
 def _escapes(schema: str) -> str:
     """Letters after a backslash: u only for characters that JSON cannot write without it."""
-    rare = "\x7f" in schema or any(f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
-    return _ESCAPES + "u" if rare else _ESCAPES
+    return _ESCAPES + "u" if spells_controls(schema) else _ESCAPES
 
 
 class _Vocabulary:

@@ -103,24 +103,54 @@ def _is_one_of(value: Any, values: tuple[object, ...]) -> bool:
     return any(type(value) is type(each) and value == each for each in values)
 
 
+def close_objects(schema: Node) -> None:
+    """Let no object, in place, have names beside those it lists: where characters may be spelled
+    as escapes, one of those names would pass for another.
+
+    Raises:
+        Inexact: names are given by patterns.
+    """
+    for path, node in list(nodes(schema)):
+        if node.get("patternProperties"):
+            where = pointer((*path, "patternProperties"))
+            raise Inexact(f"{where} beside control characters in a schema are not supported")
+        if node.get("properties"):
+            node["additionalProperties"] = False
+
+
 def _rewrite_patterns(path: Path, node: Node) -> bool:
     changed = False
     if "pattern" in node:
-        told = _told(node["pattern"], (*path, "pattern"))
+        told, _ = _told(node["pattern"], (*path, "pattern"))
         changed = told != node["pattern"]
         node["pattern"] = told
-    by_pattern: dict[str, Any] = node.get("patternProperties", {})
-    told_by = {_told(one, (*path, "patternProperties", one)): one for one in by_pattern}
-    if len(told_by) < len(by_pattern):
-        where = pointer((*path, "patternProperties"))
-        raise Inexact(f"{where} has two patterns for the same names")
-    if list(told_by) != list(by_pattern):
-        node["patternProperties"] = {told: by_pattern[one] for told, one in told_by.items()}
-        changed = True
+    if node.get("patternProperties"):
+        changed |= _rewrite_names((*path, "patternProperties"), node)
     return changed
 
 
-def _told(pattern: str, path: Path) -> str:
+def _rewrite_names(path: Path, node: Node) -> bool:
+    """A name that only some readers think a pattern matches must be none of the object's."""
+    given: Node = node["patternProperties"]
+    told, narrowed = {}, False
+    for pattern, schema in given.items():
+        name, less = _told(pattern, (*path, pattern))
+        told[name] = schema
+        narrowed |= less
+    if not narrowed:
+        node["patternProperties"] = told
+        return told.keys() != given.keys()
+    listed = [*node.get("properties", ()), *node.get("required", ())]
+    if len(given) > 1 or not all(isinstance(name, str) and name.isascii() for name in listed):
+        raise Inexact(
+            f"{pointer(path)}: a class such as \\w or [^a] is supported only in a single pattern, "
+            "beside properties with ASCII names"
+        )
+    node["patternProperties"], node["additionalProperties"] = told, False
+    return True
+
+
+def _told(pattern: str, path: Path) -> tuple[str, bool]:
     try:
         return in_library_syntax(pattern)
     except UnsupportedPattern as error:

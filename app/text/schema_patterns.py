@@ -31,13 +31,15 @@ _GROUP = re.compile(r"\(\?(:|P?<(?![=!])[^>]*>|[ims]+[:)]|[ims]*-[ims]+[:)])")
 _WORDS = {"b": "word boundaries", "B": "word boundaries", "k": "backreferences"}
 
 
-def in_library_syntax(pattern: str) -> str:
-    """The pattern as the library must be told it; itself where there is no difference.
+def in_library_syntax(pattern: str) -> tuple[str, bool]:
+    """The pattern as the library must be told it, itself where there is no difference; and whether
+    there are texts that only some readers think it matches, which the library then does not.
 
     Raises:
         UnsupportedPattern
     """
-    return _Reader(pattern).everything()
+    reader = _Reader(pattern)
+    return reader.everything(), reader.narrowed
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class _Reader:
 
     text: str
     at: int = 0
+    narrowed: bool = False
 
     def everything(self) -> str:
         written = []
@@ -91,7 +94,7 @@ class _Reader:
             # As it is, so that it is seen in the schema's text that this one is needed.
             return chr(item) if chr(item) not in _SPECIAL else "\\" + chr(item)
         sure, _ = item
-        return _without_unspelled(f"[{sure}]")
+        return self._without_unspelled(f"[{sure}]")
 
     def _class(self) -> str:
         self.at += 1
@@ -103,7 +106,7 @@ class _Reader:
         while not self.text.startswith("]", self.at):
             items.append(self._range(negated))
         self.at += 1
-        return _without_unspelled(f"[{'^' if negated else ''}{''.join(items)}]")
+        return self._without_unspelled(f"[{'^' if negated else ''}{''.join(items)}]")
 
     def _range(self, negated: bool) -> str:
         """A character, a range of them, or a short form."""
@@ -141,6 +144,7 @@ class _Reader:
             return "\\" + found[0], "\\" + found[0]
         self.at += 2
         if letter.lower() in _SHORT:
+            self.narrowed = True
             sure, maybe = _SHORT[letter.lower()]
             return (sure, maybe) if letter.islower() else (f"[^{maybe}]", f"[^{sure}]")
         if letter in _CONTROL:
@@ -156,6 +160,13 @@ class _Reader:
             raise UnsupportedPattern(f"\\{letter}")
         return ord(letter)
 
+    def _without_unspelled(self, written: str) -> str:
+        """The class without the characters that cannot be spelled; as it is where it has none."""
+        if _PLAIN.fullmatch(written):
+            return written
+        self.narrowed = True
+        return f"[{written}&&[^{_UNSPELLED}]]"
+
 
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 _PLAIN = re.compile(r"\[(?!\^)([0-9A-Za-z_]|\\x\{(?!7f)([2-9a-f][0-9a-f]|[0-9a-f]{3,})\}|-)*\]")
@@ -165,8 +176,3 @@ def _code(character: int) -> str:
     """A character in a class, which means nothing else there."""
     shown = chr(character)
     return shown if shown.isascii() and shown.isalnum() else f"\\x{{{character:02x}}}"
-
-
-def _without_unspelled(written: str) -> str:
-    """The class without the characters that cannot be spelled; as it is where it has none."""
-    return written if _PLAIN.fullmatch(written) else f"[{written}&&[^{_UNSPELLED}]]"

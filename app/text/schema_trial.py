@@ -26,8 +26,8 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any, TypeVar
 
-from app.text.grammar import GrammarCompiler, GrammarTokens, InvalidSchema
-from app.text.schema_dialect import in_library_words
+from app.text.grammar import GrammarCompiler, GrammarTokens, InvalidSchema, spells_controls
+from app.text.schema_dialect import close_objects, in_library_words
 from app.text.schema_exact import Inexact, make_exact
 from app.text.schema_reach import Endless, without_endless_parts
 from app.text.schema_words import TOO_LARGE, TOO_SLOW, in_our_words
@@ -174,6 +174,9 @@ def examine(compiler: GrammarCompiler, schema: str) -> Verdict:
         changed |= without_endless_parts(value)
         changed |= make_exact(value)
         text = json.dumps(value) if changed else schema
+        if spells_controls(text):
+            close_objects(value)
+            text = json.dumps(value)
         before = _memory_now(1)
         matcher = compiler.compile(text)
         _in_thread(STEP_STACK_BYTES, lambda: _walk(matcher))

@@ -28,17 +28,25 @@ class Language:
 
     def taken(self, schema: dict[str, Any], values: Iterable[T]) -> list[T]:
         """Those of the values that may be an answer."""
+        matcher = self._matcher(schema)
+        return [value for value in values if any(self._takes(matcher, t) for t in _spelled(value))]
+
+    def spells(self, schema: dict[str, Any], text: str) -> bool:
+        """Whether this very text may be an answer."""
+        return self._takes(self._matcher(schema), text)
+
+    def _matcher(self, schema: dict[str, Any]) -> Any:
         fine, text = self.verdict(schema)
         assert fine, text
-        matcher = self.compiler.compile(text)
-        return [value for value in values if self._takes(matcher.deep_copy(), value)]
+        return self.compiler.compile(text)
 
-    def _takes(self, matcher: Any, value: object) -> bool:
-        tokens = self.compiler.tokens_of(_spelled(value))
+    def _takes(self, beginning: Any, text: str) -> bool:
+        matcher, tokens = beginning.deep_copy(), self.compiler.tokens_of(text)
         taken = matcher.try_consume_tokens(tokens)
         return bool(taken == len(tokens) and matcher.is_accepting())
 
 
-def _spelled(value: object) -> str:
-    """As an answer spells it: the short escapes, and \\u only where JSON needs it."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _spelled(value: object) -> tuple[str, str]:
+    """As an answer may spell it: DEL as it is, or escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text, text.replace("\x7f", "\\u007f")

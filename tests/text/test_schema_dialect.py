@@ -36,6 +36,9 @@ def language() -> Language:
         ({"enum": ["a\x7f", "\x01"]}, ["a\x7f", "\x01"], ["a", ""]),
         ({"patternProperties": {"^[^a&&b]$": {"const": 1}}, "additionalProperties": False},
          [{"c": 1}], [{"a": 1}, {"&": 1}, {"c": 2}]),
+        ({"patternProperties": {r"^\w$": {"const": 1}}}, [{"c": 1}], [{"ä": 2}, {"c": 2}]),
+        ({"type": "object", "properties": {"a\x7f": {"const": 1}, "b": {}}},
+         [{"a\x7f": 1, "b": 5}], [{"a\x7f": 2}, {"c": 1}]),
         ({"properties": {"pattern": {"const": "["}}, "required": ["pattern"], "type": "object"},
          [{"pattern": "["}], [{"pattern": "]"}]),
         ({"type": "number", "multipleOf": 0.25}, [0.25, 3], [0.3]),
@@ -66,7 +69,10 @@ def test_kept_to_as_written(
         ({"anyOf": [{"pattern": r"a\b"}]}, "#/anyOf/0/pattern: a pattern with word boundaries"),
         ({"patternProperties": {"(?=a)": {}}}, "#/patternProperties/(?=a): a pattern with look"),
         ({"patternProperties": {"[a]": {}, r"[\a]": {}}}, "#/patternProperties/"),
-        ({"patternProperties": {r"^\d": {}, "^[0-9]": {}}}, "#/patternProperties has two"),
+        ({"patternProperties": {r"^\w$": {}}, "properties": {"ä": {}}}, "ASCII names"),
+        ({"patternProperties": {r"^\w$": {}, "^-$": {}}}, "a single pattern"),
+        ({"patternProperties": {"^.$": {}}, "properties": {"\x7f": {}}}, "control characters"),
+        ({"patternProperties": {r"^\d": {}, "^[0-9]": {}}}, "a single pattern"),
         ({"type": "object", "patternProperties": {"^a": {"type": "null"}, "b$": {"type": "null"}}},
          "no name can match two"),
         ({"type": "string", "pattern": "a$b"}, "an anchor"),
@@ -79,3 +85,14 @@ def test_refused_by_name(language: Language, schema: dict[str, Any], words: str)
     fine, told = language.verdict(schema)
     assert not fine
     assert words in told
+
+
+@pytest.mark.parametrize("odd", ["a\x7f", "\x01", "b\x1f"])
+def test_a_name_has_one_spelling(language: Language, odd: str) -> None:
+    """Also where a control character makes escapes necessary: an escaped a is no other name."""
+    nothing = {"type": "null"}
+    schema = {"type": "object", "properties": {"a": nothing, odd: nothing}, "required": ["a"]}
+    escaped = "".join(f"\\u{ord(each):04x}" for each in odd)
+    assert language.spells(schema, '{"a":null}')
+    for name in ("\\u0061", escaped, odd[:-1] + f"\\u{ord(odd[-1]):04x}"):
+        assert not language.spells(schema, f'{{"a":null,"{name}":5}}')
