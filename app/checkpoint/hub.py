@@ -13,6 +13,10 @@ from app.checkpoint.errors import StartupError
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _FILES = ["*.json", "*.jinja", "*.safetensors", "tokenizer.model"]
 _PICKLES = ["pytorch_model*.bin", "adapter_model.bin"]
+_NO_GGUF = (
+    "GGUF files are not supported; pass a directory in Hugging Face format (config.json, "
+    "safetensors, tokenizer), as the Hub has it for most of the same models"
+)
 #: A start-up mistake must be told within 10 seconds, an unreachable Hub too.
 _CONNECT_TIMEOUT_S = 4.0
 
@@ -26,12 +30,23 @@ def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path
     """
     path = Path(name).expanduser()
     if path.is_dir():
+        _refuse_gguf(path, flag)
         return path.resolve()
     if path.exists():
+        if path.suffix.lower() == ".gguf":
+            raise StartupError(f"{flag} is {name!r}: {_NO_GGUF}")
         raise StartupError(f"{flag} is {name!r}, which is a file; pass the directory it lies in")
     if not _HUB_NAME.fullmatch(name):
         raise StartupError(f"{flag} is {name!r}: there is no such directory")
     return _download(name, flag, allow_pickle)
+
+
+def _refuse_gguf(directory: Path, flag: str) -> None:
+    """Where there is nothing else; "config.json is missing" would send people looking for one."""
+    names = {path.name.lower() for path in directory.glob("*.*")}
+    others = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer.model")
+    if any(name.endswith(".gguf") for name in names) and names.isdisjoint(others):
+        raise StartupError(f"{flag} is {str(directory)!r}: {_NO_GGUF}")
 
 
 def _download(name: str, flag: str, allow_pickle: bool) -> Path:

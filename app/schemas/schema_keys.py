@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.text.schema_formats import FORMATS
 from app.text.schema_walk import nodes
 
 #: llguidance's key, and the names of the options it may hold (its JsonCompileOptions), which
@@ -45,11 +46,12 @@ _PREFIXES = ("x-guidance", "x-llguidance")
 
 
 def unread_keywords(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The dotted path of each such key, at every depth, but for extensions ("x-…") of others. A
-    property may have any name."""
+    """The dotted path of each such key, and of each format that is none of JSON Schema's, at every
+    depth, but for extensions ("x-…") of others. A property may have any name."""
     for path, node in nodes(schema):
-        for key in node:
-            if _steers(key) or (key not in _KEYWORDS and not key.startswith("x-")):
+        for key, value in node.items():
+            unknown = key not in _KEYWORDS and not key.startswith("x-")
+            if unknown or _steers(key) or (key == "format" and _is_foreign(value)):
                 yield ".".join((*path, key))
 
 
@@ -60,6 +62,10 @@ def without_steering(schema: Mapping[str, Any]) -> dict[str, Any]:
         for key in [key for key in node if _steers(key)]:
             del node[key]
     return copy
+
+
+def _is_foreign(name: object) -> bool:
+    return isinstance(name, str) and name not in FORMATS
 
 
 def _steers(key: str) -> bool:

@@ -1,4 +1,5 @@
-"""Formats of a JSON schema that the grammar library keeps to only nearly, as patterns.
+"""Formats of a JSON schema: which there are, and as patterns those that the grammar library keeps
+to only nearly.
 
 Knows nothing about other keywords. The library knows how long a month is but not which years are
 leap years, lets every minute have a leap second, and a host's name be as long as it likes.
@@ -10,6 +11,13 @@ from typing import Any
 
 from app.text.schema_walk import Node
 
+#: JSON Schema's own. Any other is for who reads the schema, and says nothing about what is valid.
+FORMATS = frozenset(
+    """
+    date date-time duration email hostname idn-email idn-hostname ipv4 ipv6 iri iri-reference
+    json-pointer regex relative-json-pointer time uri uri-reference uri-template uuid
+    """.split()
+)
 _LEAP = "0[48]|[2468][048]|[13579][26]"
 _DATE = (
     "(([0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})"
@@ -31,8 +39,12 @@ _EXACT: dict[str, dict[str, Any]] = {
 
 
 def as_pattern(node: Node) -> bool:
-    """Say the format of `node`, in place, as a pattern; returns whether it is one of these."""
+    """Say the format of `node`, in place, as a pattern, or leave it out where it is none of JSON
+    Schema's; returns whether it was either."""
     name = node.get("format")
+    if isinstance(name, str) and name not in FORMATS:
+        del node["format"]
+        return True
     exact = _EXACT.get(name) if isinstance(name, str) else None
     if exact is None:
         return False

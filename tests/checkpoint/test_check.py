@@ -152,6 +152,16 @@ def test_refuses_what_is_no_directory(base: str, words: str) -> None:
         check_model(Config(BASE_MODEL=base))
 
 
+@pytest.mark.parametrize("name", ["llama.Q4_K_M.gguf", "LLAMA.GGUF"])
+def test_gguf_is_called_by_its_name(tmp_path: Path, name: str) -> None:
+    """The file, and a directory that holds nothing else, as people download them."""
+    (tmp_path / name).write_bytes(b"GGUF\3\0\0\0")
+    (tmp_path / "README.md").write_text("a model")
+    for base in (tmp_path, tmp_path / name):
+        with pytest.raises(StartupError, match="GGUF files are not supported"):
+            check_model(Config(BASE_MODEL=str(base)))
+
+
 def test_a_hub_name_without_a_hub_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub.constants
 

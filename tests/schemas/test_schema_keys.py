@@ -38,12 +38,15 @@ def test_what_is_no_keyword_is_named() -> None:
         "title": "t",
         "minLenght": 3,
         "properties": {"minLenght": {"type": "integer", "nullable": True, "x-order": 1}},
+        "items": {"type": "string", "format": "binary"},
+        "prefixItems": [{"format": "date"}, {"format": "regex"}],
         "anyOf": [{"requird": ["a"], "required": ["b"]}, {"divisibleBy": 5}],
         "default": {"requird": 1},
     }
     assert sorted(unread_keywords(schema)) == [
         "anyOf.0.requird",
         "anyOf.1.divisibleBy",
+        "items.format",
         "minLenght",
         "properties.minLenght.nullable",
     ]
