@@ -16,13 +16,17 @@ TEXTS = {
     "one line\n" * 7 + "one line": False,  # the last one may not have ended
     "first\nsecond\n\n" * 9: True,
     "a\nb\nc\nd\n" * 9 + "a": True,
-    "a\nb\nc\nd\ne\n" * 20: False,
+    "a\nb\nc\nd\ne\n" * 20: True,
     "It is so. " * 9: True,
     "湖很美。" * 9: True,
     "}\n" * 40: False,
     "".join(f"{number}. the same\n" for number in range(40)): False,
     "| a | b |\n|---|---|\n" + "".join(f"| {n} | {n * n} |\n" for n in range(40)): False,
     "def f():\n    return 1\n\n" + "x = 1\ny = 2\n" * 3: False,
+    "Once more, " + "and the lake " * 8: True,
+    "西湖的" * 8: True,
+    "[" + "0, " * 60: False,
+    "ha" * 30 + "|   |" * 30 + "|---" * 30: False,
     "": False,
 }
 

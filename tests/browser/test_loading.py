@@ -211,6 +211,10 @@ def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
             new PerformanceObserver(seen).observe({ type: "longtask" });
         }"""
     )
+    page.click("[data-parameters=chat-parameters]")
+    page.fill("#chat-max_tokens", "9000")  # more than the page asks for by itself
+    page.click("#chat-parameters [data-close]")
+    page.wait_for_load_state("networkidle")
     browser.start_tracing(page=page, categories=["toplevel"])
     before, begun = spent(), time.monotonic()
     visitor.send(asked)
