@@ -81,7 +81,7 @@ async function run() {
     return;
   }
   busy = true;
-  byId("embeddings-send").disabled = true;
+  byId("embeddings-send").setAttribute("aria-disabled", "true"); // a disabled button loses the focus
   announce(say("generating"));
   try {
     const begun = performance.now();
@@ -92,7 +92,7 @@ async function run() {
     showFailure("embeddings", error, run);
   }
   busy = false;
-  byId("embeddings-send").disabled = false;
+  byId("embeddings-send").removeAttribute("aria-disabled");
 }
 
 function show(own, answer, milliseconds) {

@@ -22,7 +22,7 @@ export class TokenRow {
     place.setAttribute("role", "group");
     place.setAttribute("aria-label", say("tokens_label"));
     place.addEventListener("keydown", (event) => this.#move(event));
-    document.body.append(this.#popover);
+    document.querySelector("main").append(this.#popover);
     new MutationObserver((_, observer) => {
       if (place.isConnected) return;
       observer.disconnect();
