@@ -139,7 +139,10 @@ class Grammars:
         except ConstraintFailed:
             fits = False
         if waiter.continued and not fits:
-            return InvalidRequest("the text to be continued does not begin what the schema allows")
+            return InvalidRequest(
+                "the text to be continued does not begin an answer to the schema, whose properties "
+                "come in the schema's order"
+            )
         return constraint
 
     # --- the own thread

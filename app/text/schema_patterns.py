@@ -126,39 +126,47 @@ class _Reader:
 
     def _item(self, in_class: bool = False) -> int | tuple[str, str]:
         """A character's number, or what a short form surely holds and may hold."""
-        rest = self.text[self.at :]
-        if not rest:
+        here, letter = self._next(0), self._next(1)
+        if not here:
             raise UnsupportedPattern("a class without an end")
-        if rest[0] != "\\":
+        if here != "\\":
             self.at += 1
-            return ord(rest[0])
-        letter = rest[1:2]
-        if found := _HEX.match(rest, 1):
-            self.at += found.end()
+            return ord(here)
+        if found := _HEX.match(self.text, self.at + 1):
+            self.at = found.end()
             number = int(next(filter(None, found.groups())), 16)
             if 0xD800 <= number < 0xE000 or number > 0x10FFFF:
                 raise UnsupportedPattern("half a character")
             return number
-        if found := _PROPERTY.match(rest, 1):
-            self.at += found.end()
+        if found := _PROPERTY.match(self.text, self.at + 1):
+            self.at = found.end()
             return "\\" + found[0], "\\" + found[0]
         self.at += 2
         if letter.lower() in _SHORT:
             self.narrowed = True
             sure, maybe = _SHORT[letter.lower()]
             return (sure, maybe) if letter.islower() else (f"[^{maybe}]", f"[^{sure}]")
+        return self._character(letter, in_class)
+
+    def _character(self, letter: str, in_class: bool) -> int:
+        """What a backslash and `letter`, which have been read, stand for."""
+        following = self._next(0)
         if letter in _CONTROL:
             return _CONTROL[letter]
         if letter == "b" and in_class:
             return 8
-        if letter == "0" and not rest[2:3].isdigit():
+        if letter == "0" and not following.isdigit():
             return 0
-        if letter == "c" and rest[2:3].isascii() and rest[2:3].isalpha():
+        if letter == "c" and following.isascii() and following.isalpha():
             self.at += 1
-            return ord(rest[2]) % 32
+            return ord(following) % 32
         if not letter or letter.isalnum():
             raise UnsupportedPattern(f"\\{letter}")
         return ord(letter)
+
+    def _next(self, ahead: int) -> str:
+        """The character so far ahead; "" at the end."""
+        return self.text[self.at + ahead : self.at + ahead + 1]
 
     def _without_unspelled(self, written: str) -> str:
         """The class without the characters that cannot be spelled; as it is where it has none."""
