@@ -30,7 +30,7 @@ from app.text.grammar import GrammarCompiler, GrammarTokens, InvalidSchema, spel
 from app.text.schema_dialect import close_objects, in_library_words
 from app.text.schema_exact import Inexact, make_exact
 from app.text.schema_reach import Endless, without_endless_parts
-from app.text.schema_words import TOO_LARGE, TOO_SLOW, in_our_words
+from app.text.schema_words import TOO_LARGE, TOO_SLOW, in_our_words, with_place
 
 #: Of processor time, then of any, for one schema.
 CPU_S = 2.0
@@ -181,7 +181,9 @@ def examine(compiler: GrammarCompiler, schema: str) -> Verdict:
         matcher = compiler.compile(text)
         _in_thread(STEP_STACK_BYTES, lambda: _walk(matcher))
         return True, text, max(0, _memory_now(1) - before), True
-    except (Endless, Inexact, InvalidSchema) as error:
+    except InvalidSchema as error:
+        return False, with_place(str(error), value), 0, True
+    except (Endless, Inexact) as error:
         return False, str(error), 0, True
     except (MemoryError, RecursionError):
         return False, TOO_LARGE, 0, True

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from app.text.schema_walk import nodes, pointer
+
 INVALID = "it is not a valid JSON schema"
 CANNOT_BE_KEPT = "no answer can be kept to this schema"
 TOO_LARGE = "it is too large or too intricate to keep an answer to it; simplify the schema"
@@ -56,3 +58,15 @@ def in_our_words(message: str) -> str:
             line = " ".join(words(found).split())
             return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
     return INVALID
+
+
+def with_place(words: str, schema: object) -> str:
+    """Our words with the first place in the schema that they are about, where they tell."""
+    found = re.match(r"keywords that are not supported: ([$\w]+)|(format|type) '(.*?)' is", words)
+    if found is None:
+        return words
+    keyword, value = found[1] or found[2], found[3]
+    for path, node in sorted(nodes(schema), key=lambda each: each[0]):
+        if keyword in node and (value is None or node[keyword] == value):
+            return f"{words}; at {pointer((*path, keyword))}"
+    return words
