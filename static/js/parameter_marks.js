@@ -9,12 +9,9 @@ export function markParameters(kind) {
   const own = byId(`${kind}-system`)?.value.trim() ? 1 : 0;
   const number = own + panel.querySelectorAll(".parameter.set").length;
   opener.querySelector(".changes")?.remove();
-  if (!number) {
-    opener.removeAttribute("aria-label");
-    return;
-  }
-  opener.append(element("b", { class: "changes" }, count(number)));
-  opener.setAttribute("aria-label", say("parameters_set", { count: count(number) }));
+  if (!number) return;
+  const read = element("span", { class: "visually-hidden" }, ` ${say("parameters_set")}`);
+  opener.append(" ", element("b", { class: "changes" }, count(number), read));
 }
 
 // `reset` takes the row's parameter back.
