@@ -271,7 +271,7 @@ def test_states_of_an_answer(visit: Visits, scripted: Server) -> None:
     answer = page.locator(".turn").last.locator(".said")
     sizes = []
     for _ in range(2):
-        sizes.append(len(answer.inner_text()))
+        sizes.append(len(answer.text_content() or ""))
         page.wait_for_timeout(400)
     assert 0 < sizes[0] < sizes[1], "it is shown as it comes"
     page.click("#chat-halt")

@@ -17,7 +17,7 @@ CHAT = "/v1/chat/completions"
 
 def tokens(visitor: Visitor) -> int:
     """How many tokens the last answer is said to have."""
-    found = re.search(r"\d+", visitor.page.locator(".theirs .speed").last.inner_text())
+    found = re.search(r"\d+", visitor.page.locator(".theirs .speed").last.text_content() or "")
     assert found
     return int(found[0])
 
