@@ -2,17 +2,21 @@
 
 Knows nothing about the tests but which folders hold no clock that a busy machine could upset.
 Tests with clocks mostly wait, for a server, a browser or a client; what they leave of the cores
-goes to the others, which run at the lowest priority. Arguments go to both processes.
+goes to the others, which run at the lowest priority; the few tests marked `quiet` wait for their
+end. Arguments go to both processes.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
+
+from tests.quiet_last import BESIDE
 
 FOLDER = Path(__file__).parent
 
@@ -42,13 +46,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run both; returns 0 if all passed, else the first exit status that is not 0."""
     pytest = (sys.executable, "-m", "pytest", *arguments)
     folders = [str(FOLDER / name) for name in WITHOUT_CLOCKS]
+    ignored = [f"--ignore={folder}" for folder in folders]
     with tempfile.TemporaryFile("w+") as output:
         # The cache of what failed last belongs to the process in front.
         command = [*LOWEST, *pytest, "-p", "no:cacheprovider", *folders]
         beside = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            ignored = [f"--ignore={folder}" for folder in folders]
-            in_front = subprocess.run([*pytest, *ignored, str(FOLDER)], check=False).returncode
+            command = [*pytest, "-p", "tests.quiet_last", *ignored, str(FOLDER)]
+            environ = {**os.environ, BESIDE: str(beside.pid)}
+            in_front = subprocess.run(command, env=environ, check=False).returncode
             statuses = (in_front, beside.wait())
         finally:
             beside.kill()

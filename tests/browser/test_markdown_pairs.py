@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
@@ -72,7 +71,6 @@ WRITTEN = """async (texts) => {
 }"""
 
 
-@pytest.mark.parametrize("lang", ["zh-CN"])
 def test_pairs(visit: Visits, scripted: Server) -> None:
     kinds = (EMPHASIS, MATHS, TASKS_AND_LINKS, FENCES)
     assert [len(kind) for kind in kinds] == [20, 15, 10, 15]

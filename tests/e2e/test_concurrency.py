@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
+
 from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 
 TRIES = 4
@@ -28,6 +30,7 @@ def least(measure: Callable[[], float], limit: float) -> float:
     return found
 
 
+@pytest.mark.quiet
 def test_sixteen_share_the_work(http: Client) -> None:
     body = {**LONG, "max_tokens": 150}
 

@@ -24,6 +24,8 @@ from config import Config
 from tests.e2e.server import eventually
 from tests.model.serving import collect_vectors, start
 
+pytestmark = pytest.mark.quiet
+
 STREAMS = 8
 SENTENCES = 256
 LIMIT_STEPS = 3.0

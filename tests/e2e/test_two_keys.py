@@ -54,6 +54,7 @@ def asked(server: Server, key: str) -> tuple[float, str]:
     return first - begin, text
 
 
+@pytest.mark.quiet
 def test_one_key_neither_takes_all_places_nor_holds_up_the_other(server: Server) -> None:
     http = server.client
     alone_s, alone = min(asked(server, LIGHT) for _ in range(3))

@@ -47,6 +47,7 @@ def ask_all(server: Server, schemas: list[tuple[str, Schema]], seeds: range) -> 
     return Counter(ends)
 
 
+@pytest.mark.quiet
 def test_a_sample_of_hostile_schemas(server: Server) -> None:
     """One of each kind."""
     rng = random.Random(4)

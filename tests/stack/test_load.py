@@ -95,6 +95,7 @@ def text_of(line: str) -> str:
     return line.partition('"text":"')[2].partition('"')[0]
 
 
+@pytest.mark.quiet
 @pytest.mark.fault
 def test_two_hundred_at_once(counting: Stack) -> None:
     # An event for every token of 128 streams, which the product never sends: its writes alone
@@ -102,6 +103,7 @@ def test_two_hundred_at_once(counting: Stack) -> None:
     too_many_at_once(counting, 10 * 0.25)
 
 
+@pytest.mark.quiet
 @pytest.mark.fault
 def test_two_hundred_at_once_with_events_gathered() -> None:
     """As it is served: not every token an event of its own."""
