@@ -15,6 +15,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 from marshmallow.fields import Field
 
+from app.openapi.examples import requests
 from app.openapi.routes import ROUTES, Route
 from app.openapi.small_replies import Error
 from app.schemas.chat import ChatSchema
@@ -109,7 +110,11 @@ def _operations(route: Route) -> dict[str, Any]:
         operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": text}]
     if route.request is None:
         return {"get": operation}
-    content = {"schema": route.request, "example": dict(route.example)}
+    content = {
+        "schema": route.request,
+        "example": requests(_ENGLISH)[route.path],
+        "x-example-zh": requests(_CHINESE)[route.path],
+    }
     operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return {"post": operation}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.openapi.document import Document
+from app.openapi.examples import sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,15 @@ class FieldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route may answer with."""
+
+    kind: str  #: its content type
+    name: str  #: of what it holds; "" for plain text
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
 class RouteEntry:
     """One route."""
 
@@ -36,21 +46,29 @@ class RouteEntry:
     refused: tuple[str, ...]
     without_effect: tuple[str, ...]
     example: str
-    answers: tuple[tuple[str, str], ...]  #: content type and the name of what it holds
+    answers: tuple[Answer, ...]
     errors: tuple[str, ...]
 
 
-def describe_routes(document: Document, lang: str) -> list[RouteEntry]:
-    """Every route, in the document's order."""
+def describe_routes(document: Document, lang: str, *, chinese: bool) -> list[RouteEntry]:
+    """Every route, in the document's order; its example in English where the served model was
+    not made for Chinese."""
+    suffix = "-zh" if lang.startswith("zh") else ""
+    example = f"x-example{suffix}" if suffix and chinese else "example"
     return [
-        _entry(document, path, method, operation, "-zh" if lang.startswith("zh") else "")
+        _entry(document, path, method, operation, suffix, example)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
 
 
 def _entry(
-    document: Document, path: str, method: str, operation: dict[str, Any], suffix: str
+    document: Document,
+    path: str,
+    method: str,
+    operation: dict[str, Any],
+    suffix: str,
+    example: str,
 ) -> RouteEntry:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema = _resolved(document, content.get("schema", {}))
@@ -69,10 +87,22 @@ def _entry(
         fields=tuple(_row(name, field, name in required, suffix) for name, field in served),
         refused=tuple(name for name, field in properties.items() if "x-refused" in field),
         without_effect=tuple(n for n, field in properties.items() if "x-without-effect" in field),
-        example=json.dumps(content["example"], ensure_ascii=False) if content else "",
-        answers=tuple((kind, _ref_name(_held(answer["schema"]))) for kind, answer in answers),
+        example=json.dumps(content[example], ensure_ascii=False) if content else "",
+        answers=tuple(_answer(document, kind, answer["schema"]) for kind, answer in answers),
         errors=tuple(status for status in responses if status != "200"),
     )
+
+
+def _answer(document: Document, kind: str, schema: dict[str, Any]) -> Answer:
+    held = _held(schema)
+    name = _ref_name(held)
+    if not name:
+        return Answer(kind, "", "")
+    value = sample(document["components"]["schemas"], held)
+    if held is schema:
+        return Answer(kind, name, json.dumps(value, ensure_ascii=False, indent=2))
+    event = json.dumps(value, ensure_ascii=False)
+    return Answer(kind, name, f"data: {event}\n\ndata: [DONE]")
 
 
 def _row(name: str, field: dict[str, Any], required: bool, suffix: str) -> FieldRow:

@@ -9,6 +9,8 @@ import json
 
 from flask import Response, current_app, g, render_template, request
 
+from app.engine import Engine
+from app.engine.errors import EngineError
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
 from app.words import WORDS
@@ -34,7 +36,16 @@ class DocumentViews:
             lang=lang,
             chosen=g.chosen_language,
             model=current_app.config["MODEL_NAME"],
-            routes=describe_routes(self._document, lang),
+            routes=describe_routes(self._document, lang, chinese=_knows_chinese()),
             root=request.url_root.rstrip("/"),
         )
         return Response(page, mimetype="text/html")
+
+
+def _knows_chinese() -> bool:
+    """Whether the served model may be asked in Chinese, as far as is known now."""
+    engine: Engine = current_app.extensions["engine"]
+    try:
+        return engine.info.facts.chinese
+    except EngineError:
+        return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -43,10 +46,33 @@ def test_it_tells_of_every_route_and_field(
     assert response.vary.as_set() >= {"accept-language", "cookie"}
 
 
-def test_examples_can_be_copied(client: FlaskClient) -> None:
-    text = client.get("/docs", headers={"Host": "box:19327"}).text
-    assert "curl http://box:19327/v1/completions" in text
-    assert "告诉我中国的首都在哪里" in text
+def test_examples_can_be_copied(client: FlaskClient, engine: ScriptedEngine) -> None:
+    told = {
+        lang: html.unescape(client.get(f"/docs?lang={lang}", headers={"Host": "box:19327"}).text)
+        for lang in WORDS
+    }
+    for route in ROUTES:
+        path = route.path.replace("{model_id}", "chinese-llama-alpaca")
+        assert all(f"curl http://box:19327{path}" in text for text in told.values())
+    question = {lang: words.examples["embedded"]["chat"][0] for lang, words in WORDS.items()}
+    for lang, text in told.items():
+        assert [each for each in WORDS if question[each] in text] == [lang]
+    facts = replace(engine.info_.facts, chinese=False)
+    engine.info_ = replace(engine.info_, facts=facts)
+    text = client.get("/docs?lang=zh-CN").text
+    assert question["zh-CN"] not in text and question["en"] in text
+
+
+def test_what_is_long_is_folded(client: FlaskClient) -> None:
+    text = html.unescape(client.get("/docs").text)
+    outside = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "<code>detokenize</code>" in text and "<code>detokenize</code>" not in outside
+    assert outside.count("<code>Tokenized</code>") == 0
+    samples = re.findall(r"<pre[^>]*><code>(\{.*?\})</code>", text, flags=re.DOTALL)
+    shown = [json.loads(each) for each in samples]
+    assert {"object": "list"}.items() <= shown[3].items()
+    assert any(list(each) == ["tokens", "count", "max_model_len", "prompt"] for each in shown)
+    assert text.count("data: [DONE]") == 2
 
 
 def test_links_stay_under_the_servers_path(engine: ScriptedEngine) -> None:
