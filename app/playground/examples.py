@@ -19,10 +19,12 @@ class Examples:
     instructions: Sequence[str]  #: for completion: with a template around them
     continuations: Sequence[str]  #: for completion: as they are
     embeddings: Mapping[str, Sequence[str]]  #: by the key of its name
+    why: str  #: they are in another language than the page; "" where they are not
 
 
 def examples(kind: str, lang: str, *, chinese: bool) -> Examples:
     """Those for a model of `kind`: "embedded", "chat" or "base"; in English where the model
     was not made for Chinese."""
     found = WORDS[lang if chinese else "en"].examples
-    return Examples(**found[kind], embeddings=found["embeddings"])
+    why = "" if chinese or lang == "en" else WORDS[lang].page["examples_english"]
+    return Examples(**found[kind], embeddings=found["embeddings"], why=why)

@@ -12,11 +12,10 @@ from pathlib import Path
 from app.engine import Engine
 from app.engine.errors import EngineError
 from app.engine.types import ModelInfo
+from app.playground.purpose import purpose, short_count
 from app.prompts.choosing import NAMES
 from app.words import Words
 from config import is_embedded, served_name
-
-_MILLION, _BILLION = 10**6, 10**9
 
 Settings = Mapping[str, object]
 
@@ -28,6 +27,7 @@ class ModelCard:
     rows: tuple[tuple[str, str], ...]  #: what is told, and what it is
     kind: str  #: "embedded", "chat" (it has a template of its own) or "base"
     chinese: bool  #: it may be asked in Chinese, as far as is known
+    purpose: str  #: what it is for; "" until it is known
 
 
 def model_card(settings: Settings, engine: Engine, words: Words) -> ModelCard:
@@ -49,15 +49,22 @@ def model_card(settings: Settings, engine: Engine, words: Words) -> ModelCard:
         tuple((words.page[f"card_{name}"], text) for name, text in rows if text),
         kind,
         info.facts.chinese if info else True,
+        _purpose(kind, info, settings, words) if info else "",
     )
+
+
+def _purpose(kind: str, info: ModelInfo, settings: Settings, words: Words) -> str:
+    facts, adapted = info.facts, bool(settings["LORA_MODEL"])
+    return purpose(kind, facts.parameters, words, chinese=facts.chinese, adapted=adapted)
 
 
 def _of_settings(settings: Settings) -> tuple[tuple[str, str], ...]:
     loras = settings["LORA_MODEL"]
     assert isinstance(loras, tuple)
+    name, directory = str(settings["MODEL_NAME"]), _place(str(settings["BASE_MODEL"]))
     return (
-        ("name", str(settings["MODEL_NAME"])),
-        ("directory", _place(str(settings["BASE_MODEL"]))),
+        ("name", name),
+        ("directory", directory if directory != name else ""),
         ("lora", " + ".join(map(_place, loras))),
     )
 
@@ -73,18 +80,11 @@ def _of_model(info: ModelInfo, words: Words) -> tuple[tuple[str, str], ...]:
     computes = (facts.device, facts.kernels, threads if facts.threads else "")
     return (
         ("architecture", facts.architecture),
-        ("parameters", _short(facts.parameters)),
+        ("parameters", short_count(facts.parameters, words)),
         ("precision", facts.precision),
         ("computes", " · ".join(filter(None, computes))),
         ("context", words.page["card_tokens"].format(count=f"{info.max_model_len:,}")),
     )
-
-
-def _short(count: int) -> str:
-    """134515008 as "135 M"."""
-    if count >= _BILLION:
-        return f"{count / _BILLION:.1f} B"
-    return f"{count / _MILLION:.3g} M" if count else ""
 
 
 def _template(given: str, own: bool, words: Words) -> str:

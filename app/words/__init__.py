@@ -20,6 +20,7 @@ class Words:
     docs: Mapping[str, str]  #: of the template of /docs: its own and the page's
     routes: Mapping[str, str]  #: what each route of the API does, by its path
     fields: Mapping[str, str]  #: what each field of a request means
+    units: Mapping[str, float]  #: of large numbers, the largest first
     #: Things to try: of each kind of model, and "embeddings".
     examples: Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -33,6 +34,7 @@ def _read(path: Path) -> Words:
         docs={**page, **tables["docs"]},
         routes=tables["routes"],
         fields=tables["fields"],
+        units=tables["units"],
         examples=tables["examples"],
     )
 

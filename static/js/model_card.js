@@ -1,14 +1,25 @@
 // The model's card, and examples that fit it, where the page was opened before it was loaded.
 // Knows nothing about what a card says or what an example does.
 import { byId, element } from "./element.js";
+import { say } from "./given.js";
 import { keyMissing } from "./key.js";
+import { currentState } from "./readiness.js";
 import { askJson } from "./server.js";
 
 export function startModelCard() {
   const open = byId("model-open");
   // Browsers that know no commands need a script.
   if (!("commandForElement" in open)) open.addEventListener("click", () => byId("about-model").showModal());
+  open.addEventListener("click", mindServer);
   addEventListener("westlake:ready", refresh);
+}
+
+// What the card tells was true when the page came.
+async function mindServer() {
+  const state = await currentState();
+  const well = state === "ready" || state === "loading"; // of loading it tells itself
+  byId("model-gone").hidden = well;
+  byId("model-gone").textContent = well ? "" : say(`state_${state}`);
 }
 
 async function refresh() {
@@ -23,9 +34,18 @@ async function refresh() {
   byId("model-rows").replaceChildren(...told.rows.flatMap(([label, value]) => [
     element("dt", {}, label), element("dd", {}, value),
   ]));
+  tell("[data-purpose]", told.purpose);
+  tell("[data-why]", told.why);
   replace("chat", told.chat.map((text) => ({ text })));
   const as = (template) => (text) => ({ text, template });
   replace("completion", [...told.instructions.map(as("alpaca")), ...told.continuations.map(as("none"))]);
+}
+
+function tell(places, text) {
+  for (const place of document.querySelectorAll(places)) {
+    place.textContent = text;
+    place.hidden = !text;
+  }
 }
 
 function replace(room, examples) {

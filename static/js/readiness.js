@@ -32,7 +32,7 @@ async function look() {
   setTimeout(look, PAUSE_MS);
 }
 
-async function currentState() {
+export async function currentState() {
   try {
     const response = await fetch(`${given.root}/ready`);
     return response.ok ? "ready" : (await response.json()).status;

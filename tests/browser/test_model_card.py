@@ -9,23 +9,33 @@ from tests.e2e.server import Server
 
 
 def test_the_card(visit: Visits, real: Server) -> None:
-    visitor = visit(real)
+    visitor = visit(real, expect=("ERR_FAILED",))
     page = visitor.page
     name, card = page.locator("#model-name"), page.locator("#about-model")
     expect(name).to_have_text("chinese-llama-alpaca")
     assert name.evaluate("each => each.scrollWidth <= each.clientWidth"), "it is not cut"
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(name).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.focus("#model-open")
     page.keyboard.press("Enter")
     expect(card).to_be_visible()
     expect(card).to_contain_text(visitor.label("embedded"))
     labels, values = (card.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
     told = dict(zip(labels, values, strict=True))
-    assert told[visitor.label("card_parameters")] == "3.93 M"
+    size = {"en": "3.93 M", "zh-CN": "393 万"}[visitor.lang]
+    assert told[visitor.label("card_parameters")] == size
     assert told[visitor.label("card_context")] == visitor.label("card_tokens").format(count="1,024")
     assert told[visitor.label("card_template")] == visitor.label("card_template_alpaca")
+    gone = card.locator("#model-gone")
+    expect(gone).to_be_hidden()
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     expect(page.locator("#model-open")).to_be_focused()
+    page.route("**/ready", lambda route: route.abort())
+    page.keyboard.press("Enter")
+    expect(gone).to_have_text(visitor.words("state_unreachable"))
+    page.unroute("**/ready")
 
 
 def test_the_card_without_scripts(browser: Browser, real: Server) -> None:
@@ -42,12 +52,19 @@ def test_the_card_without_scripts(browser: Browser, real: Server) -> None:
 def test_a_model_that_is_loaded_later(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
-    told = {"rows": [["Name", "tiny"]], "chat": ["<b>one</b>"], "instructions": ["two"]}
-    told["continuations"] = ["three"]
+    told: dict[str, object] = {"rows": [["Name", "tiny"]], "chat": ["<b>one</b>"]}
+    told |= {
+        "instructions": ["two"],
+        "continuations": ["three"],
+        "purpose": "It is <small>.",
+        "why": "They fit.",
+    }
     page.route("**/playground/model*", lambda route: route.fulfill(json=told))
     page.evaluate("dispatchEvent(new Event('westlake:ready'))")
     expect(page.locator("#model-rows")).to_have_text("Nametiny")
     expect(page.locator("#chat-examples button")).to_have_text(["<b>one</b>"])
+    expect(page.locator("#welcome [data-purpose]")).to_have_text("It is <small>.")
+    expect(page.locator("#welcome [data-why]")).to_have_text("They fit.")
     page.click("[data-room=completion]")
     expect(page.locator("#completion-examples button")).to_have_text(["two", "three"])
     page.locator("#completion-examples button").last.click()

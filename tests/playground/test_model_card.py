@@ -47,6 +47,9 @@ def offered(page: str, room: str) -> list[str]:
     return [html.unescape(text) for text in found]
 
 
+SIZES = {"en": "135 M", "zh-CN": "1.35 亿"}
+
+
 @pytest.mark.parametrize("lang", WORDS)
 def test_a_model_of_ones_own(lang: str) -> None:
     client = client_of(engine_of(), BASE_MODEL=SMALL, LORA_MODEL=("/srv/loras/poet", "org/tone"))
@@ -56,10 +59,9 @@ def test_a_model_of_ones_own(lang: str) -> None:
     assert "/srv" not in page, "the page is public"
     assert rows(page) == {
         words["card_name"]: "SmolLM2-135M-Instruct",
-        words["card_directory"]: "SmolLM2-135M-Instruct",
         words["card_lora"]: "poet + org/tone",
         words["card_architecture"]: "llama",
-        words["card_parameters"]: "135 M",
+        words["card_parameters"]: SIZES[lang],
         words["card_precision"]: "float32",
         words["card_computes"]: "CPU · AVX2 · " + words["card_threads_count"].format(count=2),
         words["card_context"]: words["card_tokens"].format(count="2,048"),
@@ -70,6 +72,14 @@ def test_a_model_of_ones_own(lang: str) -> None:
     assert offered(page, "chat") == english["chat"], "it was not made for Chinese"
     assert offered(page, "completion") == english["continuations"]
     assert page.count('data-template="none"') == len(english["continuations"])
+    small = words["purpose_small"].format(size=SIZES[lang])
+    blank = "" if lang == "zh-CN" else " "
+    adapted = client_of(engine_of(None), BASE_MODEL=SMALL, LORA_MODEL=("/srv/loras/poet",))
+    for shown, kind in ((page, "chat"), (adapted.get(f"/?lang={lang}").text, "adapted")):
+        told = f"<p data-purpose>{words[f'purpose_{kind}_english']}{blank}{small}</p>"
+        assert shown.count(told) == 2, "on the card and on the first page"
+    why = f">{words['examples_english']}</p>" in page
+    assert why is (lang == "zh-CN")
 
 
 @pytest.mark.parametrize("lang", WORDS)
@@ -77,7 +87,7 @@ def test_the_embedded_model_poses_as_no_more(lang: str) -> None:
     for base in (EMBEDDED_MODEL, "models/demo"):
         page = client_of(engine_of(None), BASE_MODEL=base).get(f"/?lang={lang}").text
         words = WORDS[lang]
-        assert words.page["embedded"] in page
+        assert words.page["embedded"] in page and "<p data-purpose hidden></p>" in page
         assert f'<span class="demo">{words.page["demo"]}</span>' in page
         assert words.page["welcome"] not in page
         assert rows(page)[words.page["card_directory"]] == "demo"
@@ -104,6 +114,8 @@ def test_examples_fit_the_model(
     assert offered(page, "chat") == fitting["chat"]
     assert offered(page, "completion") == [*fitting["instructions"], *fitting["continuations"]]
     assert rows(page)[words.page["card_template"]] == words.page.get(told, told)
+    assert words.page[f"purpose_{kind}_chinese"] in page
+    assert words.page["examples_english"] not in page
 
 
 def test_more_is_known_once_it_is_loaded() -> None:
@@ -111,11 +123,14 @@ def test_more_is_known_once_it_is_loaded() -> None:
     engine.state = EngineState.LOADING
     client = client_of(engine, BASE_MODEL=SMALL)
     page = client.get("/").text
-    assert list(rows(page)) == ["Name", "Directory"]
+    assert list(rows(page)) == ["Name"] and "<p data-purpose hidden></p>" in page
     assert client.get("/playground/model").get_json()["rows"] == list(map(list, rows(page).items()))
     engine.state = EngineState.READY
     told = client.get("/playground/model?lang=zh-CN").get_json()
-    assert ["参数量", "135 M"] in told["rows"]
+    assert ["参数量", "1.35 亿"] in told["rows"]
+    words = WORDS["zh-CN"].page
+    assert told["purpose"].startswith(words["purpose_chat_english"])
+    assert told["why"] == words["examples_english"]
     assert told["chat"] == WORDS["en"].examples["chat"]["chat"]
 
 
@@ -129,13 +144,24 @@ def test_a_page_without_its_key_is_asked_for_no_password(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("parameters", "shown"),
-    [(3_700_000, "3.7 M"), (134_515_008, "135 M"), (6_738_415_616, "6.7 B"), (0, None)],
+    ("parameters", "shown", "in_chinese"),
+    [
+        (3_700_000, "3.7 M", "370 万"),
+        (34_560_000, "34.6 M", "3460 万"),
+        (134_515_008, "135 M", "1.35 亿"),
+        (6_738_415_616, "6.74 B", "67.4 亿"),
+        (0, None, None),
+    ],
 )
-def test_parameters_are_counted_as_people_do(parameters: int, shown: str | None) -> None:
-    engine = engine_of(facts=replace(FACTS, parameters=parameters))
-    page = client_of(engine, BASE_MODEL=SMALL).get("/").text
-    assert rows(page).get("Parameters") == shown
+def test_parameters_are_counted_as_people_do(
+    parameters: int, shown: str | None, in_chinese: str | None
+) -> None:
+    client = client_of(engine_of(facts=replace(FACTS, parameters=parameters)), BASE_MODEL=SMALL)
+    assert rows(client.get("/").text).get("Parameters") == shown
+    page = client.get("/?lang=zh-CN").text
+    assert rows(page).get("参数量") == in_chinese
+    small = WORDS["zh-CN"].page["purpose_small"].format(size=in_chinese)
+    assert (small in page) is (0 < parameters < 10**9)
 
 
 @pytest.mark.parametrize(
