@@ -11,6 +11,17 @@ export function startDialogs() {
   byId("help-open").addEventListener("click", () => byId("help").showModal());
 }
 
+// Other pages lead to a dialog by its name; it opens as if its button had been pressed.
+const OPENERS = { "#about-model": "model-open", "#key": "key-open", "#help": "help-open" };
+
+export function openNamed() {
+  const opener = byId(OPENERS[location.hash]);
+  if (!opener) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  opener.focus();
+  opener.click();
+}
+
 // True when the person agrees.
 export function agreed(question, yes) {
   const dialog = byId("question");

@@ -1,5 +1,6 @@
 // Whether a number box holds what the API takes, and how the range is told where it does not.
 // Knows nothing about parameters: the box carries its range.
+import { say } from "./given.js";
 
 // The name of the sentence for the range; null where there is none, the box is empty or right.
 export function outside(input) {
@@ -11,4 +12,11 @@ export function outside(input) {
   if (right) return null;
   if (whole !== undefined) return most === undefined ? "field_whole_least" : "field_whole_range";
   return above === undefined ? "field_range" : "field_above";
+}
+
+// The sentence itself; "" where there is none to tell.
+export function rangeTold(input) {
+  const name = outside(input);
+  const { least, most } = input.dataset;
+  return name ? say(`error_${name}`, { field: input.labels[0].textContent.trim(), least, most }) : "";
 }

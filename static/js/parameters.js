@@ -2,7 +2,7 @@
 // Knows nothing about what a parameter does; the boxes are the truth, sliders follow them.
 import { byId } from "./element.js";
 import { given } from "./given.js";
-import { outside } from "./number_range.js";
+import { rangeTold } from "./number_range.js";
 import { startPanel } from "./panel.js";
 import { addReset, markParameters } from "./parameter_marks.js";
 
@@ -92,8 +92,11 @@ function follow(row, input) {
   const slider = row.querySelector("[type=range]");
   if (slider) slider.value = input.value.trim() || slider.dataset.default;
   row.classList.toggle("set", input.value.trim() !== "");
-  if (outside(input)) input.setAttribute("aria-invalid", "true");
+  const told = rangeTold(input);
+  if (told) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
+  const place = row.querySelector(".wrong");
+  if (place && place.textContent !== told) place.textContent = told;
 }
 
 // Greedy decoding does not look at what shapes a draw.

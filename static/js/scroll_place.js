@@ -33,7 +33,7 @@ function apply() {
   const place = moving();
   const turn = held === "end" ? null : byId("thread").querySelector(`[data-id="${held.turn}"]`);
   if (turn) place.scrollTop += turn.getBoundingClientRect().top + held.above - edge(place);
-  else place.scrollTop = place.scrollHeight;
+  else place.scrollTop = byId("thread").childElementCount ? place.scrollHeight : 0; // a welcome is read from its top
   set = { top: place.scrollTop, height: place.scrollHeight };
 }
 

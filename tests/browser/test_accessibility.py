@@ -197,6 +197,9 @@ def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> No
     page.set_viewport_size({"width": 360, "height": 740})
     found += violations(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#model-open")
+    expect(page.locator("#about-model")).to_be_visible()
+    assert page.url.endswith("/"), "a reload does not open it again"
     assert found == []
 
 

@@ -49,11 +49,23 @@ def test_parameters_out_of_range_are_told_by_their_labels(visit: Visits, scripte
     visitor = visit(scripted, expect=("400",))
     page = visitor.page
     page.click("[data-parameters=chat-parameters]")
-    for name, value in (("top_k", "1.5"), ("temperature", "hot"), ("repetition_penalty", "0")):
-        page.fill(f"#chat-{name}", value)
-        assert page.get_attribute(f"#chat-{name}", "aria-invalid") == "true"
-        page.fill(f"#chat-{name}", "1")
-        assert page.get_attribute(f"#chat-{name}", "aria-invalid") is None
+    for name, value, least in (
+        ("top_k", "1.5", "0"),
+        ("temperature", "hot", "0"),
+        ("repetition_penalty", "0", "0"),
+    ):
+        box, told = page.locator(f"#chat-{name}"), page.locator(f"#chat-{name}-range")
+        box.fill(value)
+        assert box.get_attribute("aria-invalid") == "true"
+        expect(told).to_contain_text(visitor.label(name))
+        expect(told).to_contain_text(least)
+        expect(box).to_have_accessible_description(re.compile(re.escape(told.inner_text())))
+        box.fill("1")
+        assert box.get_attribute("aria-invalid") is None
+        expect(told).to_have_text("")
+    box.scroll_into_view_if_needed()
+    page.locator("#chat-stop").scroll_into_view_if_needed()
+    expect(page.locator("#chat-parameters [data-close]")).to_be_in_viewport()
     page.fill("#chat-temperature", "3")
     assert page.get_attribute("#chat-temperature", "aria-invalid") == "true"
     visitor.send("a")
@@ -93,6 +105,7 @@ def test_the_key_is_sent_and_not_shown(visit: Visits, scripted: Server) -> None:
     page.click("#key-open")
     page.fill("#key-value", "sk-secret")
     page.click("#key button[value=save]")
+    expect(page.locator("#key")).to_be_hidden()  # it is tried first
     visitor.ask("one")
     [request] = [r for r in visitor.sent if r.url.endswith(CHAT)]
     assert request.headers["authorization"] == "Bearer sk-secret"
