@@ -31,9 +31,9 @@ def test_a_conversation(visit: Visits, scripted: Server) -> None:
     assert title == "say " + "West Lake " * 5 + "West…", "cut between words, and said to be"
     assert page.title() == f"{title} · Westlake"
     page.click("[data-room=embeddings]")
-    assert page.title() == f"{page.inner_text('#embeddings-title')} · Westlake"
+    expect(page).to_have_title(f"{page.inner_text('#embeddings-title')} · Westlake")
     page.go_back()
-    assert page.title() == f"{title} · Westlake"
+    expect(page).to_have_title(f"{title} · Westlake")
 
     first = tokens(visitor)
     visitor.press(page.locator(".theirs"), "go_on")
