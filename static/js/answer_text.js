@@ -8,9 +8,15 @@ let reader = null; // the module, once it has come
 // as it is, and the next one asks for it again.
 const loadReader = () => import("./markdown.js").then((module) => (reader = module)).catch(() => null);
 
+// Tables and code have come, maybe later than the turn they are in.
+const tell = (place) => place.dispatchEvent(new Event("westlake:drawn", { bubbles: true }));
+
 export function showMarkdown(place, text) {
   place.textContent = text;
-  const draw = () => place.replaceChildren(reader.markdown(text));
+  const draw = () => {
+    place.replaceChildren(reader.markdown(text));
+    tell(place);
+  };
   if (reader) draw();
   else loadReader().then((loaded) => loaded && draw());
 }
@@ -65,6 +71,7 @@ export class AnswerText {
     // A link's address may stand below its name, where blocks drawn earlier could not know it.
     const addresses = Object.keys(this.#known.references ?? {});
     if (addresses.length) this.#place.replaceChildren(reader.markdown(this.#latest));
+    tell(this.#place);
   }
 
   #later() {

@@ -13,6 +13,7 @@ export class Roving {
     list.addEventListener("focusin", ({ target }) => {
       if (target.matches(BUTTONS)) this.#choose(target);
     });
+    list.addEventListener("westlake:drawn", () => this.#stop && this.#reach(this.#stop, 0));
   }
 
   // After rows have come or gone: `row` is the one, or the last, unless a person is in another. Code
