@@ -9,6 +9,9 @@ const started = []; // {panel, button}
 
 const isSheet = (panel) => getComputedStyle(panel).position === "fixed";
 
+// What stands over the sheets is used with them.
+const above = (target) => target.closest("[data-above-sheets]") !== null;
+
 // `panel` is a <details>, or has the class "open" or "closed" once `button` has been pressed; until
 // then it is open where it is a column.
 export function startPanel(panel, button) {
@@ -23,7 +26,7 @@ export function startPanel(panel, button) {
   });
   // Whoever leaves a sheet by keyboard must not stand behind it.
   panel.addEventListener("focusout", ({ relatedTarget }) => {
-    const left = relatedTarget && !panel.contains(relatedTarget) && relatedTarget !== button;
+    const left = relatedTarget && !panel.contains(relatedTarget) && relatedTarget !== button && !above(relatedTarget);
     if (left && isSheet(panel)) toggle(panel, button, false);
   });
   button.addEventListener("click", () => {
@@ -32,7 +35,7 @@ export function startPanel(panel, button) {
     if (isOpen(panel) && isSheet(panel)) panel.querySelector("[data-close]").focus();
   });
   document.addEventListener("pointerdown", ({ target }) => {
-    const outside = !panel.contains(target) && !button.contains(target);
+    const outside = !panel.contains(target) && !button.contains(target) && !above(target);
     if (outside && isOpen(panel) && isSheet(panel)) toggle(panel, button, false);
   });
   button.setAttribute("aria-expanded", isOpen(panel));

@@ -2,7 +2,7 @@
 // Knows nothing about what they set off.
 import { byId } from "./element.js";
 import { currentRoom } from "./rooms.js";
-import { canUndo, undoLast } from "./undo.js";
+import { canUndo, tellTooLate, undoLast } from "./undo.js";
 
 export function startShortcuts({ stop, fresh, editLast }) {
   addEventListener("keydown", (event) => {
@@ -17,12 +17,21 @@ export function startShortcuts({ stop, fresh, editLast }) {
     } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
       event.preventDefault();
       fresh();
-    } else if (command && !event.shiftKey && event.key.toLowerCase() === "z" && canUndo() && !event.target.value) {
-      event.preventDefault();
-      undoLast();
+    } else if (command && !event.shiftKey && event.key.toLowerCase() === "z" && !event.target.value) {
+      takeBack(event);
     } else if (event.key === "ArrowUp" && event.target === byId("chat-message") && !event.target.value) {
       event.preventDefault();
       if (currentRoom() === "chat") editLast();
     }
   });
+}
+
+// An empty box may have something of its own to take back: that is seen when the browser has done it.
+function takeBack(event) {
+  if (!canUndo()) {
+    setTimeout(() => event.target.value || tellTooLate());
+    return;
+  }
+  event.preventDefault();
+  undoLast();
 }

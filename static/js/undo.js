@@ -1,13 +1,15 @@
-// Offers to take back what has just been removed, for ten seconds.
+// Offers to take back what has just been removed, for ten seconds, in sight.
 // Knows nothing about what that was.
 import { byId } from "./element.js";
-import { say } from "./given.js";
+import { count, say } from "./given.js";
 import { announce } from "./notices.js";
 
 const OFFER_MS = 10_000;
+const LATE_MS = 4_000; // how long it is told that there is nothing to take back
 const STEP_MS = 250;
 
 let offers = []; // {text, undo, left}, the newest last: that is the one shown
+let offered = false; // ever
 let clock = null;
 let leave = () => {};
 
@@ -20,18 +22,23 @@ export function startUndo(left) {
 
 // With `focus` the next key press can take it back, as after a press of a button that is gone now.
 export function offerUndo(text, undo, focus = false) {
-  offers.push({ text, undo, left: OFFER_MS });
-  clock ??= setInterval(pass, STEP_MS);
-  draw();
-  announce(`${text} ${say("undo_keys")}`);
+  offered = true;
+  show({ text, undo, left: OFFER_MS });
+  announce(`${text} ${say("undo_keys", { seconds: seconds(OFFER_MS) })}`);
   if (focus) byId("undo-button").focus();
 }
 
-export const canUndo = () => offers.length > 0;
+export const canUndo = () => offers.some(({ undo }) => undo);
+
+// For who comes after the time has run out.
+export function tellTooLate() {
+  if (!offered || canUndo()) return;
+  show({ text: say("undo_late"), undo: null, left: LATE_MS });
+  announce(say("undo_late"));
+}
 
 export function undoLast() {
   const last = offers.at(-1);
-  if (!last) return;
   drop(last);
   last.undo();
   announce(say("undone"));
@@ -44,6 +51,13 @@ function pass() {
     offer.left -= STEP_MS;
     if (offer.left <= 0) drop(offer);
   }
+  drawTime();
+}
+
+function show(offer) {
+  offers = [...offers.filter(({ undo }) => undo), offer];
+  clock ??= setInterval(pass, STEP_MS);
+  draw();
 }
 
 function drop(gone) {
@@ -58,6 +72,18 @@ function drop(gone) {
 }
 
 function draw() {
-  byId("undo").hidden = !offers.length;
-  byId("undo-text").textContent = offers.at(-1)?.text ?? "";
+  const last = offers.at(-1);
+  byId("undo").hidden = !last;
+  byId("undo-text").textContent = last?.text ?? "";
+  for (const id of ["undo-button", "undo-left", "undo-time"]) byId(id).hidden = !last?.undo;
+  drawTime();
 }
+
+function drawTime() {
+  const { left } = offers.at(-1) ?? { left: 0 };
+  const told = say("seconds", { seconds: seconds(left) });
+  if (byId("undo-left").textContent !== told) byId("undo-left").textContent = told;
+  byId("undo-time").value = left / OFFER_MS;
+}
+
+const seconds = (milliseconds) => count(Math.ceil(milliseconds / 1000));

@@ -46,7 +46,8 @@ def test_a_removed_turn_comes_back(visit: Visits, scripted: Server) -> None:
     assert visitor.said() == [] and turns(visitor) == [], "and all that followed"
     words = visitor.words("turns_removed", count="4")
     expect(page.locator("#undo-text")).to_have_text(words)
-    expect(page.locator("#said")).to_have_text(f"{words} {visitor.words('undo_keys')}")
+    how = visitor.words("undo_keys", seconds="10")
+    expect(page.locator("#said")).to_have_text(f"{words} {how}")
     expect(page.locator("#chat-message")).to_be_focused()
     page.keyboard.press("Control+z")
     assert kept(visitor) == before and visitor.said() == said
@@ -100,10 +101,102 @@ def test_removed_chats_come_back(visit: Visits, scripted: Server) -> None:
     expect(page.locator("#undo-text")).to_have_text(visitor.words("chats_removed", count="2"))
     page.mouse.move(5, 5)
     page.focus("#chat-message")
+    expect(page.locator("#undo-left")).to_have_text(visitor.words("seconds", seconds="10"))
     page.clock.run_for(9_000)
     assert page.locator("#undo").is_visible()
+    expect(page.locator("#undo-left")).to_have_text(visitor.words("seconds", seconds="1"))
+    assert page.evaluate("document.getElementById('undo-time').value") == pytest.approx(0.1)
     page.clock.run_for(1_500)
     assert page.locator("#undo").is_hidden() and kept(visitor) == {}
+    page.focus("#chat-scroller")
+    page.keyboard.press("Control+z")
+    page.clock.run_for(50)
+    late = visitor.words("undo_late")
+    expect(page.locator("#said")).to_have_text(late)
+    expect(page.locator("#undo")).to_have_text(late, use_inner_text=True)
+    page.clock.run_for(5_000)
+    assert page.locator("#undo").is_hidden() and kept(visitor) == {}
+
+
+#: What can be pressed under the offer.
+COVERED = """() => {
+    const { left, right, top, bottom } = document.getElementById("undo").getBoundingClientRect();
+    const found = new Set();
+    for (let x = left + 1; x < right; x += 8) {
+        for (let y = top + 1; y < bottom; y += 8) {
+            for (const each of document.elementsFromPoint(x, y)) {
+                if (each.id === "shelf") break; // what lies under it is covered already
+                if (each.closest("#undo") || !each.matches("button, a, textarea, input")) continue;
+                found.add(each.id || each.textContent);
+            }
+        }
+    }
+    return [...found];
+}"""
+
+
+@IN_ONE_LANGUAGE
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_offer_covers_nothing(visit: Visits, scripted: Server, width: int) -> None:
+    visitor = visit(scripted, viewport={"width": width, "height": 640})
+    page = visitor.page
+    for text in ("one", "two"):
+        visitor.open("/")
+        visitor.ask(text)
+    visitor.press(page.locator(".turn.mine"), "remove")
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.locator("#undo-button")).to_be_visible()
+    assert page.evaluate(COVERED) == []
+    if not page.locator("#shelf").is_visible():
+        page.click("#shelf-open")
+        assert page.evaluate(COVERED) == []
+    page.locator(".conversations li").last.hover()
+    page.locator(".conversations li .quiet").last.click()
+    expect(page.locator("#undo-text")).to_have_text(visitor.words("chat_removed", title="one"))
+    assert page.evaluate(COVERED) == []
+    for _ in range(2):
+        page.click("#undo-button")
+    expect(page.locator(".conversation")).to_have_count(2)
+
+
+@IN_ONE_LANGUAGE
+def test_what_a_removal_leaves(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted, expect=("503",))
+    page = visitor.page
+    listed, title = page.locator(".conversation"), page.locator("#conversation-title")
+    meter, untitled = page.locator("#chat-meter"), visitor.words("untitled")
+    for text in ("one", "two"):
+        page.click("#new-chat")
+        visitor.ask(text)
+    listed.last.click()
+    used = meter.inner_text()
+    assert used and not used.startswith("~")
+    visitor.press(page.locator(".theirs"), "remove")
+    expect(listed).to_have_text(["two", "one"])
+    expect(meter).not_to_have_text(used)
+    assert meter.inner_text().startswith("~")
+    visitor.press(page.locator(".mine"), "remove")
+    expect(title).to_have_text(untitled)
+    expect(listed).to_have_text(["two", untitled])
+    expect(meter).to_be_empty()
+    page.click("#new-chat")
+    expect(listed).to_have_text(["two"])
+    for _ in range(2):
+        page.click("#undo-button")
+    expect(title).to_have_text("one")
+    expect(listed).to_have_text(["two", "one"])
+    expect(meter).to_have_text(used)
+    assert visitor.said() == ["one", "You said: one"]
+
+    page.click("#new-chat")
+    visitor.send(f"{REFUSE}it")
+    expect(page.locator("#chat-message")).to_have_value(f"{REFUSE}it")
+    page.click("#new-chat")
+    expect(listed).to_have_count(3)  # it holds what was written
+    listed.first.click()
+    page.fill("#chat-message", "")
+    listed.last.click()
+    expect(listed).to_have_text(["two", "one"])
 
 
 @IN_ONE_LANGUAGE
@@ -361,10 +454,11 @@ def test_what_waits_survives_a_reload(visit: Visits, scripted: Server) -> None:
     page.reload()
     page.wait_for_selector("html[data-started]")
     page.unroute(f"**{CHAT}")
-    assert visitor.said() == ["one"] and page.input_value("#chat-message") == "two"
-    visitor.press(page.locator(".turn.mine"), "again")
-    page.wait_for_selector(".turn.theirs .speed")
-    assert visitor.said() == ["one", "You said: one"]
+    page.press("#chat-message", "Enter")
+    visitor.answered()
+    assert len(visitor.said()) == 2
+    back_in_the_box("")
+    assert visitor.posted(CHAT)[-1].count("nine") == 1
 
 
 @IN_ONE_LANGUAGE
