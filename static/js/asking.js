@@ -24,25 +24,36 @@ export async function send(conversation, text) {
     return;
   }
   const question = add(conversation, lastAnswered(conversation), "user", text);
-  const { outcome } = await answer(conversation, question, () => retry(conversation, text));
-  const { queue } = draftOf(id);
-  keepDraft(id, { queue: [] });
-  if (outcome === "done") for (const each of queue) send(conversation, each);
-  else giveBack(conversation, takenBack(conversation, question), queue);
+  const outcome = await ask(conversation, question, () => retry(conversation, text));
+  settle(conversation, outcome, outcome === "done" ? [] : takenBack(conversation, question));
 }
 
 // A first or a further answer to a turn of the person's.
-export async function answer(conversation, question, again = () => answer(conversation, question)) {
+export async function answer(conversation, question) {
+  settle(conversation, await ask(conversation, question, () => answer(conversation, question)));
+}
+
+export async function goOn(conversation, node) {
+  settle(conversation, await run(conversation, node, true, () => goOn(conversation, node)));
+}
+
+async function ask(conversation, question, again) {
   saveTurn(conversation, question);
   return run(conversation, add(conversation, question.id, "assistant", ""), false, again);
 }
 
-export async function goOn(conversation, node) {
-  return run(conversation, node, true, () => goOn(conversation, node));
+// What has waited for the answer's end is sent now; where that was not a good one it is given back,
+// after the texts that got no answer.
+function settle(conversation, outcome, unanswered = []) {
+  const { queue } = draftOf(conversation.id);
+  keepDraft(conversation.id, { queue: [] });
+  if (outcome === "done") for (const each of queue) send(conversation, each);
+  else if (unanswered.length || queue.length) giveBack(conversation, unanswered, queue);
 }
 
 async function run(conversation, node, continued, again) {
   failures.delete(conversation.id);
+// Ends with the answer's outcome.
   conversation.title ||= titleOf(conversation);
   conversation.updated = Date.now();
   saveHead(conversation);
@@ -51,7 +62,7 @@ async function run(conversation, node, continued, again) {
   const answered = await writing;
   if (answered.error) failures.set(conversation.id, { error: answered.error, again });
   changed(conversation, answered.outcome, answered);
-  return answered;
+  return answered.outcome;
 }
 
 // Where a new turn goes: no turn of the person's follows another. One without an answer is still

@@ -6,7 +6,7 @@ import { concludeAnswer, drawChat, tellOf } from "./chat_page.js";
 import { showSettings, startSettings } from "./chat_settings.js";
 import { startToolbar } from "./chat_toolbar.js";
 import { empty, fill, focusBox, startComposer, written } from "./composer.js";
-import { draftOf, freshConversation, keepDraft, noLongerFresh } from "./drafts.js";
+import { draftOf, freshConversation, keepDraft, noLongerFresh, withoutQueue } from "./drafts.js";
 import { say } from "./given.js";
 import { announce } from "./notices.js";
 import { currentChat, currentRoom, goToChat, nameChat, startRooms } from "./rooms.js";
@@ -115,9 +115,8 @@ function drafted(text) {
 
 // The box as it was left; what waited for an answer that was lost with the page comes back to it.
 function draft() {
-  const { text, queue } = draftOf(conversation.id);
-  const texts = answerIn(conversation.id) ? [text] : [...queue, text];
-  fill(texts.filter((each) => each).join("\n\n"));
+  const { id } = conversation;
+  fill(answerIn(id) ? draftOf(id).text : withoutQueue(id));
 }
 
 // News of a conversation's questions.

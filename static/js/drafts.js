@@ -26,6 +26,14 @@ export function keepDraft(id, changes) {
   put(DRAFT + id, empty ? null : JSON.stringify(draft));
 }
 
+// What waited for an answer that was lost with its page stands in the box again, and only there.
+export function withoutQueue(id) {
+  const { text, queue } = draftOf(id);
+  if (!queue.length) return text;
+  keepDraft(id, { text: [...queue, text].filter((each) => each).join("\n\n"), queue: [] });
+  return draftOf(id).text;
+}
+
 // The conversation in which nothing has been said yet: there is one at a time. Its settings are the
 // person's own until they are changed. `begun` tells whether a copy of this tab has used it.
 export function freshConversation(begun) {

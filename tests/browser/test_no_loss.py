@@ -314,6 +314,14 @@ def test_what_is_sent_meanwhile_waits(visit: Visits, scripted: Server) -> None:
     page.click("#chat-halt")
     visitor.answered()
     assert page.input_value("#chat-message") == "four", "nobody asked for an end of the answers"
+    page.fill("#chat-message", "")
+    visitor.press(page.locator(".turn:last-child"), "again")
+    page.wait_for_selector(".turn:last-child .said:has-text('word')")
+    visitor.send("five")
+    page.click("#chat-halt")
+    visitor.answered()
+    expect(page.locator("#chat-message")).to_have_value("five")
+    expect(page.locator("#chat-queue li")).to_have_count(0)
 
 
 @IN_ONE_LANGUAGE
@@ -447,12 +455,34 @@ def test_what_waits_survives_a_reload(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
     page.route(f"**{CHAT}", lambda route: None)  # no word comes
-    visitor.send("one")
-    page.wait_for_selector("#chat-halt:not([hidden])")
-    visitor.send("two")
-    expect(page.locator("#chat-queue li")).to_have_text(["two"])
+    box, queue = page.locator("#chat-message"), page.locator("#chat-queue li")
+
+    def wait_behind(first: str, *texts: str) -> None:
+        visitor.send(first)
+        page.wait_for_selector("#chat-halt:not([hidden])")
+        for text in texts:
+            visitor.send(text)
+        expect(queue).to_have_text(texts)
+
+    def back_in_the_box(text: str) -> None:
+        page.wait_for_selector("html[data-started]")
+        expect(box).to_have_value(text)
+        expect(queue).to_have_count(0)
+        expect(page.locator("#chat-waiting")).to_be_hidden()
+
+    wait_behind("one", "two", "three")
     page.reload()
-    page.wait_for_selector("html[data-started]")
+    back_in_the_box("two\n\nthree")
+    assert visitor.said() == ["one"]
+    wait_behind("four", "five", "six")
+    page.click(".rooms a:has-text('API')")
+    page.click("[data-room=chat]")
+    back_in_the_box("five\n\nsix")
+    wait_behind("seven", "eight", "nine")
+    page.click(".rooms a:has-text('API')")
+    page.wait_for_url("**/docs*")
+    page.go_back()
+    back_in_the_box("eight\n\nnine")
     page.unroute(f"**{CHAT}")
     page.press("#chat-message", "Enter")
     visitor.answered()
