@@ -2,6 +2,7 @@
 // Knows nothing about which turn comes next, or what is kept of it when.
 import { chatRequest } from "./chat_request.js";
 import { fit } from "./context.js";
+import { counted } from "./context_use.js";
 import { count, say } from "./given.js";
 import { generation } from "./generation.js";
 import { chosenModel, contextLength } from "./models.js";
@@ -80,6 +81,7 @@ export class Answer {
       usage = news.usage ?? usage;
     }
     this.tokens = usage?.total_tokens ?? this.tokens;
+    if (usage) node.usage = counted(this.conversation, node, usage.total_tokens);
     const full = finish === "length" && this.length && this.tokens >= this.length;
     node.speed = watch.read(usage?.completion_tokens ?? null, full ? "context" : finish);
   }

@@ -3,6 +3,7 @@
 import { answerIn } from "./answering.js";
 import { failureIn } from "./asking.js";
 import { drawQueue, showBusy } from "./composer.js";
+import { contextUse } from "./context_use.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { byId } from "./element.js";
 import { count, say } from "./given.js";
@@ -11,8 +12,6 @@ import { meter } from "./meter.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { titleChat } from "./page_title.js";
 import { liveTurn, showThread } from "./thread.js";
-import { aboutTokens } from "./token_estimate.js";
-import { path } from "./tree.js";
 
 let shown = null; // the conversation
 let failed = null; // the failure that is told
@@ -29,23 +28,25 @@ export function drawChat(conversation, actions) {
   showBusy(answer !== null);
   drawQueue(draftOf(conversation.id).queue, unqueue);
   showThread(conversation, answer?.node ?? null, actions);
-  if (other) meter(about(conversation), undefined, true);
+  drawMeter(conversation, answer);
   if (answer && (other || answer !== live)) resume(answer);
   if (other || !answer) forgetLoop("chat");
   live = answer;
   drawFailure(failureIn(conversation.id), other);
 }
 
-// How full the context is, until the server has counted.
-function about(conversation) {
-  const texts = [conversation.system, ...path(conversation).map(({ content }) => content)];
-  return conversation.leaf === null ? null : texts.reduce((sum, text) => sum + aboutTokens(text), 0);
+// How full the context is: as the server has counted for the answer that is being written, else as the
+// turns tell.
+function drawMeter(conversation, answer) {
+  if (answer && answer.tokens !== null) return meter(answer.tokens, false, answer.length ?? undefined);
+  const { tokens, about } = contextUse(conversation);
+  return meter(tokens, about);
 }
 
 // News of the answer that is being written in sight.
 export function tellOf(answer, what) {
   const view = liveTurn(answer.node.id);
-  if (what === "sent" && answer.tokens !== null) meter(answer.tokens, answer.length ?? undefined);
+  if (what === "sent") drawMeter(answer.conversation, answer);
   if (what === "state") view?.state(...answer.state);
   if (what !== "text") return;
   view?.write(answer.node.content, answer.watch);
@@ -53,8 +54,7 @@ export function tellOf(answer, what) {
 }
 
 // Says that it has ended.
-export function concludeAnswer({ outcome, node, tokens, length }) {
-  if (tokens !== null) meter(tokens, length ?? undefined);
+export function concludeAnswer({ outcome, node }) {
   const words = { done: () => say("done", { count: count(node.speed.tokens) }), stopped: () => say("stopped") };
   announce(words[outcome]?.() ?? "");
 }

@@ -27,7 +27,13 @@ export function checkedTurn(value, place = 0) {
   const order = Number.isSafeInteger(value.order) ? value.order : place;
   const node = { id: value.id, parent: value.parent, order, role: value.role, content: value.content };
   const speed = speedOf(value.speed);
-  return speed === null ? node : { ...node, speed };
+  const usage = usageOf(value.usage);
+  return { ...node, ...(speed && { speed }), ...(usage && { usage }) };
+}
+
+function usageOf(value) {
+  if (!isRecord(value) || ![value.tokens, value.letters].every(Number.isSafeInteger)) return null;
+  return { tokens: value.tokens, letters: value.letters };
 }
 
 function speedOf(value) {

@@ -8,11 +8,11 @@ import { aboutTokens } from "./token_estimate.js";
 // A short text in a new chat is no matter of room.
 const LEAST = 100;
 
-let told = { tokens: null, length: null, about: false };
+let told = { tokens: null, about: false, length: null };
 
-// `tokens` is null while nothing is known; `about`: they were guessed.
-export function meter(tokens, length = contextLength(), about = false) {
-  told = { tokens, length, about };
+// `tokens` is null while nothing has been said; `about`: they were guessed.
+export function meter(tokens, about = false, length = contextLength()) {
+  told = { tokens, about, length };
   draw();
 }
 

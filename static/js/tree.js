@@ -72,7 +72,7 @@ export function adopt(conversation, stored, live) {
   const { nodes } = conversation;
   const needed = new Set(live ? path(conversation, live.id) : []);
   for (const [id, node] of Object.entries(stored.nodes)) {
-    if (node.id !== live?.id) nodes[id] = Object.assign(nodes[id] ?? {}, { speed: undefined }, node);
+    if (node.id !== live?.id) nodes[id] = Object.assign(nodes[id] ?? {}, { speed: undefined, usage: undefined }, node);
   }
   for (const node of Object.values(nodes)) {
     if (!stored.nodes[node.id] && !needed.has(node)) delete nodes[node.id];
