@@ -2,6 +2,7 @@
 // Knows nothing about how turns look (thread.js), or how they come to be (asking.js).
 import { answerIn, startAnswering, stop } from "./answering.js";
 import { send, startAsking } from "./asking.js";
+import { forgetBlank } from "./blank_chat.js";
 import { concludeAnswer, drawChat, tellOf } from "./chat_page.js";
 import { showSettings, startSettings } from "./chat_settings.js";
 import { startToolbar } from "./chat_toolbar.js";
@@ -62,6 +63,7 @@ function arrive() {
 
 function open(other) {
   leave();
+  if (conversation && conversation.id !== other.id) forgetBlank(conversation.id);
   conversation = other;
   named = isKept(other.id) ? other.id : null;
   showSettings(conversation);

@@ -22,7 +22,7 @@ export function drawChat(conversation, actions) {
   shown = conversation;
   const answer = answerIn(conversation.id);
   byId("welcome").hidden = conversation.leaf !== null;
-  byId("conversation-title").textContent = conversation.title;
+  byId("conversation-title").textContent = conversation.title || say("untitled");
   titleChat(conversation.title);
   byId("chat-markdown").hidden = conversation.leaf === null;
   showBusy(answer !== null);

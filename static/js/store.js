@@ -55,7 +55,8 @@ export function forget(id) {
   for (const name of [...storage.names(turnName(id, "")), HEAD + id]) storage.write(name, null);
 }
 
-// Makes a change and returns what takes it back, turn by turn; what was written since then stays.
+// Makes a change and returns what takes it back, turn by turn; what was written since then stays, and
+// a conversation that has left the list since then is listed again.
 export function undoable(change) {
   const before = storage.recorded(change);
   const after = new Map(before.map(([name]) => [name, storage.read(name)]));
@@ -63,8 +64,9 @@ export function undoable(change) {
     known = null;
     for (const [name, text] of before) {
       const now = storage.read(name);
-      if (now === after.get(name)) storage.write(name, text);
-      else if (name.startsWith(HEAD) && now && text) showAsBefore(name, now, text);
+      const head = name.startsWith(HEAD);
+      if (now === after.get(name) || (head && now === null)) storage.write(name, text);
+      else if (head && text) showAsBefore(name, now, text);
     }
   };
 }

@@ -61,7 +61,6 @@ export function remove(conversation, node) {
   for (const { id } of gone) delete conversation.nodes[id];
   if (neighbour) show(conversation, neighbour);
   else conversation.leaf = node.parent;
-  conversation.updated = Date.now();
   return gone;
 }
 

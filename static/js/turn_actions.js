@@ -19,6 +19,7 @@ export function turnActions({ shown, draw, restored }) {
     let gone = [];
     const undo = undoable(() => {
       gone = remove(conversation, node);
+      if (conversation.leaf === null) conversation.title = ""; // the first message gives it one
       forgetTurns(conversation, gone);
       saveHead(conversation);
     });
