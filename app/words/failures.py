@@ -19,6 +19,15 @@ class Explanation:
     next: str
     blank: str  #: between them: none in Chinese
 
+    def leaves_out(self, message: str) -> bool:
+        """Whether `message` differs from the sentences in more than case and punctuation."""
+        said = (self.what, self.next, self.what + self.next)
+        return _bare(message) not in map(_bare, said)
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
+
 
 def explain(
     words: Mapping[str, str],

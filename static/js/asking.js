@@ -15,6 +15,8 @@ export function startAsking(listener) {
 // What went wrong last in a conversation, and how to try it again; null when nothing did.
 export const failureIn = (id) => failures.get(id) ?? null;
 
+export const forgetFailure = (id) => failures.delete(id);
+
 // While an answer is being written a message waits for its end.
 export async function send(conversation, text) {
   const { id } = conversation;
@@ -51,9 +53,9 @@ function settle(conversation, outcome, unanswered = []) {
   else if (unanswered.length || queue.length) giveBack(conversation, unanswered, queue);
 }
 
+// Ends with the answer's outcome.
 async function run(conversation, node, continued, again) {
   failures.delete(conversation.id);
-// Ends with the answer's outcome.
   conversation.title ||= titleOf(conversation);
   conversation.updated = Date.now();
   saveHead(conversation);

@@ -1,7 +1,7 @@
 // Draws the conversation that is shown and what stands around its turns.
 // Knows nothing about how a turn looks (thread.js), or what changes it.
 import { answerIn } from "./answering.js";
-import { failureIn } from "./asking.js";
+import { failureIn, forgetFailure } from "./asking.js";
 import { drawQueue, showBusy } from "./composer.js";
 import { contextUse } from "./context_use.js";
 import { draftOf, keepDraft } from "./drafts.js";
@@ -68,7 +68,8 @@ function resume(answer) {
 function drawFailure(failure, other) {
   if (failure === failed && !other) return;
   failed = failure;
-  if (failure) showFailure("chat", failure.error, failure.again);
+  const { id } = shown;
+  if (failure) showFailure("chat", failure.error, failure.again, () => forgetFailure(id));
   else clearFailure("chat");
 }
 

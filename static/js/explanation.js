@@ -7,30 +7,46 @@ import { outside } from "./number_range.js";
 
 const TEXTS = new Set(["prompt", "messages", "input"]);
 
-// {what, next, details}: two sentences, and the server's own text where there is one.
+// {what, next, details}: two sentences, and the server's own text where it says more than they do.
 export function explain(room, error) {
   if (error instanceof Told) return { what: say("failed_here"), next: error.message, details: "" };
   const { status, message = "" } = error;
   if (status === undefined) return { what: say("failed_here"), next: say("next_fault"), details: String(error) };
-  const { names, places } = field(room, text(error.param));
+  const { names, places } = field(room, error.param);
   const code = error.code === "invalid_api_key" && apiKey() ? "wrong_key" : text(error.code);
   const general = [String(status), status >= 500 ? "fault" : "refused"];
   const name = [code, ...names, ...general].find((each) => has(`error_${each}`));
   // For "field_range": its own sentence, else that of "field".
   const then = [`${name}_${room}`, name, name.split("_")[0]].find((each) => has(`next_${each}`));
   const filled = { seconds: error.retryAfter ?? "1", ...places };
-  return { what: say(`error_${name}`, filled), next: say(`next_${then}`, filled), details: text(message) };
+  const what = say(`error_${name}`, filled);
+  const next = say(`next_${then}`, filled);
+  return { what, next, details: adds(text(message), what, next) ? text(message) : "" };
 }
+
+// The box of the parameter that is refused, or null.
+export function boxOf(room, param) {
+  const name = nameOf(param);
+  const input = TEXTS.has(name) ? null : byId(`${room}-${name}`);
+  return input?.labels?.length ? input : null;
+}
+
+const nameOf = (param) => text(param).split(".")[0];
 
 // A field is called as its label on the page says.
 function field(room, param) {
-  const name = param.split(".")[0];
-  if (TEXTS.has(name)) return { names: ["text"], places: {} };
-  const input = byId(`${room}-${name}`);
-  if (!input?.labels?.length) return { names: [], places: {} };
+  if (TEXTS.has(nameOf(param))) return { names: ["text"], places: {} };
+  const input = boxOf(room, param);
+  if (!input) return { names: [], places: {} };
   const { least, most } = input.dataset;
   const label = input.labels[0].textContent.trim();
   return { names: [outside(input), "field"], places: { field: label, least, most } };
+}
+
+// Whether the server's text differs from the page's in more than case and punctuation.
+function adds(message, ...sentences) {
+  const bare = (each) => each.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  return ![...sentences, sentences.join("")].map(bare).includes(bare(message));
 }
 
 // A proxy's answer may hold anything.

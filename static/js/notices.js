@@ -1,21 +1,22 @@
 // Tells a person what went wrong and what to do next, and a screen reader what has happened.
 // Knows nothing about who failed at what.
-import { byId, element } from "./element.js";
-import { explain } from "./explanation.js";
+import { byId, element, iconButton } from "./element.js";
+import { boxOf, explain } from "./explanation.js";
 import { say } from "./given.js";
 import { openKey } from "./key.js";
 import { watchReadiness } from "./readiness.js";
 
 // What passes by itself: it is told calmly, and taken back when the model is ready.
 const PASSING = new Set(["model_loading", "shutting_down"]);
-const shown = new Map(); // by room: {error, again}
+const shown = new Map(); // by room: {error, again, closed, parameter: its box, value}
 
 export function announce(text) {
   byId("said").textContent = text;
 }
 
-// Shows a failure in the room's own place; `again` is what its button tries.
-export function showFailure(room, error, again = null) {
+// Shows a failure in the room's own place; `again` is what its button tries, and `closed` hears that the
+// person has closed it, or has changed the parameter it is about.
+export function showFailure(room, error, again = null, closed = () => {}) {
   const box = byId(`${room}-failure`);
   const passing = PASSING.has(error.code);
   const retry = () => {
@@ -28,9 +29,10 @@ export function showFailure(room, error, again = null) {
   ];
   box.classList.toggle("calm", passing);
   box.setAttribute("role", passing ? "status" : "alert");
-  box.replaceChildren(...told(room, error), ...buttons.filter((button) => button));
+  box.replaceChildren(...told(room, error), ...buttons.filter((button) => button), closeButton(room));
   box.hidden = false;
-  shown.set(room, { error, again });
+  const parameter = boxOf(room, error.param);
+  shown.set(room, { error, again, closed, parameter, value: parameter?.value });
   if (passing) watchReadiness();
 }
 
@@ -40,7 +42,15 @@ export function clearFailure(room) {
   byId(`${room}-failure`).replaceChildren();
 }
 
+export const closeButton = (room) => iconButton("close", say("close"), () => dismiss(room), { class: "quiet dismiss" });
+
+function dismiss(room) {
+  shown.get(room)?.closed();
+  clearFailure(room);
+}
+
 export function startNotices() {
+  addEventListener("westlake:parameters", ({ detail }) => detail.chosen && dismissSettled());
   addEventListener("westlake:ready", () => {
     clearThose(({ error }) => PASSING.has(error.code));
   });
@@ -50,9 +60,14 @@ export function startNotices() {
   });
 }
 
+// A failure that names a parameter is told until the person changes it.
+function dismissSettled() {
+  for (const [room, { parameter, value }] of [...shown]) if (parameter && parameter.value !== value) dismiss(room);
+}
+
 function clearThose(wanted) {
   const found = [...shown].filter(([, failure]) => wanted(failure));
-  for (const [room] of found) clearFailure(room);
+  for (const [room] of found) dismiss(room);
   return found.map(([, failure]) => failure);
 }
 

@@ -47,7 +47,7 @@ export function restore(kind, values) {
   for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
     box(kind, row.dataset.name).value = values[row.dataset.name] ?? "";
   }
-  changed(kind);
+  changed(kind, false);
 }
 
 const box = (kind, name) => byId(`${kind}-${name}`);
@@ -73,7 +73,8 @@ function choose(kind, preset) {
   changed(kind);
 }
 
-function changed(kind) {
+// `chosen`: by the person, who has the form before them.
+function changed(kind, chosen = true) {
   const panel = byId(`${kind}-parameters`);
   for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(kind, row.dataset.name));
   markUnused(kind, panel);
@@ -85,7 +86,7 @@ function changed(kind) {
     const same = sampling.every((name) => String(preset[name] ?? "") === (now[name] ?? ""));
     button.setAttribute("aria-pressed", same);
   }
-  panel.dispatchEvent(new Event("westlake:parameters", { bubbles: true }));
+  panel.dispatchEvent(new CustomEvent("westlake:parameters", { bubbles: true, detail: { chosen } }));
 }
 
 function follow(row, input) {

@@ -2,7 +2,7 @@
 // Knows nothing about how conversations are listed.
 import { byId, element } from "./element.js";
 import { say } from "./given.js";
-import { sentences } from "./notices.js";
+import { closeButton, sentences } from "./notices.js";
 import { exportAll } from "./shelf_files.js";
 import { forget, heads, undoable } from "./store.js";
 import { onFull, writeWaiting } from "./storage.js";
@@ -22,7 +22,8 @@ function show(forbidden, redraw) {
   box.replaceChildren(
     forbidden ? sentences(say("store_forbidden"), say("next_store_forbidden")) : sentences(say("store_full"), say("next_store_full")),
     button("export", exportAll),
-    heads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "");
+    heads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "",
+    closeButton("chat"));
   box.hidden = false;
 }
 

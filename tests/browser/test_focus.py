@@ -97,7 +97,7 @@ ACTIONS: dict[str, Callable[[Visitor], None]] = {
     "earlier": lambda visitor: pressed(visitor, ".theirs [data-action=earlier]"),
     "remove": lambda visitor: pressed(visitor, ".theirs [data-action=remove]"),
     "a failure": lambda visitor: visitor.send("refuse it"),
-    "try again": lambda visitor: pressed(visitor, "#chat-failure .outlined:last-child"),
+    "try again": lambda visitor: pressed(visitor, "#chat-failure .outlined"),
     "a new chat": lambda visitor: pressed(visitor, "#new-chat"),
     "an old chat": lambda visitor: pressed(visitor, ".conversation"),
     "parameters": lambda visitor: pressed(visitor, "[data-parameters=chat-parameters]"),

@@ -151,6 +151,11 @@ def test_every_failure_says_what_to_do(lang: str) -> None:
         explained = explain(words, 400, [None, "no such code", name], places=places)
         assert explained.what and explained.next, name
         assert explained.blank == ("" if lang == "zh-CN" else " ")
+    what, then = words["error_fault"], words["next_fault"]
+    fault = explain(words, 500)
+    for same in (what, then.lower(), f"{what} {then}!"):
+        assert not fault.leaves_out(same)
+    assert fault.leaves_out("the disk is full")
     assert explain(words, 418).what == words["error_refused"]
     assert explain(words, 502).what == words["error_fault"]
     chat = explain(words, 400, ["context_length_exceeded"], room="chat")
