@@ -89,10 +89,13 @@ function changed(kind, chosen = true) {
   panel.dispatchEvent(new CustomEvent("westlake:parameters", { bubbles: true, detail: { chosen } }));
 }
 
+// What is written out as the default is no change.
+const differs = (text, byDefault) => text !== "" && (byDefault === undefined || Number(text) !== Number(byDefault));
+
 function follow(row, input) {
   const slider = row.querySelector("[type=range]");
   if (slider) slider.value = input.value.trim() || slider.dataset.default;
-  row.classList.toggle("set", input.value.trim() !== "");
+  row.classList.toggle("set", differs(input.value.trim(), slider?.dataset.default));
   const told = rangeTold(input);
   if (told) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");

@@ -20,6 +20,9 @@ def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     opener.click()
     expect(shelf).to_be_hidden()  # there is room for one column
     send.click(trial=True)  # and it lies over nothing
+    for number in ("0.7", "0.70"):
+        page.fill("#chat-temperature", number)  # the default, written out
+        expect(badge).to_have_count(0)
     page.fill("#chat-temperature", "1.2")
     page.fill("#chat-system", "Be brief.")
     expect(badge).to_contain_text("2")
