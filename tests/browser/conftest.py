@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.e2e.server import ROOT, Server, free_port, python_wsgi, running, wait_ready
 
 #: Debian's; WESTLAKE_* names are the server's own.
@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
     flags = ["--no-sandbox", "--disable-dev-shm-usage"]
     # Nobody else can be reached, whatever a page tries; that it tried is seen all the same.
     flags.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser

@@ -283,7 +283,7 @@ def test_an_answer_goes_on_while_another_chat_is_shown(visit: Visits, scripted: 
     page.locator(".conversation").last.click()
     title = page.locator(".conversation").first.get_attribute("title") or ""
     told = visitor.words("done_elsewhere", title=title)
-    expect(page.locator("#said")).to_have_text(told, timeout=15_000)
+    expect(page.locator("#said")).to_have_text(told)
     page.go_back()
     expect(page.locator("#thread > .turn")).to_have_count(4)
     expect(page.locator(".turn:last-child .said")).to_have_text(shorter)

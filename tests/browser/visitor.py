@@ -21,6 +21,9 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, sourceFile, sa
 window.boom = () => console.error("a payload ran");
 """
 
+#: How long anything may take to be there, on a machine that does other things too.
+PATIENCE_MS = 30_000
+
 #: What a page tells under an answer.
 _SPEED = {"tokens": 9, "exact": True, "perSecond": 8.5, "first": 0.5, "finish": "stop"}
 
@@ -40,7 +43,7 @@ class Visitor:
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
         self.page.add_init_script(_WATCH)
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("dialog", lambda dialog: self.complaints.append("a dialog opened"))
