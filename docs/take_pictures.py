@@ -56,7 +56,8 @@ def embeddings(page: Page) -> None:
 #: file: (what is done, language, colours, width, height)
 PICTURES: dict[str, tuple[Callable[[Page], None], str, str, int, int]] = {
     "first": (first, "en", "light", 1280, 800),
-    "chat": (chat, "zh-CN", "light", 1280, 800),
+    "chat": (chat, "en", "light", 1280, 800),
+    "chat.zh-CN": (chat, "zh-CN", "light", 1280, 800),
     "completion": (completion, "en", "light", 1280, 800),
     "embeddings": (embeddings, "en", "light", 1280, 860),
     "dark": (chat, "en", "dark", 1280, 800),
