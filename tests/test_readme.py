@@ -31,6 +31,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_both_say_the_same() -> None:
     english, chinese = PAGES.values()
+    chinese = chinese.replace(".zh-CN.png", ".png")  # each shows the page in its language
     assert LINK.findall(english)[1:] == LINK.findall(chinese)[1:], "after the link to each other"
     assert english.count("\n## ") == chinese.count("\n## ")
     assert english.count("\n| ") == chinese.count("\n| ")
