@@ -31,10 +31,8 @@ def test_at_most_16_names(client: FlaskClient) -> None:
 
 def test_at_most_512_bytes(client: FlaskClient) -> None:
     header = ignored(client, {letter * 200: 1 for letter in "abcd"} | {"e": 1})
-    assert header is not None and len(header) <= 512
-    names = header.split(", ")
-    assert [name[0] for name in names] == ["a", "b", "c", "e"], "what is too long leaves room"
-    assert all(name == "e" or name.endswith(f"{name[0]}%E2%80%A6") for name in names)
+    shown = [letter * 151 + "%E2%80%A6" for letter in "abc"]
+    assert header == ", ".join([*shown, "e"]) and len(header) <= 512, "what is too long leaves room"
 
 
 def test_odd_names(client: FlaskClient) -> None:

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.quiet
 STREAMS = 8
 SENTENCES = 256
 LIMIT_STEPS = 3.0
-MARGIN = 5  #: what a machine that others use too may need more
-CALLS = 3
+CALLS = 6
+MOST_CALLS = 24  #: as many where the first were not free of what else the machine did
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +84,19 @@ def test_an_embeddings_call_does_not_stop_streams(engine: Engine) -> None:
     # Every call takes the same steps: the shortest time of each is its own, free of what
     # else this machine did.
     calls = [gaps_in_steps(engine, sentences) for _ in range(CALLS)]
+    while max(worst := shortest(calls)) > LIMIT_STEPS and len(calls) < MOST_CALLS:
+        calls.append(gaps_in_steps(engine, sentences))
     assert min(map(len, calls)) > 10, "the streams stood still while the call ran"
-    shortest = [min(gaps) for gaps in zip(*calls, strict=False)]
     print(
-        f"beside {SENTENCES} sentences: worst gap {max(shortest):.1f} usual steps, median "
-        f"{median(shortest):.1f}; single calls {[round(max(gaps), 1) for gaps in calls]}"
+        f"beside {SENTENCES} sentences: worst gap {max(worst):.1f} usual steps, median "
+        f"{median(worst):.1f}; single calls {[round(max(gaps), 1) for gaps in calls]}"
     )
-    assert max(shortest) <= LIMIT_STEPS * MARGIN
+    assert max(worst) <= LIMIT_STEPS
+
+
+def shortest(calls: list[list[float]]) -> list[float]:
+    """Of each step the shortest wait that any call saw."""
+    return [min(gaps) for gaps in zip(*calls, strict=False)]
 
 
 def step_beside(engine: Engine, first_prompt: int) -> float:
@@ -118,7 +124,7 @@ def step_beside(engine: Engine, first_prompt: int) -> float:
 
 
 def test_one_long_context_costs_the_others_little(engine: Engine) -> None:
-    pairs = [(step_beside(engine, 960), step_beside(engine, 96)) for _ in range(CALLS)]
+    pairs = [(step_beside(engine, 960), step_beside(engine, 96)) for _ in range(CALLS // 2)]
     long, alike = (min(times) for times in zip(*pairs, strict=True))
     print(f"a step with one context of 1,024: {1000 * long:.1f} ms; alike: {1000 * alike:.1f} ms")
     assert long <= 2 * alike
