@@ -25,10 +25,10 @@ from transformers import AutoModel  # noqa: E402
 from app.engine.service import EngineService  # noqa: E402
 from app.engine.types import EmbeddingRequest, TokenIds, Vector  # noqa: E402
 from benchmarks.engine_load import SILENCE_S, random_ids, start  # noqa: E402
-from benchmarks.loading import load_without_tokenizer  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
 from config import EMBEDDED_MODEL  # noqa: E402
+from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 SENTENCES, SHORTEST, LONGEST, WARM_UP = 256, 10, 60, 32
 Vectors = list[numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]]

@@ -25,10 +25,10 @@ import torch  # noqa: E402
 
 from app.engine.service import EngineService  # noqa: E402
 from benchmarks.engine_load import Answer, ask, greedy, random_ids, start  # noqa: E402
-from benchmarks.loading import load_without_tokenizer  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median, quantile  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
+from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 STREAMS, PROMPT_TOKENS, USUAL_STEPS = 8, 1500, 40
 LONG, SHORT, ROWS, TOKENS = 1024, 96, 16, 96

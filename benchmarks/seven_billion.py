@@ -20,7 +20,6 @@ bound_spinning()  # before torch
 
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.http_load import closed_loop  # noqa: E402
-from benchmarks.loading import load_without_tokenizer  # noqa: E402
 from benchmarks.memory import Peak  # noqa: E402
 from benchmarks.online_load import PATH, bodies  # noqa: E402
 from benchmarks.peers import Places, llama  # noqa: E402
@@ -28,6 +27,7 @@ from benchmarks.report import finish, listed, median  # noqa: E402
 from benchmarks.servers import started  # noqa: E402
 from benchmarks.seven_billion_model import PARAMETERS, write_checkpoint  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
+from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 PROMPT_TOKENS = 32
 PEERS = ("Q8_0", "Q4_K_M")

@@ -1,14 +1,11 @@
-"""The two READMEs: short, alike, with links that lead somewhere and the measured figures."""
+"""The two READMEs: short, alike, with links that lead somewhere."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-
-from benchmarks.page import BEGIN, END, overview
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -47,20 +44,3 @@ def test_words_of_make_and_flags_are_real(name: str) -> None:
     settings = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     for flag in set(re.findall(r"--[a-z0-9_]+_[a-z0-9_]+", PAGES[name])) - {"--local_dir"}:
         assert f"`{flag}" in settings, flag
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_the_figures_are_the_measured_ones(name: str) -> None:
-    document = json.loads((ROOT / "docs/verification.json").read_text())
-    online = [run for run in document["benchmarks"] if run["benchmark"] == "online"]
-    block = PAGES[name].split(BEGIN)[1].split(END)[0].strip().splitlines()
-    assert block[2:] == overview(online)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_no_speed_of_8_bits_without_its_cost(name: str) -> None:
-    for line in PAGES[name].splitlines():
-        if "8bit" in line or "8 bits" in line or "8 位" in line:
-            assert not re.search(r"\d+ *(tok|tokens|词元)/s", line), line
-    figures = PAGES[name].split(BEGIN)[1].split(END)[0]
-    assert not re.search("8bit|int8|W8A8|Q8_0", figures)

@@ -15,7 +15,7 @@ from app.engine.batch import Batch, Draw, Pick, StepResult, Want
 from app.engine.model import LoadedModel
 from app.engine.scheduler import TILE
 from app.engine.types import ModelInfo
-from benchmarks.id_tokenizer import IdTokenizer
+from tests.id_tokenizer import IdTokenizer
 
 VOCAB = 1000
 EOS = 2

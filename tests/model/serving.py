@@ -34,7 +34,8 @@ def start(engine: EngineService) -> EngineService:
 
 def engine_of(directory: Path, **settings: Any) -> EngineService:
     """A started engine of a directory without a tokenizer."""
-    from benchmarks.loading import load_without_tokenizer  # torch, which tests/engine do without
+    # Imported here: this needs torch, which tests/engine do without.
+    from tests.model.without_tokenizer import load_without_tokenizer
 
     return start(EngineService(lambda: load_without_tokenizer(directory, **settings), 1000))
 

@@ -13,10 +13,10 @@ import pytest
 from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
-from benchmarks.loading import load_without_tokenizer
 from tests.e2e.server import eventually
 from tests.model.conftest import SaveModel
 from tests.model.serving import Choice, collect, collect_vectors, engine_of, start
+from tests.model.without_tokenizer import load_without_tokenizer
 
 REQUESTS = 200
 VOCAB = 400

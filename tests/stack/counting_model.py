@@ -14,8 +14,8 @@ import numpy as np
 
 from app.engine.batch import Batch, Draw, Pick, StepResult
 from app.engine.model import LoadedModel
-from benchmarks.id_tokenizer import IdTokenizer
 from tests.engine.fakes import EOS, VOCAB, CountingRunner, FollowingSampler, fake_model
+from tests.id_tokenizer import IdTokenizer
 
 SLOTS, POSITIONS = 64, 12_000
 #: Tokens that make the model fail: when it reads them, or eleven steps later.

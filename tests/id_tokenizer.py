@@ -1,6 +1,6 @@
 """A tokenizer for models without one: token i is spelled `i.`.
 
-Knows nothing about torch; benchmarks and engine tests send token ids and read them back.
+Knows nothing about torch; tests and benchmarks send token ids and read them back.
 """
 
 from __future__ import annotations

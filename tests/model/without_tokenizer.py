@@ -1,4 +1,4 @@
-"""Loads a checkpoint that has no tokenizer, for benchmarks that send token ids.
+"""Loads a checkpoint that has no tokenizer, for tests and benchmarks that send token ids.
 
 Knows nothing about HTTP.
 """
@@ -14,8 +14,8 @@ from app.engine.types import ModelInfo
 from app.model.load import load_runner, max_model_len
 from app.model.sampler import TorchSampler
 from app.model.timing import timed
-from benchmarks.id_tokenizer import IdTokenizer
 from config import Config
+from tests.id_tokenizer import IdTokenizer
 
 
 def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
