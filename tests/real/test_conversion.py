@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from demo_model.smollm2 import MEMBER, convert
+from tools.smollm2 import MEMBER, convert
 
 #: The file's names and transformers', within a layer.
 PARTS = {

@@ -139,7 +139,7 @@ def test_ids_are_those_of_transformers(
             differ += ids != second
         else:
             assert ids == second, repr(text)
-    assert differ  # else the pre-tokenizer of demo_model/smollm2.py were needless
+    assert differ  # else the pre-tokenizer of tools/smollm2.py were needless
 
 
 def test_control_tokens_of_a_template(ours: OurTokenizer, from_gguf: Any) -> None:

