@@ -33,7 +33,7 @@ export function restoreCompletion(goOn) {
   if (!kept.answers?.speed) return null;
   const { fields, answers, speed } = kept.answers;
   const drawn = new CompletionAnswers(byId("completion-answer"), { fields }, goOn);
-  answers.forEach((answer, index) => drawn.take(index, answer));
+  for (const [index, answer] of answers.entries()) drawn.take(index, answer);
   drawn.end(speed);
   return drawn;
 }

@@ -87,7 +87,9 @@ function outward(link) {
 }
 
 function typeset(formulas) {
-  const set = () => formulas.forEach((formula) => maths.typeset(formula));
+  const set = () => {
+    for (const formula of formulas) maths.typeset(formula);
+  };
   if (maths) set();
   else if (formulas.length) import("./maths.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
 }

@@ -13,7 +13,9 @@ export function principal(vectors) {
   const total = products.reduce((sum, row, i) => sum + row[i], 0);
   const axes = [0, 1].map((which) => {
     const { value, vector } = strongest(products, which);
-    products.forEach((row, i) => row.forEach((_, j) => (row[j] -= value * vector[i] * vector[j])));
+    for (const [i, row] of products.entries()) {
+      for (const j of row.keys()) row[j] -= value * vector[i] * vector[j];
+    }
     return { value, vector };
   });
   return {

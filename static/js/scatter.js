@@ -29,13 +29,15 @@ export function scatter(texts, vectors) {
 // Moves marks that lie on each other a little apart: what was near stays near.
 function apart(places) {
   for (let round = 0; round < ROUNDS; round += 1) {
-    places.forEach((a, i) => places.slice(0, i).forEach((b, j) => {
-      const angle = i + j; // for those in the same place: any direction, and always the same
-      const [dx, dy] = [a[0] - b[0] || 0.01 * Math.cos(angle), a[1] - b[1] || 0.01 * Math.sin(angle)];
-      const distance = Math.hypot(dx, dy);
-      const push = Math.max(0, LEAST - distance) / 2 / distance;
-      [a[0], a[1], b[0], b[1]] = [a[0] + dx * push, a[1] + dy * push, b[0] - dx * push, b[1] - dy * push];
-    }));
+    for (const [i, a] of places.entries()) {
+      for (const [j, b] of places.slice(0, i).entries()) {
+        const angle = i + j; // for those in the same place: any direction, and always the same
+        const [dx, dy] = [a[0] - b[0] || 0.01 * Math.cos(angle), a[1] - b[1] || 0.01 * Math.sin(angle)];
+        const distance = Math.hypot(dx, dy);
+        const push = Math.max(0, LEAST - distance) / 2 / distance;
+        [a[0], a[1], b[0], b[1]] = [a[0] + dx * push, a[1] + dy * push, b[0] - dx * push, b[1] - dy * push];
+      }
+    }
   }
   const inside = (value, size) => Math.min(size - LEAST, Math.max(LEAST, value));
   return places.map(([left, top]) => [inside(left, WIDTH), inside(top, HEIGHT)]);

@@ -29,7 +29,9 @@ function show(forbidden, redraw) {
 
 function removeOlder(redraw) {
   const older = heads().slice(Math.ceil(heads().length / 2));
-  const undo = undoable(() => older.forEach(({ id }) => forget(id)));
+  const undo = undoable(() => {
+    for (const { id } of older) forget(id);
+  });
   writeWaiting();
   redraw();
   offerUndo(say("chats_removed", { count: older.length }), () => {

@@ -31,7 +31,9 @@ export class TokenRow {
   }
 
   push({ tokens, token_logprobs: logprobs, top_logprobs: tops }) {
-    tokens.forEach((token, place) => this.#parts.push({ token, logprob: logprobs[place], top: tops?.[place] }));
+    for (const [place, token] of tokens.entries()) {
+      this.#parts.push({ token, logprob: logprobs[place], top: tops?.[place] });
+    }
   }
 
   // Pieces of one character come one by one; only whole characters are shown, until `all` is there.

@@ -36,7 +36,7 @@ export function toMarkdown(conversation) {
   for (const { role, content } of path(conversation)) {
     parts.push(`**${say(role === "user" ? "you" : "assistant")}**`, content);
   }
-  return parts.join("\n\n") + "\n";
+  return `${parts.join("\n\n")}\n`;
 }
 
 export function download(name, type, text) {
