@@ -6,7 +6,8 @@ let reader = null; // the module, once it has come
 
 // Where it does not come (the line is down, or the server has another version by now) a text stays
 // as it is, and the next one asks for it again.
-const loadReader = () => import("./markdown.js").then((module) => (reader = module)).catch(() => null);
+const loadReader = () =>
+  import("./markdown.js").then((module) => (reader = module)).catch(() => null);
 
 // Tables and code have come, maybe later than the turn they are in.
 const tell = (place) => place.dispatchEvent(new Event("westlake:drawn", { bubbles: true }));

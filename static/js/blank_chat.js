@@ -6,7 +6,13 @@ import { forget, load } from "./store.js";
 
 export function forgetBlank(id) {
   const kept = load(id);
-  if (!kept || kept.leaf !== null || begun(draftOf(id)) || settings(kept) !== settings(ownDefaults())) return;
+  if (
+    !kept ||
+    kept.leaf !== null ||
+    begun(draftOf(id)) ||
+    settings(kept) !== settings(ownDefaults())
+  )
+    return;
   keepDraft(id, { reading: null });
   forget(id);
 }

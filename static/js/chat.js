@@ -37,7 +37,11 @@ export function startChat() {
   addEventListener("pagehide", leave);
   actions = turnActions({ shown: () => conversation, draw, restored });
   shelf = startShelf({ open: goTo, restored });
-  startShortcuts({ stop: () => stop(conversation.id), fresh: () => shelf.fresh(), editLast: () => editLast(conversation) });
+  startShortcuts({
+    stop: () => stop(conversation.id),
+    fresh: () => shelf.fresh(),
+    editLast: () => editLast(conversation),
+  });
   onChange(refresh);
   startRooms(arrive);
   arrive();
@@ -53,7 +57,7 @@ function goTo(id) {
 function arrive() {
   const id = currentChat();
   if (conversation && (id === named || currentRoom() !== "chat")) return;
-  const found = id === null ? null : answerIn(id)?.conversation ?? load(id);
+  const found = id === null ? null : (answerIn(id)?.conversation ?? load(id));
   if (id !== null && !found) {
     announce(say("not_here"));
     nameChat(null);
@@ -124,7 +128,8 @@ function draft() {
 // News of a conversation's questions.
 function asked(own, what, answer) {
   if (own !== conversation) {
-    if (answer) announce(say(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
+    if (answer)
+      announce(say(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
     shelf.draw(conversation.id);
     return;
   }

@@ -3,8 +3,8 @@
 import { chatRequest } from "./chat_request.js";
 import { fit } from "./context.js";
 import { counted } from "./context_use.js";
-import { count, say } from "./given.js";
 import { generation } from "./generation.js";
+import { count, say } from "./given.js";
 import { chosenModel, contextLength } from "./models.js";
 import { options } from "./parameters.js";
 import { Stopwatch } from "./stopwatch.js";
@@ -26,7 +26,11 @@ export class Answer {
     Object.assign(this, { conversation, node, continued, before: node.content });
     this.watch = new Stopwatch(continued ? node.speed : null);
     // The settings of this moment: the person may look at another conversation before it is sent.
-    this.settings = { model: chosenModel(), length: contextLength(), own: options("chat", conversation.options) };
+    this.settings = {
+      model: chosenModel(),
+      length: contextLength(),
+      own: options("chat", conversation.options),
+    };
   }
 
   stop() {
@@ -56,7 +60,13 @@ export class Answer {
     const turns = path(conversation, this.node.id).map(({ role, content }) => ({ role, content }));
     if (!continued) turns.pop();
     const { model, length, own } = settings;
-    const asked = { model, length, maxTokens: own.max_tokens, continued, signal: this.#controller.signal };
+    const asked = {
+      model,
+      length,
+      maxTokens: own.max_tokens,
+      continued,
+      signal: this.#controller.signal,
+    };
     const fitted = await fit(conversation.system, turns, asked);
     conversation.folded = fitted.folded;
     this.tokens = fitted.count;
@@ -71,7 +81,12 @@ export class Answer {
     let usage = null;
     for await (const news of generation(request.path, request.body, this.#controller.signal)) {
       if (news.waiting) this.#wait(told, say("queued", { count: count(news.waiting) }));
-      if (news.of) this.#wait(told, say("reading", { done: count(news.read), of: count(news.of) }), news.read / news.of);
+      if (news.of)
+        this.#wait(
+          told,
+          say("reading", { done: count(news.read), of: count(news.of) }),
+          news.read / news.of,
+        );
       if (news.text) {
         watch.tick();
         node.content += news.text;

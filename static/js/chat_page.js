@@ -38,7 +38,8 @@ export function drawChat(conversation, actions) {
 // How full the context is: as the server has counted for the answer that is being written, else as the
 // turns tell.
 function drawMeter(conversation, answer) {
-  if (answer && answer.tokens !== null) return meter(answer.tokens, false, answer.length ?? undefined);
+  if (answer && answer.tokens !== null)
+    return meter(answer.tokens, false, answer.length ?? undefined);
   const { tokens, about } = contextUse(conversation);
   return meter(tokens, about);
 }
@@ -55,7 +56,10 @@ export function tellOf(answer, what) {
 
 // Says that it has ended.
 export function concludeAnswer({ outcome, node }) {
-  const words = { done: () => say("done", { count: count(node.speed.tokens) }), stopped: () => say("stopped") };
+  const words = {
+    done: () => say("done", { count: count(node.speed.tokens) }),
+    stopped: () => say("stopped"),
+  };
   announce(words[outcome]?.() ?? "");
 }
 

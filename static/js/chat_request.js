@@ -8,7 +8,11 @@ import { request } from "./request.js";
 
 export function chatRequest(messages, continued, own = options("chat"), model = chosenModel()) {
   const going = continued ? { continue_final_message: true } : {};
-  return request("/v1/chat/completions", { model, messages, ...going, max_tokens: given.maxTokens, ...own }, true);
+  return request(
+    "/v1/chat/completions",
+    { model, messages, ...going, max_tokens: given.maxTokens, ...own },
+    true,
+  );
 }
 
 // The same for turns as a conversation has them, under the system prompt in its box.

@@ -21,6 +21,10 @@ export function startToolbar(shown) {
 function pending(conversation) {
   const turns = path(conversation);
   const last = turns.at(-1);
-  if (last && !written().trim()) return requestFor(last) ?? turnsRequest(last.role === "user" ? turns : turns.slice(0, -1));
-  return turnsRequest([...turns, { role: "user", content: written().trim() ? written() : example() }]);
+  if (last && !written().trim())
+    return requestFor(last) ?? turnsRequest(last.role === "user" ? turns : turns.slice(0, -1));
+  return turnsRequest([
+    ...turns,
+    { role: "user", content: written().trim() ? written() : example() },
+  ]);
 }

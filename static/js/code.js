@@ -6,7 +6,14 @@ import { apiKey } from "./key.js";
 import { baseUrl } from "./server.js";
 import { SNIPPETS } from "./snippets.js";
 
-const COLOURS = { json: "json", curl: "bash", powershell: "powershell", openai: "python", requests: "python", javascript: "javascript" };
+const COLOURS = {
+  json: "json",
+  curl: "bash",
+  powershell: "powershell",
+  openai: "python",
+  requests: "python",
+  javascript: "javascript",
+};
 
 let shown = null;
 let language = "curl";

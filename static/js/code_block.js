@@ -9,7 +9,12 @@ let colours = null; // the module: it comes with the first code that has ended
 export function frame(block, ended) {
   const code = block.querySelector("code");
   const name = /language-([\w+#.-]+)/.exec(code.className)?.[1] ?? "";
-  const head = element("div", { class: "code-head" }, element("span", {}, name), iconButton("copy", say("copy_code"), copyCode, { tabindex: "-1" }));
+  const head = element(
+    "div",
+    { class: "code-head" },
+    element("span", {}, name),
+    iconButton("copy", say("copy_code"), copyCode, { tabindex: "-1" }),
+  );
   block.setAttribute("tabindex", "-1");
   const around = element("div", { class: "code-block", dir: "ltr" }, head);
   block.replaceWith(around);

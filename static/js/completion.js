@@ -69,7 +69,11 @@ function pending(fields = filled(prompt())) {
   const own = options("completion");
   const beams = own.num_beams > 1;
   const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
-  return request("/v1/completions", { model: chosenModel(), ...fields, max_tokens: given.maxTokens, ...own, ...scored }, true);
+  return request(
+    "/v1/completions",
+    { model: chosenModel(), ...fields, max_tokens: given.maxTokens, ...own, ...scored },
+    true,
+  );
 }
 
 // The text so far becomes the prompt, and is written on.
@@ -127,5 +131,6 @@ async function listen(asked, watch) {
 function busy(now) {
   byId("completion-send").hidden = now;
   byId("completion-halt").hidden = !now;
-  if (document.activeElement === document.body) byId(now ? "completion-halt" : "completion-send").focus();
+  if (document.activeElement === document.body)
+    byId(now ? "completion-halt" : "completion-send").focus();
 }

@@ -3,8 +3,8 @@
 import { copy } from "./clipboard.js";
 import { element, iconButton } from "./element.js";
 import { count, say } from "./given.js";
-import { tokenLegend } from "./token_legend.js";
 import { speedLine } from "./stopwatch.js";
+import { tokenLegend } from "./token_legend.js";
 import { TokenRow } from "./tokens.js";
 
 const PAUSE_MS = 80;
@@ -24,8 +24,10 @@ export class CompletionAnswers {
     this.#asked = asked;
     const many = asked.fields.n ?? 1;
     const scored = asked.fields.logprobs !== undefined;
-    for (let number = 0; number < many; number += 1) this.#answers.push(answer(number, many, scored));
-    const pressed = (event) => copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
+    for (let number = 0; number < many; number += 1)
+      this.#answers.push(answer(number, many, scored));
+    const pressed = (event) =>
+      copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
     const copying = iconButton("copy", say("copy"), pressed);
     this.#foot = element("div", { class: "foot", hidden: true }, this.#speed, copying);
     // What is written after an instruction is the model's turn; only a raw text goes on.
@@ -33,7 +35,11 @@ export class CompletionAnswers {
       const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
       this.#foot.append(iconButton("onward", say("append"), pressed, { id: "completion-go-on" }));
     }
-    if (scored) this.#foot.append(element("span", { class: "hint" }, say("probabilities_hint")), tokenLegend());
+    if (scored)
+      this.#foot.append(
+        element("span", { class: "hint" }, say("probabilities_hint")),
+        tokenLegend(),
+      );
     place.replaceChildren(this.#state, ...this.#answers.map((each) => each.element), this.#foot);
   }
 
@@ -89,8 +95,16 @@ export class CompletionAnswers {
     if (finish === "length") this.#offer();
     for (const { text, said, row, finish: own } of this.#answers) {
       if (row && own === "stop" && !this.#asked.fields.stop) {
-        said.append(element("span", { class: "end-token", role: "img", "aria-label": say("end_token"), "data-name": say("end_token") }));
-      } else if (!text) said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
+        said.append(
+          element("span", {
+            class: "end-token",
+            role: "img",
+            "aria-label": say("end_token"),
+            "data-name": say("end_token"),
+          }),
+        );
+      } else if (!text)
+        said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
     }
     this.#told = speed;
   }
@@ -115,6 +129,14 @@ export class CompletionAnswers {
 function answer(number, many, scored) {
   const said = element("div", { class: "said sheet-answer", dir: "auto" });
   const row = scored ? new TokenRow(said) : null;
-  const label = many > 1 ? element("h3", {}, say("answer_number", { number: count(number + 1) })) : null;
-  return { text: "", finish: null, scores: [], said, row, element: element("div", {}, label, said) };
+  const label =
+    many > 1 ? element("h3", {}, say("answer_number", { number: count(number + 1) })) : null;
+  return {
+    text: "",
+    finish: null,
+    scores: [],
+    said,
+    row,
+    element: element("div", {}, label, said),
+  };
 }

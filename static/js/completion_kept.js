@@ -11,7 +11,11 @@ const mode = (value) => byId("completion").querySelector(`[name=prompt_template]
 
 export function keepCompletion(answers) {
   const prompt = byId("completion-prompt").value;
-  const about = { prompt, mode: mode(":checked").value, scored: byId("completion-logprobs").checked };
+  const about = {
+    prompt,
+    mode: mode(":checked").value,
+    scored: byId("completion-logprobs").checked,
+  };
   const kept = { ...about, options: snapshot("completion") };
   const whole = JSON.stringify({ ...kept, answers: answers?.kept() ?? null });
   try {
@@ -25,7 +29,8 @@ export function keepCompletion(answers) {
 export function restoreCompletion(goOn) {
   const kept = read();
   // What the server has put into the page, as after a form without scripts, is newer.
-  if (!kept || byId("completion-prompt").value || byId("completion-answer").childElementCount) return null;
+  if (!kept || byId("completion-prompt").value || byId("completion-answer").childElementCount)
+    return null;
   byId("completion-prompt").value = kept.prompt;
   mode(`[value="${kept.mode === "none" ? "none" : "alpaca"}"]`).checked = true;
   byId("completion-logprobs").checked = kept.scored;

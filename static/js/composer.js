@@ -53,13 +53,18 @@ export function showBusy(now) {
 export function drawQueue(texts, takeBack) {
   const drawn = [...byId("chat-queue").children].map((item) => item.textContent);
   if (JSON.stringify(drawn) === JSON.stringify(texts)) return;
-  const items = texts.map((text, place) => element("li", {},
-    element("span", {}, text),
-    iconButton("close", say("take_back"), () => {
-      fill(takeBack(place));
-      byId("chat-message").dispatchEvent(new Event("input"));
-      focusBox();
-    })));
+  const items = texts.map((text, place) =>
+    element(
+      "li",
+      {},
+      element("span", {}, text),
+      iconButton("close", say("take_back"), () => {
+        fill(takeBack(place));
+        byId("chat-message").dispatchEvent(new Event("input"));
+        focusBox();
+      }),
+    ),
+  );
   byId("chat-queue").replaceChildren(...items);
   byId("chat-waiting").hidden = !texts.length;
 }

@@ -15,16 +15,27 @@ const AROUND = 64;
 export async function fit(system, turns, { model, length, maxTokens, continued, signal }) {
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
   const all = [...opening, ...turns];
-  if (length && most(all) + room(length, maxTokens) <= length) return { messages: all, folded: 0, count: null, length };
+  if (length && most(all) + room(length, maxTokens) <= length)
+    return { messages: all, folded: 0, count: null, length };
   let kept = turns;
   for (;;) {
     const messages = [...opening, ...kept];
-    const question = { model, messages, ...(continued ? { continue_final_message: true } : {}), count_only: true };
+    const question = {
+      model,
+      messages,
+      ...(continued ? { continue_final_message: true } : {}),
+      count_only: true,
+    };
     const read = await askJson("/tokenize", { body: JSON.stringify(question), signal });
     const excess = read.count + room(read.max_model_len, maxTokens) - read.max_model_len;
     const shorter = excess > 0 ? withoutOldest(kept, excess / read.count, continued) : kept;
     if (shorter === kept) {
-      return { messages, folded: turns.length - kept.length, count: read.count, length: read.max_model_len };
+      return {
+        messages,
+        folded: turns.length - kept.length,
+        count: read.count,
+        length: read.max_model_len,
+      };
     }
     kept = shorter;
   }

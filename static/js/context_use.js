@@ -4,12 +4,16 @@ import { aboutTokens } from "./token_estimate.js";
 import { path } from "./tree.js";
 
 // What an answer's turn keeps of the server's count: of how many letters it is true.
-export const counted = (conversation, node, tokens) => ({ tokens, letters: letters(conversation, path(conversation, node.id)) });
+export const counted = (conversation, node, tokens) => ({
+  tokens,
+  letters: letters(conversation, path(conversation, node.id)),
+});
 
 // {tokens, about: some of them were guessed}; null tokens where nothing has been said.
 export function contextUse(conversation) {
   const turns = path(conversation);
-  const holds = ({ usage }, place) => usage && usage.letters === letters(conversation, turns.slice(0, place + 1));
+  const holds = ({ usage }, place) =>
+    usage && usage.letters === letters(conversation, turns.slice(0, place + 1));
   const last = turns.findLastIndex(holds);
   const rest = turns.slice(last + 1).map(({ content }) => content);
   const before = last < 0 ? aboutTokens(conversation.system) : turns[last].usage.tokens;
@@ -17,4 +21,5 @@ export function contextUse(conversation) {
   return { tokens: turns.length ? tokens : null, about: rest.length > 0 };
 }
 
-const letters = ({ system }, turns) => turns.reduce((sum, { content }) => sum + content.length, system.length);
+const letters = ({ system }, turns) =>
+  turns.reduce((sum, { content }) => sum + content.length, system.length);

@@ -10,7 +10,11 @@ export function checked(value) {
   want(isRecord(value) && isId(value.id) && isText(value.title, 200), "damaged_conversation");
   want(Number.isFinite(value.created) && Number.isFinite(value.updated), "damaged_times");
   want(isText(value.system, MOST_CHARACTERS) && isRecord(value.nodes), "damaged_turns");
-  const nodes = Object.fromEntries(Object.values(value.nodes).map(checkedTurn).map((node) => [node.id, node]));
+  const nodes = Object.fromEntries(
+    Object.values(value.nodes)
+      .map(checkedTurn)
+      .map((node) => [node.id, node]),
+  );
   want(Object.keys(nodes).length <= MOST_TURNS, "damaged_many");
   for (const node of Object.values(nodes)) want(endsAtRoot(nodes, node), "damaged_tree");
   const leaf = value.leaf ?? null;
@@ -25,7 +29,13 @@ export function checkedTurn(value, place = 0) {
   want(isText(value.content, MOST_CHARACTERS), "damaged_text");
   want(value.parent === null || isId(value.parent), "damaged_place");
   const order = Number.isSafeInteger(value.order) ? value.order : place;
-  const node = { id: value.id, parent: value.parent, order, role: value.role, content: value.content };
+  const node = {
+    id: value.id,
+    parent: value.parent,
+    order,
+    role: value.role,
+    content: value.content,
+  };
   const speed = speedOf(value.speed);
   const usage = usageOf(value.usage);
   return { ...node, ...(speed && { speed }), ...(usage && { usage }) };

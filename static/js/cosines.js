@@ -1,7 +1,9 @@
 // How alike vectors of length 1 are, each with each.
 // Knows nothing about texts.
 export function cosines(vectors) {
-  return vectors.map((a) => vectors.map((b) => a.reduce((sum, value, place) => sum + value * b[place], 0)));
+  return vectors.map((a) =>
+    vectors.map((b) => a.reduce((sum, value, place) => sum + value * b[place], 0)),
+  );
 }
 
 // The smallest and the largest likeness of different vectors; a vector's own is always 1.

@@ -18,7 +18,12 @@ export function dollarRule(state, silent) {
   BETWEEN.lastIndex = pos;
   const found = BETWEEN.exec(src);
   const next = BETWEEN.lastIndex;
-  if (!found || next > posMax || !isFormula(found[1], src.slice(Math.max(0, pos - 1), pos), src.slice(next, next + 3))) return false;
+  if (
+    !found ||
+    next > posMax ||
+    !isFormula(found[1], src.slice(Math.max(0, pos - 1), pos), src.slice(next, next + 3))
+  )
+    return false;
   if (!silent) state.push("maths", "code", 0).content = found[1];
   state.pos = next;
   return true;

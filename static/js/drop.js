@@ -1,7 +1,7 @@
 // Files dropped on the page or pasted into it: their text goes into the box of the room that is shown.
 // Knows nothing about what is done with it. Whatever is dropped, the page stays.
 import { byId } from "./element.js";
-import { Told, count, say } from "./given.js";
+import { count, say, Told } from "./given.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { currentRoom } from "./rooms.js";
 
@@ -15,7 +15,10 @@ export function startDrop() {
     event.dataTransfer.dropEffect = files ? "copy" : "none";
     document.body.classList.toggle("dropping", files);
   });
-  addEventListener("dragleave", ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("dropping"));
+  addEventListener(
+    "dragleave",
+    ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("dropping"),
+  );
   addEventListener("drop", (event) => {
     document.body.classList.remove("dropping");
     const { files } = event.dataTransfer;

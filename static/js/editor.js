@@ -6,7 +6,10 @@ import { say } from "./given.js";
 
 export function edit(text, foot, node, about, actions) {
   const mine = node.role === "user";
-  const area = element("textarea", { class: "editor", "aria-label": say(mine ? "edit_yours" : "edit_answer") });
+  const area = element("textarea", {
+    class: "editor",
+    "aria-label": say(mine ? "edit_yours" : "edit_answer"),
+  });
   area.value = node.content;
   const close = () => {
     form.replaceWith(text);
@@ -21,12 +24,22 @@ export function edit(text, foot, node, about, actions) {
   };
   const button = (key, style, pressed) =>
     element("button", { type: "button", class: style, onclick: pressed }, say(key));
-  const onward = mine ? ["save_and_send", actions.saveAndSend] : ["save_and_go_on", actions.saveAndGoOn];
+  const onward = mine
+    ? ["save_and_send", actions.saveAndSend]
+    : ["save_and_go_on", actions.saveAndGoOn];
   const further = mine || about.last;
-  const form = element("div", { class: "editing" }, area, element("p", { class: "actions" },
-    button("cancel", "outlined", close),
-    button("save", further ? "outlined" : "solid", () => finish(actions.save)),
-    further ? button(onward[0], "solid", () => finish(onward[1])) : null));
+  const form = element(
+    "div",
+    { class: "editing" },
+    area,
+    element(
+      "p",
+      { class: "actions" },
+      button("cancel", "outlined", close),
+      button("save", further ? "outlined" : "solid", () => finish(actions.save)),
+      further ? button(onward[0], "solid", () => finish(onward[1])) : null,
+    ),
+  );
   area.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       event.stopPropagation();

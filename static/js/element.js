@@ -5,7 +5,8 @@ export function element(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+    else if (value !== false && value !== null && value !== undefined)
+      made.setAttribute(name, value);
   }
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
@@ -21,7 +22,11 @@ export function drawing(tag, attributes = {}, ...children) {
 }
 
 export function icon(name) {
-  return drawing("svg", { class: "icon", "aria-hidden": "true" }, drawing("use", { href: `#i-${name}` }));
+  return drawing(
+    "svg",
+    { class: "icon", "aria-hidden": "true" },
+    drawing("use", { href: `#i-${name}` }),
+  );
 }
 
 // A button that shows an icon and says its name to those who cannot see it.

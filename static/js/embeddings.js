@@ -2,11 +2,11 @@
 // Knows nothing about how a view is drawn.
 import { bars } from "./bars.js";
 import { showCode } from "./code.js";
-import { column, columns, texts } from "./text_table.js";
 import { cosines } from "./cosines.js";
 import { byId, element } from "./element.js";
 import { keepTexts, keptTexts } from "./embeddings_kept.js";
-import { Told, count, fixed, say } from "./given.js";
+import { sends } from "./enter.js";
+import { count, fixed, say, Told } from "./given.js";
 import { heatMap } from "./heat_map.js";
 import { chosenModel } from "./models.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
@@ -14,7 +14,7 @@ import { ranking } from "./ranking.js";
 import { request } from "./request.js";
 import { scatter } from "./scatter.js";
 import { askJson } from "./server.js";
-import { sends } from "./enter.js";
+import { column, columns, texts } from "./text_table.js";
 import { vectorFiles } from "./vector_files.js";
 
 const MOST = 64;
@@ -47,7 +47,9 @@ export function startEmbeddings() {
 function inputs() {
   const table = columns(byId("embeddings-input").value);
   const chosen = byId("column").value;
-  return table && chosen !== "" ? column(table, Number(chosen)) : texts(byId("embeddings-input").value);
+  return table && chosen !== ""
+    ? column(table, Number(chosen))
+    : texts(byId("embeddings-input").value);
 }
 
 function recount() {
@@ -59,17 +61,26 @@ function recount() {
   if (choice.dataset.names !== JSON.stringify(names)) {
     choice.dataset.names = JSON.stringify(names);
     const whole = element("option", { value: "" }, say("whole_line"));
-    choice.replaceChildren(whole, ...names.map((name, place) => element("option", { value: place }, name)));
+    choice.replaceChildren(
+      whole,
+      ...names.map((name, place) => element("option", { value: place }, name)),
+    );
     if (table) choice.value = table.likeliest;
   }
   const found = inputs().length;
-  byId("embeddings-meter").textContent = found ? say("texts", { count: count(found), most: count(MOST) }) : "";
+  byId("embeddings-meter").textContent = found
+    ? say("texts", { count: count(found), most: count(MOST) })
+    : "";
 }
 
 function pending() {
   const own = inputs();
   const example = byId("embeddings").querySelector("[data-example]").dataset.lines.split("\n");
-  return request("/v1/embeddings", { model: chosenModel(), input: own.length ? own : example }, false);
+  return request(
+    "/v1/embeddings",
+    { model: chosenModel(), input: own.length ? own : example },
+    false,
+  );
 }
 
 async function run() {
@@ -77,7 +88,10 @@ async function run() {
   if (busy || !own.length) return;
   clearFailure("embeddings");
   if (own.length > MOST) {
-    showFailure("embeddings", new Told(say("too_many_texts", { count: count(own.length), most: count(MOST) })));
+    showFailure(
+      "embeddings",
+      new Told(say("too_many_texts", { count: count(own.length), most: count(MOST) })),
+    );
     return;
   }
   busy = true;
@@ -96,14 +110,23 @@ async function run() {
 }
 
 function show(own, answer, milliseconds) {
-  const vectors = answer.data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => embedding);
+  const vectors = answer.data
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ embedding }) => embedding);
   const facts = say("vectors_facts", {
-    count: count(vectors.length), size: count(vectors[0].length),
-    tokens: count(answer.usage.prompt_tokens), milliseconds: fixed(milliseconds, 0),
+    count: count(vectors.length),
+    size: count(vectors[0].length),
+    tokens: count(answer.usage.prompt_tokens),
+    milliseconds: fixed(milliseconds, 0),
   });
   const likeness = cosines(vectors);
   byId("embeddings-answer").replaceChildren(
-    element("div", { class: "facts" }, element("p", { class: "speed" }, facts), vectorFiles(own, vectors, answer.model)),
+    element(
+      "div",
+      { class: "facts" },
+      element("p", { class: "speed" }, facts),
+      vectorFiles(own, vectors, answer.model),
+    ),
     ranking(own, likeness),
     ...(own.length > 1 ? [heatMap(own, likeness)] : []),
     ...(own.length > 2 ? [scatter(own, vectors)] : []),

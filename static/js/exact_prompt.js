@@ -23,7 +23,11 @@ async function refresh(fields) {
   if (!fields.prompt) return show("", "");
   try {
     const read = await askJson("/tokenize", { body: JSON.stringify(fields), unasked: true });
-    if (mine === latest) show(read.prompt, say("context", { tokens: count(read.count), length: count(read.max_model_len) }));
+    if (mine === latest)
+      show(
+        read.prompt,
+        say("context", { tokens: count(read.count), length: count(read.max_model_len) }),
+      );
   } catch (error) {
     if (mine === latest) show(explain("completion", error).what, "");
   }

@@ -1,7 +1,7 @@
 // What went wrong and what to do about it, in the page's words: by code, field or status.
 // Knows nothing about where it is shown; app/words/failures.py finds the same sentences.
 import { byId } from "./element.js";
-import { Told, has, say } from "./given.js";
+import { has, say, Told } from "./given.js";
 import { apiKey } from "./key.js";
 import { outside } from "./number_range.js";
 
@@ -11,7 +11,8 @@ const TEXTS = new Set(["prompt", "messages", "input"]);
 export function explain(room, error) {
   if (error instanceof Told) return { what: say("failed_here"), next: error.message, details: "" };
   const { status, message = "" } = error;
-  if (status === undefined) return { what: say("failed_here"), next: say("next_fault"), details: String(error) };
+  if (status === undefined)
+    return { what: say("failed_here"), next: say("next_fault"), details: String(error) };
   const { names, places } = field(room, error.param);
   const code = error.code === "invalid_api_key" && apiKey() ? "wrong_key" : text(error.code);
   const general = [String(status), status >= 500 ? "fault" : "refused"];

@@ -1,7 +1,12 @@
 // Keeps the focus on the page: when what has it is taken away or hidden, what stands nearest gets it.
 // Knows nothing about what that is, or who took it away.
 const REACHABLE = ":is(a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex])";
-const WATCHED = { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden", "open", "class"] };
+const WATCHED = {
+  childList: true,
+  subtree: true,
+  attributes: true,
+  attributeFilter: ["hidden", "open", "class"],
+};
 
 let held = null; // what had the focus last
 let way = []; // where it stood: each element around it, and its place in there
@@ -22,7 +27,8 @@ export function startFocusKeeper() {
   };
   // Not at once: who changes the page, or closes a window, may be about to give the focus itself.
   new MutationObserver((changes) => {
-    if (waiting || !held || (held.isConnected && changes.every(({ type }) => type === "childList"))) return;
+    if (waiting || !held || (held.isConnected && changes.every(({ type }) => type === "childList")))
+      return;
     waiting = true;
     setTimeout(look);
   }).observe(document.body, WATCHED);
@@ -38,8 +44,15 @@ function keep() {
 
 function wayTo(target) {
   const steps = [];
-  for (let child = target; child.parentElement && child !== document.body; child = child.parentElement) {
-    steps.push({ around: child.parentElement, place: [...child.parentElement.children].indexOf(child) });
+  for (
+    let child = target;
+    child.parentElement && child !== document.body;
+    child = child.parentElement
+  ) {
+    steps.push({
+      around: child.parentElement,
+      place: [...child.parentElement.children].indexOf(child),
+    });
   }
   return steps;
 }
@@ -51,13 +64,16 @@ function nearest() {
     const far = (child) => Math.abs(place - 0.25 - [...around.children].indexOf(child));
     const near = [...around.children].sort((a, b) => far(a) - far(b));
     const same = action && near[0]?.querySelector(`[data-action="${action}"]`);
-    const found = [same, ...near.flatMap(within), around].find((each) => each?.matches(REACHABLE) && seen(each));
+    const found = [same, ...near.flatMap(within), around].find(
+      (each) => each?.matches(REACHABLE) && seen(each),
+    );
     if (found) return found;
   }
   return null;
 }
 
 // What can have the focus in there, itself first.
-const within = (place) => place ? [...(place.matches(REACHABLE) ? [place] : []), ...place.querySelectorAll(REACHABLE)] : [];
+const within = (place) =>
+  place ? [...(place.matches(REACHABLE) ? [place] : []), ...place.querySelectorAll(REACHABLE)] : [];
 
 const seen = (each) => each.checkVisibility({ visibilityProperty: true });

@@ -1,6 +1,6 @@
 // One streamed answer of the server, as the few kinds of news it is made of.
 // Knows nothing about chats or pages.
-import { Refusal, ask } from "./server.js";
+import { ask, Refusal } from "./server.js";
 import { events } from "./sse.js";
 
 // Yields {waiting}, {read, of}, {text, index, logprobs}, {finish, index} and {usage}.

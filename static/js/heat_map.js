@@ -8,13 +8,23 @@ const STEPS = 10;
 
 export function heatMap(texts, likeness) {
   const scaled = element("input", { type: "checkbox", id: "heat-scale", checked: true });
-  const place = element("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "heat-title" });
+  const place = element("div", {
+    class: "scroll",
+    tabindex: "0",
+    role: "group",
+    "aria-labelledby": "heat-title",
+  });
   const draw = () => place.replaceChildren(table(texts, likeness, scaled.checked));
   scaled.addEventListener("change", draw);
   draw();
   const label = element("label", { class: "check" }, scaled, say("heat_scale"));
-  return element("section", { class: "view", "aria-labelledby": "heat-title" },
-    element("h2", { id: "heat-title" }, say("heat_map")), element("p", { class: "choice" }, label), place);
+  return element(
+    "section",
+    { class: "view", "aria-labelledby": "heat-title" },
+    element("h2", { id: "heat-title" }, say("heat_map")),
+    element("p", { class: "choice" }, label),
+    place,
+  );
 }
 
 function table(texts, likeness, scaled) {
@@ -23,11 +33,28 @@ function table(texts, likeness, scaled) {
     const share = high > low ? (value - low) / (high - low) : 1;
     return Math.round(STEPS * Math.min(1, Math.max(0, share)));
   };
-  const heads = texts.map((text, place) => element("th", { scope: "col", title: text }, count(place + 1)));
-  const rows = likeness.map((row, i) => element("tr", {},
-    element("th", { scope: "row", dir: "auto", title: texts[i] }, element("span", { class: "count" }, `${count(i + 1)} `), texts[i]),
-    ...row.map((value, j) => element("td", { class: i === j ? "heat same" : `heat h${level(value)}` }, fixed(value, 2)))));
-  return element("table", { class: "heat-map" },
+  const heads = texts.map((text, place) =>
+    element("th", { scope: "col", title: text }, count(place + 1)),
+  );
+  const rows = likeness.map((row, i) =>
+    element(
+      "tr",
+      {},
+      element(
+        "th",
+        { scope: "row", dir: "auto", title: texts[i] },
+        element("span", { class: "count" }, `${count(i + 1)} `),
+        texts[i],
+      ),
+      ...row.map((value, j) =>
+        element("td", { class: i === j ? "heat same" : `heat h${level(value)}` }, fixed(value, 2)),
+      ),
+    ),
+  );
+  return element(
+    "table",
+    { class: "heat-map" },
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, say("text")), ...heads)),
-    element("tbody", {}, ...rows));
+    element("tbody", {}, ...rows),
+  );
 }

@@ -1,7 +1,8 @@
 // Colours code: at once in the languages the page itself writes, and in others as soon as their
 // grammar has come. Knows nothing about where the code stands; it comes with the first code.
-import hljs from "../vendor/highlight/core.js";
+
 import bash from "../vendor/highlight/bash.js";
+import hljs from "../vendor/highlight/core.js";
 import javascript from "../vendor/highlight/javascript.js";
 import json from "../vendor/highlight/json.js";
 import powershell from "../vendor/highlight/powershell.js";
@@ -16,11 +17,26 @@ hljs.registerAliases(["shell", "console"], { languageName: "bash" });
 
 // What else people call the languages whose grammars lie in vendor/highlight.
 const OTHERS = {
-  c: ["h"], cpp: ["c++", "cc", "cxx", "hpp"], csharp: ["cs", "c#"], css: [], diff: ["patch"], go: ["golang"], java: [],
-  kotlin: ["kt"], php: [], ruby: ["rb"], rust: ["rs"], sql: ["mysql", "postgresql", "sqlite"], swift: [],
-  typescript: ["ts", "tsx"], xml: ["html", "xhtml", "svg", "vue"], yaml: ["yml"],
+  c: ["h"],
+  cpp: ["c++", "cc", "cxx", "hpp"],
+  csharp: ["cs", "c#"],
+  css: [],
+  diff: ["patch"],
+  go: ["golang"],
+  java: [],
+  kotlin: ["kt"],
+  php: [],
+  ruby: ["rb"],
+  rust: ["rs"],
+  sql: ["mysql", "postgresql", "sqlite"],
+  swift: [],
+  typescript: ["ts", "tsx"],
+  xml: ["html", "xhtml", "svg", "vue"],
+  yaml: ["yml"],
 };
-const FILES = new Map(Object.entries(OTHERS).flatMap(([file, names]) => [file, ...names].map((name) => [name, file])));
+const FILES = new Map(
+  Object.entries(OTHERS).flatMap(([file, names]) => [file, ...names].map((name) => [name, file])),
+);
 
 const LONGEST = 20_000;
 
@@ -28,7 +44,8 @@ export async function highlight(code, name) {
   const language = name.toLowerCase();
   if (!hljs.getLanguage(language)) await fetched(FILES.get(language)).catch(() => {}); // what does not come leaves it plain
   const text = code.textContent;
-  if (hljs.getLanguage(language) && text.length <= LONGEST) code.replaceChildren(coloured(text, language));
+  if (hljs.getLanguage(language) && text.length <= LONGEST)
+    code.replaceChildren(coloured(text, language));
 }
 
 const coloured = copies((text, language) => purified(hljs.highlight(text, { language }).value));

@@ -26,7 +26,11 @@ function addressLength(text, begin) {
 // A link cannot stand in a link: there an image is its description.
 const imageLink = (escapeHtml) => (tokens, place, options, env, self) => {
   const address = tokens[place].attrGet("src");
-  const words = self.renderInlineAsText(tokens[place].children, options, env) || address.replace(/^(data:[^;,]*).*/, "$1");
+  const words =
+    self.renderInlineAsText(tokens[place].children, options, env) ||
+    address.replace(/^(data:[^;,]*).*/, "$1");
   const around = tokens.slice(0, place).findLast(({ type }) => type.startsWith("link_"));
-  return around?.type === "link_open" ? escapeHtml(words) : `<a class="image" href="${escapeHtml(address)}">${escapeHtml(words)}</a>`;
+  return around?.type === "link_open"
+    ? escapeHtml(words)
+    : `<a class="image" href="${escapeHtml(address)}">${escapeHtml(words)}</a>`;
 };

@@ -37,12 +37,19 @@ export function noteRule(reader) {
 }
 
 function noteBlock(state, first, last, silent) {
-  const line = (number) => state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
+  const line = (number) =>
+    state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
   const found = NOTE.exec(line(first));
   if (!found || state.sCount[first] - state.blkIndent >= 4) return false;
   if (silent) return true;
   let next = first + 1;
-  while (next < last && !state.isEmpty(next) && !NOTE.test(line(next)) && state.sCount[next] >= state.blkIndent) next += 1;
+  while (
+    next < last &&
+    !state.isEmpty(next) &&
+    !NOTE.test(line(next)) &&
+    state.sCount[next] >= state.blkIndent
+  )
+    next += 1;
   const open = state.push("paragraph_open", "p", 1);
   open.attrs = [["class", "note"]];
   open.map = [first, next];

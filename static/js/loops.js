@@ -14,10 +14,14 @@ export function loops(text) {
 
 function linesRepeat(text) {
   const lines = text.split(/\n|(?<=[.!?]\s)|(?<=[\u3002\uff01\uff1f])/);
-  const ended = lines.slice(0, -1).map((line) => line.trim()).filter((line) => line);
+  const ended = lines
+    .slice(0, -1)
+    .map((line) => line.trim())
+    .filter((line) => line);
   for (let size = 1; size <= LONGEST; size += 1) {
     const last = ended.slice(-size * ROUNDS);
-    const round = last.length === size * ROUNDS && last.every((line, place) => line === last[place % size]);
+    const round =
+      last.length === size * ROUNDS && last.every((line, place) => line === last[place % size]);
     if (round && LETTERS.test(last.slice(0, size).join(" "))) return true;
   }
   return false;
@@ -26,7 +30,11 @@ function linesRepeat(text) {
 function wordsRepeat(text) {
   for (let size = LEAST_LETTERS; size <= PERIOD; size += 1) {
     const words = text.slice(-size);
-    if (text.endsWith(words.repeat(ROUNDS)) && new Set(words.match(/\p{L}/gu)).size >= LEAST_LETTERS) return true;
+    if (
+      text.endsWith(words.repeat(ROUNDS)) &&
+      new Set(words.match(/\p{L}/gu)).size >= LEAST_LETTERS
+    )
+      return true;
   }
   return false;
 }

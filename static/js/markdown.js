@@ -1,5 +1,8 @@
 // Markdown to elements: read by markdown-it, and let through only what the sanitiser knows.
 // Knows nothing about where the text comes from: it is a stranger's, always.
+
+import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
+import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
 import { breakRule } from "./break_rule.js";
 import { frame } from "./code_block.js";
 import { element, icon } from "./element.js";
@@ -8,11 +11,10 @@ import { linkRules } from "./link_rules.js";
 import { noteRule, taskRule } from "./list_rules.js";
 import { mathsRules } from "./maths_rules.js";
 import { purified } from "./purified.js";
-import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
-import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
 
 const reader = MarkdownIt({ html: false, breaks: true });
-for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule, breakRule]) reader.use(rules);
+for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule, breakRule])
+  reader.use(rules);
 const { rules } = reader.renderer;
 
 // A message's headings lie below its author's, and none skips a level, whatever the model wrote;
@@ -43,7 +45,8 @@ let maths = null;
 export function markdown(text, { known = {}, growing = false } = {}) {
   const made = purified(reader.render(text, known));
   // A text in Arabic may follow one in English, and code is written from the left in both.
-  for (const block of made.children) if (!block.matches("pre, .maths")) block.setAttribute("dir", "auto");
+  for (const block of made.children)
+    if (!block.matches("pre, .maths")) block.setAttribute("dir", "auto");
   made.querySelectorAll("a").forEach(outward);
   for (const task of made.querySelectorAll(".task")) {
     task.setAttribute("role", "img");
@@ -91,5 +94,6 @@ function typeset(formulas) {
     for (const formula of formulas) maths.typeset(formula);
   };
   if (maths) set();
-  else if (formulas.length) import("./maths.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
+  else if (formulas.length)
+    import("./maths.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
 }

@@ -3,9 +3,17 @@
 // Knows nothing about what a formula means, or about a single $ (dollars.js).
 import { dollarRule } from "./dollars.js";
 
-const INLINE = [["\\(", "\\)", false], ["\\[", "\\]", true], ["$$", "$$", true]];
-const BLOCK = [["\\[", "\\]"], ["$$", "$$"]];
-const ENVIRONMENT = /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
+const INLINE = [
+  ["\\(", "\\)", false],
+  ["\\[", "\\]", true],
+  ["$$", "$$", true],
+];
+const BLOCK = [
+  ["\\[", "\\]"],
+  ["$$", "$$"],
+];
+const ENVIRONMENT =
+  /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
 
 export function mathsRules(reader) {
   reader.inline.ruler.before("escape", "maths", inlineRule);
@@ -22,13 +30,18 @@ export function mathsRules(reader) {
 
 // A fence that has not ended yet stays code: half a formula is none.
 function isFormula({ info, content, map: [first, next] }) {
-  return info.trim() === "math" && content.endsWith("\n") && next - first === content.split("\n").length + 1;
+  return (
+    info.trim() === "math" &&
+    content.endsWith("\n") &&
+    next - first === content.split("\n").length + 1
+  );
 }
 
 // What opens and closes the formula that a text begins with; an environment's own words belong to it.
 function marks(text, kinds) {
   const name = ENVIRONMENT.exec(text)?.[1];
-  if (name) return { open: `\\begin{${name}}`, close: `\\end{${name}}`, display: true, whole: true };
+  if (name)
+    return { open: `\\begin{${name}}`, close: `\\end{${name}}`, display: true, whole: true };
   const [open, close, display] = kinds.find(([begin]) => text.startsWith(begin)) ?? [];
   return open ? { open, close, display, whole: false } : null;
 }
@@ -44,13 +57,15 @@ function inlineRule(state, silent) {
   if (end < 0) unclosed(state, found.close);
   const next = end + found.close.length;
   if (end < 0 || next > posMax || end === begin) return false;
-  if (!silent) push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
+  if (!silent)
+    push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
   state.pos = next;
   return true;
 }
 
 function blockRule(state, first, last, silent) {
-  const line = (number) => state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
+  const line = (number) =>
+    state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
   const found = marks(line(first), BLOCK);
   if (!found) return false;
   const { open, close, whole } = found;

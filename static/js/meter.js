@@ -26,8 +26,15 @@ function draw() {
   place.replaceChildren();
   if (!length || (told.tokens === null && more < LEAST)) return;
   const tokens = (told.tokens ?? 0) + more;
-  const text = (more || told.about ? "~" : "") + say("context", { tokens: count(tokens), length: count(length) });
-  const bar = element("meter", { min: 0, max: length, value: Math.min(tokens, length), "aria-label": text });
+  const text =
+    (more || told.about ? "~" : "") +
+    say("context", { tokens: count(tokens), length: count(length) });
+  const bar = element("meter", {
+    min: 0,
+    max: length,
+    value: Math.min(tokens, length),
+    "aria-label": text,
+  });
   place.classList.toggle("over", tokens > length);
   place.append(bar, element("span", {}, text));
 }

@@ -9,7 +9,8 @@ import { askJson } from "./server.js";
 export function startModelCard() {
   const open = byId("model-open");
   // Browsers that know no commands need a script.
-  if (!("commandForElement" in open)) open.addEventListener("click", () => byId("about-model").showModal());
+  if (!("commandForElement" in open))
+    open.addEventListener("click", () => byId("about-model").showModal());
   open.addEventListener("click", mindServer);
   addEventListener("westlake:ready", refresh);
 }
@@ -31,14 +32,20 @@ async function refresh() {
     return; // what is known stays
   }
   byId("model-later").hidden = true;
-  byId("model-rows").replaceChildren(...told.rows.flatMap(([label, value]) => [
-    element("dt", {}, label), element("dd", {}, value),
-  ]));
+  byId("model-rows").replaceChildren(
+    ...told.rows.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]),
+  );
   tell("[data-purpose]", told.purpose);
   tell("[data-why]", told.why);
-  replace("chat", told.chat.map((text) => ({ text })));
+  replace(
+    "chat",
+    told.chat.map((text) => ({ text })),
+  );
   const as = (template) => (text) => ({ text, template });
-  replace("completion", [...told.instructions.map(as("alpaca")), ...told.continuations.map(as("none"))]);
+  replace("completion", [
+    ...told.instructions.map(as("alpaca")),
+    ...told.continuations.map(as("none")),
+  ]);
 }
 
 function tell(places, text) {
@@ -49,8 +56,10 @@ function tell(places, text) {
 }
 
 function replace(room, examples) {
-  byId(`${room}-examples`).replaceChildren(...examples.map(({ text, template = null }) => {
-    const own = { type: "button", "data-example": room, "data-template": template };
-    return element("li", {}, element("button", own, text));
-  }));
+  byId(`${room}-examples`).replaceChildren(
+    ...examples.map(({ text, template = null }) => {
+      const own = { type: "button", "data-example": room, "data-template": template };
+      return element("li", {}, element("button", own, text));
+    }),
+  );
 }

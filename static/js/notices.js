@@ -29,7 +29,11 @@ export function showFailure(room, error, again = null, closed = () => {}) {
   ];
   box.classList.toggle("calm", passing);
   box.setAttribute("role", passing ? "status" : "alert");
-  box.replaceChildren(...told(room, error), ...buttons.filter((button) => button), closeButton(room));
+  box.replaceChildren(
+    ...told(room, error),
+    ...buttons.filter((button) => button),
+    closeButton(room),
+  );
   box.hidden = false;
   const parameter = boxOf(room, error.param);
   shown.set(room, { error, again, closed, parameter, value: parameter?.value });
@@ -42,7 +46,8 @@ export function clearFailure(room) {
   byId(`${room}-failure`).replaceChildren();
 }
 
-export const closeButton = (room) => iconButton("close", say("close"), () => dismiss(room), { class: "quiet dismiss" });
+export const closeButton = (room) =>
+  iconButton("close", say("close"), () => dismiss(room), { class: "quiet dismiss" });
 
 function dismiss(room) {
   shown.get(room)?.closed();
@@ -62,7 +67,8 @@ export function startNotices() {
 
 // A failure that names a parameter is told until the person changes it.
 function dismissSettled() {
-  for (const [room, { parameter, value }] of [...shown]) if (parameter && parameter.value !== value) dismiss(room);
+  for (const [room, { parameter, value }] of [...shown])
+    if (parameter && parameter.value !== value) dismiss(room);
 }
 
 function clearThose(wanted) {
@@ -80,8 +86,12 @@ export function sentences(what, next) {
 function told(room, error) {
   const { what, next, details } = explain(room, error);
   if (!details) return [sentences(what, next)];
-  const folded = element("details", { class: "server-said" },
-    element("summary", {}, say("details")), element("p", { lang: "en" }, details));
+  const folded = element(
+    "details",
+    { class: "server-said" },
+    element("summary", {}, say("details")),
+    element("p", { lang: "en" }, details),
+  );
   return [sentences(what, next), folded];
 }
 

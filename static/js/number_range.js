@@ -8,7 +8,8 @@ export function outside(input) {
   if (least === undefined || input.value.trim() === "") return null;
   const number = Number(input.value);
   const low = above === undefined ? number >= least : number > Number(least);
-  const right = low && !(number > Number(most)) && (whole === undefined || Number.isInteger(number));
+  const right =
+    low && !(number > Number(most)) && (whole === undefined || Number.isInteger(number));
   if (right) return null;
   if (whole !== undefined) return most === undefined ? "field_whole_least" : "field_whole_range";
   return above === undefined ? "field_range" : "field_above";
@@ -18,5 +19,7 @@ export function outside(input) {
 export function rangeTold(input) {
   const name = outside(input);
   const { least, most } = input.dataset;
-  return name ? say(`error_${name}`, { field: input.labels[0].textContent.trim(), least, most }) : "";
+  return name
+    ? say(`error_${name}`, { field: input.labels[0].textContent.trim(), least, most })
+    : "";
 }

@@ -29,6 +29,10 @@ export function startOwnDefaults() {
       announce(say("defaults_lost"));
     }
   };
-  const button = element("button", { type: "button", class: "outlined", id: "keep-defaults", onclick: keep }, say("keep_defaults"));
+  const button = element(
+    "button",
+    { type: "button", class: "outlined", id: "keep-defaults", onclick: keep },
+    say("keep_defaults"),
+  );
   byId("chat-parameters").append(button);
 }

@@ -26,7 +26,11 @@ export function startPanel(panel, button) {
   });
   // Whoever leaves a sheet by keyboard must not stand behind it.
   panel.addEventListener("focusout", ({ relatedTarget }) => {
-    const left = relatedTarget && !panel.contains(relatedTarget) && relatedTarget !== button && !above(relatedTarget);
+    const left =
+      relatedTarget &&
+      !panel.contains(relatedTarget) &&
+      relatedTarget !== button &&
+      !above(relatedTarget);
     if (left && isSheet(panel)) toggle(panel, button, false);
   });
   button.addEventListener("click", () => {

@@ -17,5 +17,9 @@ export function markParameters(kind) {
 // `reset` takes the row's parameter back.
 export function addReset(row, reset) {
   const label = row.querySelector("label");
-  label.after(iconButton("close", say("reset_one", { name: label.textContent }), reset, { class: "quiet reset" }));
+  label.after(
+    iconButton("close", say("reset_one", { name: label.textContent }), reset, {
+      class: "quiet reset",
+    }),
+  );
 }

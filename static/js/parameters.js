@@ -86,11 +86,14 @@ function changed(kind, chosen = true) {
     const same = sampling.every((name) => String(preset[name] ?? "") === (now[name] ?? ""));
     button.setAttribute("aria-pressed", same);
   }
-  panel.dispatchEvent(new CustomEvent("westlake:parameters", { bubbles: true, detail: { chosen } }));
+  panel.dispatchEvent(
+    new CustomEvent("westlake:parameters", { bubbles: true, detail: { chosen } }),
+  );
 }
 
 // What is written out as the default is no change.
-const differs = (text, byDefault) => text !== "" && (byDefault === undefined || Number(text) !== Number(byDefault));
+const differs = (text, byDefault) =>
+  text !== "" && (byDefault === undefined || Number(text) !== Number(byDefault));
 
 function follow(row, input) {
   const slider = row.querySelector("[type=range]");

@@ -11,7 +11,8 @@ export function patch(place, wanted) {
 }
 
 function renew(old, node) {
-  if (!old.cloneNode(false).isEqualNode(node.cloneNode(false)) && !bothTexts(old, node)) old.replaceWith(node);
+  if (!old.cloneNode(false).isEqualNode(node.cloneNode(false)) && !bothTexts(old, node))
+    old.replaceWith(node);
   else if (!bothTexts(old, node)) patch(old, node);
   else if (node.data.startsWith(old.data)) old.appendData(node.data.slice(old.length));
   else old.data = node.data;

@@ -7,9 +7,14 @@ const ROUNDS = 200;
 // {points: [[x, y], …], explained: [share, share]} of three vectors or more.
 export function principal(vectors) {
   const size = vectors[0].length;
-  const mean = Array.from({ length: size }, (_, k) => vectors.reduce((sum, v) => sum + v[k], 0) / vectors.length);
+  const mean = Array.from(
+    { length: size },
+    (_, k) => vectors.reduce((sum, v) => sum + v[k], 0) / vectors.length,
+  );
   const centred = vectors.map((v) => v.map((value, k) => value - mean[k]));
-  const products = centred.map((a) => centred.map((b) => a.reduce((sum, value, k) => sum + value * b[k], 0)));
+  const products = centred.map((a) =>
+    centred.map((b) => a.reduce((sum, value, k) => sum + value * b[k], 0)),
+  );
   const total = products.reduce((sum, row, i) => sum + row[i], 0);
   const axes = [0, 1].map((which) => {
     const { value, vector } = strongest(products, which);
@@ -19,7 +24,9 @@ export function principal(vectors) {
     return { value, vector };
   });
   return {
-    points: vectors.map((_, i) => axes.map(({ value, vector }) => vector[i] * Math.sqrt(Math.max(0, value)))),
+    points: vectors.map((_, i) =>
+      axes.map(({ value, vector }) => vector[i] * Math.sqrt(Math.max(0, value))),
+    ),
     explained: axes.map(({ value }) => (total > 0 ? Math.max(0, value) / total : 0)),
   };
 }

@@ -6,21 +6,41 @@ import { count, fixed, say } from "./given.js";
 export function ranking(texts, likeness) {
   const list = element("ol", { class: "ranking" });
   const choice = element("select", { id: "ranked-by" });
-  choice.append(...texts.map((text, place) => element("option", { value: place }, `${count(place + 1)}. ${text}`)));
+  choice.append(
+    ...texts.map((text, place) =>
+      element("option", { value: place }, `${count(place + 1)}. ${text}`),
+    ),
+  );
   const draw = () => fill(list, texts, likeness[Number(choice.value)], Number(choice.value));
   choice.addEventListener("change", draw);
   draw();
   const label = element("label", { for: "ranked-by" }, say("ranked_by"));
-  return element("section", { class: "view", "aria-labelledby": "ranking-title" },
+  return element(
+    "section",
+    { class: "view", "aria-labelledby": "ranking-title" },
     element("h2", { id: "ranking-title" }, say("ranking")),
-    element("p", { class: "choice" }, label, choice), list);
+    element("p", { class: "choice" }, label, choice),
+    list,
+  );
 }
 
 function fill(list, texts, row, own) {
   const others = texts.map((text, place) => ({ text, place, value: row[place] }));
   const sorted = others.filter(({ place }) => place !== own).sort((a, b) => b.value - a.value);
-  list.replaceChildren(...sorted.map(({ text, value }) => element("li", {},
-    element("span", { class: "ranked", dir: "auto" }, text),
-    element("meter", { min: 0, max: 1, value: Math.max(0, value), "aria-label": fixed(value, 3) }),
-    element("span", { class: "number" }, fixed(value, 3)))));
+  list.replaceChildren(
+    ...sorted.map(({ text, value }) =>
+      element(
+        "li",
+        {},
+        element("span", { class: "ranked", dir: "auto" }, text),
+        element("meter", {
+          min: 0,
+          max: 1,
+          value: Math.max(0, value),
+          "aria-label": fixed(value, 3),
+        }),
+        element("span", { class: "number" }, fixed(value, 3)),
+      ),
+    ),
+  );
 }

@@ -22,7 +22,9 @@ export class Roving {
     const buttons = [...this.#list.querySelectorAll(BUTTONS)];
     for (const each of buttons) each.tabIndex = -1;
     for (const each of this.#list.querySelectorAll(SCROLLED)) each.tabIndex = -1;
-    const own = buttons.filter((each) => this.#rowOf(each) === (row ?? this.#rowOf(buttons.at(-1))));
+    const own = buttons.filter(
+      (each) => this.#rowOf(each) === (row ?? this.#rowOf(buttons.at(-1))),
+    );
     const inside = this.#list.contains(document.activeElement) && buttons.includes(this.#stop);
     const chosen = inside ? this.#stop : own[0];
     this.#stop = null;
@@ -37,7 +39,8 @@ export class Roving {
 
   #reach(button, tabIndex) {
     button.tabIndex = tabIndex;
-    for (const each of this.#rowOf(button)?.querySelectorAll(SCROLLED) ?? []) each.tabIndex = tabIndex;
+    for (const each of this.#rowOf(button)?.querySelectorAll(SCROLLED) ?? [])
+      each.tabIndex = tabIndex;
   }
 
   #move(event) {
@@ -52,7 +55,12 @@ export class Roving {
     const row = this.#rowOf(button);
     const own = [...row.querySelectorAll(BUTTONS)];
     const place = own.indexOf(button);
-    const inRow = { ArrowRight: own[place + 1], ArrowLeft: own[place - 1], Home: own[0], End: own.at(-1) }[key];
+    const inRow = {
+      ArrowRight: own[place + 1],
+      ArrowLeft: own[place - 1],
+      Home: own[0],
+      End: own.at(-1),
+    }[key];
     if (inRow || !["ArrowUp", "ArrowDown"].includes(key)) return inRow;
     const next = key === "ArrowUp" ? "previousElementSibling" : "nextElementSibling";
     for (let other = row[next]; other; other = other[next]) {

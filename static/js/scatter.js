@@ -13,17 +13,41 @@ const ROUNDS = 100;
 
 export function scatter(texts, vectors) {
   const { points, explained } = principal(vectors);
-  const [x, y] = [0, 1].map((axis) => scale(points.map((p) => p[axis]), axis ? HEIGHT : WIDTH, axis === 1));
+  const [x, y] = [0, 1].map((axis) =>
+    scale(
+      points.map((p) => p[axis]),
+      axis ? HEIGHT : WIDTH,
+      axis === 1,
+    ),
+  );
   const places = apart(points.map((point) => [x(point[0]), y(point[1])]));
-  const svg = drawing("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "scatter", role: "img", "aria-labelledby": "scatter-title" },
-    drawing("path", { class: "axes", d: `M${EDGE} ${HEIGHT / 2}H${WIDTH - EDGE}M${WIDTH / 2} ${EDGE}V${HEIGHT - EDGE}` }),
-    ...places.map(([left, top], i) => mark(i, left, top, texts[i])));
+  const svg = drawing(
+    "svg",
+    {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      class: "scatter",
+      role: "img",
+      "aria-labelledby": "scatter-title",
+    },
+    drawing("path", {
+      class: "axes",
+      d: `M${EDGE} ${HEIGHT / 2}H${WIDTH - EDGE}M${WIDTH / 2} ${EDGE}V${HEIGHT - EDGE}`,
+    }),
+    ...places.map(([left, top], i) => mark(i, left, top, texts[i])),
+  );
   const share = fixed((explained[0] + explained[1]) * 100, 0);
-  const legend = element("ol", { class: "legend" }, ...texts.map((text) => element("li", { dir: "auto" }, text)));
-  return element("section", { class: "view", "aria-labelledby": "scatter-title" },
+  const legend = element(
+    "ol",
+    { class: "legend" },
+    ...texts.map((text) => element("li", { dir: "auto" }, text)),
+  );
+  return element(
+    "section",
+    { class: "view", "aria-labelledby": "scatter-title" },
     element("h2", { id: "scatter-title" }, say("plane")),
     element("p", { class: "hint" }, say("plane_hint", { share })),
-    element("div", { class: "scatter-place" }, svg, legend));
+    element("div", { class: "scatter-place" }, svg, legend),
+  );
 }
 
 // Moves marks that lie on each other a little apart: what was near stays near.
@@ -32,10 +56,18 @@ function apart(places) {
     for (const [i, a] of places.entries()) {
       for (const [j, b] of places.slice(0, i).entries()) {
         const angle = i + j; // for those in the same place: any direction, and always the same
-        const [dx, dy] = [a[0] - b[0] || 0.01 * Math.cos(angle), a[1] - b[1] || 0.01 * Math.sin(angle)];
+        const [dx, dy] = [
+          a[0] - b[0] || 0.01 * Math.cos(angle),
+          a[1] - b[1] || 0.01 * Math.sin(angle),
+        ];
         const distance = Math.hypot(dx, dy);
         const push = Math.max(0, LEAST - distance) / 2 / distance;
-        [a[0], a[1], b[0], b[1]] = [a[0] + dx * push, a[1] + dy * push, b[0] - dx * push, b[1] - dy * push];
+        [a[0], a[1], b[0], b[1]] = [
+          a[0] + dx * push,
+          a[1] + dy * push,
+          b[0] - dx * push,
+          b[1] - dy * push,
+        ];
       }
     }
   }
@@ -48,7 +80,13 @@ function mark(place, x, y, text) {
   number.textContent = count(place + 1);
   const title = drawing("title");
   title.textContent = text;
-  return drawing("g", { class: "point" }, title, drawing("circle", { cx: x, cy: y, r: 13 }), number);
+  return drawing(
+    "g",
+    { class: "point" },
+    title,
+    drawing("circle", { cx: x, cy: y, r: 13 }),
+    number,
+  );
 }
 
 function scale(values, size, flipped) {

@@ -8,7 +8,8 @@ let held = null; // what to bring back into sight while turns are still growing 
 let set = { top: 0, height: 0 }; // as it was when that was done last
 
 // In low windows the page scrolls as a whole.
-const moving = () => (getComputedStyle(own).overflowY === "visible" ? document.scrollingElement : own);
+const moving = () =>
+  getComputedStyle(own).overflowY === "visible" ? document.scrollingElement : own;
 const edge = (place) => (place === own ? own.getBoundingClientRect().top : 0);
 
 // {turn, above: pixels of it out of sight}, or null at the end; undefined while another room is shown.
@@ -19,7 +20,9 @@ export function reading() {
   const top = edge(place);
   const turns = [...byId("thread").children].filter((each) => each.dataset.id);
   const first = turns.find((each) => each.getBoundingClientRect().bottom > top);
-  return first ? { turn: first.dataset.id, above: Math.round(top - first.getBoundingClientRect().top) } : null;
+  return first
+    ? { turn: first.dataset.id, above: Math.round(top - first.getBoundingClientRect().top) }
+    : null;
 }
 
 // Shows a place as reading() told it, until the person moves.

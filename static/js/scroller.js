@@ -11,7 +11,8 @@ class Scroller {
   #stays = true;
 
   constructor() {
-    for (const place of [this.#own, window]) place.addEventListener("scroll", () => this.#look(), { passive: true });
+    for (const place of [this.#own, window])
+      place.addEventListener("scroll", () => this.#look(), { passive: true });
     this.#back.addEventListener("click", () => {
       this.follow(true);
       this.#look();
@@ -28,7 +29,9 @@ class Scroller {
 
   // In low windows the page scrolls as a whole.
   #place() {
-    return getComputedStyle(this.#own).overflowY === "visible" ? document.scrollingElement : this.#own;
+    return getComputedStyle(this.#own).overflowY === "visible"
+      ? document.scrollingElement
+      : this.#own;
   }
 
   #look() {

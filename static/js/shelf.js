@@ -8,8 +8,8 @@ import { say } from "./given.js";
 import { closeSheet, startPanel } from "./panel.js";
 import { Roving } from "./roving.js";
 import { startShelfFiles } from "./shelf_files.js";
-import { startStoreFull } from "./store_full.js";
 import { forget, heads, undoable } from "./store.js";
+import { startStoreFull } from "./store_full.js";
 import { offerUndo } from "./undo.js";
 
 const items = new Map(); // by the conversation's id
@@ -57,8 +57,14 @@ function item({ id, title }) {
 function fill(place, id, title, state) {
   if (!place.firstChild) {
     place.append(
-      element("button", { type: "button", class: "conversation", "data-action": "open", onclick: () => open(id) }),
-      iconButton("bin", "", () => drop(id), { "data-action": "drop" }));
+      element("button", {
+        type: "button",
+        class: "conversation",
+        "data-action": "open",
+        onclick: () => open(id),
+      }),
+      iconButton("bin", "", () => drop(id), { "data-action": "drop" }),
+    );
   }
   const [name, bin] = place.children;
   name.title = title;
@@ -70,7 +76,11 @@ function fill(place, id, title, state) {
 }
 
 const dot = (state) =>
-  element("span", { class: `dot ${state}` }, element("span", { class: "visually-hidden" }, ` ${say(`mark_${state}`)}`));
+  element(
+    "span",
+    { class: `dot ${state}` },
+    element("span", { class: "visually-hidden" }, ` ${say(`mark_${state}`)}`),
+  );
 
 async function drop(id) {
   const byKeyboard = document.activeElement.matches(":focus-visible");

@@ -17,9 +17,18 @@ export function startShortcuts({ stop, fresh, editLast }) {
     } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
       event.preventDefault();
       fresh();
-    } else if (command && !event.shiftKey && event.key.toLowerCase() === "z" && !event.target.value) {
+    } else if (
+      command &&
+      !event.shiftKey &&
+      event.key.toLowerCase() === "z" &&
+      !event.target.value
+    ) {
       takeBack(event);
-    } else if (event.key === "ArrowUp" && event.target === byId("chat-message") && !event.target.value) {
+    } else if (
+      event.key === "ArrowUp" &&
+      event.target === byId("chat-message") &&
+      !event.target.value
+    ) {
       event.preventDefault();
       if (currentRoom() === "chat") editLast();
     }

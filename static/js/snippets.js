@@ -2,7 +2,14 @@
 // Knows nothing about pages. A key is never written out, only where to find it.
 const VARIABLE = "WESTLAKE_API_KEY";
 
-export const SNIPPETS = { json: ({ body }) => body, curl, powershell, openai, requests, javascript };
+export const SNIPPETS = {
+  json: ({ body }) => body,
+  curl,
+  powershell,
+  openai,
+  requests,
+  javascript,
+};
 
 const pretty = (value) => JSON.stringify(value, null, 2);
 
@@ -22,7 +29,9 @@ function curl({ path, fields }, base, keyed) {
 // Bytes both ways: Windows PowerShell 5.1 would neither send nor read UTF-8 by itself.
 function powershell({ path, fields }, base, keyed) {
   const key = keyed ? ` \`\n  -Headers @{ Authorization = "Bearer $env:${VARIABLE}" }` : "";
-  const text = WHERE[path].map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
+  const text = WHERE[path]
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("");
   return `$body = @'
 ${pretty(fields)}
 '@
@@ -35,12 +44,24 @@ $answer${text}
 }
 
 const OPENAI = {
-  "/v1/chat/completions": ["chat.completions", new Set([
-    "model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "seed",
-  ])],
-  "/v1/completions": ["completions", new Set([
-    "model", "prompt", "max_tokens", "temperature", "top_p", "n", "stop", "seed", "logprobs",
-  ])],
+  "/v1/chat/completions": [
+    "chat.completions",
+    new Set(["model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "seed"]),
+  ],
+  "/v1/completions": [
+    "completions",
+    new Set([
+      "model",
+      "prompt",
+      "max_tokens",
+      "temperature",
+      "top_p",
+      "n",
+      "stop",
+      "seed",
+      "logprobs",
+    ]),
+  ],
   "/v1/embeddings": ["embeddings", new Set(["model", "input"])],
 };
 
@@ -51,7 +72,9 @@ function openai({ path, fields }, base, keyed) {
   const lines = own.map(([name, value]) => `    ${name}=${python(value, "    ")},\n`);
   if (Object.keys(extra).length) lines.push(`    extra_body=${python(extra, "    ")},\n`);
   const key = keyed ? `os.environ["${VARIABLE}"]` : `"none"`;
-  const text = WHERE[path].map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
+  const text = WHERE[path]
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("");
   return `${keyed ? "import os\n\n" : ""}from openai import OpenAI
 
 client = OpenAI(base_url="${base}/v1", api_key=${key})
@@ -62,7 +85,9 @@ print(answer${text})
 }
 
 function requests({ path, fields }, base, keyed) {
-  const key = keyed ? `\n    headers={"Authorization": "Bearer " + os.environ["${VARIABLE}"]},` : "";
+  const key = keyed
+    ? `\n    headers={"Authorization": "Bearer " + os.environ["${VARIABLE}"]},`
+    : "";
   const text = WHERE[path].map((step) => `[${JSON.stringify(step)}]`).join("");
   return `${keyed ? "import os\n\n" : ""}import requests
 
@@ -77,7 +102,9 @@ print(answer.json()${text})
 
 function javascript({ path, fields }, base, keyed) {
   const key = keyed ? `, Authorization: \`Bearer \${process.env.${VARIABLE}}\`` : "";
-  const text = WHERE[path].map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
+  const text = WHERE[path]
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("");
   return `const response = await fetch("${base}${path}", {
   method: "POST",
   headers: { "Content-Type": "application/json"${key} },
@@ -97,6 +124,8 @@ function python(value, indent) {
   if (Array.isArray(value)) {
     return `[\n${value.map((each) => `${inner}${python(each, inner)},\n`).join("")}${indent}]`;
   }
-  const pairs = Object.entries(value).map(([name, each]) => `${inner}${JSON.stringify(name)}: ${python(each, inner)},\n`);
+  const pairs = Object.entries(value).map(
+    ([name, each]) => `${inner}${JSON.stringify(name)}: ${python(each, inner)},\n`,
+  );
   return `{\n${pairs.join("")}${indent}}`;
 }

@@ -11,7 +11,9 @@ export function onFull(told) {
 }
 
 export function names(prefix) {
-  return [...new Set([...storedNames(), ...beside.keys()])].filter((name) => name.startsWith(prefix));
+  return [...new Set([...storedNames(), ...beside.keys()])].filter((name) =>
+    name.startsWith(prefix),
+  );
 }
 
 export function read(name) {

@@ -14,7 +14,10 @@ let known = null; // every conversation but for its turns, newest first
 
 // Every conversation but for its turns, newest first.
 export function heads() {
-  known ??= storage.names(HEAD).map((name) => headOf(storage.read(name))).filter(Boolean)
+  known ??= storage
+    .names(HEAD)
+    .map((name) => headOf(storage.read(name)))
+    .filter(Boolean)
     .sort((a, b) => b.updated - a.updated);
   return known;
 }
@@ -30,7 +33,10 @@ export function load(id) {
   return { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])), leaf };
 }
 
-export const allConversations = () => heads().map(({ id }) => load(id)).filter(Boolean);
+export const allConversations = () =>
+  heads()
+    .map(({ id }) => load(id))
+    .filter(Boolean);
 
 export function saveHead({ id, title, created, updated, system, options, leaf }) {
   known = null;

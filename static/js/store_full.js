@@ -4,8 +4,8 @@ import { byId, element } from "./element.js";
 import { say } from "./given.js";
 import { closeButton, sentences } from "./notices.js";
 import { exportAll } from "./shelf_files.js";
-import { forget, heads, undoable } from "./store.js";
 import { onFull, writeWaiting } from "./storage.js";
+import { forget, heads, undoable } from "./store.js";
 import { offerUndo } from "./undo.js";
 
 export function startStoreFull({ redraw }) {
@@ -14,16 +14,20 @@ export function startStoreFull({ redraw }) {
 
 function show(forbidden, redraw) {
   const box = byId("chat-failure");
-  const button = (key, pressed) => element("button", { type: "button", class: "outlined", onclick: pressed }, say(key));
+  const button = (key, pressed) =>
+    element("button", { type: "button", class: "outlined", onclick: pressed }, say(key));
   const makeRoom = () => {
     box.hidden = true;
     removeOlder(redraw);
   };
   box.replaceChildren(
-    forbidden ? sentences(say("store_forbidden"), say("next_store_forbidden")) : sentences(say("store_full"), say("next_store_full")),
+    forbidden
+      ? sentences(say("store_forbidden"), say("next_store_forbidden"))
+      : sentences(say("store_full"), say("next_store_full")),
     button("export", exportAll),
     heads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "",
-    closeButton("chat"));
+    closeButton("chat"),
+  );
   box.hidden = false;
 }
 

@@ -1,6 +1,10 @@
 // Reads pasted text as lines, or as a table of comma- or tab-separated columns.
 // Knows nothing about what the texts are for.
-export const texts = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line);
+export const texts = (text) =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line);
 
 // {names, rows, likeliest} where every line has the same two or more columns, else null.
 export function columns(text) {
@@ -18,7 +22,8 @@ export function columns(text) {
   return null;
 }
 
-export const column = ({ rows }, place) => rows.map((row) => row[place].trim()).filter((cell) => cell);
+export const column = ({ rows }, place) =>
+  rows.map((row) => row[place].trim()).filter((cell) => cell);
 
 function described(all, headed) {
   const rows = headed ? all.slice(1) : all;

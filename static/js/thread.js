@@ -18,7 +18,12 @@ export function showThread(conversation, live, actions) {
     const view = views.get(node.id) ?? new TurnView(node, actions);
     views.set(node.id, view);
     const about = { branches: branches(conversation, node), last: place === turns.length - 1 };
-    view.update(node, { ...about, busy: live !== null, live: node === live, folded: place < folded });
+    view.update(node, {
+      ...about,
+      busy: live !== null,
+      live: node === live,
+      folded: place < folded,
+    });
     return view.element;
   });
   if (folded) elements.splice(folded, 0, foldedLine(folded));

@@ -14,8 +14,11 @@ export const levelOf = (probability) => {
 export function tokenLegend() {
   const percents = LEVELS.map((level) => Math.round(100 * level));
   const names = [`\u2265 ${percents[0]}%`];
-  for (let place = 1; place < percents.length; place += 1) names.push(`${percents[place]}\u2013${percents[place - 1]}%`);
+  for (let place = 1; place < percents.length; place += 1)
+    names.push(`${percents[place]}\u2013${percents[place - 1]}%`);
   names.push(`< ${percents.at(-1)}%`);
-  const items = names.map((name, level) => element("li", {}, element("span", { class: `swatch p${level}` }), name));
+  const items = names.map((name, level) =>
+    element("li", {}, element("span", { class: `swatch p${level}` }), name),
+  );
   return element("ul", { class: "token-legend", "aria-label": say("legend") }, ...items);
 }

@@ -7,7 +7,9 @@ const SPELLED = /^bytes:((?:\\x[0-9a-f]{2})+)$/;
 export function merged(tokens, all) {
   const whole = [];
   for (let place = 0; place < tokens.length; ) {
-    const found = bytesOf(tokens[place].token) ? character(tokens, place, all) : single(tokens[place]);
+    const found = bytesOf(tokens[place].token)
+      ? character(tokens, place, all)
+      : single(tokens[place]);
     if (found === null) break;
     whole.push(found);
     place += found.parts;
@@ -39,7 +41,12 @@ const asItIs = (token) => ({ ...single(token), text: "\ufffd" });
 
 function bytesOf(token) {
   const found = SPELLED.exec(token);
-  return found ? found[1].slice(2).split("\\x").map((digits) => parseInt(digits, 16)) : null;
+  return found
+    ? found[1]
+        .slice(2)
+        .split("\\x")
+        .map((digits) => parseInt(digits, 16))
+    : null;
 }
 
 function decoded(bytes) {

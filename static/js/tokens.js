@@ -48,18 +48,41 @@ export class TokenRow {
   #button(token) {
     const name = `${token.text.replaceAll("\n", ` ${say("newline")} `).trim()} ${percent(token.logprob)}`;
     const first = this.#place.querySelector(".token") === null;
-    const own = { role: "button", class: `token p${levelOf(Math.exp(token.logprob))}`, "aria-label": name };
+    const own = {
+      role: "button",
+      class: `token p${levelOf(Math.exp(token.logprob))}`,
+      "aria-label": name,
+    };
     // No button: browsers never break a line in one, and a text would be torn into boxes.
-    const button = element("span", { ...own, tabindex: first ? "0" : "-1", "aria-haspopup": "true" });
+    const button = element("span", {
+      ...own,
+      tabindex: first ? "0" : "-1",
+      "aria-haspopup": "true",
+    });
     button.append(...withBreaks(token.text));
     button.addEventListener("click", () => this.#open(button, token));
     return button;
   }
 
   #open(button, token) {
-    const rows = token.top.map(([text, logprob]) => element("tr", { class: text === token.text ? "chosen" : null },
-      element("th", { scope: "row" }, visible(text)), element("td", {}, percent(logprob)),
-      element("td", { class: "bar-cell" }, element("meter", { min: 0, max: 1, value: Math.exp(logprob), "aria-label": percent(logprob) }))));
+    const rows = token.top.map(([text, logprob]) =>
+      element(
+        "tr",
+        { class: text === token.text ? "chosen" : null },
+        element("th", { scope: "row" }, visible(text)),
+        element("td", {}, percent(logprob)),
+        element(
+          "td",
+          { class: "bar-cell" },
+          element("meter", {
+            min: 0,
+            max: 1,
+            value: Math.exp(logprob),
+            "aria-label": percent(logprob),
+          }),
+        ),
+      ),
+    );
     const caption = element("caption", {}, say("top_caption"));
     this.#popover.replaceChildren(element("table", {}, caption, element("tbody", {}, ...rows)));
     this.#popover.showPopover({ source: button });
@@ -78,7 +101,9 @@ export class TokenRow {
     }
     const all = [...this.#place.querySelectorAll(".token")];
     const place = all.indexOf(document.activeElement);
-    const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[event.key];
+    const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[
+      event.key
+    ];
     if (place < 0 || to === undefined || !all[to]) return;
     event.preventDefault();
     all[place].tabIndex = -1;
@@ -90,11 +115,18 @@ export class TokenRow {
 
 // The text itself, so that it is copied as it is; the style sheet marks where a line ends.
 function withBreaks(text) {
-  return text.split(/(\n)/).map((part) => (part === "\n" ? element("span", { class: "newline" }, part) : part));
+  return text
+    .split(/(\n)/)
+    .map((part) => (part === "\n" ? element("span", { class: "newline" }, part) : part));
 }
 
 // White space that a table cell would hide, and bytes that are no text.
 function visible(text) {
-  return text.replace(/^bytes:\\x(.*)$/, (_, digits) => `<${digits.replaceAll("\\x", " ")}>`)
-    .replaceAll("\n", "\u23ce").replaceAll(" ", "\u2423").replaceAll("\t", "\u21e5") || say("nothing");
+  return (
+    text
+      .replace(/^bytes:\\x(.*)$/, (_, digits) => `<${digits.replaceAll("\\x", " ")}>`)
+      .replaceAll("\n", "\u23ce")
+      .replaceAll(" ", "\u2423")
+      .replaceAll("\t", "\u21e5") || say("nothing")
+  );
 }

@@ -1,7 +1,7 @@
 // Conversations as files: JSON to come back with, Markdown to read elsewhere.
 // Knows nothing about where they are kept.
 import { checked } from "./conversation_check.js";
-import { Told, say } from "./given.js";
+import { say, Told } from "./given.js";
 import { path } from "./tree.js";
 
 const FORMAT = "westlake-conversations";
@@ -32,7 +32,8 @@ export async function fromFile(file) {
 
 export function toMarkdown(conversation) {
   const parts = [`# ${conversation.title}`];
-  if (conversation.system.trim()) parts.push(`> ${conversation.system.trim().replaceAll("\n", "\n> ")}`);
+  if (conversation.system.trim())
+    parts.push(`> ${conversation.system.trim().replaceAll("\n", "\n> ")}`);
   for (const { role, content } of path(conversation)) {
     parts.push(`**${say(role === "user" ? "you" : "assistant")}**`, content);
   }

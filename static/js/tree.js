@@ -2,11 +2,21 @@
 // Knows nothing about pages, storage or the server.
 
 // No crypto.randomUUID: it is missing on pages served over plain HTTP.
-export const newId = () => `n${Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("")}`;
+export const newId = () =>
+  `n${Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("")}`;
 
 export function newConversation() {
   const now = Date.now();
-  return { id: newId(), title: "", created: now, updated: now, system: "", options: {}, nodes: {}, leaf: null };
+  return {
+    id: newId(),
+    title: "",
+    created: now,
+    updated: now,
+    system: "",
+    options: {},
+    nodes: {},
+    leaf: null,
+  };
 }
 
 // The order in which turns were added; two windows may have added one each at the same moment.
@@ -15,7 +25,8 @@ export const byOrder = (a, b) => a.order - b.order || (a.id < b.id ? -1 : 1);
 // From the first turn to the one that is shown last.
 export function path(conversation, leaf = conversation.leaf) {
   const turns = [];
-  for (let id = leaf; id !== null; id = conversation.nodes[id].parent) turns.unshift(conversation.nodes[id]);
+  for (let id = leaf; id !== null; id = conversation.nodes[id].parent)
+    turns.unshift(conversation.nodes[id]);
   return turns;
 }
 
@@ -37,7 +48,9 @@ function lastOrder(conversation) {
 }
 
 const after = (conversation, id) =>
-  Object.values(conversation.nodes).filter(({ parent }) => parent === id).sort(byOrder);
+  Object.values(conversation.nodes)
+    .filter(({ parent }) => parent === id)
+    .sort(byOrder);
 
 // The turns that follow the same turn, oldest first: a turn's branches.
 export const branches = (conversation, node) => after(conversation, node.parent);
@@ -71,7 +84,8 @@ export function adopt(conversation, stored, live) {
   const { nodes } = conversation;
   const needed = new Set(live ? path(conversation, live.id) : []);
   for (const [id, node] of Object.entries(stored.nodes)) {
-    if (node.id !== live?.id) nodes[id] = Object.assign(nodes[id] ?? {}, { speed: undefined, usage: undefined }, node);
+    if (node.id !== live?.id)
+      nodes[id] = Object.assign(nodes[id] ?? {}, { speed: undefined, usage: undefined }, node);
   }
   for (const node of Object.values(nodes)) {
     if (!stored.nodes[node.id] && !needed.has(node)) delete nodes[node.id];

@@ -28,7 +28,11 @@ export class TurnView {
     const mine = role === "user";
     const who = element("h2", { class: "who", id: `who-${id}` }, say(mine ? "you" : "assistant"));
     this.#article = element("article", { "aria-labelledby": `who-${id}` }, who, this.#text);
-    this.element = element("li", { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id, tabindex: "-1" }, this.#article);
+    this.element = element(
+      "li",
+      { class: `turn ${mine ? "mine" : "theirs"}`, "data-id": id, tabindex: "-1" },
+      this.#article,
+    );
   }
 
   // Draws what has changed since the last time, and nothing else: what a person has selected,
@@ -56,7 +60,8 @@ export class TurnView {
   state(text, share = null) {
     this.#words.textContent = text;
     this.#state.querySelector("progress")?.remove();
-    if (share !== null) this.#state.append(element("progress", { max: 1, value: share, "aria-label": text }));
+    if (share !== null)
+      this.#state.append(element("progress", { max: 1, value: share, "aria-label": text }));
   }
 
   write(text, watch) {
@@ -98,13 +103,19 @@ export class TurnView {
 
   #fillFoot(about) {
     const { role, speed } = this.#node;
-    const buttons = element("div", { class: "foot-buttons", role: "toolbar", "aria-label": say("turn_actions") });
+    const buttons = element("div", {
+      class: "foot-buttons",
+      role: "toolbar",
+      "aria-label": say("turn_actions"),
+    });
     const add = (action, name, pressed, key = action) => {
       const press = (event) => this.#busy || pressed(event.currentTarget);
       buttons.append(iconButton(name, say(key), press, { "data-action": action }));
     };
     const actions = this.#actions;
-    buttons.append(iconButton("copy", say("copy"), (event) => copy(this.#node.content, event.currentTarget)));
+    buttons.append(
+      iconButton("copy", say("copy"), (event) => copy(this.#node.content, event.currentTarget)),
+    );
     add("edit", "edit", () => edit(this.#text, this.#foot, this.#node, about, actions));
     if (role === "user" && about.last) add("again", "again", () => actions.again(this.#node));
     if (role === "assistant") {
@@ -113,7 +124,9 @@ export class TurnView {
       add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
     add("remove", "bin", () => actions.remove(this.#node));
-    const speeds = speed ? [element("span", { class: "speed" }, speedLine(speed)), ...this.#onward(about)] : [];
+    const speeds = speed
+      ? [element("span", { class: "speed" }, speedLine(speed)), ...this.#onward(about)]
+      : [];
     const branches = about.branches.length > 1 ? [this.#branches(about.branches)] : [];
     this.#foot.replaceChildren(...speeds, ...branches, buttons);
     this.#article.append(this.#foot);
@@ -123,20 +136,34 @@ export class TurnView {
   #onward({ last }) {
     if (!last || this.#node.speed.finish !== "length") return [];
     const pressed = () => this.#busy || this.#actions.goOn(this.#node);
-    return [element("button", { type: "button", class: "outlined onward", onclick: pressed }, say("go_on"))];
+    return [
+      element(
+        "button",
+        { type: "button", class: "outlined onward", onclick: pressed },
+        say("go_on"),
+      ),
+    ];
   }
 
   #branches(all) {
     const place = all.findIndex(({ id }) => id === this.#node.id);
     const text = `${count(place + 1)}/${count(all.length)}`;
-    const group = element("span", { class: "branches", role: "group", "aria-label": say("branches") });
+    const group = element("span", {
+      class: "branches",
+      role: "group",
+      "aria-label": say("branches"),
+    });
     const go = (name, by, action) => {
       const other = all[place + by];
       const pressed = () => other && this.#actions.show(other, action);
       const own = { "data-action": action, "aria-disabled": other ? null : "true" };
       return iconButton(name, say(action), pressed, own);
     };
-    group.append(go("left", -1, "earlier"), element("span", { class: "count" }, text), go("right", 1, "later"));
+    group.append(
+      go("left", -1, "earlier"),
+      element("span", { class: "count" }, text),
+      go("right", 1, "later"),
+    );
     return group;
   }
 }

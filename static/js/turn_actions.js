@@ -29,7 +29,11 @@ export function turnActions({ shown, draw, restored }) {
       undo();
       restored(conversation.id);
     };
-    offerUndo(say(gone.length > 1 ? "turns_removed" : "turn_removed", { count: gone.length }), takeBack, byKeyboard);
+    offerUndo(
+      say(gone.length > 1 ? "turns_removed" : "turn_removed", { count: gone.length }),
+      takeBack,
+      byKeyboard,
+    );
   };
   return {
     again: (node) => answer(shown(), node.role === "user" ? node : shown().nodes[node.parent]),

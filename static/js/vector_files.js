@@ -5,14 +5,27 @@ import { say } from "./given.js";
 import { download } from "./transfer.js";
 
 export function vectorFiles(texts, vectors, model) {
-  const json = () => JSON.stringify({ model, data: texts.map((text, i) => ({ text, embedding: vectors[i] })) });
-  return element("div", { class: "files" },
-    button(say("download", { kind: "JSON" }), () => download("embeddings.json", "application/json", json())),
-    button(say("download", { kind: "CSV" }), () => download("embeddings.csv", "text/csv", csv(texts, vectors))));
+  const json = () =>
+    JSON.stringify({ model, data: texts.map((text, i) => ({ text, embedding: vectors[i] })) });
+  return element(
+    "div",
+    { class: "files" },
+    button(say("download", { kind: "JSON" }), () =>
+      download("embeddings.json", "application/json", json()),
+    ),
+    button(say("download", { kind: "CSV" }), () =>
+      download("embeddings.csv", "text/csv", csv(texts, vectors)),
+    ),
+  );
 }
 
 function button(label, pressed) {
-  return element("button", { type: "button", class: "outlined", onclick: pressed }, icon("down"), ` ${label}`);
+  return element(
+    "button",
+    { type: "button", class: "outlined", onclick: pressed },
+    icon("down"),
+    ` ${label}`,
+  );
 }
 
 // The mark in front lets spreadsheets know that it is UTF-8.
