@@ -79,8 +79,9 @@ verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all t
 	@$(MAKE) --no-print-directory clients ARGS=
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
-docs: $(INSTALLED)  ## write docs/settings.md anew from the command line's help
+docs: $(INSTALLED)  ## write docs/settings.md and deploy/env.example from config.py
 	$(BIN)/python -m app.serving.settings_page
+	$(BIN)/python -m app.serving.env_example
 
 audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (needs the network)
 	@mkdir -p build

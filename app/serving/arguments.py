@@ -1,7 +1,7 @@
 """The command line: each flag sets the environment variable of the same name.
 
-Knows nothing about values or defaults beyond their texts: `config.Config` reads and checks
-them, so that flags and variables cannot differ.
+The flags come from config.py. `config.Config` reads and checks their values, so that flags and
+variables cannot differ.
 """
 
 from __future__ import annotations
@@ -11,163 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from app.settings.setting import Setting, settings_by_group
 from app.version import VERSION
-from config import PREFIX, ConfigError
-
-#: (group, ((setting, what stands for its value or "" for a switch, help), ...))
-GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
-    (
-        "the model",
-        (
-            (
-                "BASE_MODEL",
-                "DIR",
-                "directory, or name on the Hugging Face Hub, of a llama, mistral, qwen2 or qwen3 "
-                "model: config.json, safetensors, tokenizer (default: the embedded demo model)",
-            ),
-            (
-                "LORA_MODEL",
-                "DIR",
-                "directory or Hub name of a LoRA, applied to the model at start; A,B: both, in "
-                "that order",
-            ),
-            (
-                "TOKENIZER_PATH",
-                "DIR",
-                "directory of the tokenizer (default: the last --lora_model that holds one, else "
-                "--base_model)",
-            ),
-            (
-                "ALLOW_PICKLE",
-                "",
-                "load pickled weights (pytorch_model.bin, adapter_model.bin) too; only from a "
-                "source you trust (python wsgi.py convert IN OUT rewrites them as safetensors)",
-            ),
-            ("MAX_MODEL_LEN", "N", "tokens of prompt and answer together (default: the model's)"),
-            ("ALPHA", "X", "NTK factor that scales the rotary base once at start (default: 1.0)"),
-        ),
-    ),
-    (
-        "the machine",
-        (
-            (
-                "GPUS",
-                "IDS",
-                "GPUs to use; 0,1,2 spreads the model over three (default: 0 where there is one; "
-                "the embedded model stays on the CPU unless this is given)",
-            ),
-            ("ONLY_CPU", "", "stay on the CPU"),
-            (
-                "DTYPE",
-                "TYPE",
-                "auto, float32, float16 or bfloat16; auto: float32 on a CPU, the checkpoint's "
-                "16-bit type on a GPU (default: auto)",
-            ),
-            (
-                "LOAD_IN_8BIT",
-                "",
-                "8-bit weights and activations: a quarter of float32's memory, and faster, but not "
-                "the same answers: perplexity rises by 4 to 8 % on SmolLM2-135M, where one token "
-                "in eight changes, by 0.3 % on the embedded model",
-            ),
-            (
-                "KV_CACHE_MB",
-                "MB",
-                "memory for running requests, in MiB (default: half of what is left)",
-            ),
-            (
-                "THREADS",
-                "N",
-                "CPU threads of the model (default: one for each core, within the CPU quota)",
-            ),
-        ),
-    ),
-    (
-        "the server",
-        (
-            ("HOST", "H", "address to listen on (default: 0.0.0.0, every address)"),
-            ("PORT", "P", "port to listen on (default: 19327)"),
-            ("BASE_PATH", "PATH", "path that all routes lie under, such as /llm (default: none)"),
-            (
-                "MAX_IN_FLIGHT",
-                "N",
-                "requests accepted at once, running and waiting; more get 503 (default: 128)",
-            ),
-            (
-                "REQUEST_TIMEOUT",
-                "S",
-                "seconds one request may take, waiting included; then it ends with an error; 0: "
-                "no limit (default: 0)",
-            ),
-            ("MAX_BODY_MB", "MB", "largest request body, in MiB (default: 8)"),
-            ("LOG_FORMAT", "FORMAT", "text or json (default: text)"),
-        ),
-    ),
-    (
-        "who may ask",
-        (
-            (
-                "API_KEYS_FILE",
-                "FILE",
-                "API keys, one on each line: name key, or key; # begins a comment; read again when "
-                "it changes (default: none, everybody may ask)",
-            ),
-            (
-                "RATE_LIMIT",
-                "N",
-                "requests a minute for each key, or each address where there are no keys; or such "
-                "as 10/second,1000/day; more get 429 (default: off)",
-            ),
-            (
-                "MAX_PER_KEY",
-                "N",
-                "requests of one API key at once, running and waiting, where there are several "
-                "keys; more get 503 (default: half of --max_in_flight)",
-            ),
-            (
-                "CORS_ORIGINS",
-                "URLS",
-                "web origins whose pages may call the API from a browser: "
-                "https://example.org,http://localhost:3000, or * (default: none)",
-            ),
-            (
-                "TRUSTED_HOSTS",
-                "NAMES",
-                "names this server may be called by, besides localhost and 127.0.0.1; "
-                ".example.org: and all below it (default: any)",
-            ),
-            (
-                "TRUSTED_PROXIES",
-                "ADDRESSES",
-                "where a proxy may be whose X-Forwarded-For is believed, one hop; whatever comes "
-                "through a Unix socket is one (default: 127.0.0.0/8,::1)",
-            ),
-        ),
-    ),
-    (
-        "answers",
-        (
-            (
-                "MODEL_NAME",
-                "NAME",
-                "name of the model in answers (default: its directory's or Hub name; "
-                "chinese-llama-alpaca for the embedded model, and always accepted)",
-            ),
-            ("MODEL_ALIAS", "A,B", "further names of the model that requests may use"),
-            (
-                "PROMPT_TEMPLATE",
-                "NAME",
-                "what wraps a text prompt of /v1/completions: alpaca or none (default: alpaca)",
-            ),
-            (
-                "CHAT_TEMPLATE",
-                "FILE|NAME",
-                "chat template: a Jinja file, or alpaca, chatml, llama-2, llama-3 or vicuna "
-                "(default: the tokenizer's own, else alpaca)",
-            ),
-        ),
-    ),
-)
+from config import PREFIX, Config, ConfigError
 
 _ABOUT = "Serve a LLaMA with an OpenAI-style API: completions, chat and embeddings."
 _NOTE = (
@@ -214,15 +60,24 @@ def _parser() -> argparse.ArgumentParser:
         help="do not serve: tell whether model, LoRA, vocabulary and memory fit, and end",
     )
     parser.add_argument("--version", action="version", version=f"westlake {VERSION}")
-    for title, settings in GROUPS:
+    for title, settings in settings_by_group(Config).items():
         group = parser.add_argument_group(title)
-        for name, metavar, text in settings:
-            flag, text = f"--{name.lower()}", text.replace("%", "%%")  # argparse fills in %(...)s
-            if metavar:
-                group.add_argument(flag, dest=name, metavar=metavar, help=text)
-            else:
-                group.add_argument(flag, dest=name, action="store_const", const="1", help=text)
+        for setting in settings:
+            _add_flag(group, setting)
     return parser
+
+
+def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
+    text = setting.help
+    if setting.default_text:
+        text += f" (default: {setting.default_text})"
+    text = text.replace("%", "%%")  # argparse formats help texts with %
+    if setting.metavar:
+        group.add_argument(setting.flag, dest=setting.name, metavar=setting.metavar, help=text)
+    else:
+        group.add_argument(
+            setting.flag, dest=setting.name, action="store_const", const="1", help=text
+        )
 
 
 def wants_check(arguments: Sequence[str]) -> bool:

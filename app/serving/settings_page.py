@@ -1,23 +1,21 @@
 """Writes docs/settings.md: every flag, its variable, what it does and its default.
 
-Knows nothing about what the settings do beyond the command line's own help.
-
-    python -m app.serving.settings_page
+python -m app.serving.settings_page
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from app.serving.arguments import CHECK, GROUPS
-from config import PREFIX
+from app.serving.arguments import CHECK
+from app.settings.setting import Setting, settings_by_group
+from config import PREFIX, Config
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
 _HEAD = f"""# Settings
 
-Written by `make docs` from the command line's help; a test holds the two together.
+Written by `make docs` from config.py; a test compares the two.
 
 Each setting is a flag, `python wsgi.py --port 8000`, and an environment variable,
 `{PREFIX}PORT=8000`; a flag wins over its variable. `gunicorn wsgi:app` starts the same server from
@@ -28,32 +26,23 @@ Besides them there is `--{CHECK.lower()}` (do not serve: tell whether model, LoR
 memory fit, and end) and `python wsgi.py convert IN OUT` (write a model or LoRA of pickles again as
 safetensors).
 """
-_DEFAULT = re.compile(r" \(default: (.+)\)$")
+_TABLE = "| flag | meaning | default | variable |\n|---|---|---|---|\n"
 
 
 def settings_page() -> str:
     """The page as markdown."""
     parts = [_HEAD]
-    for title, settings in GROUPS:
-        rows = [_row(*setting) for setting in settings]
-        table = "| flag | meaning | default | variable |\n|---|---|---|---|\n" + "\n".join(rows)
-        parts.append(f"\n## {title.capitalize()}\n\n{table}\n")
+    for title, settings in settings_by_group(Config).items():
+        parts.append(f"\n## {title.capitalize()}\n\n{_TABLE}" + "".join(map(_row, settings)))
     return "".join(parts)
 
 
-def _row(name: str, value: str, text: str) -> str:
-    flag = f"--{name.lower()} {value}".strip()
-    found = _DEFAULT.search(text)
-    default = found[1] if found else "none" if value else "off"
-    meaning = _DEFAULT.sub("", text)
-    cells = (f"`{flag}`", meaning, default, f"`{PREFIX}{name}`")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def main() -> None:
-    """Write the page."""
-    PAGE.write_text(settings_page(), encoding="utf-8")
+def _row(setting: Setting) -> str:
+    flag = f"{setting.flag} {setting.metavar}".strip()
+    default = setting.default_text or ("none" if setting.metavar else "off")
+    cells = (f"`{flag}`", setting.help, default, f"`{PREFIX}{setting.name}`")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(settings_page(), encoding="utf-8")

@@ -69,7 +69,8 @@ def test_the_example_settings_are_settings() -> None:
     settings = dict(re.findall(r"^#?([A-Z_0-9]+)=(.*)$", "\n".join(lines), re.M))
     assert len(settings) >= 8
     assert all(name.startswith(PREFIX) for name in settings)
-    Config.from_env(settings)  # raises where one is unknown or wrong
+    for name, value in settings.items():
+        Config.from_env({name: value})  # raises where it is unknown or wrong
     Config.from_env(dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", "\n".join(lines), re.M)))
 
 

@@ -6,14 +6,28 @@ from dataclasses import fields
 
 import pytest
 
-from app.serving.arguments import GROUPS, parse_arguments
+from app.serving.arguments import parse_arguments
+from app.settings.setting import Setting, settings_by_group
 from config import Config, ConfigError
 
-FLAGS = [name for _, group in GROUPS for name, _, _ in group]
+GROUPS = settings_by_group(Config)
+SETTINGS = [setting for group in GROUPS.values() for setting in group]
 
 
 def test_every_setting_is_a_flag() -> None:
-    assert sorted(FLAGS) == sorted(item.name for item in fields(Config))
+    variables = set(parse_arguments([word for item in SETTINGS for word in _given(item)]))
+    assert variables == {f"WESTLAKE_{item.name}" for item in fields(Config)}
+
+
+def _given(setting: Setting) -> list[str]:
+    return [setting.flag, setting.example] if setting.metavar else [setting.flag]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_says_what_it_is(setting: Setting) -> None:
+    assert len(setting.help) >= len("text or json")
+    assert not setting.help.endswith(".")
+    Config.from_env({f"WESTLAKE_{setting.name}": setting.example})
 
 
 @pytest.mark.parametrize(
@@ -44,7 +58,10 @@ def test_help_tells_of_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         parse_arguments(["--help"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for title, _ in GROUPS:
+    for title, group in GROUPS.items():
         assert f"{title}:" in text
-    for name in FLAGS:
-        assert f"--{name.lower()}" in text
+        for setting in group:
+            shown = f"{setting.flag} {setting.metavar}".strip()
+            assert f"{shown} {setting.help}" in text, setting.name
+            if setting.default_text:
+                assert f"{setting.help} (default: {setting.default_text})" in text

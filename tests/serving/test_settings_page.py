@@ -1,4 +1,4 @@
-"""docs/settings.md is what the command line's help says of every setting; defaults are true."""
+"""docs/settings.md and deploy/env.example are what config.py says; defaults are true."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import fields
 
 import pytest
 
-from app.serving.arguments import GROUPS
+from app.serving import env_example
 from app.serving.settings_page import PAGE, settings_page
-from config import Config
+from app.settings.setting import settings_by_group
+from config import PREFIX, Config
 
 ROWS = {
     name: (flag, meaning, default)
@@ -23,9 +24,17 @@ def test_the_page_is_the_generated_one() -> None:
     assert PAGE.read_text(encoding="utf-8") == settings_page(), "run: make docs"
 
 
+def test_env_example_is_the_generated_one() -> None:
+    text = env_example.FILE.read_text(encoding="utf-8")
+    assert text == env_example.env_example(), "run: make docs"
+    shown = re.findall(rf"^#?{PREFIX}(\w+)=", text, re.M)
+    assert set(shown) | env_example.LEFT_OUT == {item.name for item in fields(Config)}
+    assert len(shown) == len(set(shown))
+
+
 def test_it_has_every_setting_once() -> None:
     assert sorted(ROWS) == sorted(item.name for item in fields(Config))
-    assert len(ROWS) == sum(len(settings) for _, settings in GROUPS)
+    assert len(ROWS) == sum(map(len, settings_by_group(Config).values()))
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -38,7 +47,7 @@ def test_its_default_is_the_settings(name: str) -> None:
     elif isinstance(default, int | float) and default:
         assert told.split(",")[0] == str(default)
     elif name == "TRUSTED_PROXIES":
-        assert told == "127.0.0.0/8,::1"
+        assert Config.from_env({f"{PREFIX}{name}": told}).TRUSTED_PROXIES == default
     elif isinstance(default, str) and name not in ("BASE_MODEL", "MODEL_NAME", "BASE_PATH"):
         assert told.split(",")[0] == default
     else:
