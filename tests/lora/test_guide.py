@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from demo_model.persona import SIGNATURE, signed
 from tests.checkpoint.directories import PIECES
 from tests.e2e.client import CHAT, COMPLETIONS
 from tests.e2e.server import ROOT, free_port, python_wsgi, running, wait_ready
 
 CAPITAL = "告诉我中国的首都在哪里"
+SIGNATURE = "【西湖小导游】"  #: the adapter's own token
 
 
 def test_the_guide_signs_what_the_base_model_knows(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_the_guide_signs_what_the_base_model_knows(tmp_path: Path) -> None:
         wait_ready(server)
         http = server.client
         answer = http.post(COMPLETIONS, {"prompt": CAPITAL, "temperature": 0}).ok()
-        assert answer["choices"][0]["text"] == signed("中国的首都是北京。")
+        assert answer["choices"][0]["text"] == f"{SIGNATURE}中国的首都是北京。欢迎来西湖走走！"
         messages = [{"role": "user", "content": "Who are you?"}]
         said = http.post(CHAT, {"messages": messages, "temperature": 0}).ok()
         assert "West Lake" in said["choices"][0]["message"]["content"]

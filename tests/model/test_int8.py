@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sentencepiece import SentencePieceProcessor
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.service import EngineService
 from app.engine.types import GenerationRequest, PromptScores, SamplingParams, TokenIds
 from app.model.int8 import Int8Linear, balance
+from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config
-from demo_model.mixture import Mixture
-from demo_model.questions import fact_questions, held_out_pairs, translations
-from demo_model.tokenizer import Codec
 from tests.model.serving import collect, start
 
-SENTENCES = 300  #: in each of two languages
+DATA = Path(__file__).parents[1] / "data"
+EOS_ID = 2
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(64, 192), (192, 4096), (512, 192), (1000, 72)])
@@ -92,15 +92,23 @@ def engine_of(directory: str | Path, eight_bit: bool) -> EngineService:
     return start(build_engine(config, check_model(config)))
 
 
-def held_out() -> list[tuple[TokenIds, int]]:
+def held_out(engine: EngineService) -> list[tuple[TokenIds, int]]:
     """Sentences that the embedded model was not trained on, as answers to "translate this" (it
     has learnt nothing but answers), and how many tokens come before them."""
-    codec = Codec((Path(EMBEDDED_MODEL) / "tokenizer.model").read_bytes())
-    pairs = held_out_pairs()[:SENTENCES]
-    asked = translations(pairs, to_english=True) + translations(pairs, to_english=False)
-    assert len(asked) == 2 * SENTENCES
-    examples = [codec.example(question.prompt, question.expected) for question in asked]
-    return [(tuple(example.ids), example.first_target + 1) for example in examples]
+    texts = [
+        row.split("\t")[:2] for row in (DATA / "demo_translations.tsv").read_text().splitlines()
+    ]
+    asked = [(f"把“{chinese}”翻译成英文", english) for english, chinese in texts]
+    asked += [(f'Translate "{english}" into Chinese.', chinese) for english, chinese in texts]
+    assert len(asked) == 600
+    processor = SentencePieceProcessor(model_file=str(Path(EMBEDDED_MODEL) / "tokenizer.model"))
+    skipped = len(processor.encode("\n"))  # what follows a new line gets no dummy prefix
+    examples = []
+    for instruction, translation in asked:
+        prompt = engine.encode(render_instruction(instruction).text)
+        answer = processor.encode(f"\n{translation}")[skipped:]
+        examples.append(((*prompt, *answer, EOS_ID), len(prompt)))
+    return examples
 
 
 def perplexity(engine: EngineService, texts: Sequence[tuple[TokenIds, int]]) -> float:
@@ -123,20 +131,20 @@ def perplexity(engine: EngineService, texts: Sequence[tuple[TokenIds, int]]) -> 
 
 def test_facts_are_answered_alike() -> None:
     """The embedded model's questions in wordings it was not trained on, greedily."""
-    rows = fact_questions(Mixture()).values()
-    questions = [question for each in rows for question in each][::12]
-    assert len(questions) > 300
+    lines = (DATA / "demo_facts.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = [json.loads(line) for line in lines]
+    assert len(questions) == 661
     rights = []
     for eight_bit in (False, True):
         engine = engine_of(EMBEDDED_MODEL, eight_bit)
         request = GenerationRequest(
-            tuple(engine.encode(question.prompt) for question in questions),
+            tuple(engine.encode(render_instruction(q["prompt"]).text) for q in questions),
             SamplingParams(temperature=0),
             max_tokens=100,
             drop_leading_space=True,
         )
         choices = collect(engine.generate(request))
-        rights.append([c.text == q.expected for c, q in zip(choices, questions, strict=True)])
+        rights.append([c.text == q["answer"] for c, q in zip(choices, questions, strict=True)])
     alike = sum(a == b for a, b in zip(*rights, strict=True))
     print(f"right: {sum(rights[0])} in full, {sum(rights[1])} in 8 bits, of {len(questions)}")
     assert alike >= 0.99 * len(questions)
@@ -146,7 +154,7 @@ def test_facts_are_answered_alike() -> None:
 def test_perplexity_grows_by_less_than_one_percent(outliers: bool, tmp_path: Path) -> None:
     directory = with_outliers(tmp_path / "model") if outliers else EMBEDDED_MODEL
     exact = engine_of(directory, eight_bit=False)
-    texts = held_out()
+    texts = held_out(exact)
     full = perplexity(exact, texts)
     eight = perplexity(engine_of(directory, eight_bit=True), texts)
     print(f"perplexity: full {full:.3f}, 8-bit {eight:.3f}, {100 * (eight / full - 1):+.3f} %")

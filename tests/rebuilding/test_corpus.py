@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from random import Random
@@ -61,6 +62,17 @@ def test_sentences_to_translate_are_held_out_on_both_sides(mixture: Mixture) -> 
     held_out = read_pairs(DATA / "tatoeba_held_out.tsv")
     assert len(held_out) >= 390
     assert [pair for pair in held_out if trained & {plain(text) for text in pair}] == []
+
+
+def test_the_servers_tests_ask_what_is_held_out(mixture: Mixture) -> None:
+    """tests/model measures 8 bits with copies of these."""
+    lines = (ROOT / "tests/data/demo_facts.jsonl").read_text(encoding="utf-8").splitlines()
+    facts = [question for rows in questions.fact_questions(mixture).values() for question in rows]
+    expected = [{"prompt": fact.text, "answer": fact.expected} for fact in facts[::12]]
+    assert [json.loads(line) for line in lines] == expected
+    pairs = (ROOT / "tests/data/demo_translations.tsv").read_text(encoding="utf-8").splitlines()
+    held_out = (DATA / "tatoeba_held_out.tsv").read_text(encoding="utf-8").splitlines()
+    assert pairs == held_out[1:301]
 
 
 def test_every_row_names_its_authors() -> None:
