@@ -21,8 +21,8 @@ EMBEDDED_MODEL = str(Path(__file__).resolve().parent / "models" / "demo")
 #: The embedded model's name, by which classic clients may ask for any model.
 CLASSIC_NAME = "chinese-llama-alpaca"
 #: The groups of the help, in its order.
-MODEL, MACHINE, SERVER = "the model", "the machine", "the server"
-ACCESS, ANSWERS = "who may ask", "answers"
+MODEL, HARDWARE, SERVER = "model", "hardware", "server"
+ACCESS, NAMES = "access", "names and templates"
 
 
 class ConfigError(ValueError):
@@ -35,46 +35,46 @@ class Config:
     (`WESTLAKE_BASE_MODEL`); an empty value counts as not given."""
 
     BASE_MODEL: str = setting(EMBEDDED_MODEL, str, MODEL, "DIR", example="/srv/models/my-llama")
-    """directory, or name on the Hugging Face Hub, of a llama, mistral, qwen2 or qwen3 model:
-    config.json, safetensors, tokenizer (default: the embedded demo model)"""
+    """directory or Hugging Face Hub name of a llama, mistral, qwen2 or qwen3 model: config.json,
+    safetensors, tokenizer (default: the embedded demo model)"""
     LORA_MODEL: tuple[str, ...] = setting(
         (), parsers.directories, MODEL, "DIR", example="/srv/models/my-lora"
     )
-    """directory or Hub name of a LoRA, applied to the model at start; A,B: both, in that order"""
+    """directory or Hub name of a LoRA, merged into the model at start; A,B: both, in that order"""
     TOKENIZER_PATH: str | None = setting(
         None, str, MODEL, "DIR", example="/srv/models/my-tokenizer"
     )
-    """directory of the tokenizer (default: the last --lora_model that holds one, else
+    """directory of the tokenizer (default: the last --lora_model with a tokenizer, else
     --base_model)"""
     ALLOW_PICKLE: bool = setting(False, parsers.boolean, MODEL)
-    """load pickled weights (pytorch_model.bin, adapter_model.bin) too; only from a source you
+    """also load pickled weights (pytorch_model.bin, adapter_model.bin); only from a source you
     trust (python wsgi.py convert IN OUT rewrites them as safetensors)"""
     MAX_MODEL_LEN: int | None = setting(None, parsers.integer(2, 2**24), MODEL, "N", example="4096")
-    """tokens of prompt and answer together (default: the model's)"""
+    """context length: tokens of prompt and answer together (default: the model's)"""
     ALPHA: float = setting(1.0, parsers.ntk_factor, MODEL, "X")
-    """NTK factor that scales the rotary base once at start"""
+    """NTK factor that scales the RoPE base once at start"""
 
-    GPUS: tuple[int, ...] = setting((), parsers.gpu_ids, MACHINE, "IDS", example="0,1")
-    """GPUs to use; 0,1,2 spreads the model over three (default: 0 where there is one; the embedded
-    model stays on the CPU unless this is given)"""
-    ONLY_CPU: bool = setting(False, parsers.boolean, MACHINE)
-    """stay on the CPU"""
+    GPUS: tuple[int, ...] = setting((), parsers.gpu_ids, HARDWARE, "IDS", example="0,1")
+    """ids of the GPUs to use; 0,1,2 spreads the model over three (default: 0 if there is a GPU;
+    the embedded model uses the CPU unless this is given)"""
+    ONLY_CPU: bool = setting(False, parsers.boolean, HARDWARE)
+    """use the CPU even if there is a GPU"""
     DTYPE: str = setting(
-        "auto", parsers.one_of("auto", "float32", "float16", "bfloat16"), MACHINE, "TYPE"
+        "auto", parsers.one_of("auto", "float32", "float16", "bfloat16"), HARDWARE, "TYPE"
     )
     """auto, float32, float16 or bfloat16; auto: float32 on a CPU, the checkpoint's 16-bit type on
     a GPU"""
-    LOAD_IN_8BIT: bool = setting(False, parsers.boolean, MACHINE)
+    LOAD_IN_8BIT: bool = setting(False, parsers.boolean, HARDWARE)
     """8-bit weights and activations: half the memory of 16-bit weights, and faster on CPUs with
     AVX-512 VNNI, but other answers: perplexity is 4 to 8 % higher on SmolLM2-135M, where one token
     in eight differs, and 0.3 % higher on the embedded model"""
     KV_CACHE_MB: int | None = setting(
-        None, parsers.integer(1, 2**24), MACHINE, "MB", example="4096"
+        None, parsers.integer(1, 2**24), HARDWARE, "MB", example="4096"
     )
     """memory for the KV cache of running requests, in MiB (default: half of the memory that is free
     after loading; on a GPU at most 90 %)"""
-    THREADS: int | None = setting(None, parsers.integer(1, 1024), MACHINE, "N", example="8")
-    """CPU threads of the model (default: one for each core, within the CPU quota)"""
+    THREADS: int | None = setting(None, parsers.integer(1, 1024), HARDWARE, "N", example="8")
+    """CPU threads of the model (default: one per core, within the CPU quota)"""
 
     HOST: str = setting(
         "0.0.0.0",  # noqa: S104 - a server for other machines
@@ -95,27 +95,27 @@ class Config:
         "PATH",
         example="/llm",
     )
-    """path that all routes lie under, such as /llm (default: none)"""
+    """path prefix of all routes, such as /llm (default: none)"""
     MAX_IN_FLIGHT: int = setting(128, parsers.integer(1, 4096), SERVER, "N")
     """requests accepted at once, running and waiting; more get 503"""
     REQUEST_TIMEOUT: float = setting(0.0, parsers.seconds, SERVER, "S", example="600")
-    """seconds one request may take, waiting included; then it ends with an error; 0: no limit
-    (default: 0)"""
+    """seconds, waiting included, after which a request ends with an error; 0: no limit (default:
+    0)"""
     MAX_BODY_MB: int = setting(8, parsers.integer(1, 1024), SERVER, "MB")
     """largest request body, in MiB"""
     LOG_FORMAT: str = setting("text", parsers.one_of("text", "json"), SERVER, "FORMAT")
-    """text or json"""
+    """format of the log: text or json"""
 
     API_KEYS_FILE: str | None = setting(None, str, ACCESS, "FILE", example="/etc/westlake/keys")
-    """API keys, one on each line: name key, or key; # begins a comment; read again when it changes
-    (default: none, everybody may ask)"""
+    """file of API keys, one per line: name key, or only key; # starts a comment; read again when
+    it changes (default: none, no key is needed)"""
     RATE_LIMIT: tuple[tuple[int, str], ...] = setting(
         (), parsers.rate_limits, ACCESS, "N", example="120"
     )
-    """requests a minute for each key, or each address where there are no keys; or such as
-    10/second,1000/day; more get 429 (default: off)"""
+    """requests per minute for each key, or for each address if there are no keys; with other
+    units: 10/second,1000/day; more get 429 (default: off)"""
     MAX_PER_KEY: int | None = setting(None, parsers.integer(1, 4096), ACCESS, "N", example="64")
-    """requests of one API key at once, running and waiting, where there are several keys; more get
+    """requests of one API key at once, running and waiting, if there are several keys; more get
     503 (default: half of --max_in_flight)"""
     CORS_ORIGINS: tuple[str, ...] = setting(
         (), parsers.origins, ACCESS, "URLS", example="https://app.example.org"
@@ -125,30 +125,30 @@ class Config:
     TRUSTED_HOSTS: tuple[str, ...] = setting(
         (), parsers.host_names, ACCESS, "NAMES", example="llm.example.org"
     )
-    """names this server may be called by, besides localhost and 127.0.0.1; .example.org: and all
-    below it (default: any)"""
+    """names in the Host header that are accepted besides localhost and 127.0.0.1; .example.org
+    includes all its subdomains (default: any)"""
     TRUSTED_PROXIES: tuple[str, ...] = setting(
         ("127.0.0.0/8", "::1/128"), parsers.networks, ACCESS, "ADDRESSES"
     )
-    """where a proxy may be whose X-Forwarded-For is believed, one hop; whatever comes through a
-    Unix socket is one (default: 127.0.0.0/8,::1)"""
+    """addresses and networks of reverse proxies whose X-Forwarded-For is believed, one hop; a Unix
+    socket always counts as one (default: 127.0.0.0/8,::1)"""
 
     MODEL_NAME: str = setting(
         "",
         parsers.matching(parsers.NAME, "1 to 200 characters without blanks"),
-        ANSWERS,
+        NAMES,
         "NAME",
         example="my-llama",
     )
-    """name of the model in answers (default: its directory's or Hub name; chinese-llama-alpaca for
-    the embedded model, and always accepted)"""
+    """name of the model in responses; chinese-llama-alpaca is always accepted (default: the
+    directory's or Hub name; chinese-llama-alpaca for the embedded model)"""
     MODEL_ALIAS: tuple[str, ...] = setting(
-        (), parsers.names, ANSWERS, "A,B", example="my-model,another"
+        (), parsers.names, NAMES, "A,B", example="my-model,another"
     )
-    """further names of the model that requests may use"""
-    PROMPT_TEMPLATE: str = setting("alpaca", parsers.one_of("alpaca", "none"), ANSWERS, "NAME")
-    """what wraps a text prompt of /v1/completions: alpaca or none"""
-    CHAT_TEMPLATE: str | None = setting(None, str, ANSWERS, "FILE|NAME", example="chatml")
+    """more names of the model that requests may use"""
+    PROMPT_TEMPLATE: str = setting("alpaca", parsers.one_of("alpaca", "none"), NAMES, "NAME")
+    """template around a text prompt of /v1/completions: alpaca or none"""
+    CHAT_TEMPLATE: str | None = setting(None, str, NAMES, "FILE|NAME", example="chatml")
     """chat template: a Jinja file, or alpaca, chatml, llama-2, llama-3 or vicuna (default: the
     tokenizer's own, else alpaca)"""
 

@@ -19,8 +19,8 @@ _ABOUT = "Serve a LLaMA with an OpenAI-style API: completions, chat and embeddin
 _NOTE = (
     "Every flag is also an environment variable: --base_model is WESTLAKE_BASE_MODEL; a flag "
     "wins over its variable. Dashes work for underscores. gunicorn wsgi:app starts the same "
-    "server from the variables alone. python wsgi.py convert IN OUT writes a model or LoRA of "
-    "pickles again as safetensors."
+    "server from the variables alone. python wsgi.py convert IN OUT rewrites a pickled model or "
+    "LoRA as safetensors."
 )
 #: What is on the command line only.
 CHECK, CONVERT = "CHECK", "convert"
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         dest=CHECK,
         action="store_const",
         const="1",
-        help="do not serve: tell whether model, LoRA, vocabulary and memory fit, and end",
+        help="do not serve: check whether model, LoRA, vocabulary and memory fit, and exit",
     )
     parser.add_argument("--version", action="version", version=f"westlake {VERSION}")
     for title, settings in settings_by_group(Config).items():

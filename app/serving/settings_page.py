@@ -18,13 +18,12 @@ _HEAD = f"""# Settings
 Written by `make docs` from config.py; a test compares the two.
 
 Each setting is a flag, `python wsgi.py --port 8000`, and an environment variable,
-`{PREFIX}PORT=8000`; a flag wins over its variable. `gunicorn wsgi:app` starts the same server from
-the variables alone. Switches are on where they are given, as a variable with `1`. Dashes work for
-underscores. Unknown flags and unknown `{PREFIX}` names stop the start with one line.
+`{PREFIX}PORT=8000`; a flag overrides its variable. `gunicorn wsgi:app` starts the same server from
+the variables alone. A switch takes no value as a flag and `1` as a variable. Dashes work for
+underscores. An unknown flag or `{PREFIX}` name ends the start with one line.
 
-Besides them there is `--{CHECK.lower()}` (do not serve: tell whether model, LoRA, vocabulary and
-memory fit, and end) and `python wsgi.py convert IN OUT` (write a model or LoRA of pickles again as
-safetensors).
+There are also `--{CHECK.lower()}` (do not serve: check whether model, LoRA, vocabulary and memory
+fit, and exit) and `python wsgi.py convert IN OUT` (rewrite a pickled model or LoRA as safetensors).
 """
 _TABLE = "| flag | meaning | default | variable |\n|---|---|---|---|\n"
 
