@@ -34,7 +34,8 @@ class DecodeRow:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A piece of a prompt, cut on a fixed grid so that its bits never depend on the load."""
+    """A chunk of a prompt, cut at multiples of `Runner.prefill_chunk_tokens`, so that its bits do
+    not depend on the load."""
 
     slot: int
     start: int  #: position of the first token
@@ -71,6 +72,11 @@ class Runner(Protocol):
     slots: int
     positions: int  #: tokens one slot can hold
     bytes_per_token: int  #: of cache
+    #: Prompts are computed in chunks of this many tokens, cut from position 0.
+    prefill_chunk_tokens: int
+    #: True: a token gets the same bits in a prefill chunk, however the prompt is cut, and as a
+    #: decode row. False: only where it is computed again in the same chunk or as a decode row.
+    row_invariant: bool
 
     def run(self, batch: Batch) -> StepResult:
         """Compute and fill the cache."""

@@ -18,9 +18,6 @@ from app.engine.shares import LIKELY_GROWTH, Shares, likely_tokens
 from app.engine.slots import CacheWork, SlotPool
 from app.engine.turns import PromptTurns, Waiting
 
-#: Prompts are cut on this grid from position 0. Small, so that a tile beside decode rows
-#: costs their streams little; the products of all tiles of a step are computed together.
-TILE = 16
 #: Prompt tokens in a step at most; beside answers that wait for their next token, as many as
 #: `Pace` allows.
 BUDGET_ALONE = 256
@@ -40,14 +37,19 @@ class Scheduler:
     """Owned by the engine thread."""
 
     def __init__(
-        self, slots: int, pool_tokens: int, prefix_reuse: bool = True, pace: Pace = UNTIMED
+        self,
+        slots: int,
+        pool_tokens: int,
+        prefill_chunk_tokens: int,
+        prefix_reuse: bool = True,
+        pace: Pace = UNTIMED,
     ) -> None:
         """slots: how many sequences may run; pool_tokens: cache for all of them together;
-        pace: how long steps take."""
+        prefill_chunk_tokens: the runner's; pace: how long steps take."""
         self.pool_tokens = pool_tokens
-        self._pace = pace
+        self._pace, self._chunk_tokens = pace, prefill_chunk_tokens
         self.running: list[Sequence] = []  #: in the order of their admission
-        self._slots = SlotPool(slots, TILE, prefix_reuse)
+        self._slots = SlotPool(slots, prefill_chunk_tokens, prefix_reuse)
         self._shares = Shares(slots, pool_tokens)
         self._waiting = Waiting()
         self._prompts = PromptTurns()
@@ -153,7 +155,7 @@ class Scheduler:
             self._remember(sequence)
         budget = BUDGET_ALONE
         if rows:
-            budget = self._pace.tokens_beside(len(rows), TILE, BUDGET_ALONE)
+            budget = self._pace.tokens_beside(len(rows), self._chunk_tokens, BUDGET_ALONE)
         tiles = self._read_prompts(budget)
         batch = Batch(tuple(map(row_of, rows)), tuple(tile for _, tile in tiles))
         work, self._work = tuple(self._work), []
@@ -173,7 +175,7 @@ class Scheduler:
             else:
                 self._place(sequence)
                 waiting = self._admissible()
-            cut = tiles_of(sequence, budget, TILE)
+            cut = tiles_of(sequence, budget, self._chunk_tokens)
             tiles += [(sequence, tile) for tile in cut]
             taken = sum(len(tile.tokens) for tile in cut)
             self._prompts.count(owner, taken)
@@ -259,7 +261,7 @@ class Scheduler:
 
     def _soon_shared(self, sequence: Sequence) -> bool:
         """True while another choice computes the same prompt: then it will be there to copy."""
-        return sequence.prompt_length > TILE and any(
+        return sequence.prompt_length > self._chunk_tokens and any(
             each.prefilling
             and each.ticket is sequence.ticket
             and each.scores is None

@@ -37,7 +37,11 @@ class Stepper:
 
     def __init__(self, model: LoadedModel, ledger: Ledger) -> None:
         self.scheduler = Scheduler(
-            model.runner.slots, model.pool_tokens, model.prefix_reuse, model.pace
+            model.runner.slots,
+            model.pool_tokens,
+            model.runner.prefill_chunk_tokens,
+            model.prefix_reuse,
+            model.pace,
         )
         self._model, self._ledger = model, ledger
         self._deliveries = Deliveries(ledger)

@@ -35,6 +35,8 @@ class Place:
 class TorchDecoder:
     """Runs on as many devices as the weights are spread over."""
 
+    row_invariant = False  #: torch's attention sums a chunk's rows in another order than one row
+
     def __init__(self, weights: Weights, cache: SlotCache) -> None:
         self._weights, self._cache = weights, cache
         config = weights.config

@@ -16,6 +16,10 @@ from app.engine.batch import Batch, StepResult, Want
 from app.model.out_of_memory import memory_errors_told
 from app.model.weights import Weights
 
+#: Small, so that a chunk beside decode rows delays their streams little; the products of all
+#: chunks of a step are computed together.
+PREFILL_CHUNK_TOKENS = 16
+
 
 class Cache(Protocol):
     """Keys and values, a slot per sequence."""
@@ -33,6 +37,8 @@ class Cache(Protocol):
 
 class Decoder(Protocol):
     """The layers of a model, over one cache."""
+
+    row_invariant: bool  #: see `engine.batch.Runner`
 
     def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
         """Run a step and fill the cache.
@@ -58,6 +64,8 @@ class TorchRunner:
         sampled."""
         self.slots, self.positions = cache.slots, cache.positions
         self.bytes_per_token = cache.bytes_per_token
+        self.prefill_chunk_tokens = PREFILL_CHUNK_TOKENS
+        self.row_invariant = decoder.row_invariant
         self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
         self.decoder = decoder
         end = weights.head_norm.device

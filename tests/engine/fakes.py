@@ -13,11 +13,11 @@ import numpy as np
 
 from app.engine.batch import Batch, Draw, Pick, StepResult, Want
 from app.engine.model import LoadedModel
-from app.engine.scheduler import TILE
 from app.engine.types import ModelInfo
 from tests.id_tokenizer import IdTokenizer
 
 VOCAB = 1000
+CHUNK = 16  #: tokens of a prefill chunk, as the real runner's
 EOS = 2
 
 
@@ -25,6 +25,8 @@ class CountingRunner:
     """The next token is the sum of all tokens before it, modulo the vocabulary."""
 
     bytes_per_token = 64
+    prefill_chunk_tokens = CHUNK
+    row_invariant = False
 
     def __init__(self, slots: int = 8, positions: int = 512) -> None:
         self.slots, self.positions = slots, positions
@@ -43,7 +45,7 @@ class CountingRunner:
             if row.wants_logits:
                 logits.append(self.cache[row.slot])
         for tile in batch.tiles:
-            assert tile.start % TILE == 0 and len(tile.tokens) <= TILE
+            assert tile.start % CHUNK == 0 and len(tile.tokens) <= CHUNK
             self._write(tile.slot, tile.start, tile.tokens)
             if tile.want is Want.LOGITS:
                 logits.append(self.cache[tile.slot])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from app.engine.answer import Answer
 from app.engine.batch import Want
 from app.engine.pace import Pace
-from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, TILE, Scheduler
+from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.ticket import Ticket
+from tests.engine.fakes import CHUNK
 
 
 def sequence(length: int, max_tokens: int = 50, ticket: Ticket | None = None) -> Sequence:
@@ -30,27 +31,27 @@ def advance(scheduler: Scheduler) -> None:
 
 
 def test_prompts_are_cut_on_the_grid_within_the_budget() -> None:
-    scheduler = Scheduler(4, 10_000)
+    scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(1000)])
     tiles = scheduler.plan().batch.tiles
-    assert [tile.start for tile in tiles] == list(range(0, BUDGET_ALONE, TILE))
-    assert {len(tile.tokens) for tile in tiles} == {TILE}
+    assert [tile.start for tile in tiles] == list(range(0, BUDGET_ALONE, CHUNK))
+    assert {len(tile.tokens) for tile in tiles} == {CHUNK}
     assert {tile.want for tile in tiles} == {Want.NOTHING}
 
 
 def test_only_the_last_tile_of_a_prompt_asks_for_logits() -> None:
-    scheduler = Scheduler(4, 10_000)
+    scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(70)])
     tiles = scheduler.plan().batch.tiles
     assert [(tile.start, len(tile.tokens), tile.want) for tile in tiles] == [
-        *((start, TILE, Want.NOTHING) for start in range(0, 64, TILE)),
+        *((start, CHUNK, Want.NOTHING) for start in range(0, 64, CHUNK)),
         (64, 6, Want.LOGITS),
     ]
 
 
 def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
     pace = Pace(((1, 1.0), (64, 1.4), (128, 3.0)))
-    scheduler = Scheduler(4, 10_000, pace=pace)
+    scheduler = Scheduler(4, 10_000, CHUNK, pace=pace)
     scheduler.add([sequence(5)])
     advance(scheduler)
     scheduler.add([sequence(1000)])
@@ -62,9 +63,9 @@ def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
 
 
 def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
-    scheduler = Scheduler(4, 10_000)
+    scheduler = Scheduler(4, 10_000, CHUNK)
     many = Ticket(0, 100, lambda: None)
-    scheduler.add([sequence(TILE, 0, many) for _ in range(100)])
+    scheduler.add([sequence(CHUNK, 0, many) for _ in range(100)])
     late = sequence(5)
     scheduler.add([late])
     scheduler.plan()
@@ -72,19 +73,19 @@ def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
 
 
 def test_admission_expects_likely_lengths_and_never_blocks_an_empty_engine() -> None:
-    scheduler = Scheduler(8, 2 * (LIKELY_GROWTH + 10))
+    scheduler = Scheduler(8, 2 * (LIKELY_GROWTH + 10), CHUNK)
     for _ in range(4):
         scheduler.add([sequence(10, max_tokens=10_000)])
     scheduler.plan()
     assert len(scheduler.running) == 2
-    small = Scheduler(8, 100)
+    small = Scheduler(8, 100, CHUNK)
     small.add([sequence(90, max_tokens=10)])
     small.plan()
     assert len(small.running) == 1
 
 
 def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> None:
-    scheduler = Scheduler(4, 600)
+    scheduler = Scheduler(4, 600, CHUNK)
     old, young, later = sequence(10, 1000), sequence(10, 1000), sequence(10, 1000)
     for each in (old, young, later):
         scheduler.add([each])
@@ -98,7 +99,7 @@ def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> Non
 
 
 def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> None:
-    scheduler = Scheduler(2, 10_000, prefix_reuse=False)
+    scheduler = Scheduler(2, 10_000, CHUNK, prefix_reuse=False)
     each = sequence(40, 100)
     scheduler.add([each])
     for _ in range(6):
@@ -122,7 +123,7 @@ def test_prompt_tokens_beside_answers_follow_the_timed_steps() -> None:
     assert pace.seconds(1) == 10
     assert pace.seconds(40) == 50
     assert pace.seconds(128) == 160
-    assert pace.tokens_beside(16, TILE, BUDGET_ALONE) == 16  # 32 rows take 40, twice 16's
-    assert pace.tokens_beside(1, TILE, BUDGET_ALONE) == TILE  # too many, but less is nothing
+    assert pace.tokens_beside(16, CHUNK, BUDGET_ALONE) == 16  # 32 rows take 40, twice 16's
+    assert pace.tokens_beside(1, CHUNK, BUDGET_ALONE) == CHUNK  # too many, but less is nothing
     flat = Pace(((1, 10.0), (64, 11.0)))
-    assert flat.tokens_beside(8, TILE, 48) == 48
+    assert flat.tokens_beside(8, CHUNK, 48) == 48

@@ -30,7 +30,7 @@ from app.engine.types import (
     Owner,
     Stats,
 )
-from tests.engine.fakes import VOCAB, CountingRunner, FollowingSampler, expected, fake_model
+from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, FollowingSampler, expected, fake_model
 from tests.model.serving import collect, collect_vectors, start
 
 
@@ -56,7 +56,8 @@ def until(true: Callable[[], bool], limit_s: float = 10.0) -> None:
 def test_answers_are_right_for_prompts_of_all_lengths() -> None:
     runner = CountingRunner()
     engine = serve(fake_model(runner))
-    prompts = tuple(tuple(range(3, 3 + length)) for length in (1, 31, 32, 33, 100, 300))
+    lengths = (1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 100, 300)
+    prompts = tuple(tuple(range(3, 3 + length)) for length in lengths)
     choices = collect(engine.generate(GenerationRequest(prompts, max_tokens=40, n=2)))
     for number, choice in enumerate(choices):
         assert choice.tokens == expected(prompts[number // 2], 40)

@@ -16,7 +16,7 @@ from app.engine.answer import Answer
 from app.engine.beam_group import BeamGroup
 from app.engine.beams import BeamSearch
 from app.engine.ledger import Ledger
-from app.engine.scheduler import TILE, Scheduler
+from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.engine.stepper import Stepper
 from app.engine.ticket import Ticket
@@ -30,7 +30,7 @@ from app.engine.types import (
     TokenIds,
     Vector,
 )
-from tests.engine.fakes import VOCAB, CountingRunner, expected, fake_model
+from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, expected, fake_model
 
 HEAVY, LIGHT = Owner("heavy", limited=True), Owner("light", limited=True)
 STREAMS = 128
@@ -151,7 +151,7 @@ def test_a_longer_prompt_is_read_as_fast_as_running_answers_allow(steps_before: 
     for _ in range(steps_before):
         bench.step()
     # One tile a step is the least that is read beside answers.
-    assert bench.steps_to_first_token(LIGHT, prompt_of(HEAD_START, 999)) <= HEAD_START // TILE
+    assert bench.steps_to_first_token(LIGHT, prompt_of(HEAD_START, 999)) <= HEAD_START // CHUNK
 
 
 @pytest.mark.parametrize("kind", ["choices", "inputs", "prompts known already"])
@@ -321,7 +321,7 @@ def test_beam_searches_which_are_never_sent_back_leave_half_to_others() -> None:
         return found
 
     def running(owner: Owner) -> int:
-        scheduler = Scheduler(64, 100_000)
+        scheduler = Scheduler(64, 100_000, CHUNK)
         for lead in searches(owner):
             scheduler.add([lead])
         scheduler.plan()

@@ -13,6 +13,7 @@ import pytest
 from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
+from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.e2e.server import eventually
 from tests.model.conftest import SaveModel
 from tests.model.serving import Choice, collect, collect_vectors, engine_of, start
@@ -36,7 +37,9 @@ def requests(seed: int) -> list[GenerationRequest]:
     ]
     made = []
     for number in range(REQUESTS):
-        length = rng.choice([1, 5, 31, 32, 33, 64, 65, rng.randint(1, 120), rng.randint(120, 900)])
+        border = CHUNK * rng.choice([1, 2, 4])
+        others = [1, 5, rng.randint(1, 120), rng.randint(120, 900)]
+        length = rng.choice([border - 1, border, border + 1, *others])
         prompt = tuple(rng.randrange(3, VOCAB) for _ in range(length))
         params = replace(kinds[number % len(kinds)], seed=rng.getrandbits(40), logprobs=3)
         tokens = min(rng.randint(1, 60), 1024 - length)
@@ -152,7 +155,7 @@ def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
     wanted = []
     for number in range(60):
         tail = tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 90)))
-        prompt = trunk[: rng.choice([0, 32, 40, 64, 150, 300])] + tail
+        prompt = trunk[: rng.choice([0, CHUNK, 40, 4 * CHUNK, 150, 300])] + tail
         params = SamplingParams(temperature=rng.choice([0, 1.0]), seed=number, logprobs=2)
         beams = rng.choice([1, 1, 1, 3])
         params = params if beams == 1 else replace(params, logprobs=None)

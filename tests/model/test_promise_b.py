@@ -30,6 +30,7 @@ from app.engine.types import (
     TokenIds,
     TokenLogprob,
 )
+from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from config import EMBEDDED_MODEL, Config
 from tests.model.conftest import SHAPE, SavedModel, SaveModel
 from tests.model.serving import collect, collect_vectors, engine_of, start
@@ -76,9 +77,10 @@ ROPES: list[dict[str, Any]] = [
 
 
 def prompts(seed: int, vocab: int) -> list[TokenIds]:
-    """Random prompts, short and long, many ending at an edge of the tile grid."""
+    """Random prompts, short and long, many ending at a border of a prefill chunk."""
     rng = random.Random(seed)
-    lengths = [1, 2, 31, 32, 33, 63, 64, 65, 96, 130]
+    lengths = [1, 2, 6 * CHUNK, 130]
+    lengths += [border + by for border in (CHUNK, 2 * CHUNK, 4 * CHUNK) for by in (-1, 0, 1)]
     lengths += [rng.randint(1, 160) for _ in range(PROMPTS - len(lengths))]
     return [tuple(rng.randrange(3, vocab) for _ in range(length)) for length in lengths]
 

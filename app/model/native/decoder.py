@@ -29,6 +29,8 @@ _FIRST_CAPACITY = 64
 class NativeDecoder:
     """Owned by the engine thread, whose team of threads does the work."""
 
+    row_invariant = True  #: every kernel sums a row in one order, see attention.py
+
     def __init__(self, weights: Weights, cache: PanelCache) -> None:
         self._weights, self._cache = weights, cache
         config = weights.config

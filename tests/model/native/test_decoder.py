@@ -18,6 +18,7 @@ from app.model.native.cache import PanelCache
 from app.model.native.decoder import NativeDecoder
 from app.model.native.linear import PanelBytes, PanelFloats
 from app.model.packing import Packing
+from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from app.model.runner import TorchRunner
 from app.model.sources import from_checkpoint
 from app.model.weights import Weights
@@ -91,6 +92,37 @@ def test_both_decoders_agree(
         for one, other in pairs:
             scale = float(other.abs().max())
             assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("packing", [PanelFloats(), PanelBytes()], ids=["full", "8-bit"])
+@pytest.mark.parametrize(("kind", "changes"), [SHAPES[0], SHAPES[3], SHAPES[5]])
+def test_how_a_prompt_is_cut_changes_no_bits(
+    save_model: SaveModel, kind: str, changes: dict[str, Any], packing: Packing
+) -> None:
+    """Which is what `row_invariant` says."""
+    weights = weights_of(save_model(kind, "float16", **changes).directory, packing)
+    cached = torch.float16 if isinstance(packing, PanelBytes) else torch.float32
+    runner = native_runner(weights, cached)
+    assert runner.row_invariant
+    tokens = tuple(range(3, 3 + 2 * CHUNK + 3))
+
+    def logits(chunk: int) -> torch.Tensor:
+        """Of every token, [tokens, vocab]."""
+        rows = []
+        for start in range(0, len(tokens), chunk):
+            part = tokens[start : start + chunk]
+            result = runner.run(Batch((), (Tile(1, start, part, Want.LOGITS, part[1:]),)))
+            rows += [*result.scored, result.logits]
+        return torch.cat(rows)
+
+    expected = logits(CHUNK)
+    for chunk in (CHUNK - 1, CHUNK + 1, 1):
+        assert logits(chunk).equal(expected)
+    decoded = [
+        runner.run(Batch((DecodeRow(1, position, token, True),), ())).logits
+        for position, token in enumerate(tokens)
+    ]
+    assert torch.cat(decoded).equal(expected)
 
 
 def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -> None:
