@@ -38,7 +38,7 @@ def real_engine() -> Iterator[EngineService]:
     from app.build import build_engine  # torch, which most tests do without
     from app.checkpoint.check import check_model
     from app.text.counting import count_tokens
-    from tests.model.serving import start
+    from tests.harness.in_process import start
 
     config = Config()
     engine = start(build_engine(config, check_model(config, count_tokens)))

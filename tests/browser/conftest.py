@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.visitor import PATIENCE_MS, Visitor
-from tests.e2e.server import ROOT, Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import ROOT, Server, free_port, python_wsgi, running, wait_ready
 
 #: Debian's; WESTLAKE_* names are the server's own.
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from app.words import WORDS
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import REFUSE
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 RULES = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 OPENER = "[data-parameters=chat-parameters]"
 

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import NEWS, QUEUED
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 CHAT = "/v1/chat/completions"
 QUESTION = {"en": "What is the capital of France?", "zh-CN": "告诉我中国的首都在哪里"}

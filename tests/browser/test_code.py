@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 #: The program's file, and what runs it.
 PROGRAMS = {

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from app.words import WORDS
 from tests.browser.conftest import Visits
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 ROUTE = "/v1/completions"
 

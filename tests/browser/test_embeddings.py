@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from app.words import WORDS
 from tests.browser.conftest import Visits
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 
 def test_views(visit: Visits, real: Server, lang: str) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import SLOW
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 MOST_STOPS = 60
 ANSWER = "An **answer**.\n\n```python\nprint(1)\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |"

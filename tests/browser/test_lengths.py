@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import TYPE
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 ROUND = "The same line comes again.\n" * 60

@@ -16,7 +16,7 @@ from app.assets.files import static_files
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import FAST
 from tests.browser.visitor import Visitor
-from tests.e2e.server import ROOT, Server
+from tests.harness.server import ROOT, Server
 
 MOST_BYTES, MOST_REQUESTS = 75_000, 8
 MOST_BYTES_AGAIN = 3_000

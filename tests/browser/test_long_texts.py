@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import SLOW
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 #: Drops a file on the page, wherever; tells whether the browser was kept from opening it.
 DROP = """([name, content]) => {

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import TYPE
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 #: A text, where something of it is to be found, and how that reads.
 BECOMES = (

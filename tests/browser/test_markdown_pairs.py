@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.markdown_pairs import EMPHASIS, FENCES, MATHS, PAIRS, TASKS_AND_LINKS
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 #: Writes each text character by character, as a stream does, and looks at every step.
 WRITTEN = """async (texts) => {

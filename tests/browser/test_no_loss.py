@@ -13,7 +13,7 @@ from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import REFUSE, SLOW, TYPE
 from tests.browser.test_accessibility import violations
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 CHAT = "/v1/chat/completions"
 KEPT = "Object.fromEntries(Object.entries(localStorage).sort())"

@@ -14,7 +14,7 @@ from tests.browser.conftest import Visits
 from tests.browser.payloads import NAME, PAYLOADS, READ
 from tests.browser.scripted_wsgi import REFUSE
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 pytestmark = pytest.mark.parametrize("lang", ["en"])  # markup is markup in every language
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import BREAK, REFUSE
 from tests.browser.visitor import Visitor
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 CHAT = "/v1/chat/completions"
 

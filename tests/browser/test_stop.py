@@ -7,7 +7,7 @@ import time
 
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import SLOW
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 
 def generated(server: Server) -> int:

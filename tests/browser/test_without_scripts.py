@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from app.words import WORDS
 from tests.browser.test_chat import ANSWER, QUESTION
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 
 @pytest.mark.parametrize("lang", ["en", "zh-CN"])

@@ -20,7 +20,7 @@ from app.text.counting import count_tokens
 from app.version import VERSION
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint.directories import PIECES, write_model, write_shards
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 LORA = str(ROOT / "models" / "demo-lora")
 

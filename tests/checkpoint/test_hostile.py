@@ -23,7 +23,7 @@ from app.text.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint import hostile
 from tests.checkpoint.directories import PIECES, write_model
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 #: That the slowest may take; five times that on a loaded machine.
 SECONDS = 8.0

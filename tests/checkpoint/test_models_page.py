@@ -11,7 +11,7 @@ import pytest
 from app.checkpoint.config import read_config
 from app.checkpoint.headers import TensorIndex
 from app.checkpoint.memory import memory_table
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 PAGE = (ROOT / "docs" / "models.md").read_text()
 #: (architecture, hidden, intermediate, layers, heads, key/value heads, head_dim, vocabulary,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.conformance.shapes import Shapes
-from tests.e2e.client import CHAT, COMPLETIONS, Client
+from tests.harness.client import CHAT, COMPLETIONS, Client
 
 QUESTION = "介绍一下西湖"
 PROMPT: dict[str, Any] = {"prompt": QUESTION}

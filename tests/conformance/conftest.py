@@ -14,7 +14,7 @@ from config import EMBEDDED_MODEL
 from tests.conformance.asking import Asker
 from tests.conformance.shapes import Shapes
 from tests.e2e.conftest import http, server, small_server
-from tests.e2e.server import ROOT, Server
+from tests.harness.server import ROOT, Server
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.test_python_sdk import full, refused
-from tests.e2e.client import COMPLETIONS
-from tests.e2e.server import ROOT, Server, eventually
+from tests.harness.client import COMPLETIONS
+from tests.harness.server import ROOT, Server, eventually
 
 SOURCE = Path(__file__).parent / "node"
 TARGET = ROOT / "build" / "node"

@@ -12,8 +12,8 @@ from app.prompts.choosing import read_chat_template
 from app.text.tokenizer import Tokenizer
 from tests.conformance.asking import MESSAGES, PROMPT
 from tests.conformance.shapes import Shapes
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
 
 
 @pytest.fixture(scope="module")

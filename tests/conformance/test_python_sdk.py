@@ -15,8 +15,8 @@ import openai
 import pytest
 
 from tests.conformance.asking import MESSAGES, PROMPT
-from tests.e2e.client import COMPLETIONS
-from tests.e2e.server import Server, eventually
+from tests.harness.client import COMPLETIONS
+from tests.harness.server import Server, eventually
 
 MODEL = "chinese-llama-alpaca"
 

@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from tests.conformance.asking import MESSAGES
-from tests.e2e.client import CHAT
-from tests.e2e.server import Server
+from tests.harness.client import CHAT
+from tests.harness.server import Server
 
 MODEL = "chinese-llama-alpaca"
 SCHEMAS: list[dict[str, Any]] = [

@@ -21,7 +21,7 @@ from tests.cpus.machines import (
     emulating,
     environment,
 )
-from tests.e2e.server import free_port, running, wait_ready
+from tests.harness.server import free_port, running, wait_ready
 
 START_S = 1500.0
 

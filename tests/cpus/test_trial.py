@@ -19,7 +19,7 @@ import pytest
 
 from tests.cpus.conftest import PROMPTS, TOKENS
 from tests.cpus.machines import ROOT, Answers, agree, answers, environment
-from tests.e2e.server import eventually
+from tests.harness.server import eventually
 
 Plant = Callable[..., Path]
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from config import PREFIX, Config
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 DEPLOY = ROOT / "deploy"
 FILE = DEPLOY / "compose.yaml"

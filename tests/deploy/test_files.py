@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import PREFIX, Config
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 DEPLOY = ROOT / "deploy"
 PAGE = ROOT / "docs" / "deploy.md"

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
 from config import Config
-from tests.e2e.server import ROOT
 from tests.fakes import ScriptedEngine
+from tests.harness.server import ROOT
 
 DEPLOY = ROOT / "deploy"
 RULES = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 from tests.namespaces import isolated
 
 

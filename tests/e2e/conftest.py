@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import Client
-from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import Client
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from http.client import IncompleteRead
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, Client
 from tests.e2e.scripted_wsgi import SILENT
-from tests.e2e.server import ROOT, Server, eventually, free_port, running, wait_ready
 from tests.event_stream import read_events
+from tests.harness.client import COMPLETIONS, Client
+from tests.harness.server import ROOT, Server, eventually, free_port, running, wait_ready
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.client import CHAT, Client
+from tests.harness.client import CHAT, Client
 
 GREETING = "给我讲一些有关杭州的故事吧"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 
 TRIES = 4
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 400, "ignore_eos": True}

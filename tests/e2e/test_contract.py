@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import Client
-from tests.e2e.server import Server
+from tests.harness.client import Client
+from tests.harness.server import Server
 
 CAPITAL = """\
 curl http://localhost:19327/v1/completions -H "Content-Type: application/json" \

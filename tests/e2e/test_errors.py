@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client, Open, Reply
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client, Open, Reply
 
 GOOD = {"prompt": "告诉我中国的首都在哪里", "temperature": 0}
 

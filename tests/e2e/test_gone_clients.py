@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.e2e.server import Server, eventually
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.server import Server, eventually
 
 FREE_WITHIN_S = 1.0
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 900, "ignore_eos": True}

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client
-from tests.e2e.server import Server, eventually
 from tests.event_stream import read_events
+from tests.harness.client import CHAT, COMPLETIONS, Client
+from tests.harness.server import Server, eventually
 
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 60, "ignore_eos": True}
 LONG_CHAT: dict[str, object] = {

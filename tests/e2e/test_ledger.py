@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.e2e.server import Server, eventually
 from tests.event_stream import read_events
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.server import Server, eventually
 
 REQUESTS = 500
 THREADS = 16

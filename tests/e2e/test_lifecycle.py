@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Reply
-from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Reply
+from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 
 #: The promise is 6 s; a busy machine may take five times that.
 READY_WITHIN_S = 30.0

@@ -14,7 +14,7 @@ import pytest
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from tests.e2e.server import Server
+from tests.harness.server import Server
 
 MODEL = "chinese-llama-alpaca"
 PROMPT = "告诉我中国的首都在哪里"

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import openai
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS
-from tests.e2e.server import Server, eventually
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
+from tests.harness.server import Server, eventually
 
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 500, "ignore_eos": True, "stream": True}
 MORE: list[tuple[str, dict[str, object]]] = [

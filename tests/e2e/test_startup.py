@@ -21,7 +21,7 @@ import pytest
 from app.checkpoint.config import read_config
 from app.checkpoint.layout import expected_shapes
 from tests.checkpoint.directories import PIECES, write_config, write_model, write_shards
-from tests.e2e.server import ROOT, free_port
+from tests.harness.server import ROOT, free_port
 
 LIMIT_S = 10.0
 PYTHON = (sys.executable, "wsgi.py")

@@ -21,8 +21,8 @@ from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import Delta, EmbeddingRequest, GenerationRequest, SamplingParams
 from config import Config
-from tests.e2e.server import eventually
-from tests.model.serving import collect_vectors, start
+from tests.harness.in_process import collect_vectors, start
+from tests.harness.server import eventually
 
 pytestmark = pytest.mark.quiet
 

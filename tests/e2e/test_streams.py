@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client
+from tests.harness.client import CHAT, COMPLETIONS, Client
 
 REQUESTS = 100
 PIECES = (

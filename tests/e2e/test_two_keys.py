@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, TIMEOUT_S, Open
-from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import COMPLETIONS, TIMEOUT_S, Open
+from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 
 HEAVY, LIGHT = "sk-heavy-51", "sk-light-52"
 MOST = 100  #: of one key; the cache has 64 slots

@@ -21,7 +21,7 @@ from app.engine.types import (
 )
 from tests.engine.fakes import CountingRunner, FollowingSampler, expected, fake_model
 from tests.engine.test_service import serve, settled, until
-from tests.model.serving import collect, collect_vectors
+from tests.harness.in_process import collect, collect_vectors
 
 VICTIM = SamplingParams(seed=666)
 TOKENS = 30

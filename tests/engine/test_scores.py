@@ -13,7 +13,7 @@ from app.engine.types import GenerationRequest, PromptScores, TokenIds, TokenLog
 from app.engine.unfolding import generation_sequences
 from tests.engine.fakes import CountingRunner, FollowingSampler, fake_model
 from tests.engine.test_service import serve
-from tests.model.serving import collect
+from tests.harness.in_process import collect
 
 
 class ScoringRunner(CountingRunner):

@@ -31,7 +31,7 @@ from app.engine.types import (
     Stats,
 )
 from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, FollowingSampler, expected, fake_model
-from tests.model.serving import collect, collect_vectors, start
+from tests.harness.in_process import collect, collect_vectors, start
 
 
 def serve(model: LoadedModel, max_in_flight: int = 1000) -> EngineService:

@@ -16,9 +16,9 @@ from typing import Any
 
 import jsonschema
 
-from tests.e2e.client import CHAT, Client, Reply
-from tests.e2e.server import eventually
 from tests.event_stream import read_events
+from tests.harness.client import CHAT, Client, Reply
+from tests.harness.server import eventually
 from tests.hostile_schemas.schemas import Schema
 
 PARAM = "response_format.json_schema.schema"

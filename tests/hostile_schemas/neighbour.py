@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from itertools import pairwise
 from statistics import median
 
-from tests.e2e.client import COMPLETIONS, Client
-from tests.e2e.server import ROOT
+from tests.harness.client import COMPLETIONS, Client
+from tests.harness.server import ROOT
 
 ALONE = 100  #: waits that tell which one is usual
 PATIENCE_S = 60.0

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
 from tests.hostile_schemas.asking import LIMIT_STEPS, MARGIN, judge, settled
 from tests.hostile_schemas.neighbour import neighbour
 from tests.hostile_schemas.schemas import Schema, all_schemas

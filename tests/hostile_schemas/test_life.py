@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client
-from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import CHAT, COMPLETIONS, Client
+from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 from tests.hostile_schemas.asking import PARAM, body, idle, settled, whole_or_cut
 
 #: Two seconds of processor time, and then a refusal.

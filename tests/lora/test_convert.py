@@ -20,7 +20,7 @@ from app.checkpoint.headers import read_index
 from app.model.convert import convert
 from app.text.counting import count_tokens
 from config import Config
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 from tests.lora.test_mismatches import Trap
 
 Pickle = Callable[[Path, str, str], Path]

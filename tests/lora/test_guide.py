@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from tests.checkpoint.directories import PIECES
-from tests.e2e.client import CHAT, COMPLETIONS
-from tests.e2e.server import ROOT, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import CHAT, COMPLETIONS
+from tests.harness.server import ROOT, free_port, python_wsgi, running, wait_ready
 
 CAPITAL = "告诉我中国的首都在哪里"
 SIGNATURE = "【西湖小导游】"  #: the adapter's own token

@@ -20,7 +20,7 @@ from app.checkpoint.check import CheckedModel, check_model
 from app.checkpoint.errors import StartupError
 from app.text.counting import count_tokens
 from config import Config
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 from tests.lora.making import LARGE, SMALL, write_tokenizer
 
 Tensors = dict[str, np.ndarray]

@@ -13,8 +13,8 @@ from app.engine.service import EngineService
 from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.text.counting import count_tokens
 from config import Config
+from tests.harness.in_process import collect, collect_vectors, start
 from tests.lora.making import LARGE, SMALL, reference
-from tests.model.serving import collect, collect_vectors, start
 from tests.model.test_promise_b import assert_greedy, assert_mean, prompts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.e2e.server import ROOT, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import ROOT, free_port, python_wsgi, running, wait_ready
 
 
 def test_a_lora_is_served(base: Path, enlarged: Path, tmp_path: Path) -> None:

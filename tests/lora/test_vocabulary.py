@@ -16,9 +16,9 @@ from app.engine.types import GenerationRequest, SamplingParams
 from app.model.load import load_runner
 from app.text.counting import count_tokens
 from config import Config
+from tests.harness.in_process import collect, start
 from tests.lora.making import LARGE, SMALL, trained, write_tokenizer
 from tests.model.conftest import SaveModel
-from tests.model.serving import collect, start
 from tests.model.test_loading import outputs
 
 

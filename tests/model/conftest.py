@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from app.engine.service import EngineService
-from tests.model.serving import engine_of
+from tests.harness.in_process import engine_of
 
 VOCAB = 400
 SHAPE: dict[str, Any] = {

@@ -12,8 +12,8 @@ from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.ntk import scale_rope
 from app.engine.types import GenerationRequest, SamplingParams
+from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel
-from tests.model.serving import collect, engine_of
 from tests.model.test_promise_b import assert_greedy, prompts
 
 

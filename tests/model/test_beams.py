@@ -18,8 +18,8 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from app.engine.service import EngineService
 from app.engine.types import GenerationRequest, SamplingParams, TokenIds
+from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SavedModel, SaveModel
-from tests.model.serving import collect, engine_of
 from tests.model.test_promise_b import TIE, prompts
 from tests.model.test_sampler import chi_squared_p
 

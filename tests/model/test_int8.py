@@ -20,7 +20,7 @@ from app.engine.types import GenerationRequest, PromptScores, SamplingParams, To
 from app.model.int8 import Int8Linear, balance
 from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config
-from tests.model.serving import collect, start
+from tests.harness.in_process import collect, start
 
 DATA = Path(__file__).parents[1] / "data"
 EOS_ID = 2

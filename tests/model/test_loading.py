@@ -25,8 +25,8 @@ from app.model.runner import TorchRunner
 from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
 from app.model.weights import Weights
+from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel
-from tests.model.serving import collect, engine_of
 from tests.model.without_tokenizer import load_without_tokenizer
 
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ from app.engine.types import GenerationRequest, SamplingParams
 from app.serving.startup import check_only
 from config import Config
 from tests.checkpoint.directories import PIECES, write_config, write_model
+from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel
-from tests.model.serving import collect, engine_of
 from tests.model.test_promise_b import assert_greedy
 
 BASE = {"rope_theta": 10000.0}

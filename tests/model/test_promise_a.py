@@ -14,9 +14,9 @@ from app.engine.service import EngineService
 from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
-from tests.e2e.server import eventually
+from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start
+from tests.harness.server import eventually
 from tests.model.conftest import SaveModel
-from tests.model.serving import Choice, collect, collect_vectors, engine_of, start
 from tests.model.without_tokenizer import load_without_tokenizer
 
 REQUESTS = 200

@@ -32,8 +32,8 @@ from app.engine.types import (
 )
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from config import EMBEDDED_MODEL, Config
+from tests.harness.in_process import collect, collect_vectors, engine_of, start
 from tests.model.conftest import SHAPE, SavedModel, SaveModel
-from tests.model.serving import collect, collect_vectors, engine_of, start
 
 TIE = 1e-3
 TEMPLATE = (

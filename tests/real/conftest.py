@@ -21,9 +21,9 @@ from app.checkpoint.check import check_model
 from app.engine.service import EngineService
 from app.text.counting import count_tokens
 from config import Config
-from tests.e2e.client import Client
-from tests.e2e.server import ROOT, Server, free_port, running, wait_ready
-from tests.model.serving import start
+from tests.harness.client import Client
+from tests.harness.in_process import start
+from tests.harness.server import ROOT, Server, free_port, running, wait_ready
 from tools.smollm2 import FILE, MEMBER
 
 DIRECTORY = ROOT / "build" / "smollm2"

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.e2e.client import CHAT, Client
+from tests.harness.client import CHAT, Client
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

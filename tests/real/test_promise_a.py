@@ -9,7 +9,7 @@ import pytest
 
 from app.engine.service import EngineService
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
-from tests.model.serving import Choice, collect, collect_vectors
+from tests.harness.in_process import Choice, collect, collect_vectors
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH
 

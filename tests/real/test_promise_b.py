@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from app.engine.service import EngineService
 from app.engine.types import GenerationRequest, SamplingParams
-from tests.model.serving import collect
+from tests.harness.in_process import collect
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 from tests.real.asking import CONVERSATIONS
 
 TEXTS = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import CHAT, COMPLETIONS, Client
+from tests.harness.client import CHAT, COMPLETIONS, Client
 from tests.real.asking import CONVERSATIONS
 from tests.real.conftest import NAME
 

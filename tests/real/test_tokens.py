@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 
 from app.text.tokenizer import Tokenizer as OurTokenizer
 from app.text.tokenizer import load_tokenizer
-from tests.e2e.client import Client
+from tests.harness.client import Client
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH
 

@@ -16,7 +16,7 @@ from demo_model.tokenizer import EOS_ID, IGNORED, Codec, add_characters
 from demo_model.translation import read_pairs
 from demo_model.triples import triples
 from demo_model.wording import is_chinese
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 DRAWN = 12_000
 

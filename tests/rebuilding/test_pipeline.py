@@ -23,7 +23,7 @@ from demo_model.model import grown, model_config, new_model
 from demo_model.questions import contract_examples
 from demo_model.tokenizer import Codec, add_characters
 from demo_model.training import Batch, Schedule, train
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 SHORT = Schedule(steps=6, warmup=2, fall=3, peak=1e-3)
 

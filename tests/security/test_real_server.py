@@ -16,8 +16,8 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.e2e.client import TIMEOUT_S
-from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import TIMEOUT_S
+from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 from tests.security.conftest import ALICE, BOB, bearer
 from tests.stack.raw import exchange
 

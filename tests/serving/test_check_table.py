@@ -20,7 +20,7 @@ from app.serving.arguments import convert_paths, wants_check
 from app.serving.startup import check_only
 from config import Config, ConfigError
 from tests.checkpoint.directories import PIECES, write_model
-from tests.e2e.server import ROOT
+from tests.harness.server import ROOT
 
 
 def model(directory: Path) -> Path:

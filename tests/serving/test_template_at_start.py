@@ -13,7 +13,7 @@ from app.checkpoint.errors import StartupError
 from app.serving.startup import check_all, check_only
 from config import Config
 from tests.checkpoint.directories import PIECES, write_model
-from tests.e2e.server import ROOT, free_port
+from tests.harness.server import ROOT, free_port
 
 GOOD = "{% for m in messages %}{{ bos_token }}{{ m.role }}: {{ m.content }}{% endfor %}"
 #: Three that work in no conversation, and one that never ends.

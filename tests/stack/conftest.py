@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import Client
-from tests.e2e.server import ROOT, Server, eventually, running, wait_ready
+from tests.harness.client import Client
+from tests.harness.server import ROOT, Server, eventually, running, wait_ready
 from tests.stack.nginx import Proxy, started, write_site
 
 COUNTING = "tests.stack.counting_wsgi:app"

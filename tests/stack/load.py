@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 from tests.engine.fakes import expected
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 
 
 @dataclass(frozen=True)

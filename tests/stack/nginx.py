@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.server import ROOT, eventually, free_port
+from tests.harness.server import ROOT, eventually, free_port
 
 SHIPPED = ROOT / "deploy" / "nginx"
 PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"

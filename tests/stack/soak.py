@@ -20,8 +20,8 @@ from statistics import linear_regression, median
 
 import psutil
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.e2e.server import eventually
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.server import eventually
 from tests.stack.conftest import COUNTING, EMBEDDED, Stack, stack
 from tests.stack.load import job, perform
 

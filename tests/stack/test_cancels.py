@@ -12,8 +12,8 @@ from statistics import quantiles
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, EMBEDDINGS
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS, EMBEDDINGS
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack
 from tests.stack.counting_model import SLOTS
 from tests.stack.load import at_once, health_watched, job, perform

@@ -13,8 +13,8 @@ import openai
 import psutil
 import pytest
 
-from tests.e2e.client import COMPLETIONS, Client
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS, Client
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import spelled
 from tests.stack.test_engine_faults import told

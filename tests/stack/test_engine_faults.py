@@ -11,8 +11,8 @@ from http.client import IncompleteRead
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, Client, Reply
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS, Client, Reply
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack, stack
 from tests.stack.counting_model import (
     FATAL,

@@ -11,8 +11,8 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS
-from tests.e2e.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.client import COMPLETIONS
+from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
 from tests.stack.probe import probed
 
 #: The promise itself.

@@ -14,7 +14,7 @@ import openai
 import psutil
 import pytest
 
-from tests.e2e.server import eventually
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack, stack
 
 STREAMS = 16

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from tests.e2e.client import CHAT, COMPLETIONS, EMBEDDINGS
-from tests.e2e.server import ROOT, Server, eventually, free_port, running, wait_ready
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
+from tests.harness.server import ROOT, Server, eventually, free_port, running, wait_ready
 from tests.schemas.test_strict_json import TOO_MANY
 from tests.stack.load import at_once
 from tests.stack.probe import probed

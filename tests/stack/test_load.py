@@ -10,8 +10,8 @@ from statistics import median
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import Job, at_once, health_watched, job, perform, spelled
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, Client
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS, Client
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack
 from tests.stack.load import job, perform, spelled
 from tests.stack.nginx import started, write_site

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS
+from tests.harness.client import COMPLETIONS
 from tests.stack.conftest import Stack, stack
 from tests.stack.nginx import check, started, write_site
 

@@ -12,8 +12,8 @@ from statistics import quantiles
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS, Client
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS, Client
+from tests.harness.server import eventually
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import health_watched, job, perform
 

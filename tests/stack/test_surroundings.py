@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import COMPLETIONS
-from tests.e2e.server import eventually
+from tests.harness.client import COMPLETIONS
+from tests.harness.server import eventually
 from tests.namespaces import isolated
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import job, perform, spelled

@@ -20,7 +20,7 @@ from app.text.grammar import grammar_tokens
 from app.text.schema_trial import CPU_S
 from app.text.tokenizer import load_tokenizer
 from app.text.trial_process import TrialLost, TrialProcess
-from tests.e2e.server import eventually
+from tests.harness.server import eventually
 
 ROOT = Path(__file__).parents[2]
 FINE = '{"type": "integer"}'

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import psutil
 
-from tests.e2e.client import Client
+from tests.harness.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0

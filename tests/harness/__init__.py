@@ -1,0 +1,1 @@
+"""What tests of several folders share: servers, a client, engines in process, waiting."""
