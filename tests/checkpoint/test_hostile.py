@@ -24,6 +24,7 @@ from config import EMBEDDED_MODEL, Config
 from tests.checkpoint import hostile
 from tests.checkpoint.directories import PIECES, write_model
 from tests.harness.server import ROOT
+from tests.harness.waiting import wait_until
 
 #: That the slowest may take; five times that on a loaded machine.
 SECONDS = 8.0
@@ -206,15 +207,10 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
                 found.append(path.parent.name)
         return found
 
-    deadline = time.monotonic() + 30
-    while not children():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(children, lambda: "it never started")
     parent.kill()
     parent.wait()
-    while children():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not children(), lambda: "it lives on")
 
 
 def test_files(tmp_path: Path) -> None:

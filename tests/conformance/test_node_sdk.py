@@ -14,7 +14,8 @@ import pytest
 
 from tests.conformance.test_python_sdk import full, refused
 from tests.harness.client import COMPLETIONS
-from tests.harness.server import ROOT, Server, eventually
+from tests.harness.server import ROOT, Server
+from tests.harness.waiting import wait_until
 
 SOURCE = Path(__file__).parent / "node"
 TARGET = ROOT / "build" / "node"
@@ -46,7 +47,7 @@ def test_every_call(node: str, server: Server) -> None:
     done = subprocess.run(command, cwd=TARGET, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == 9
-    eventually(lambda: server.client.in_flight() == 0, 5, lambda: "a stream that was left runs on")
+    wait_until(lambda: server.client.in_flight() == 0, lambda: "a stream that was left runs on")
 
 
 def test_retries_until_there_is_room(node: str, small_server: Server) -> None:
@@ -56,8 +57,8 @@ def test_retries_until_there_is_room(node: str, small_server: Server) -> None:
         process = subprocess.Popen(
             command, cwd=TARGET, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        eventually(
-            lambda: refused(small_server, COMPLETIONS) > before, 10, lambda: "it was not refused"
+        wait_until(
+            lambda: refused(small_server, COMPLETIONS) > before, lambda: "it was not refused"
         )
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors

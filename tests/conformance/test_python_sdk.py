@@ -16,7 +16,8 @@ import pytest
 
 from tests.conformance.asking import MESSAGES, PROMPT
 from tests.harness.client import COMPLETIONS
-from tests.harness.server import Server, eventually
+from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 MODEL = "chinese-llama-alpaca"
 
@@ -34,7 +35,7 @@ def full(server: Server) -> Iterator[None]:
     with ExitStack() as stack:
         for _ in range(4):
             stack.enter_context(server.client.open(COMPLETIONS, body))
-        eventually(lambda: server.client.in_flight() == 4, 10, lambda: "not full")
+        wait_until(lambda: server.client.in_flight() == 4, lambda: "not full")
         yield
 
 
@@ -121,7 +122,7 @@ def test_a_stream_that_is_left(sdk: openai.OpenAI, server: Server) -> None:
     ) as stream:
         for _, _chunk in zip(range(3), stream, strict=False):
             pass
-    eventually(lambda: server.client.in_flight() == 0, 5, lambda: "still running")
+    wait_until(lambda: server.client.in_flight() == 0, lambda: "still running")
 
 
 def test_retries_until_there_is_room(small_server: Server) -> None:
@@ -139,9 +140,7 @@ def test_retries_until_there_is_room(small_server: Server) -> None:
                 )
             )
             thread.start()
-            eventually(
-                lambda: refused(small_server, COMPLETIONS) >= before + 2, 10, lambda: "no retry"
-            )
+            wait_until(lambda: refused(small_server, COMPLETIONS) >= before + 2, lambda: "no retry")
         thread.join(30)
     assert answers and answers[0]
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.cpus.conftest import PROMPTS, TOKENS
 from tests.cpus.machines import ROOT, Answers, agree, answers, environment
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 
 Plant = Callable[..., Path]
 
@@ -157,15 +157,15 @@ def test_the_process_has_no_sockets_and_ends_with_its_parent(plant: Plant) -> No
         listener.set_inheritable(True)
         parent = subprocess.Popen(fault(copy), env=environ, cwd=copy, close_fds=False)
         try:
-            eventually(shown.is_file, 60, lambda: "the trial did not start", 0.1)
-            eventually(lambda: "pipe:" in shown.read_text(), 10, shown.read_text, 0.1)
+            wait_until(shown.is_file, lambda: "the trial did not start", limit_s=60, pause_s=0.1)
+            wait_until(lambda: "pipe:" in shown.read_text(), shown.read_text, pause_s=0.1)
             pid, group, *kinds = shown.read_text().splitlines()
             assert group == pid, "a signal for the server's group would reach it"
             assert not [kind for kind in kinds if kind.startswith("socket:")]
             assert lives(int(pid))
             os.kill(parent.pid, signal.SIGKILL)
             parent.wait(10)
-            eventually(lambda: not lives(int(pid)), 10, lambda: "it lives on", 0.1)
+            wait_until(lambda: not lives(int(pid)), lambda: "it lives on", pause_s=0.1)
         finally:
             parent.kill()
             parent.wait()

@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.scripted_wsgi import SILENT
 from tests.event_stream import read_events
 from tests.harness.client import COMPLETIONS, Client
-from tests.harness.server import ROOT, Server, eventually, free_port, running, wait_ready
+from tests.harness.server import ROOT, Server, free_port, running, wait_ready
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,6 @@ def test_a_client_leaves_an_engine_that_says_nothing(broken: Client, streamed: b
     """No write can tell that the client has gone: nothing is written."""
     before = broken.metrics()["requests_cancelled_total"]
     with broken.open(COMPLETIONS, {"prompt": SILENT, "stream": streamed}):
-        eventually(lambda: broken.in_flight() == 1, 2, lambda: "it was not accepted")
-    eventually(lambda: broken.in_flight() == 0, 1, lambda: str(broken.metrics()))
+        wait_until(lambda: broken.in_flight() == 1, lambda: "it was not accepted")
+    wait_until(lambda: broken.in_flight() == 0, lambda: str(broken.metrics()))
     assert broken.metrics()["requests_cancelled_total"] == before + 1

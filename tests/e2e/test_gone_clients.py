@@ -11,7 +11,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.harness.server import Server, eventually
+from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 FREE_WITHIN_S = 1.0
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 900, "ignore_eos": True}
@@ -35,7 +36,7 @@ def check_freed(http: Client, before: dict[str, float]) -> None:
     """Call right after hanging up: one place more is free, for good, and counted."""
     begin = time.monotonic()
     busy = before["requests_running"] + before["requests_waiting"]
-    eventually(lambda: http.in_flight() <= busy, FREE_WITHIN_S, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() <= busy, lambda: str(http.metrics()), limit_s=FREE_WITHIN_S)
     print(f"free after {1000 * (time.monotonic() - begin):.0f} ms")
     after = http.metrics()
     assert after["requests_cancelled_total"] == before["requests_cancelled_total"] + 1
@@ -76,7 +77,7 @@ def test_in_the_middle_of_a_stream(http: Client, path: str, body: dict[str, obje
 def test_while_waiting_for_a_whole_answer(http: Client, path: str, body: dict[str, object]) -> None:
     before = http.metrics()
     with http.open(path, body):
-        eventually(lambda: http.metrics()["requests_running"] == 1, 5, lambda: "it never ran")
+        wait_until(lambda: http.metrics()["requests_running"] == 1, lambda: "it never ran")
     check_freed(http, before)
     check_idle(http)
 
@@ -102,9 +103,7 @@ def test_in_the_queue(small_server: Server, streamed: bool) -> None:
         before = http.metrics()
         assert (before["requests_running"], before["requests_waiting"]) == (3, 0)
         with http.open(COMPLETIONS, {**LONG, "stream": streamed}):
-            eventually(
-                lambda: http.metrics()["requests_waiting"] == 1, 2, lambda: "it is not queued"
-            )
+            wait_until(lambda: http.metrics()["requests_waiting"] == 1, lambda: "it is not queued")
         check_freed(http, before)
-    eventually(lambda: http.in_flight() == 0, FREE_WITHIN_S, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=FREE_WITHIN_S)
     check_idle(http)

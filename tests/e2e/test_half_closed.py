@@ -12,7 +12,8 @@ import pytest
 
 from tests.event_stream import read_events
 from tests.harness.client import CHAT, COMPLETIONS, Client
-from tests.harness.server import Server, eventually
+from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 60, "ignore_eos": True}
 LONG_CHAT: dict[str, object] = {
@@ -61,10 +62,10 @@ def body_of(answer: bytes) -> bytes:
 def check_cancelled(http: Client, before: dict[str, float]) -> None:
     """Call right after one has gone: its place is free, and it is counted."""
     name = "requests_cancelled_total"
-    eventually(
+    wait_until(
         lambda: http.in_flight() == 0 and http.metrics()[name] == before[name] + 1,
-        FREE_WITHIN_S,
         lambda: str(http.metrics()),
+        limit_s=FREE_WITHIN_S,
     )
 
 

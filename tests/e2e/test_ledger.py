@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.event_stream import read_events
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.harness.server import Server, eventually
+from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 REQUESTS = 500
 THREADS = 16
@@ -67,11 +68,11 @@ def send(http: Client, number: int) -> str:
 def test_the_books_balance(server: Server, http: Client) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda number: send(http, number), range(1000, 1000 + 2 * THREADS)))
-        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
         before, descriptors = http.metrics(), server.worker.num_fds()
         threads = server.worker.num_threads()
         seen = Counter(pool.map(lambda number: send(http, number), range(REQUESTS)))
-    eventually(lambda: http.in_flight() == 0, 2, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
     after = http.metrics()
     grown = {name: int(after[name] - before.get(name, 0)) for name in after}
     accepted, completed, failed, cancelled = (
@@ -88,12 +89,11 @@ def test_the_books_balance(server: Server, http: Client) -> None:
 
     assert "北京" in http.completion("告诉我中国的首都在哪里", temperature=0)
     # Threads are kept for the next request, so only their number in all is bounded.
-    eventually(
+    wait_until(
         lambda: (
             server.worker.num_fds() <= descriptors + 4
             and server.worker.num_threads() <= threads + 2 * THREADS
         ),
-        5,
         lambda: (
             f"{descriptors} descriptors became {server.worker.num_fds()}, "
             f"{threads} threads {server.worker.num_threads()}"

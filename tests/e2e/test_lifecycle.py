@@ -11,7 +11,8 @@ from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Reply
-from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.waiting import wait_until
 
 #: The promise is 6 s; a busy machine may take five times that.
 READY_WITHIN_S = 30.0
@@ -37,7 +38,7 @@ def first_answers(server: Server) -> list[tuple[Reply, ...]]:
         rounds.append((*(http.post(path, body) for path, body in REQUESTS), health, ready))
         return all(reply.status == 200 for reply in rounds[-1])
 
-    eventually(answered, READY_WITHIN_S, server.logged)
+    wait_until(answered, server.logged, limit_s=READY_WITHIN_S)
     return rounds
 
 
@@ -82,10 +83,10 @@ def test_sigterm_lets_answers_finish(log_file: Path) -> None:
         stack.callback(kept.close)
         kept.request("GET", "/health")
         assert kept.getresponse().read()
-        eventually(lambda: http.in_flight() == 4, 2, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 4, lambda: str(http.metrics()))
 
         server.terminate()
-        eventually(lambda: refused(server), 5, lambda: "new connections are still taken")
+        wait_until(lambda: refused(server), lambda: "new connections are still taken")
         assert server.process.poll() is None, "it did not wait for the running answers"
         assert late_answer(kept) in (None, "shutting_down")
         for stream in streams:

@@ -11,7 +11,8 @@ import openai
 import pytest
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
-from tests.harness.server import Server, eventually
+from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 500, "ignore_eos": True, "stream": True}
 MORE: list[tuple[str, dict[str, object]]] = [
@@ -27,7 +28,7 @@ def test_the_fifth_is_refused_and_served_later(small_server: Server) -> None:
     before = http.metrics()
     with ExitStack() as stack:
         streams = [stack.enter_context(http.open(COMPLETIONS, LONG)) for _ in range(4)]
-        eventually(lambda: http.in_flight() == 4, 2, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 4, lambda: str(http.metrics()))
         for path, body in MORE:
             reply = http.post(path, body)
             assert reply.status == 503, path

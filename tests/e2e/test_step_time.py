@@ -22,7 +22,7 @@ from app.engine.ticket import Ticket
 from app.engine.types import Delta, EmbeddingRequest, GenerationRequest, SamplingParams
 from config import Config
 from tests.harness.in_process import collect_vectors, start
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.quiet
 
@@ -66,7 +66,7 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
     watcher = threading.Thread(target=follow, args=(tickets[0], times))
     watcher.start()
     # The usual step, before the call.
-    eventually(lambda: len(times) >= 60, 30, lambda: f"{len(times)} tokens only", pause_s=0.001)
+    wait_until(lambda: len(times) >= 60, lambda: f"{len(times)} tokens only", pause_s=0.001)
     begin = time.monotonic()
     collect_vectors(engine.embed(sentences))
     end = time.monotonic()

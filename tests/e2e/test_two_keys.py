@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.client import COMPLETIONS, TIMEOUT_S, Open
-from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.waiting import wait_until
 
 HEAVY, LIGHT = "sk-heavy-51", "sk-light-52"
 MOST = 100  #: of one key; the cache has 64 slots
@@ -60,7 +61,9 @@ def test_one_key_neither_takes_all_places_nor_holds_up_the_other(server: Server)
     alone_s, alone = min(asked(server, LIGHT) for _ in range(3))
     with ExitStack() as stack:
         streams = [stack.enter_context(opened(server, HEAVY, LONG)) for _ in range(MOST)]
-        eventually(lambda: http.metrics()["requests_running"] == 64, 20, lambda: "never full")
+        wait_until(
+            lambda: http.metrics()["requests_running"] == 64, lambda: "never full", limit_s=20
+        )
         assert http.in_flight() == MOST
         with opened(server, HEAVY, SHORT) as one_more:
             reply = one_more.reply()
@@ -79,5 +82,5 @@ def test_one_key_neither_takes_all_places_nor_holds_up_the_other(server: Server)
         assert first_s <= 5 * (alone_s + 3 * step_s)
         for stream in streams:
             stream.hang_up()
-    eventually(lambda: http.in_flight() == 0, 10, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
     assert asked(server, HEAVY)[1] == alone

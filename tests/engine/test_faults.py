@@ -20,8 +20,9 @@ from app.engine.types import (
     SamplingParams,
 )
 from tests.engine.fakes import CountingRunner, FollowingSampler, expected, fake_model
-from tests.engine.test_service import serve, settled, until
+from tests.engine.test_service import serve, settled
 from tests.harness.in_process import collect, collect_vectors
+from tests.harness.waiting import wait_until
 
 VICTIM = SamplingParams(seed=666)
 TOKENS = 30
@@ -196,11 +197,11 @@ def test_faults_that_pass_end_the_engine_when_there_are_too_many() -> None:
     died: list[BaseException] = []
     engine = EngineService(lambda: fake_model(runner))
     engine.start(on_failure=died.append)
-    until(lambda: engine.state is EngineState.READY)
+    wait_until(lambda: engine.state is EngineState.READY)
     for _ in range(FAULTS_ALLOWED):
         with pytest.raises(GenerationFailed):
             collect(ask(engine, (5,)))
-    until(lambda: bool(died))
+    wait_until(lambda: bool(died))
     assert len(died) == 1
     with pytest.raises(ShuttingDown):
         ask(engine, (5,))
@@ -213,7 +214,7 @@ def test_a_hung_step_is_told_to_all_who_wait() -> None:
     died: list[BaseException] = []
     engine = EngineService(lambda: fake_model(runner), hung_after_s=0.5)
     engine.start(on_failure=died.append)
-    until(lambda: engine.state is EngineState.READY)
+    wait_until(lambda: engine.state is EngineState.READY)
     collect(ask(engine, (5,)))
     hang_s[0] = 30.0
     began = time.monotonic()
@@ -222,7 +223,7 @@ def test_a_hung_step_is_told_to_all_who_wait() -> None:
             collect(ticket)
     assert 0.5 < time.monotonic() - began < 2.0
     assert engine.state is EngineState.DEAD
-    until(lambda: bool(died))
+    wait_until(lambda: bool(died))
     assert len(died) == 1
     with pytest.raises(EngineError):
         ask(engine, (5,))
@@ -240,5 +241,5 @@ def test_a_slow_model_does_not_hang() -> None:
 def serve_slow(runner: CountingRunner) -> EngineService:
     engine = EngineService(lambda: fake_model(runner), hung_after_s=0.2)
     engine.start(on_failure=lambda error: None)
-    until(lambda: engine.state is EngineState.READY)
+    wait_until(lambda: engine.state is EngineState.READY)
     return engine

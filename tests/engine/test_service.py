@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -32,6 +31,7 @@ from app.engine.types import (
 )
 from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, FollowingSampler, expected, fake_model
 from tests.harness.in_process import collect, collect_vectors, start
+from tests.harness.waiting import wait_until
 
 
 def serve(model: LoadedModel, max_in_flight: int = 1000) -> EngineService:
@@ -40,17 +40,10 @@ def serve(model: LoadedModel, max_in_flight: int = 1000) -> EngineService:
 
 def settled(engine: EngineService) -> Stats:
     """The counters once nothing is in flight."""
-    until(lambda: engine.stats.running + engine.stats.waiting == 0)
+    wait_until(lambda: engine.stats.running + engine.stats.waiting == 0)
     stats = engine.stats
     assert stats.accepted == stats.completed + stats.failed + stats.cancelled
     return stats
-
-
-def until(true: Callable[[], bool], limit_s: float = 10.0) -> None:
-    end = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.002)
 
 
 def test_answers_are_right_for_prompts_of_all_lengths() -> None:
@@ -132,7 +125,7 @@ def test_more_than_the_limit_in_flight_is_refused_until_one_ends() -> None:
     gate.set()
     for ticket in tickets:
         collect(ticket)
-    until(lambda: engine.stats.completed == 2)
+    wait_until(lambda: engine.stats.completed == 2)
     engine.check_room()
     collect(engine.generate(GenerationRequest(((5,),), max_tokens=3)))
 
@@ -168,7 +161,7 @@ def test_one_owner_of_several_cannot_hold_all_places(
         tickets.append(ask(other))
     tickets[0].cancel()
     gate.set()
-    until(lambda: engine.stats.cancelled == 1)
+    wait_until(lambda: engine.stats.cancelled == 1)
     tickets.append(ask(one))  # its place is free again
     for ticket in tickets[1:]:
         collect(ticket)
@@ -196,7 +189,7 @@ def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
     engine = serve(fake_model(runner))
     long = GenerationRequest(((5,),), max_tokens=500)
     tickets = [engine.generate(long) for _ in range(5)]  # two run, three wait
-    until(lambda: engine.stats.running == 2)
+    wait_until(lambda: engine.stats.running == 2)
     for ticket in tickets:
         ticket.cancel()
         ticket.cancel()
@@ -258,7 +251,7 @@ def test_an_engine_that_keeps_failing_dies_loudly() -> None:
     died: list[BaseException] = []
     engine = EngineService(lambda: fake_model(runner))
     engine.start(on_failure=died.append)
-    until(lambda: engine.state is EngineState.READY)
+    wait_until(lambda: engine.state is EngineState.READY)
     tickets = []
     while engine.state is EngineState.READY:
         try:
@@ -267,7 +260,7 @@ def test_an_engine_that_keeps_failing_dies_loudly() -> None:
             break
         with pytest.raises(GenerationFailed):
             collect(tickets[-1])
-    until(lambda: bool(died))
+    wait_until(lambda: bool(died))
     with pytest.raises(ShuttingDown):
         engine.generate(GenerationRequest(((5,),), max_tokens=5))
     assert engine.stats.failed == len(tickets)
@@ -306,7 +299,7 @@ def test_nothing_is_answered_before_the_model_is_loaded() -> None:
             call()
     engine.check_room()  # so that what is wrong with a request can be told meanwhile
     gate.set()
-    until(lambda: engine.state is EngineState.READY)
+    wait_until(lambda: engine.state is EngineState.READY)
     assert engine.encode("5.6.") == (5, 6)
 
 
@@ -317,7 +310,7 @@ def test_a_load_that_fails_is_told() -> None:
     failures: list[BaseException] = []
     engine = EngineService(load)
     engine.start(on_failure=failures.append)
-    until(lambda: bool(failures))
+    wait_until(lambda: bool(failures))
     assert str(failures[0]) == "no such file"
     assert engine.state is EngineState.DEAD
 
@@ -416,7 +409,7 @@ def test_remembered_prompts_give_way_to_running_answers() -> None:
         collect(engine.generate(GenerationRequest((prompt,), max_tokens=3)))
     (choice,) = collect(engine.generate(GenerationRequest(((5,) * 40,), max_tokens=400)))
     assert choice.tokens == expected((5,) * 40, 400)
-    until(lambda: sum(map(len, runner.cache.values())) <= 600)
+    wait_until(lambda: sum(map(len, runner.cache.values())) <= 600)
     assert engine.stats.preemptions == 0
 
 

@@ -11,21 +11,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
 from tests.harness.client import Client
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
 STOP_S = 40.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -122,18 +120,5 @@ def wait_ready(server: Server, limit_s: float = START_S) -> float:
         except ConnectionError:
             return False
 
-    eventually(ready, limit_s, lambda: f"not ready:\n{server.logged()}")
+    wait_until(ready, lambda: f"not ready:\n{server.logged()}", limit_s=limit_s)
     return time.monotonic() - server.started_at
-
-
-def eventually(
-    probe: Callable[[], T], limit_s: float, complaint: Callable[[], str], pause_s: float = 0.01
-) -> T:
-    """Poll until `probe` gives something true, and return it."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        found = probe()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"after {limit_s:g} s: {complaint()}"
-        time.sleep(pause_s)

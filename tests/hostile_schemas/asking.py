@@ -18,7 +18,7 @@ import jsonschema
 
 from tests.event_stream import read_events
 from tests.harness.client import CHAT, Client, Reply
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.hostile_schemas.schemas import Schema
 
 PARAM = "response_format.json_schema.schema"
@@ -113,7 +113,7 @@ def settled(http: Client) -> None:
         ended = sum(now[f"requests_{end}_total"] for end in ("completed", "failed", "cancelled"))
         return http.in_flight() == 0 and now["requests_accepted_total"] == ended
 
-    eventually(balanced, 10, lambda: str(http.metrics()))
+    wait_until(balanced, lambda: str(http.metrics()))
 
 
 def idle(processes: list[Any], seconds: float) -> float:

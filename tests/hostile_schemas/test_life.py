@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from tests.harness.client import CHAT, COMPLETIONS, Client
-from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.waiting import wait_until
 from tests.hostile_schemas.asking import PARAM, body, idle, settled, whole_or_cut
 
 #: Two seconds of processor time, and then a refusal.
@@ -54,7 +55,7 @@ def test_it_counts_and_is_refused_before_the_first_byte(server: Server, stream: 
     http = server.client
     before = http.metrics()["requests_failed_total"]
     with http.open(CHAT, body(slow(1 + stream), 1, stream=stream)) as asked:
-        eventually(lambda: http.in_flight() == 1, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 1, lambda: str(http.metrics()))
         assert http.completion("你好", max_tokens=2), "another request must wait"
         reply = asked.reply()
     assert reply.status == 400 and reply.error()["param"] == PARAM
@@ -69,10 +70,10 @@ def test_they_take_places(server: Server) -> None:
         http.open(CHAT, body(slow(4), 1)),
         http.open(CHAT, body(slow(5), 1)),
     ):
-        eventually(lambda: http.in_flight() == 3, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 3, lambda: str(http.metrics()))
         refused = http.post(COMPLETIONS, {"prompt": "你好"})
         assert (refused.status, refused.error()["code"]) == (503, "overloaded")
-    eventually(lambda: http.in_flight() == 0, 3, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
     settled(http)
 
 
@@ -81,12 +82,12 @@ def test_a_client_that_leaves_frees_the_core(server: Server, stream: bool) -> No
     http = server.client
     before = http.metrics()["requests_cancelled_total"]
     with http.open(CHAT, body(slow(6 + stream), 1, stream=stream)):
-        eventually(lambda: http.in_flight() == 1, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 1, lambda: str(http.metrics()))
         time.sleep(0.3)
-    eventually(lambda: http.in_flight() == 0, CORE_S, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=CORE_S)
     assert http.metrics()["requests_cancelled_total"] == before + 1
     child = server.worker.children()[0]
-    eventually(lambda: not child.children(), CORE_S, lambda: "the trial goes on")
+    wait_until(lambda: not child.children(), lambda: "the trial goes on", limit_s=CORE_S)
     assert idle([child], 0.5) < 0.25
     settled(http)
 
@@ -149,7 +150,7 @@ def test_the_deadline_ends_it(tmp_path: Path) -> None:
         reply = server.client.post(CHAT, body(slow(8), 1))
         assert (reply.status, reply.error()["code"]) == (504, "request_timeout")
         child = server.worker.children()[0]
-        eventually(lambda: not child.children(), CORE_S, lambda: "the trial goes on")
+        wait_until(lambda: not child.children(), lambda: "the trial goes on", limit_s=CORE_S)
         settled(server.client)
 
 
@@ -160,7 +161,7 @@ def test_a_drain_in_the_midst_ends_and_leaves_no_child(tmp_path: Path) -> None:
         http, worker = server.client, server.worker
         family = [worker, *worker.children(recursive=True)]
         asked = [pool.submit(http.post, CHAT, body(slow(10 + n), 1)) for n in range(6)]
-        eventually(lambda: http.in_flight() == 6, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 6, lambda: str(http.metrics()))
         began = time.monotonic()
         server.terminate()
         assert server.exit_code() == 0, server.logged()
@@ -175,14 +176,14 @@ def test_kill_minus_nine_leaves_no_child(tmp_path: Path) -> None:
         worker = server.worker
         lost = pool.submit(unanswered, server.client)
         child = worker.children()[0]
-        eventually(child.children, 5, lambda: "no trial runs")
+        wait_until(child.children, lambda: "no trial runs")
         family = [child, *child.children()]
         listening = {each.laddr for each in psutil.Process(server.process.pid).net_connections()}
         assert listening and not any(each.net_connections() for each in family)
         os.kill(worker.pid, signal.SIGKILL)
         assert lost.result()
-        eventually(lambda: not any(map(alive, family)), 2, lambda: "a child is left behind")
-        eventually(lambda: server.client.get("/ready").status == 200, 60, server.logged)
+        wait_until(lambda: not any(map(alive, family)), lambda: "a child is left behind")
+        wait_until(lambda: server.client.get("/ready").status == 200, server.logged, limit_s=60)
 
 
 def unanswered(http: Client) -> bool:

@@ -15,7 +15,7 @@ from app.engine.ticket import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.model.conftest import SaveModel
 from tests.model.without_tokenizer import load_without_tokenizer
 
@@ -119,7 +119,7 @@ def test_giving_a_place_to_another_key_changes_nothing(engine: EngineService) ->
     wanted = [collect(ticket) for ticket in alike]
     before = engine.stats.preemptions
     tickets = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]
-    eventually(lambda: engine.stats.running >= 64, 30, lambda: str(engine.stats), pause_s=0.001)
+    wait_until(lambda: engine.stats.running >= 64, lambda: str(engine.stats), pause_s=0.001)
     late = [
         engine.generate(replace(request, owner=Owner(f"few {number % 2}", True)))
         for number, request in enumerate(others)

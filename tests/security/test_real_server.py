@@ -17,7 +17,8 @@ import openai
 import pytest
 
 from tests.harness.client import TIMEOUT_S
-from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.waiting import wait_until
 from tests.security.conftest import ALICE, BOB, bearer
 from tests.stack.raw import exchange
 
@@ -97,14 +98,12 @@ def test_openai_clients_with_and_without_the_key(watched: Watched) -> None:
 def test_the_file_changes_while_it_serves(watched: Watched) -> None:
     assert watched.send("GET", "/v1/models", BOB)[0] == 401
     watched.keys.write_text(f"alice {ALICE}\nbob {BOB}\n")
-    eventually(
-        lambda: watched.send("GET", "/v1/models", BOB)[0] == 200, 10, lambda: "bob is not let in"
+    wait_until(
+        lambda: watched.send("GET", "/v1/models", BOB)[0] == 200, lambda: "bob is not let in"
     )
     assert watched.send("GET", "/v1/models", ALICE)[0] == 200
     watched.keys.write_text(f"alice {ALICE}\n")
-    eventually(
-        lambda: watched.send("GET", "/v1/models", BOB)[0] == 401, 10, lambda: "bob is still in"
-    )
+    wait_until(lambda: watched.send("GET", "/v1/models", BOB)[0] == 401, lambda: "bob is still in")
 
 
 def test_it_reaches_out_to_nobody(watched: Watched) -> None:
@@ -181,7 +180,7 @@ def test_no_hidden_request_is_answered(watched: Watched, sent: bytes) -> None:
 def test_the_log_has_the_clients_and_neither_keys_nor_prompts(watched: Watched) -> None:
     watched.send("POST", "/v1/completions", ALICE, {"prompt": SECRET, "max_tokens": 1})
     watched.send("GET", "/v1/nope%0A%1b%E6%B9%96", "sk-wrong")
-    eventually(lambda: "nope" in watched.server.logged(), 10, lambda: "not logged")
+    wait_until(lambda: "nope" in watched.server.logged(), lambda: "not logged")
     log = watched.server.logged()
     assert ALICE not in log and BOB not in log and "sk-wrong" not in log and SECRET not in log
     entries = [json.loads(line) for line in log.splitlines()]

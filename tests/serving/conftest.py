@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 IO_S = 1.0
@@ -104,15 +106,6 @@ def read_until(peer: socket.socket, ending: bytes) -> bytes:
     return received
 
 
-def wait_for(probe: Callable[[], bool], limit_s: float) -> float:
-    """Seconds until `probe` was true; fails after `limit_s`."""
-    began = time.monotonic()
-    while not probe():
-        assert time.monotonic() - began < limit_s, f"not within {limit_s} s"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 @pytest.fixture
 def trivial(tmp_path: Path) -> Iterator[Trivial]:
     """Started and answering, with four threads."""
@@ -163,7 +156,7 @@ def running(
                 return False
 
         try:
-            wait_for(answers, 10)
+            wait_until(answers, found.logged)
             yield found
         finally:
             if process.poll() is None:

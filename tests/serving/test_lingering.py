@@ -11,6 +11,7 @@ import pytest
 
 from app.serving import lingering
 from app.serving.lingering import Lingerer
+from tests.harness.waiting import wait_until
 
 SOON_S = 5.0
 
@@ -21,10 +22,7 @@ def pairs(count: int) -> list[tuple[socket.socket, socket.socket]]:
 
 def all_closed(both: list[tuple[socket.socket, socket.socket]]) -> None:
     """Wait until our ends are."""
-    began = time.monotonic()
-    while any(ours.fileno() >= 0 for ours, _ in both):
-        assert time.monotonic() - began < SOON_S
-        time.sleep(0.01)
+    wait_until(lambda: all(ours.fileno() < 0 for ours, _ in both), lambda: "one is open")
 
 
 def closed(peer: socket.socket) -> bool:

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tests.harness.client import Client
-from tests.harness.server import ROOT, Server, eventually, running, wait_ready
+from tests.harness.server import ROOT, Server, running, wait_ready
+from tests.harness.waiting import wait_until
 from tests.stack.nginx import Proxy, started, write_site
 
 COUNTING = "tests.stack.counting_wsgi:app"
@@ -53,7 +54,7 @@ class Stack:
             even = now["requests_accepted_total"] == ended
             return still == 0 and even and now["kv_cache_usage_ratio"] == 0
 
-        eventually(balanced, 10, lambda: str(now))
+        wait_until(balanced, lambda: str(now))
         return now
 
 

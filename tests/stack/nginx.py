@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness.server import ROOT, eventually, free_port
+from tests.harness.server import ROOT, free_port
+from tests.harness.waiting import wait_until
 
 SHIPPED = ROOT / "deploy" / "nginx"
 PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -130,7 +131,7 @@ def started(proxy: Proxy) -> Iterator[Proxy]:
             assert process.poll() is None, proxy.errors()
             return pid.exists() and bool(pid.read_text().strip())
 
-        eventually(listens, 10, proxy.errors)
+        wait_until(listens, proxy.errors)
         yield proxy
         assert process.poll() is None, proxy.errors()
     finally:

@@ -21,7 +21,7 @@ from statistics import linear_regression, median
 import psutil
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import COUNTING, EMBEDDED, Stack, stack
 from tests.stack.load import job, perform
 
@@ -152,7 +152,7 @@ def soak(found: Stack, minutes: float, asked: Asked) -> tuple[list[Sample], Coun
                         each.result()  # a client that met something wrong ends the soak
         finally:
             stop.set()
-    eventually(lambda: http.in_flight() == 0, 20, lambda: str(http.metrics()))
+    wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=20)
     found.settled()
     samples.append(sample(found, began))
     return samples, results

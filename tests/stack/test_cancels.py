@@ -13,7 +13,7 @@ from statistics import quantiles
 import pytest
 
 from tests.harness.client import COMPLETIONS, EMBEDDINGS
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.counting_model import SLOTS
 from tests.stack.load import at_once, health_watched, job, perform
@@ -39,9 +39,9 @@ def test_a_place_is_free_within_a_second(
     took = []
     for _ in range(5):
         with http.open(path, body):
-            eventually(lambda: http.metrics()["requests_running"] == 1, 5, lambda: "it never ran")
+            wait_until(lambda: http.metrics()["requests_running"] == 1, lambda: "it never ran")
         began = time.monotonic()
-        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
         took.append(time.monotonic() - began)
     print(f"free after {max(took):.3f} s at most")
     assert max(took) < FREE_WITHIN_S
@@ -55,13 +55,13 @@ def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
     with ExitStack() as opened:
         for _ in range(SLOTS):
             opened.enter_context(http.open(COMPLETIONS, {**ENDLESS, "stream": True}))
-        eventually(lambda: http.in_flight() == SLOTS, 10, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == SLOTS, lambda: str(http.metrics()))
         for streamed in (True, False):
             with http.open(COMPLETIONS, {**ENDLESS, "stream": streamed}):
-                eventually(lambda: http.in_flight() == SLOTS + 1, 5, lambda: str(http.metrics()))
+                wait_until(lambda: http.in_flight() == SLOTS + 1, lambda: str(http.metrics()))
                 assert http.metrics()["requests_waiting"] >= 1
             began = time.monotonic()
-            eventually(lambda: http.in_flight() == SLOTS, 5, lambda: str(http.metrics()))
+            wait_until(lambda: http.in_flight() == SLOTS, lambda: str(http.metrics()))
             assert time.monotonic() - began < FREE_WITHIN_S
     counting.settled()
 
@@ -84,7 +84,7 @@ def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
         print(f"the next was answered after {time.monotonic() - began:.3f} s")
         assert time.monotonic() - began < 2
         # All is over after 0.6 s: on a busy machine few questions fit in.
-        eventually(lambda: len(health.times_s) >= 10, 5, lambda: "hardly asked")
+        wait_until(lambda: len(health.times_s) >= 10, lambda: "hardly asked")
     counting.settled()
 
 
@@ -114,9 +114,8 @@ def leave_at_random(found: Stack, requests: int) -> None:
     assert requests // 4 < gone <= requests // 2
     assert after["requests_failed_total"] == before["requests_failed_total"]
     # nginx keeps up to 32 connections to the server for each of its two workers.
-    eventually(
+    wait_until(
         lambda: worker.num_fds() <= descriptors + 70 and worker.num_threads() <= threads + 70,
-        5,
         lambda: f"{descriptors} {worker.num_fds()}, {threads} {worker.num_threads()}",
     )
 
@@ -140,7 +139,7 @@ def test_five_hundred_departures_one_by_one(counting: Stack) -> None:
         with http.open(path, body):
             time.sleep(rng.random() * 0.1)
         began = time.monotonic()
-        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
         took.append(time.monotonic() - began)
     p99 = quantiles(took, n=100)[98]
     after = counting.settled()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.harness.client import COMPLETIONS, Client
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import spelled
 from tests.stack.test_engine_faults import told
@@ -38,7 +38,7 @@ def finish_what_runs() -> None:
         http = found.http
         body = {"prompt": [5, 6], "max_tokens": 400}
         streams = [pool.submit(told, http, {**body, "stream": n % 4 > 0}) for n in range(STREAMS)]
-        eventually(lambda: http.in_flight() == STREAMS, 10, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == STREAMS, lambda: str(http.metrics()))
         found.server.terminate()
         time.sleep(0.3)
         for _ in range(5):
@@ -63,7 +63,7 @@ def test_endless_answers_are_told() -> None:
         http = found.http
         body = {"prompt": [5, 6], "max_tokens": 11_000}
         streams = [pool.submit(told, http, {**body, "stream": n % 2 > 0}) for n in range(8)]
-        eventually(lambda: http.in_flight() == 8, 10, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 8, lambda: str(http.metrics()))
         began = time.monotonic()
         found.server.terminate()
         for stream in streams:
@@ -117,7 +117,7 @@ def test_twenty_restarts_that_retrying_clients_do_not_notice() -> None:
                 time.sleep(PAUSE_S)
                 old = found.server.worker
                 old.terminate()  # the master starts another, as after a crash
-                eventually(partial(replaced, found, old), 30, found.server.logged)
+                wait_until(partial(replaced, found, old), found.server.logged)
         finally:
             stop.set()
         answered = sum(each.result() for each in asking)

@@ -12,7 +12,7 @@ from http.client import IncompleteRead
 import pytest
 
 from tests.harness.client import COMPLETIONS, Client, Reply
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 from tests.stack.counting_model import (
     FATAL,
@@ -80,7 +80,7 @@ def test_memory_runs_out_for_one(faulty: Stack, token: int, streamed: bool) -> N
     with health_watched(http, pause_s=0.01), ThreadPoolExecutor(8) as pool:
         body = {"prompt": list(prompt), "max_tokens": 700, "stream": streamed}
         others = [pool.submit(told, http, body) for _ in range(7)]
-        eventually(lambda: http.in_flight() == 7, 10, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 7, lambda: str(http.metrics()))
         for _ in range(5):
             victim = told(http, {**body, "prompt": [8, token]})
             assert isinstance(victim, dict) and victim["code"] == "overloaded"
@@ -108,10 +108,10 @@ def break_for_good(found: Stack, fault: int, within_s: float) -> None:
     body = {"prompt": [5, 6], "max_tokens": 10_000}
     with ThreadPoolExecutor(20) as pool:
         waiting = [pool.submit(told, http, {**body, "stream": n % 4 > 0}) for n in range(15)]
-        eventually(lambda: http.in_flight() == 15, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 15, lambda: str(http.metrics()))
         waiting.append(pool.submit(told, http, {**body, "prompt": [fault]}))
         began = time.monotonic()
-        eventually(lambda: ready(http).status == 503, within_s, lambda: "/ready says 200")
+        wait_until(lambda: ready(http).status == 503, lambda: "/ready says 200", limit_s=within_s)
         unready = time.monotonic() - began
         new = http.post(COMPLETIONS, body)
         assert (new.status, new.error()["code"]) == (503, "shutting_down")
@@ -120,7 +120,7 @@ def break_for_good(found: Stack, fault: int, within_s: float) -> None:
             error = each.result()
             assert isinstance(error, dict) and error["type"] == "server_error", error
         answered = time.monotonic() - began
-        eventually(lambda: ready(http).status == 200, 30, lambda: found.server.logged())
+        wait_until(lambda: ready(http).status == 200, lambda: found.server.logged())
         print(f"503 after {unready:.2f} s, all told after {answered:.2f} s, "
               f"ready after {time.monotonic() - began:.2f} s")  # fmt: skip
     assert answered < within_s + MARGIN
@@ -152,10 +152,12 @@ def test_a_model_that_breaks_again_and_again_is_loaded_ever_later() -> None:
         http = found.http
         for _ in range(2):
             told(http, {"prompt": [FATAL], "max_tokens": 100})
-            eventually(lambda: ready(http).status == 503, 5, lambda: "/ready says 200")
-            eventually(lambda: "loading in" in found.server.logged() or ready(http).status == 200,
-                       20, lambda: found.server.logged())  # fmt: skip
+            wait_until(lambda: ready(http).status == 503, lambda: "/ready says 200")
+            wait_until(
+                lambda: "loading in" in found.server.logged() or ready(http).status == 200,
+                found.server.logged,
+            )
         assert "the worker ended often; loading in 1 s" in found.server.logged()
         reply = http.post(COMPLETIONS, {"prompt": [5], "max_tokens": 1})
         assert reply.status == 503
-        eventually(lambda: ready(http).status == 200, 20, lambda: found.server.logged())
+        wait_until(lambda: ready(http).status == 200, found.server.logged)

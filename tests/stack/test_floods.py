@@ -12,7 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from tests.harness.client import COMPLETIONS
-from tests.harness.server import Server, eventually, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.waiting import wait_until
 from tests.stack.probe import probed
 
 #: The promise itself.
@@ -152,7 +153,7 @@ def test_held_by_what_may_be_a_proxy(trusting: Server, count: int, sent: bytes) 
 @KINDS
 def test_held_for_half_a_minute(direct: Server, count: int, sent: bytes) -> None:
     hold(direct, count, sent, 30.0)
-    eventually(lambda: direct.worker.num_fds() < 100, 5, lambda: str(direct.worker.num_fds()))
+    wait_until(lambda: direct.worker.num_fds() < 100, lambda: str(direct.worker.num_fds()))
 
 
 @pytest.mark.figures

@@ -14,7 +14,7 @@ import openai
 import psutil
 import pytest
 
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 
 STREAMS = 16
@@ -50,12 +50,12 @@ def kill_under_load(found: Stack, times: int) -> None:
         for _ in range(times):
             worker = found.server.worker
             streams = [pool.submit(follow, sdk, number) for number in range(STREAMS)]
-            eventually(lambda: http.in_flight() == STREAMS, 10, lambda: str(http.metrics()))
+            wait_until(lambda: http.in_flight() == STREAMS, lambda: str(http.metrics()))
             time.sleep(rng.random())
             began = time.monotonic()
             os.kill(worker.pid, signal.SIGKILL)
             seen.update(stream.result() for stream in streams)
-            eventually(lambda: http.get("/ready").status == 200, 30, found.server.logged)
+            wait_until(lambda: http.get("/ready").status == 200, found.server.logged)
             print(f"back after {time.monotonic() - began:.2f} s")
             assert not worker.is_running()
             assert len(psutil.Process(found.server.process.pid).children()) == 1
@@ -84,7 +84,7 @@ def test_the_master_is_killed() -> None:
         found.server.process.kill()
         found.server.process.wait()
         began = time.monotonic()
-        eventually(partial(ended, worker), 8, lambda: "the worker lives on")
+        wait_until(partial(ended, worker), lambda: "the worker lives on", limit_s=8)
         print(f"the worker ended after {time.monotonic() - began:.1f} s")
         reply = found.http.get("/health")
         assert reply.status == 503 and reply.error()["code"] == "shutting_down"

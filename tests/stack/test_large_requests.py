@@ -15,7 +15,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
-from tests.harness.server import ROOT, Server, eventually, free_port, running, wait_ready
+from tests.harness.server import ROOT, Server, free_port, running, wait_ready
+from tests.harness.waiting import wait_until
 from tests.schemas.test_strict_json import TOO_MANY
 from tests.stack.load import at_once
 from tests.stack.probe import probed
@@ -98,9 +99,8 @@ def together(server: Server, count: int, ask: Callable[[int], str], limit_s: flo
     print(dict(statuses))
     health.within(limit_s)
     assert server.client.get("/ready").status == 200
-    eventually(
+    wait_until(
         lambda: server.worker.memory_info().rss < before + MORE_BYTES,
-        10,
         lambda: f"{(server.worker.memory_info().rss - before) >> 20} MiB more than before",
     )
     return statuses

@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 
 from tests.harness.client import COMPLETIONS
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import Job, at_once, health_watched, job, perform, spelled
 
@@ -164,5 +164,5 @@ def test_a_small_server_refuses_and_loses_nothing() -> None:
             results = Counter(pool.map(lambda work: perform(http, work), works))
         assert results["right"] + results["503"] == 64
         assert results["right"] >= 4
-        eventually(lambda: http.in_flight() == 0, 5, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
         assert small.settled()["requests_completed_total"] == results["right"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.client import COMPLETIONS, Client
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.load import job, perform, spelled
 from tests.stack.nginx import started, write_site
@@ -115,9 +115,8 @@ def test_a_network_that_falls_silent(counting: Stack, place: Place) -> None:
     with place(counting, Manners(silent_after=300)) as http:
         body = {"prompt": [5], "max_tokens": 10_000, "stream": True}
         with http.open(COMPLETIONS, body):
-            eventually(
+            wait_until(
                 lambda: counting.http.metrics()["requests_accepted_total"] == accepted,
-                10,
                 lambda: str(counting.http.metrics()),
             )
     counting.settled()

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.client import COMPLETIONS
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 from tests.stack.nginx import check, started, write_site
 
@@ -29,10 +30,10 @@ ENVELOPE = ["message", "type", "param", "code"]
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Stack]:
     with stack(site={"limited": True}, ready=False) as found:
-        deadline = time.monotonic() + 30
-        while not found.socket.exists() or "ready:" not in found.server.logged():
-            assert time.monotonic() < deadline, found.server.logged()
-            time.sleep(0.1)
+        wait_until(
+            lambda: found.socket.exists() and "ready:" in found.server.logged(),
+            found.server.logged,
+        )
         yield found
 
 

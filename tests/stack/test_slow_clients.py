@@ -13,7 +13,7 @@ from statistics import quantiles
 import pytest
 
 from tests.harness.client import COMPLETIONS, Client
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import health_watched, job, perform
 
@@ -126,14 +126,16 @@ def slow_readers(found: Stack, count: int, n: int = 1, cut_after_s: float | None
         for _ in range(count):
             peer = connected(found.proxy.port, sent, "127.0.0.1", buffer=4096)
             stack_of_peers.callback(peer.close)
-        eventually(lambda: http.in_flight() == count, 10, lambda: str(http.metrics()))
+        wait_until(lambda: http.in_flight() == count, lambda: str(http.metrics()))
         began = time.monotonic()
         beside = quantiles(gaps(http, count), n=100)[94]
         print(f"p95 between tokens {1000 * alone:.1f} ms, {1000 * beside:.1f} ms beside {count} "
               "who never read")  # fmt: skip
         assert beside <= max(1.2 * alone, 0.05)
         if cut_after_s is not None:
-            eventually(lambda: http.in_flight() == 0, cut_after_s, lambda: str(http.metrics()))
+            wait_until(
+                lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=cut_after_s
+            )
             print(f"cut after {time.monotonic() - began:.1f} s")
     found.settled()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.client import COMPLETIONS
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 from tests.namespaces import isolated
 from tests.stack.conftest import Stack, stack
 from tests.stack.load import job, perform, spelled
@@ -87,7 +87,7 @@ def test_the_clock_is_set() -> None:
             http = found.http
             body = {"prompt": [5, 6], "max_tokens": 700}
             streams = [pool.submit(http.stream, COMPLETIONS, body) for _ in range(8)]
-            eventually(lambda: http.in_flight() == 8, 5, lambda: str(http.metrics()))
+            wait_until(lambda: http.in_flight() == 8, lambda: str(http.metrics()))
             for jump in ("+3600s", "-86400s", "+86400s"):
                 clock.write_text(f"{jump}\n")
                 created = http.post(COMPLETIONS, {"prompt": [3], "max_tokens": 1}).ok()["created"]
@@ -95,7 +95,7 @@ def test_the_clock_is_set() -> None:
                 time.sleep(0.3)
             assert {stream.result().text() for stream in streams} == {spelled((5, 6), 700)}
             last = pool.submit(http.stream, COMPLETIONS, body)
-            eventually(lambda: http.in_flight() == 1, 5, lambda: str(http.metrics()))
+            wait_until(lambda: http.in_flight() == 1, lambda: str(http.metrics()))
             found.server.terminate()
             time.sleep(0.5)
             clock.write_text("+172800s\n")

@@ -20,7 +20,7 @@ from app.text.grammar import grammar_tokens
 from app.text.schema_trial import CPU_S
 from app.text.tokenizer import load_tokenizer
 from app.text.trial_process import TrialLost, TrialProcess
-from tests.harness.server import eventually
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 FINE = '{"type": "integer"}'
@@ -114,13 +114,13 @@ def test_it_dies_with_its_parent_in_the_midst_of_a_trial() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE)
     assert owner.stdout is not None
     child = psutil.Process(int(owner.stdout.readline()))
-    eventually(child.children, 10, lambda: "no trial runs")
+    wait_until(child.children, lambda: "no trial runs")
     trial = child.children()[0]
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
     for process in (child, trial):
-        eventually(lambda p=process: ended(p), 2, lambda: "left behind")  # type: ignore[misc]
+        wait_until(lambda p=process: ended(p), lambda: "left behind")  # type: ignore[misc]
 
 
 def ended(process: psutil.Process) -> bool:
