@@ -15,6 +15,10 @@ from app.text.schema_walk import Node, nodes, pointer
 _EXACT = 2**53
 #: The library has no bounds beyond these.
 _FARTHEST = 2**63 - 2**10
+#: The library finds multiples with unsigned 32-bit arithmetic that wraps around silently.
+_WRAPS_AT = 2**32
+_IN_PLACE = frozenset(("allOf", "anyOf", "oneOf", "$ref", "patternProperties"))
+_JOINED = _IN_PLACE | {"items", "multipleOf", "prefixItems", "properties", "additionalProperties"}
 _MINIMA = frozenset(("minimum", "exclusiveMinimum"))
 _MAXIMA = frozenset(("maximum", "exclusiveMaximum"))
 
@@ -41,6 +45,7 @@ def make_exact(schema: Node) -> bool:
             narrowed = _narrowed(node[keyword], math.inf if keyword in _MINIMA else -math.inf)
             if narrowed is not None:
                 node[keyword], changed = narrowed, True
+    _check_common_multiples(schema)
     return changed
 
 
@@ -79,6 +84,45 @@ def _check_multiple(node: Node, where: str) -> None:
             f"{where}: multiples of {step} are no binary fractions, so an answer's would be kept "
             "only nearly; use an integer of the smallest unit"
         )
+    if isinstance(step, int | float) and _wraps(*_decimal(step)):
+        raise Inexact(f"{where}: {step} has too many digits for its multiples to be kept exactly")
+
+
+def _check_common_multiples(schema: Node) -> None:
+    """Where several schemas hold for one number the library takes the least common multiple of
+    their steps. Which ones meet is not followed: any of the schema's may."""
+    where = next((path for path, node in nodes(schema) if _joins(node)), None)
+    steps = {step for _, node in nodes(schema) if (step := node.get("multipleOf"))}
+    if where is None or len(steps) < 2:
+        return
+    decimals = [_decimal(step) for step in steps]
+    places = max(places for _, places in decimals)
+    scaled = [digits * 10 ** (places - fewer) for digits, fewer in decimals]
+    # It multiplies before it divides by the greatest common divisor.
+    if _wraps(math.lcm(*scaled), places) or math.lcm(*scaled) * max(scaled) >= _WRAPS_AT:
+        raise Inexact(
+            f"{pointer(where)}: the multipleOf of several schemas have too many digits together "
+            "for their common multiples to be kept exactly"
+        )
+
+
+def _decimal(step: float) -> tuple[int, int]:
+    """A binary fraction's digits, and how many of them are decimal places."""
+    numerator, denominator = step.as_integer_ratio()
+    places = denominator.bit_length() - 1
+    return numerator * 5**places, places
+
+
+def _wraps(digits: int, places: int) -> bool:
+    """Whether the library's remainder and one more digit may take more than 32 bits."""
+    largest: int = 10 * (digits - 1) + 9 * 10**places
+    return largest >= _WRAPS_AT
+
+
+def _joins(node: Node) -> bool:
+    """Whether several schemas hold for the same value, or the same part of it."""
+    joined = node.keys() & _JOINED
+    return bool(joined & _IN_PLACE) and (len(joined) > 1 or "allOf" in node)
 
 
 def _check_count(node: Node, where: str) -> None:

@@ -44,6 +44,9 @@ def language() -> Language:
         ({"properties": {"pattern": {"const": "["}}, "required": ["pattern"], "type": "object"},
          [{"pattern": "["}], [{"pattern": "]"}]),
         ({"type": "number", "multipleOf": 0.25}, [0.25, 3], [0.3]),
+        ({"type": "number", "multipleOf": 0.5**8}, [9.00390625, 50], [9.00390626, 9.195403342]),
+        ({"type": "number", "allOf": [{"multipleOf": 1.5}, {"multipleOf": 0.25}, {"multipleOf": 8}],
+          "multipleOf": 10}, [120, 240, 0], [40, 60, 1.5, 60.25]),
     ],
 )  # fmt: skip
 def test_kept_to_as_written(

@@ -42,11 +42,32 @@ def test_bounds_are_narrowed_to_numbers_that_are_kept(
         ({"items": {"enum": [1, {"a": [2**60]}]}}, "#/items/enum"),
         ({"anyOf": [{"multipleOf": 1e30}]}, "#/anyOf/0/multipleOf"),
         ({"type": "object", "minProperties": 2}, "minProperties 2"),
+        ({"items": {"multipleOf": 0.5**9}}, "#/items/multipleOf: 0.001953125 has too many digits"),
+        ({"multipleOf": 429_496_730}, "#/multipleOf"),
+        ({"items": {"allOf": [{"multipleOf": 2**16}, {"multipleOf": 2**16 + 1}]}}, "#/items: the"),
+        ({"multipleOf": 0.5**8, "$ref": "#/$defs/a", "$defs": {"a": {"multipleOf": 3}}}, "#: the"),
+        ({"properties": {"a": {"multipleOf": 0.5**8}},
+          "patternProperties": {"a": {"multipleOf": 3}}}, "#: the"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_narrowed_is_refused_by_name(schema: dict[str, Any], place: str) -> None:
     with pytest.raises(Inexact, match=place):
         make_exact(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"multipleOf": 0.5**8},
+        {"multipleOf": 429_496_729},
+        {"properties": {"a": {"multipleOf": 0.5**8}, "b": {"multipleOf": 1000}}},
+        {"anyOf": [{"multipleOf": 0.5**8}, {"multipleOf": 1000}]},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"multipleOf": 0.5**8}, "b": {"multipleOf": 3}}},
+        {"allOf": [{"multipleOf": 0.25}, {"multipleOf": 60}, {"multipleOf": 40}]},
+    ],
+)
+def test_multiples_that_fit_are_taken(schema: dict[str, Any]) -> None:
+    assert not make_exact(schema)
 
 
 def test_a_property_may_have_any_name() -> None:
