@@ -200,13 +200,13 @@ def _explained(outcome: Outcome, words: Mapping[str, str]) -> Explanation | None
 
 
 def _of_the_server(lang: str) -> dict[str, object]:
-    """What the page knows about the server; `given` is the part its scripts read."""
+    """What the page knows about the server; `bootstrap` is the part its scripts read."""
     engine: Engine = current_app.extensions["engine"]
     model = current_app.config["MODEL_NAME"]
     return {
         "model": model,
         "state": engine.state.value,
-        "given": {
+        "bootstrap": {
             "root": request.script_root,
             "model": model,
             "keyed": current_app.config["API_KEYS_FILE"] is not None,

@@ -1,6 +1,6 @@
 // Shows a message as Markdown, also while it is still growing.
 // Knows nothing about turns; the Markdown reader comes with the first message, not with the page.
-import { patch } from "./patch.js";
+import { patchChildren } from "./patch.js";
 
 let reader = null; // the module, once it has come
 
@@ -89,7 +89,7 @@ export class AnswerText {
   #draw() {
     const rest = this.#settle();
     const known = { ...this.#known, references: { ...this.#known.references } };
-    patch(this.#tail, reader.markdown(rest, { known, growing: true }));
+    patchChildren(this.#tail, reader.markdown(rest, { known, growing: true }));
   }
 
   // Draws the blocks that have ended; what comes after them is returned.

@@ -1,22 +1,35 @@
 // The chat: which conversation is shown, and what of it is drawn when.
-// Knows nothing about how turns look (thread.js), or how they come to be (asking.js).
-import { answerIn, startAnswering, stop } from "./answering.js";
-import { send, startAsking } from "./asking.js";
-import { forgetBlank } from "./blank_chat.js";
-import { concludeAnswer, drawChat, tellOf } from "./chat_page.js";
+// Knows nothing about how turns look (thread.js), or how they come to be (submit.js).
+
+import { t } from "./bootstrap.js";
 import { showSettings, startSettings } from "./chat_settings.js";
 import { startToolbar } from "./chat_toolbar.js";
-import { empty, fill, focusBox, startComposer, written } from "./composer.js";
-import { draftOf, freshConversation, keepDraft, noLongerFresh, withoutQueue } from "./drafts.js";
-import { say } from "./given.js";
+import { announceOutcome, drawChat, updateAnswer } from "./chat_view.js";
+import {
+  clearComposer,
+  composerText,
+  focusComposer,
+  setComposerText,
+  startComposer,
+} from "./composer.js";
+import { isSaved, loadConversation, migrateV1, onStoreChange } from "./conversation_store.js";
+import { newId } from "./conversation_tree.js";
+import {
+  blankConversation,
+  clearBlankConversation,
+  draftOf,
+  queueToDraft,
+  saveDraft,
+} from "./drafts.js";
+import { removeIfEmpty } from "./empty_chat.js";
 import { announce } from "./notices.js";
-import { currentChat, currentRoom, goToChat, nameChat, startRooms } from "./rooms.js";
-import { read, reading, startScrollPlace } from "./scroll_place.js";
-import { startShelf } from "./shelf.js";
+import { runningAnswer, startRunningAnswers, stopAnswer } from "./running_answers.js";
+import { readingPosition, restorePosition, startScrollPosition } from "./scroll_position.js";
 import { startShortcuts } from "./shortcuts.js";
-import { isKept, load, moveOlder, onChange } from "./store.js";
-import { takeOver } from "./take_over.js";
-import { newId } from "./tree.js";
+import { startSidebar } from "./sidebar.js";
+import { syncFromStore } from "./store_sync.js";
+import { startSubmit, submitMessage } from "./submit.js";
+import { currentChat, currentTab, goToChat, replaceChatAddress, startTabs } from "./tabs.js";
 import { editLast, turnActions } from "./turn_actions.js";
 import { startUndo } from "./undo.js";
 
@@ -26,64 +39,66 @@ let shelf;
 let actions;
 
 export function startChat() {
-  moveOlder();
-  startComposer({ send: sendWritten, stop: () => stop(conversation.id), drafted });
-  startAsking(asked);
-  startAnswering((answer, what) => answer.conversation === conversation && tellOf(answer, what));
+  migrateV1();
+  startComposer({ send: sendWritten, stop: () => stopAnswer(conversation.id), drafted });
+  startSubmit(asked);
+  startRunningAnswers(
+    (answer, what) => answer.conversation === conversation && updateAnswer(answer, what),
+  );
   startSettings(() => conversation);
-  startScrollPlace();
-  startUndo(focusBox);
+  startScrollPosition();
+  startUndo(focusComposer);
   startToolbar(() => conversation);
   addEventListener("pagehide", leave);
   actions = turnActions({ shown: () => conversation, draw, restored });
-  shelf = startShelf({ open: goTo, restored });
+  shelf = startSidebar({ open: goTo, restored });
   startShortcuts({
-    stop: () => stop(conversation.id),
+    stop: () => stopAnswer(conversation.id),
     fresh: () => shelf.fresh(),
     editLast: () => editLast(conversation),
   });
-  onChange(refresh);
-  startRooms(arrive);
+  onStoreChange(refresh);
+  startTabs(arrive);
   arrive();
 }
 
 function goTo(id) {
   goToChat(id);
   arrive();
-  focusBox();
+  focusComposer();
 }
 
 // Shows the conversation that the address names.
 function arrive() {
   const id = currentChat();
-  if (conversation && (id === named || currentRoom() !== "chat")) return;
-  const found = id === null ? null : (answerIn(id)?.conversation ?? load(id));
+  if (conversation && (id === named || currentTab() !== "chat")) return;
+  const found = id === null ? null : (runningAnswer(id)?.conversation ?? loadConversation(id));
   if (id !== null && !found) {
-    announce(say("not_here"));
-    nameChat(null);
+    announce(t("not_here"));
+    replaceChatAddress(null);
   }
-  open(found ?? freshConversation(isKept));
+  open(found ?? blankConversation(isSaved));
 }
 
 function open(other) {
   leave();
-  if (conversation && conversation.id !== other.id) forgetBlank(conversation.id);
+  if (conversation && conversation.id !== other.id) removeIfEmpty(conversation.id);
   conversation = other;
-  named = isKept(other.id) ? other.id : null;
+  named = isSaved(other.id) ? other.id : null;
   showSettings(conversation);
   draft();
   draw();
-  read(draftOf(conversation.id).reading);
-  focusBox();
+  restorePosition(draftOf(conversation.id).reading);
+  focusComposer();
 }
 
 // Another window, or an undo, has changed what is kept of these conversations.
 function refresh(ids) {
   for (const id of ids) {
-    const own = id === named ? conversation : answerIn(id)?.conversation;
-    if (own && !takeOver(own, answerIn(id)?.node ?? null)) {
+    const own = id === named ? conversation : runningAnswer(id)?.conversation;
+    if (own && !syncFromStore(own, runningAnswer(id)?.node ?? null)) {
       goTo(null);
-      announce(say("not_here"));
+      announce(t("not_here"));
     }
   }
   showSettings(conversation, false);
@@ -93,59 +108,59 @@ function refresh(ids) {
 // A conversation is there again, or as it was; it is shown.
 function restored(id) {
   refresh(new Set([id]));
-  const stored = load(id);
-  if (conversation.id === id && stored && !answerIn(id)) open(stored);
+  const stored = loadConversation(id);
+  if (conversation.id === id && stored && !runningAnswer(id)) open(stored);
   else if (stored) goTo(id);
 }
 
 function leave() {
-  const place = conversation ? reading() : undefined;
-  if (place !== undefined) keepDraft(conversation.id, { reading: place });
+  const place = conversation ? readingPosition() : undefined;
+  if (place !== undefined) saveDraft(conversation.id, { reading: place });
 }
 
 function sendWritten(text) {
   if (!text.trim()) return;
   // A copy of this tab may have begun the same conversation.
-  if (named === null && isKept(conversation.id)) conversation.id = newId();
-  if (text === written()) {
-    empty();
+  if (named === null && isSaved(conversation.id)) conversation.id = newId();
+  if (text === composerText()) {
+    clearComposer();
     drafted("");
   }
-  send(conversation, text);
-  read(null);
+  submitMessage(conversation, text);
+  restorePosition(null);
 }
 
 function drafted(text) {
-  keepDraft(conversation.id, { text });
+  saveDraft(conversation.id, { text });
 }
 
 // The box as it was left; what waited for an answer that was lost with the page comes back to it.
 function draft() {
   const { id } = conversation;
-  fill(answerIn(id) ? draftOf(id).text : withoutQueue(id));
+  setComposerText(runningAnswer(id) ? draftOf(id).text : queueToDraft(id));
 }
 
 // News of a conversation's questions.
 function asked(own, what, answer) {
   if (own !== conversation) {
     if (answer)
-      announce(say(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
+      announce(t(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
     shelf.draw(conversation.id);
     return;
   }
   if (what === "draft") draft();
-  if (what === "waiting") announce(say("waiting"));
+  if (what === "waiting") announce(t("waiting"));
   if (what === "begun") {
-    announce(say("generating"));
+    announce(t("generating"));
     if (named === null) {
       named = own.id;
-      noLongerFresh();
-      nameChat(named);
+      clearBlankConversation();
+      replaceChatAddress(named);
     }
   }
   draw();
-  if (what === "begun") read(null);
-  if (answer) concludeAnswer(answer);
+  if (what === "begun") restorePosition(null);
+  if (answer) announceOutcome(answer);
 }
 
 function draw() {

@@ -1,23 +1,32 @@
 // The request a chat sends, as an object and as the JSON text that goes out.
 // Knows nothing about trees or streams.
-import { byId } from "./element.js";
-import { given } from "./given.js";
-import { chosenModel } from "./models.js";
-import { options } from "./parameters.js";
-import { request } from "./request.js";
 
-export function chatRequest(messages, continued, own = options("chat"), model = chosenModel()) {
+import { buildRequest } from "./api_request.js";
+import { bootstrap } from "./bootstrap.js";
+import { byId } from "./element.js";
+import { selectedModel } from "./models.js";
+import { requestOptions } from "./parameters.js";
+
+export function buildChatRequest(
+  messages,
+  continued,
+  own = requestOptions("chat"),
+  model = selectedModel(),
+) {
   const going = continued ? { continue_final_message: true } : {};
-  return request(
+  return buildRequest(
     "/v1/chat/completions",
-    { model, messages, ...going, max_tokens: given.maxTokens, ...own },
+    { model, messages, ...going, max_tokens: bootstrap.maxTokens, ...own },
     true,
   );
 }
 
 // The same for turns as a conversation has them, under the system prompt in its box.
-export function turnsRequest(turns) {
+export function requestForTurns(turns) {
   const system = byId("chat-system").value;
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
-  return chatRequest([...opening, ...turns.map(({ role, content }) => ({ role, content }))], false);
+  return buildChatRequest(
+    [...opening, ...turns.map(({ role, content }) => ({ role, content }))],
+    false,
+  );
 }

@@ -1,15 +1,16 @@
 // Copies a text, and lets the button that was pressed say so.
 // Knows nothing about the text.
+
+import { t } from "./bootstrap.js";
 import { icon } from "./element.js";
-import { say } from "./given.js";
 import { announce } from "./notices.js";
 
 export async function copy(text, button) {
   if (!(await written(text))) {
-    announce(say("copy_failed"));
+    announce(t("copy_failed"));
     return;
   }
-  announce(say("copied"));
+  announce(t("copied"));
   const old = button.querySelector(".icon");
   if (!old || button.dataset.copied !== undefined) return;
   const done = icon("check");

@@ -1,19 +1,20 @@
 // The frame around a block of code: its language, a button that copies it, and its colours.
 // Knows nothing about Markdown, or about how code is coloured.
+
+import { t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";
 import { element, iconButton } from "./element.js";
-import { say } from "./given.js";
 
 let colours = null; // the module: it comes with the first code that has ended
 
-export function frame(block, ended) {
+export function wrapCodeBlock(block, ended) {
   const code = block.querySelector("code");
   const name = /language-([\w+#.-]+)/.exec(code.className)?.[1] ?? "";
   const head = element(
     "div",
     { class: "code-head" },
     element("span", {}, name),
-    iconButton("copy", say("copy_code"), copyCode, { tabindex: "-1" }),
+    iconButton("copy", t("copy_code"), copyCode, { tabindex: "-1" }),
   );
   block.setAttribute("tabindex", "-1");
   const around = element("div", { class: "code-block", dir: "ltr" }, head);

@@ -1,19 +1,20 @@
 // The completion room: one prompt, its answers, and how sure the model was of each token.
 // Knows nothing about how tokens are drawn.
-import { showCode } from "./code.js";
+
+import { buildRequest } from "./api_request.js";
+import { bootstrap, formatNumber, t } from "./bootstrap.js";
+import { openCodeDialog } from "./code_dialog.js";
 import { CompletionAnswers } from "./completion_answers.js";
-import { keepCompletion, restoreCompletion } from "./completion_kept.js";
+import { restoreCompletion, saveCompletion } from "./completion_storage.js";
 import { byId } from "./element.js";
-import { sends } from "./enter.js";
 import { startExactPrompt } from "./exact_prompt.js";
-import { generation } from "./generation.js";
-import { count, given, say } from "./given.js";
-import { forgetLoop, mindLoop } from "./loop_notice.js";
-import { chosenModel } from "./models.js";
+import { streamGeneration } from "./generation_stream.js";
+import { selectedModel } from "./models.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
-import { options } from "./parameters.js";
-import { request } from "./request.js";
-import { Stopwatch } from "./stopwatch.js";
+import { requestOptions } from "./parameters.js";
+import { checkRepetition, resetRepetition } from "./repetition_notice.js";
+import { isSendKey } from "./send_key.js";
+import { StreamStats } from "./stream_stats.js";
 
 const ALTERNATIVES = 5;
 let controller = null;
@@ -27,7 +28,7 @@ export function startCompletion() {
   });
   box.addEventListener("keydown", (event) => {
     // A prompt may have lines: Enter is one of its own here.
-    if (!sends(event) || !(event.ctrlKey || event.metaKey)) return;
+    if (!isSendKey(event) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     run();
   });
@@ -38,10 +39,10 @@ export function startCompletion() {
     run();
   });
   byId("completion-halt").addEventListener("click", () => controller?.abort());
-  byId("completion-code").addEventListener("click", () => showCode(pending()));
+  byId("completion-code").addEventListener("click", () => openCodeDialog(pending()));
   addEventListener("pagehide", () => {
     controller?.abort();
-    keepCompletion(answers);
+    saveCompletion(answers);
   });
   answers = restoreCompletion(goOn);
   startExactPrompt(prompt);
@@ -66,12 +67,12 @@ function filled(fields) {
 }
 
 function pending(fields = filled(prompt())) {
-  const own = options("completion");
+  const own = requestOptions("completion");
   const beams = own.num_beams > 1;
   const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
-  return request(
+  return buildRequest(
     "/v1/completions",
-    { model: chosenModel(), ...fields, max_tokens: given.maxTokens, ...own, ...scored },
+    { model: selectedModel(), ...fields, max_tokens: bootstrap.maxTokens, ...own, ...scored },
     true,
   );
 }
@@ -96,36 +97,37 @@ async function run() {
   const asked = pending();
   answers = new CompletionAnswers(byId("completion-answer"), asked, goOn);
   busy(true);
-  const watch = new Stopwatch();
-  announce(say("generating"));
+  const watch = new StreamStats();
+  announce(t("generating"));
   try {
     await listen(asked, watch);
   } catch (error) {
     const stopped = error.name === "AbortError";
     if (!stopped) showFailure("completion", error, run);
-    announce(stopped ? say("stopped") : "");
+    announce(stopped ? t("stopped") : "");
     answers.end(watch.read(null, stopped ? "stopped" : null));
   }
   controller = null;
-  forgetLoop("completion");
+  resetRepetition("completion");
   busy(false);
 }
 
 async function listen(asked, watch) {
   let usage = null;
-  for await (const news of generation(asked.path, asked.body, controller.signal)) {
-    if (news.waiting) answers.state(say("queued", { count: count(news.waiting) }));
-    if (news.of) answers.state(say("reading", { done: count(news.read), of: count(news.of) }));
+  for await (const news of streamGeneration(asked.path, asked.body, controller.signal)) {
+    if (news.waiting) answers.state(t("queued", { count: formatNumber(news.waiting) }));
+    if (news.of)
+      answers.state(t("reading", { done: formatNumber(news.read), of: formatNumber(news.of) }));
     if (news.text !== undefined) {
       watch.tick();
       answers.write(news, watch);
-      mindLoop("completion", answers.first);
+      checkRepetition("completion", answers.first);
     }
     if (news.finish) answers.finish(news);
     usage = news.usage ?? usage;
   }
   answers.end(watch.read(usage?.completion_tokens ?? null));
-  announce(say("done", { count: count(usage?.completion_tokens ?? 0) }));
+  announce(t("done", { count: formatNumber(usage?.completion_tokens ?? 0) }));
 }
 
 function busy(now) {

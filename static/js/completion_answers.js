@@ -1,16 +1,17 @@
 // The answers of one completion: several where several were asked for, token by token where the
 // model told how sure it was. Knows nothing about requests.
+
+import { formatNumber, t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";
 import { element, iconButton } from "./element.js";
-import { count, say } from "./given.js";
-import { speedLine } from "./stopwatch.js";
+import { formatStats } from "./stream_stats.js";
 import { tokenLegend } from "./token_legend.js";
-import { TokenRow } from "./tokens.js";
+import { TokenView } from "./token_view.js";
 
 const PAUSE_MS = 80;
 
 export class CompletionAnswers {
-  #words = element("span", {}, say("sending"));
+  #words = element("span", {}, t("sending"));
   #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
   #timer = null;
   #answers = [];
@@ -28,18 +29,15 @@ export class CompletionAnswers {
       this.#answers.push(answer(number, many, scored));
     const pressed = (event) =>
       copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
-    const copying = iconButton("copy", say("copy"), pressed);
+    const copying = iconButton("copy", t("copy"), pressed);
     this.#foot = element("div", { class: "foot", hidden: true }, this.#speed, copying);
     // What is written after an instruction is the model's turn; only a raw text goes on.
     if (many === 1 && asked.fields.prompt_template === "none") {
       const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
-      this.#foot.append(iconButton("onward", say("append"), pressed, { id: "completion-go-on" }));
+      this.#foot.append(iconButton("onward", t("append"), pressed, { id: "completion-go-on" }));
     }
     if (scored)
-      this.#foot.append(
-        element("span", { class: "hint" }, say("probabilities_hint")),
-        tokenLegend(),
-      );
+      this.#foot.append(element("span", { class: "hint" }, t("probabilities_hint")), tokenLegend());
     place.replaceChildren(this.#state, ...this.#answers.map((each) => each.element), this.#foot);
   }
 
@@ -54,7 +52,7 @@ export class CompletionAnswers {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#draw(false);
-      this.state(`${say("writing")} \u00b7 ${speedLine(watch.read())}`);
+      this.state(`${t("writing")} \u00b7 ${formatStats(watch.read())}`);
     }, PAUSE_MS);
   }
 
@@ -90,7 +88,7 @@ export class CompletionAnswers {
     this.#state.remove();
     const [only] = this.#answers;
     const finish = this.#answers.length === 1 ? (speed.finish ?? only.finish) : speed.finish;
-    this.#speed.textContent = speedLine({ ...speed, finish });
+    this.#speed.textContent = formatStats({ ...speed, finish });
     this.#foot.hidden = false;
     if (finish === "length") this.#offer();
     for (const { text, said, row, finish: own } of this.#answers) {
@@ -99,12 +97,11 @@ export class CompletionAnswers {
           element("span", {
             class: "end-token",
             role: "img",
-            "aria-label": say("end_token"),
-            "data-name": say("end_token"),
+            "aria-label": t("end_token"),
+            "data-name": t("end_token"),
           }),
         );
-      } else if (!text)
-        said.replaceChildren(element("span", { class: "hint" }, say("empty_answer")));
+      } else if (!text) said.replaceChildren(element("span", { class: "hint" }, t("empty_answer")));
     }
     this.#told = speed;
   }
@@ -114,7 +111,7 @@ export class CompletionAnswers {
     const button = this.#foot.querySelector("#completion-go-on");
     button?.classList.replace("quiet", "outlined");
     button?.removeAttribute("aria-label");
-    button?.append(say("go_on"));
+    button?.append(t("go_on"));
   }
 
   // All that is needed to draw them again.
@@ -128,9 +125,9 @@ export class CompletionAnswers {
 
 function answer(number, many, scored) {
   const said = element("div", { class: "said sheet-answer", dir: "auto" });
-  const row = scored ? new TokenRow(said) : null;
+  const row = scored ? new TokenView(said) : null;
   const label =
-    many > 1 ? element("h3", {}, say("answer_number", { number: count(number + 1) })) : null;
+    many > 1 ? element("h3", {}, t("answer_number", { number: formatNumber(number + 1) })) : null;
   return {
     text: "",
     finish: null,

@@ -1,15 +1,16 @@
 // The box a person writes in: what sends, what stops, what waits, and the examples over it.
 // Knows nothing about conversations.
+
+import { t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
-import { sends } from "./enter.js";
-import { say } from "./given.js";
+import { isSendKey } from "./send_key.js";
 
 let busy = false;
 
-export const written = () => byId("chat-message").value;
+export const composerText = () => byId("chat-message").value;
 
 // An example's words, for whoever wants to see a request before writing one.
-export const example = () => byId("welcome").querySelector("[data-example]").textContent;
+export const exampleText = () => byId("welcome").querySelector("[data-example]").textContent;
 
 // `drafted` hears what is in the box whenever a person has changed it.
 export function startComposer({ send, stop, drafted }) {
@@ -19,7 +20,7 @@ export function startComposer({ send, stop, drafted }) {
     send(box.value);
   };
   box.form.addEventListener("submit", take);
-  box.addEventListener("keydown", (event) => sends(event) && take(event));
+  box.addEventListener("keydown", (event) => isSendKey(event) && take(event));
   box.addEventListener("input", () => {
     drafted(box.value);
     showBusy(busy);
@@ -30,22 +31,22 @@ export function startComposer({ send, stop, drafted }) {
   });
 }
 
-export const empty = () => fill("");
+export const clearComposer = () => setComposerText("");
 
-export function fill(text) {
-  if (written() !== text) byId("chat-message").value = text;
+export function setComposerText(text) {
+  if (composerText() !== text) byId("chat-message").value = text;
   showBusy(busy);
 }
 
 // On a touch screen the focus would open the keyboard.
-export function focusBox() {
+export function focusComposer() {
   if (matchMedia("(pointer: fine)").matches) byId("chat-message").focus({ preventScroll: true });
 }
 
 // While an answer is being written, what is in the box can be sent to wait for its end.
 export function showBusy(now) {
   busy = now;
-  byId("chat-send").hidden = busy && !written().trim();
+  byId("chat-send").hidden = busy && !composerText().trim();
   byId("chat-halt").hidden = !busy;
 }
 
@@ -58,10 +59,10 @@ export function drawQueue(texts, takeBack) {
       "li",
       {},
       element("span", {}, text),
-      iconButton("close", say("take_back"), () => {
-        fill(takeBack(place));
+      iconButton("close", t("take_back"), () => {
+        setComposerText(takeBack(place));
         byId("chat-message").dispatchEvent(new Event("input"));
-        focusBox();
+        focusComposer();
       }),
     ),
   );

@@ -14,7 +14,7 @@ export function startDialogs() {
 // Other pages lead to a dialog by its name; it opens as if its button had been pressed.
 const OPENERS = { "#about-model": "model-open", "#key": "key-open", "#help": "help-open" };
 
-export function openNamed() {
+export function openFromHash() {
   const opener = byId(OPENERS[location.hash]);
   if (!opener) return;
   history.replaceState(null, "", location.pathname + location.search);
@@ -23,7 +23,7 @@ export function openNamed() {
 }
 
 // True when the person agrees.
-export function agreed(question, yes) {
+export function confirmDialog(question, yes) {
   const dialog = byId("question");
   byId("question-text").textContent = question;
   byId("question-yes").textContent = yes;

@@ -1,7 +1,8 @@
 // Starts the API page's switch and its ways back.
 // Knows nothing about routes: the page is complete without scripts.
+
+import { startBarLinks } from "./bar_links.js";
 import { startThemeButton } from "./theme_button.js";
-import { startWayBack } from "./way_back.js";
 
 startThemeButton();
-startWayBack();
+startBarLinks();

@@ -1,8 +1,9 @@
 // What a person has begun in each conversation and not sent, and where they were reading: it
 // survives a reload, and ends with the tab. Knows nothing about boxes or scrolling.
-import { checked } from "./conversation_check.js";
-import { ownDefaults } from "./own_defaults.js";
-import { newConversation } from "./tree.js";
+
+import { newConversation } from "./conversation_tree.js";
+import { validateConversation } from "./conversation_validation.js";
+import { savedDefaults } from "./saved_defaults.js";
 
 const DRAFT = "westlake:draft:";
 const FRESH = "westlake:fresh";
@@ -20,26 +21,26 @@ export function draftOf(id) {
   }
 }
 
-export function keepDraft(id, changes) {
+export function saveDraft(id, changes) {
   const draft = { ...draftOf(id), ...changes };
   const empty = !draft.text && !draft.queue.length && !draft.reading;
   put(DRAFT + id, empty ? null : JSON.stringify(draft));
 }
 
 // What waited for an answer that was lost with its page stands in the box again, and only there.
-export function withoutQueue(id) {
+export function queueToDraft(id) {
   const { text, queue } = draftOf(id);
   if (!queue.length) return text;
-  keepDraft(id, { text: [...queue, text].filter((each) => each).join("\n\n"), queue: [] });
+  saveDraft(id, { text: [...queue, text].filter((each) => each).join("\n\n"), queue: [] });
   return draftOf(id).text;
 }
 
 // The conversation in which nothing has been said yet: there is one at a time. Its settings are the
 // person's own until they are changed. `begun` tells whether a copy of this tab has used it.
-export function freshConversation(begun) {
-  const made = { ...newConversation(), ...ownDefaults() };
+export function blankConversation(begun) {
+  const made = { ...newConversation(), ...savedDefaults() };
   try {
-    const fresh = checked({ ...made, ...JSON.parse(get(FRESH)) });
+    const fresh = validateConversation({ ...made, ...JSON.parse(get(FRESH)) });
     if (fresh.id !== made.id && !begun(fresh.id)) return fresh;
   } catch {
     // What stands there is not ours.
@@ -48,11 +49,11 @@ export function freshConversation(begun) {
   return made;
 }
 
-export function keepFresh(conversation) {
+export function saveBlankConversation(conversation) {
   put(FRESH, JSON.stringify(conversation));
 }
 
-export function noLongerFresh() {
+export function clearBlankConversation() {
   put(FRESH, null);
 }
 

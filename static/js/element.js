@@ -14,7 +14,7 @@ export function element(tag, attributes = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function drawing(tag, attributes = {}, ...children) {
+export function svgElement(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
@@ -22,10 +22,10 @@ export function drawing(tag, attributes = {}, ...children) {
 }
 
 export function icon(name) {
-  return drawing(
+  return svgElement(
     "svg",
     { class: "icon", "aria-hidden": "true" },
-    drawing("use", { href: `#i-${name}` }),
+    svgElement("use", { href: `#i-${name}` }),
   );
 }
 
@@ -36,7 +36,7 @@ export function iconButton(name, label, pressed, attributes = {}) {
 }
 
 // Moves nothing that stands right already: a moved element loses its focus.
-export function arrange(list, elements) {
+export function syncChildren(list, elements) {
   elements.forEach((each, place) => {
     if (list.children[place] !== each) list.insertBefore(each, list.children[place] ?? null);
   });

@@ -1,21 +1,22 @@
 // The embeddings room: texts in, their likeness out, in five views.
 // Knows nothing about how a view is drawn.
-import { bars } from "./bars.js";
-import { showCode } from "./code.js";
-import { cosines } from "./cosines.js";
+
+import { apiFetchJson } from "./api_client.js";
+import { buildRequest } from "./api_request.js";
+import { formatFixed, formatNumber, t, UserError } from "./bootstrap.js";
+import { openCodeDialog } from "./code_dialog.js";
 import { byId, element } from "./element.js";
-import { keepTexts, keptTexts } from "./embeddings_kept.js";
-import { sends } from "./enter.js";
-import { count, fixed, say, Told } from "./given.js";
+import { loadTexts, saveTexts } from "./embeddings_storage.js";
 import { heatMap } from "./heat_map.js";
-import { chosenModel } from "./models.js";
+import { selectedModel } from "./models.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { ranking } from "./ranking.js";
-import { request } from "./request.js";
 import { scatter } from "./scatter.js";
-import { askJson } from "./server.js";
-import { column, columns, texts } from "./text_table.js";
-import { vectorFiles } from "./vector_files.js";
+import { isSendKey } from "./send_key.js";
+import { cosineSimilarities } from "./similarity.js";
+import { columnTexts, parseTable, textLines } from "./text_table.js";
+import { vectorBars } from "./vector_bars.js";
+import { vectorDownloads } from "./vector_downloads.js";
 
 const MOST = 64;
 let busy = false;
@@ -29,7 +30,7 @@ export function startEmbeddings() {
   box.addEventListener("input", recount);
   byId("column").addEventListener("change", recount);
   box.addEventListener("keydown", (event) => {
-    if (!sends(event) || !(event.ctrlKey || event.metaKey)) return;
+    if (!isSendKey(event) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     run();
   });
@@ -39,28 +40,28 @@ export function startEmbeddings() {
     recount();
     run();
   });
-  byId("embeddings-code").addEventListener("click", () => showCode(pending()));
-  box.value ||= keptTexts();
+  byId("embeddings-code").addEventListener("click", () => openCodeDialog(pending()));
+  box.value ||= loadTexts();
   recount();
 }
 
 function inputs() {
-  const table = columns(byId("embeddings-input").value);
+  const table = parseTable(byId("embeddings-input").value);
   const chosen = byId("column").value;
   return table && chosen !== ""
-    ? column(table, Number(chosen))
-    : texts(byId("embeddings-input").value);
+    ? columnTexts(table, Number(chosen))
+    : textLines(byId("embeddings-input").value);
 }
 
 function recount() {
-  keepTexts(byId("embeddings-input").value);
-  const table = columns(byId("embeddings-input").value);
+  saveTexts(byId("embeddings-input").value);
+  const table = parseTable(byId("embeddings-input").value);
   const choice = byId("column");
   byId("column-choice").hidden = table === null;
   const names = table?.names ?? [];
   if (choice.dataset.names !== JSON.stringify(names)) {
     choice.dataset.names = JSON.stringify(names);
-    const whole = element("option", { value: "" }, say("whole_line"));
+    const whole = element("option", { value: "" }, t("whole_line"));
     choice.replaceChildren(
       whole,
       ...names.map((name, place) => element("option", { value: place }, name)),
@@ -69,16 +70,16 @@ function recount() {
   }
   const found = inputs().length;
   byId("embeddings-meter").textContent = found
-    ? say("texts", { count: count(found), most: count(MOST) })
+    ? t("texts", { count: formatNumber(found), most: formatNumber(MOST) })
     : "";
 }
 
 function pending() {
   const own = inputs();
   const example = byId("embeddings").querySelector("[data-example]").dataset.lines.split("\n");
-  return request(
+  return buildRequest(
     "/v1/embeddings",
-    { model: chosenModel(), input: own.length ? own : example },
+    { model: selectedModel(), input: own.length ? own : example },
     false,
   );
 }
@@ -90,17 +91,19 @@ async function run() {
   if (own.length > MOST) {
     showFailure(
       "embeddings",
-      new Told(say("too_many_texts", { count: count(own.length), most: count(MOST) })),
+      new UserError(
+        t("too_many_texts", { count: formatNumber(own.length), most: formatNumber(MOST) }),
+      ),
     );
     return;
   }
   busy = true;
   byId("embeddings-send").setAttribute("aria-disabled", "true"); // a disabled button loses the focus
-  announce(say("generating"));
+  announce(t("generating"));
   try {
     const begun = performance.now();
     const asked = pending();
-    const answer = await askJson(asked.path, { body: asked.body });
+    const answer = await apiFetchJson(asked.path, { body: asked.body });
     show(own, answer, performance.now() - begun);
   } catch (error) {
     showFailure("embeddings", error, run);
@@ -113,24 +116,24 @@ function show(own, answer, milliseconds) {
   const vectors = answer.data
     .toSorted((a, b) => a.index - b.index)
     .map(({ embedding }) => embedding);
-  const facts = say("vectors_facts", {
-    count: count(vectors.length),
-    size: count(vectors[0].length),
-    tokens: count(answer.usage.prompt_tokens),
-    milliseconds: fixed(milliseconds, 0),
+  const facts = t("vectors_facts", {
+    count: formatNumber(vectors.length),
+    size: formatNumber(vectors[0].length),
+    tokens: formatNumber(answer.usage.prompt_tokens),
+    milliseconds: formatFixed(milliseconds, 0),
   });
-  const likeness = cosines(vectors);
+  const likeness = cosineSimilarities(vectors);
   byId("embeddings-answer").replaceChildren(
     element(
       "div",
       { class: "facts" },
       element("p", { class: "speed" }, facts),
-      vectorFiles(own, vectors, answer.model),
+      vectorDownloads(own, vectors, answer.model),
     ),
     ranking(own, likeness),
     ...(own.length > 1 ? [heatMap(own, likeness)] : []),
     ...(own.length > 2 ? [scatter(own, vectors)] : []),
-    bars(own, vectors),
+    vectorBars(own, vectors),
   );
-  announce(say("compared", { count: count(own.length) }));
+  announce(t("compared", { count: formatNumber(own.length) }));
 }

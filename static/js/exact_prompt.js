@@ -1,9 +1,10 @@
 // Shows the text the model will really read, template and all, and how many tokens it is.
 // Knows nothing about templates: the server renders.
+
+import { apiFetchJson } from "./api_client.js";
+import { formatNumber, t } from "./bootstrap.js";
 import { byId } from "./element.js";
-import { explain } from "./explanation.js";
-import { count, say } from "./given.js";
-import { askJson } from "./server.js";
+import { describeError } from "./error_messages.js";
 
 const PAUSE_MS = 250;
 let timer = null;
@@ -22,14 +23,17 @@ async function refresh(fields) {
   const mine = (latest += 1);
   if (!fields.prompt) return show("", "");
   try {
-    const read = await askJson("/tokenize", { body: JSON.stringify(fields), unasked: true });
+    const read = await apiFetchJson("/tokenize", { body: JSON.stringify(fields), unasked: true });
     if (mine === latest)
       show(
         read.prompt,
-        say("context", { tokens: count(read.count), length: count(read.max_model_len) }),
+        t("context", {
+          tokens: formatNumber(read.count),
+          length: formatNumber(read.max_model_len),
+        }),
       );
   } catch (error) {
-    if (mine === latest) show(explain("completion", error).what, "");
+    if (mine === latest) show(describeError("completion", error).what, "");
   }
   return undefined;
 }

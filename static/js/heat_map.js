@@ -1,8 +1,9 @@
 // The likeness of each text with each as a table whose cells are coloured.
 // Knows nothing about vectors. The number stands in every cell: colour alone tells nobody.
-import { range } from "./cosines.js";
+
+import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";
-import { count, fixed, say } from "./given.js";
+import { similarityRange } from "./similarity.js";
 
 const STEPS = 10;
 
@@ -17,24 +18,24 @@ export function heatMap(texts, likeness) {
   const draw = () => place.replaceChildren(table(texts, likeness, scaled.checked));
   scaled.addEventListener("change", draw);
   draw();
-  const label = element("label", { class: "check" }, scaled, say("heat_scale"));
+  const label = element("label", { class: "check" }, scaled, t("heat_scale"));
   return element(
     "section",
     { class: "view", "aria-labelledby": "heat-title" },
-    element("h2", { id: "heat-title" }, say("heat_map")),
+    element("h2", { id: "heat-title" }, t("heat_map")),
     element("p", { class: "choice" }, label),
     place,
   );
 }
 
 function table(texts, likeness, scaled) {
-  const { low, high } = scaled ? range(likeness) : { low: 0, high: 1 };
+  const { low, high } = scaled ? similarityRange(likeness) : { low: 0, high: 1 };
   const level = (value) => {
     const share = high > low ? (value - low) / (high - low) : 1;
     return Math.round(STEPS * Math.min(1, Math.max(0, share)));
   };
   const heads = texts.map((text, place) =>
-    element("th", { scope: "col", title: text }, count(place + 1)),
+    element("th", { scope: "col", title: text }, formatNumber(place + 1)),
   );
   const rows = likeness.map((row, i) =>
     element(
@@ -43,18 +44,22 @@ function table(texts, likeness, scaled) {
       element(
         "th",
         { scope: "row", dir: "auto", title: texts[i] },
-        element("span", { class: "count" }, `${count(i + 1)} `),
+        element("span", { class: "count" }, `${formatNumber(i + 1)} `),
         texts[i],
       ),
       ...row.map((value, j) =>
-        element("td", { class: i === j ? "heat same" : `heat h${level(value)}` }, fixed(value, 2)),
+        element(
+          "td",
+          { class: i === j ? "heat same" : `heat h${level(value)}` },
+          formatFixed(value, 2),
+        ),
       ),
     ),
   );
   return element(
     "table",
     { class: "heat-map" },
-    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, say("text")), ...heads)),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("text")), ...heads)),
     element("tbody", {}, ...rows),
   );
 }

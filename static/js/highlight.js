@@ -7,8 +7,8 @@ import javascript from "../vendor/highlight/javascript.js";
 import json from "../vendor/highlight/json.js";
 import powershell from "../vendor/highlight/powershell.js";
 import python from "../vendor/highlight/python.js";
-import { copies } from "./copies.js";
-import { purified } from "./purified.js";
+import { memoizeNodes } from "./memoize.js";
+import { sanitize } from "./sanitize.js";
 
 for (const [name, grammar] of Object.entries({ bash, javascript, json, powershell, python })) {
   hljs.registerLanguage(name, grammar);
@@ -48,7 +48,9 @@ export async function highlight(code, name) {
     code.replaceChildren(coloured(text, language));
 }
 
-const coloured = copies((text, language) => purified(hljs.highlight(text, { language }).value));
+const coloured = memoizeNodes((text, language) =>
+  sanitize(hljs.highlight(text, { language }).value),
+);
 
 async function fetched(file) {
   if (!file) return;

@@ -1,5 +1,5 @@
 // Makes links of bare addresses, and of images: a picture from elsewhere is never loaded here.
-// Knows nothing about which links are safe (purified.js).
+// Knows nothing about which links are safe (sanitize.js).
 
 // An address ends at white space, quotes, brackets and Chinese punctuation; a pair of brackets
 // inside it belongs to it.

@@ -30,7 +30,7 @@ function box(Token, done) {
 }
 
 // A note is shown where it is written, so that it never changes what stands before it.
-export function noteRule(reader) {
+export function footnoteRule(reader) {
   reader.block.ruler.before("reference", "note", noteBlock, { alt: ["paragraph"] });
   reader.inline.ruler.before("link", "note", noteReference);
   reader.renderer.rules.note = (tokens, place) => `<sup>${tokens[place].content}</sup>`;

@@ -3,17 +3,17 @@
 
 import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
 import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
+import { t } from "./bootstrap.js";
 import { breakRule } from "./break_rule.js";
-import { frame } from "./code_block.js";
+import { wrapCodeBlock } from "./code_block.js";
 import { element, icon } from "./element.js";
-import { say } from "./given.js";
 import { linkRules } from "./link_rules.js";
-import { noteRule, taskRule } from "./list_rules.js";
-import { mathsRules } from "./maths_rules.js";
-import { purified } from "./purified.js";
+import { footnoteRule, taskRule } from "./list_rules.js";
+import { mathRules } from "./math_rules.js";
+import { sanitize } from "./sanitize.js";
 
 const reader = MarkdownIt({ html: false, breaks: true });
-for (const rules of [cjkFriendly, mathsRules, linkRules, taskRule, noteRule, breakRule])
+for (const rules of [cjkFriendly, mathRules, linkRules, taskRule, footnoteRule, breakRule])
   reader.use(rules);
 const { rules } = reader.renderer;
 
@@ -43,17 +43,17 @@ let maths = null;
 // The elements of a text. `known` keeps what it says about links and headings, for the text that follows it;
 // what a growing text ends with waits for its colours until it has ended.
 export function markdown(text, { known = {}, growing = false } = {}) {
-  const made = purified(reader.render(text, known));
+  const made = sanitize(reader.render(text, known));
   // A text in Arabic may follow one in English, and code is written from the left in both.
   for (const block of made.children)
     if (!block.matches("pre, .maths")) block.setAttribute("dir", "auto");
   made.querySelectorAll("a").forEach(outward);
   for (const task of made.querySelectorAll(".task")) {
     task.setAttribute("role", "img");
-    task.setAttribute("aria-label", say(task.matches(".done") ? "task_done" : "task_open"));
+    task.setAttribute("aria-label", t(task.matches(".done") ? "task_done" : "task_open"));
   }
   const open = growing ? [...made.querySelectorAll("pre")].at(-1) : null;
-  for (const block of made.querySelectorAll("pre")) frame(block, block !== open);
+  for (const block of made.querySelectorAll("pre")) wrapCodeBlock(block, block !== open);
   for (const table of made.querySelectorAll("table")) {
     const around = element("div", { class: "scroll", tabindex: "-1" });
     table.replaceWith(around);
@@ -85,7 +85,7 @@ function outward(link) {
   link.target = "_blank";
   link.rel = "noopener noreferrer nofollow";
   if (!link.matches(".image")) return;
-  link.title = say("image_elsewhere");
+  link.title = t("image_elsewhere");
   link.prepend(icon("picture"));
 }
 
@@ -95,5 +95,5 @@ function typeset(formulas) {
   };
   if (maths) set();
   else if (formulas.length)
-    import("./maths.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
+    import("./math.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
 }

@@ -1,10 +1,11 @@
 // The model's card, and examples that fit it, where the page was opened before it was loaded.
 // Knows nothing about what a card says or what an example does.
+
+import { apiFetchJson } from "./api_client.js";
+import { isKeyMissing } from "./api_key.js";
+import { t } from "./bootstrap.js";
 import { byId, element } from "./element.js";
-import { say } from "./given.js";
-import { keyMissing } from "./key.js";
-import { currentState } from "./readiness.js";
-import { askJson } from "./server.js";
+import { fetchState } from "./readiness.js";
 
 export function startModelCard() {
   const open = byId("model-open");
@@ -17,17 +18,17 @@ export function startModelCard() {
 
 // What the card tells was true when the page came.
 async function mindServer() {
-  const state = await currentState();
+  const state = await fetchState();
   const well = state === "ready" || state === "loading"; // of loading it tells itself
   byId("model-gone").hidden = well;
-  byId("model-gone").textContent = well ? "" : say(`state_${state}`);
+  byId("model-gone").textContent = well ? "" : t(`state_${state}`);
 }
 
 async function refresh() {
-  if (keyMissing()) return;
+  if (isKeyMissing()) return;
   let told;
   try {
-    told = await askJson(`/playground/model${location.search}`);
+    told = await apiFetchJson(`/playground/model${location.search}`);
   } catch {
     return; // what is known stays
   }

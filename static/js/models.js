@@ -1,17 +1,18 @@
 // Which of the served models is asked: a name where there is one, a choice where there are more.
 // Knows nothing about what a model can do but how much it can read.
+
+import { apiFetchJson } from "./api_client.js";
+import { isKeyMissing } from "./api_key.js";
+import { bootstrap } from "./bootstrap.js";
 import { byId, element } from "./element.js";
-import { given } from "./given.js";
-import { keyMissing } from "./key.js";
-import { askJson } from "./server.js";
 
 let served = [];
 
-export const chosenModel = () => byId("model").value || given.model;
+export const selectedModel = () => byId("model").value || bootstrap.model;
 
 // Tokens of prompt and answer together; null while unknown.
 export function contextLength() {
-  const own = served.find(({ id }) => id === chosenModel());
+  const own = served.find(({ id }) => id === selectedModel());
   return own ? own.max_model_len : null;
 }
 
@@ -23,14 +24,14 @@ export function startModels() {
 }
 
 async function fill() {
-  if (keyMissing()) return;
+  if (isKeyMissing()) return;
   try {
-    served = (await askJson("/v1/models")).data;
+    served = (await apiFetchJson("/v1/models")).data;
   } catch {
     return; // loading, say: whoever asks for an answer is told
   }
   const choice = byId("model");
-  const before = chosenModel();
+  const before = selectedModel();
   choice.replaceChildren(...served.map(({ id }) => element("option", { value: id }, id)));
   if (served.some(({ id }) => id === before)) choice.value = before;
   choice.title = choice.value; // where it is cut

@@ -1,10 +1,11 @@
 // Tells a person what went wrong and what to do next, and a screen reader what has happened.
 // Knows nothing about who failed at what.
+
+import { openKeyDialog } from "./api_key.js";
+import { t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
-import { boxOf, explain } from "./explanation.js";
-import { say } from "./given.js";
-import { openKey } from "./key.js";
-import { watchReadiness } from "./readiness.js";
+import { describeError, inputOf } from "./error_messages.js";
+import { pollReadiness } from "./readiness.js";
 
 // What passes by itself: it is told calmly, and taken back when the model is ready.
 const PASSING = new Set(["model_loading", "shutting_down"]);
@@ -24,20 +25,20 @@ export function showFailure(room, error, again = null, closed = () => {}) {
     again();
   };
   const buttons = [
-    error.status === 401 ? action(say("enter_key"), openKey) : null,
-    again ? action(say("try_again"), retry) : null,
+    error.status === 401 ? action(t("enter_key"), openKeyDialog) : null,
+    again ? action(t("try_again"), retry) : null,
   ];
   box.classList.toggle("calm", passing);
   box.setAttribute("role", passing ? "status" : "alert");
   box.replaceChildren(
     ...told(room, error),
     ...buttons.filter((button) => button),
-    closeButton(room),
+    dismissButton(room),
   );
   box.hidden = false;
-  const parameter = boxOf(room, error.param);
+  const parameter = inputOf(room, error.param);
   shown.set(room, { error, again, closed, parameter, value: parameter?.value });
-  if (passing) watchReadiness();
+  if (passing) pollReadiness();
 }
 
 export function clearFailure(room) {
@@ -46,8 +47,8 @@ export function clearFailure(room) {
   byId(`${room}-failure`).replaceChildren();
 }
 
-export const closeButton = (room) =>
-  iconButton("close", say("close"), () => dismiss(room), { class: "quiet dismiss" });
+export const dismissButton = (room) =>
+  iconButton("close", t("close"), () => dismiss(room), { class: "quiet dismiss" });
 
 function dismiss(room) {
   shown.get(room)?.closed();
@@ -78,21 +79,21 @@ function clearThose(wanted) {
 }
 
 // What has happened, and what to do.
-export function sentences(what, next) {
+export function errorParagraph(what, next) {
   const blank = what.endsWith("\u3002") ? "" : " "; // none after a Chinese full stop
   return element("p", {}, element("strong", {}, what), blank, next);
 }
 
 function told(room, error) {
-  const { what, next, details } = explain(room, error);
-  if (!details) return [sentences(what, next)];
+  const { what, next, details } = describeError(room, error);
+  if (!details) return [errorParagraph(what, next)];
   const folded = element(
     "details",
     { class: "server-said" },
-    element("summary", {}, say("details")),
+    element("summary", {}, t("details")),
     element("p", { lang: "en" }, details),
   );
-  return [sentences(what, next), folded];
+  return [errorParagraph(what, next), folded];
 }
 
 function action(label, pressed) {

@@ -1,10 +1,11 @@
 // One form's parameters: number boxes, their sliders, presets, and what of them is sent.
 // Knows nothing about what a parameter does; the boxes are the truth, sliders follow them.
+
+import { bootstrap } from "./bootstrap.js";
 import { byId } from "./element.js";
-import { given } from "./given.js";
-import { rangeTold } from "./number_range.js";
+import { rangeMessage } from "./number_validation.js";
 import { startPanel } from "./panel.js";
-import { addReset, markParameters } from "./parameter_marks.js";
+import { addResetButton, updateParameterBadge } from "./parameter_badges.js";
 
 const ZERO = new Set(["temperature", "top_p"]);
 
@@ -14,19 +15,19 @@ export function startParameters(kind) {
   // Without scripts an answer must not run on; with them there is a stop button.
   box(kind, "max_tokens").value = "";
   for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(kind));
-  byId(`${kind}-system`)?.addEventListener("input", () => markParameters(kind));
+  byId(`${kind}-system`)?.addEventListener("input", () => updateParameterBadge(kind));
   panel.addEventListener("click", ({ target }) => {
     const name = target.dataset.preset;
-    if (name !== undefined) choose(kind, given.presets[name]);
+    if (name !== undefined) choose(kind, bootstrap.presets[name]);
   });
   changed(kind);
 }
 
 // The numbers and switches as the API wants them, of the form or of a snapshot; what is left empty
 // is not sent.
-export function options(kind, texts = snapshot(kind)) {
-  const given = Object.entries(texts).filter(([, text]) => text.trim());
-  return Object.fromEntries(given.map(([name, text]) => [name, value(name, text)]));
+export function requestOptions(kind, texts = readParameters(kind)) {
+  const bootstrap = Object.entries(texts).filter(([, text]) => text.trim());
+  return Object.fromEntries(bootstrap.map(([name, text]) => [name, value(name, text)]));
 }
 
 function value(name, text) {
@@ -37,13 +38,13 @@ function value(name, text) {
 }
 
 // Every box of the form, to keep with a conversation and to bring back.
-export function snapshot(kind) {
+export function readParameters(kind) {
   const rows = byId(`${kind}-parameters`).querySelectorAll("[data-name]");
   const pairs = [...rows].map(({ dataset }) => [dataset.name, box(kind, dataset.name).value]);
   return Object.fromEntries(pairs.filter(([, text]) => text));
 }
 
-export function restore(kind, values) {
+export function writeParameters(kind, values) {
   for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
     box(kind, row.dataset.name).value = values[row.dataset.name] ?? "";
   }
@@ -56,7 +57,7 @@ function startRow(row, told) {
   const slider = row.querySelector("[type=range]");
   const input = row.querySelector("[name]");
   input.addEventListener("input", told);
-  addReset(row, () => {
+  addResetButton(row, () => {
     input.value = "";
     told();
   });
@@ -78,11 +79,11 @@ function changed(kind, chosen = true) {
   const panel = byId(`${kind}-parameters`);
   for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(kind, row.dataset.name));
   markUnused(kind, panel);
-  markParameters(kind);
-  const now = snapshot(kind);
+  updateParameterBadge(kind);
+  const now = readParameters(kind);
   const sampling = ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"];
   for (const button of panel.querySelectorAll("[data-preset]")) {
-    const preset = given.presets[button.dataset.preset];
+    const preset = bootstrap.presets[button.dataset.preset];
     const same = sampling.every((name) => String(preset[name] ?? "") === (now[name] ?? ""));
     button.setAttribute("aria-pressed", same);
   }
@@ -99,7 +100,7 @@ function follow(row, input) {
   const slider = row.querySelector("[type=range]");
   if (slider) slider.value = input.value.trim() || slider.dataset.default;
   row.classList.toggle("set", differs(input.value.trim(), slider?.dataset.default));
-  const told = rangeTold(input);
+  const told = rangeMessage(input);
   if (told) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
   const place = row.querySelector(".wrong");
@@ -108,10 +109,10 @@ function follow(row, input) {
 
 // Greedy decoding does not look at what shapes a draw.
 function markUnused(kind, panel) {
-  const { temperature, top_p: topP, do_sample: sampled } = options(kind);
+  const { temperature, top_p: topP, do_sample: sampled } = requestOptions(kind);
   const greedy = sampled === false || [temperature, topP].includes(0);
   for (const name of ["temperature", "top_p", "top_k", "seed"]) {
-    const unused = greedy && !(ZERO.has(name) && options(kind)[name] === 0);
+    const unused = greedy && !(ZERO.has(name) && requestOptions(kind)[name] === 0);
     panel.querySelector(`[data-name=${name}]`).classList.toggle("unused", unused);
   }
 }

@@ -1,6 +1,6 @@
 // Makes an element's children those of a fragment, and leaves alone what is the same already.
 // Knows nothing about what they mean.
-export function patch(place, wanted) {
+export function patchChildren(place, wanted) {
   const next = [...wanted.childNodes];
   next.forEach((node, at) => {
     const old = place.childNodes[at];
@@ -13,7 +13,7 @@ export function patch(place, wanted) {
 function renew(old, node) {
   if (!old.cloneNode(false).isEqualNode(node.cloneNode(false)) && !bothTexts(old, node))
     old.replaceWith(node);
-  else if (!bothTexts(old, node)) patch(old, node);
+  else if (!bothTexts(old, node)) patchChildren(old, node);
   else if (node.data.startsWith(old.data)) old.appendData(node.data.slice(old.length));
   else old.data = node.data;
 }

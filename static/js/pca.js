@@ -5,7 +5,7 @@
 const ROUNDS = 200;
 
 // {points: [[x, y], …], explained: [share, share]} of three vectors or more.
-export function principal(vectors) {
+export function principalComponents(vectors) {
   const size = vectors[0].length;
   const mean = Array.from(
     { length: size },

@@ -1,24 +1,25 @@
 // All texts in order of their likeness to one of them, which can be chosen.
 // Knows nothing about vectors.
+
+import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";
-import { count, fixed, say } from "./given.js";
 
 export function ranking(texts, likeness) {
   const list = element("ol", { class: "ranking" });
   const choice = element("select", { id: "ranked-by" });
   choice.append(
     ...texts.map((text, place) =>
-      element("option", { value: place }, `${count(place + 1)}. ${text}`),
+      element("option", { value: place }, `${formatNumber(place + 1)}. ${text}`),
     ),
   );
   const draw = () => fill(list, texts, likeness[Number(choice.value)], Number(choice.value));
   choice.addEventListener("change", draw);
   draw();
-  const label = element("label", { for: "ranked-by" }, say("ranked_by"));
+  const label = element("label", { for: "ranked-by" }, t("ranked_by"));
   return element(
     "section",
     { class: "view", "aria-labelledby": "ranking-title" },
-    element("h2", { id: "ranking-title" }, say("ranking")),
+    element("h2", { id: "ranking-title" }, t("ranking")),
     element("p", { class: "choice" }, label, choice),
     list,
   );
@@ -37,9 +38,9 @@ function fill(list, texts, row, own) {
           min: 0,
           max: 1,
           value: Math.max(0, value),
-          "aria-label": fixed(value, 3),
+          "aria-label": formatFixed(value, 3),
         }),
-        element("span", { class: "number" }, fixed(value, 3)),
+        element("span", { class: "number" }, formatFixed(value, 3)),
       ),
     ),
   );

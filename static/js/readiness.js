@@ -1,24 +1,25 @@
 // The line under the bar that says when the model cannot answer yet, or any more.
 // Knows nothing about why.
+
+import { bootstrap, t } from "./bootstrap.js";
 import { byId } from "./element.js";
-import { given, say } from "./given.js";
 
 const PAUSE_MS = 1500;
 let watching = false;
 
 export function startReadiness() {
-  if (byId("state").dataset.state !== "ready") watchReadiness();
+  if (byId("state").dataset.state !== "ready") pollReadiness();
 }
 
 // Looks until the model is ready, and says so.
-export function watchReadiness() {
+export function pollReadiness() {
   if (watching) return;
   watching = true;
   setTimeout(look, PAUSE_MS);
 }
 
 async function look() {
-  const state = await currentState();
+  const state = await fetchState();
   const line = byId("state");
   const changed = line.dataset.state !== state;
   line.dataset.state = state;
@@ -28,13 +29,13 @@ async function look() {
     dispatchEvent(new Event("westlake:ready"));
     return;
   }
-  if (changed) line.textContent = say(`state_${state}`);
+  if (changed) line.textContent = t(`state_${state}`);
   setTimeout(look, PAUSE_MS);
 }
 
-export async function currentState() {
+export async function fetchState() {
   try {
-    const response = await fetch(`${given.root}/ready`);
+    const response = await fetch(`${bootstrap.root}/ready`);
     return response.ok ? "ready" : (await response.json()).status;
   } catch {
     return "unreachable";

@@ -1,8 +1,9 @@
 // Texts as points on a plane: near ones are alike.
 // Knows nothing about how the plane is found (pca.js).
-import { drawing, element } from "./element.js";
-import { count, fixed, say } from "./given.js";
-import { principal } from "./pca.js";
+
+import { formatFixed, formatNumber, t } from "./bootstrap.js";
+import { element, svgElement } from "./element.js";
+import { principalComponents } from "./pca.js";
 
 const WIDTH = 640;
 const HEIGHT = 360;
@@ -12,7 +13,7 @@ const LEAST = 24;
 const ROUNDS = 100;
 
 export function scatter(texts, vectors) {
-  const { points, explained } = principal(vectors);
+  const { points, explained } = principalComponents(vectors);
   const [x, y] = [0, 1].map((axis) =>
     scale(
       points.map((p) => p[axis]),
@@ -21,7 +22,7 @@ export function scatter(texts, vectors) {
     ),
   );
   const places = apart(points.map((point) => [x(point[0]), y(point[1])]));
-  const svg = drawing(
+  const svg = svgElement(
     "svg",
     {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
@@ -29,13 +30,13 @@ export function scatter(texts, vectors) {
       role: "img",
       "aria-labelledby": "scatter-title",
     },
-    drawing("path", {
+    svgElement("path", {
       class: "axes",
       d: `M${EDGE} ${HEIGHT / 2}H${WIDTH - EDGE}M${WIDTH / 2} ${EDGE}V${HEIGHT - EDGE}`,
     }),
     ...places.map(([left, top], i) => mark(i, left, top, texts[i])),
   );
-  const share = fixed((explained[0] + explained[1]) * 100, 0);
+  const share = formatFixed((explained[0] + explained[1]) * 100, 0);
   const legend = element(
     "ol",
     { class: "legend" },
@@ -44,8 +45,8 @@ export function scatter(texts, vectors) {
   return element(
     "section",
     { class: "view", "aria-labelledby": "scatter-title" },
-    element("h2", { id: "scatter-title" }, say("plane")),
-    element("p", { class: "hint" }, say("plane_hint", { share })),
+    element("h2", { id: "scatter-title" }, t("plane")),
+    element("p", { class: "hint" }, t("plane_hint", { share })),
     element("div", { class: "scatter-place" }, svg, legend),
   );
 }
@@ -76,15 +77,15 @@ function apart(places) {
 }
 
 function mark(place, x, y, text) {
-  const number = drawing("text", { x, y: y + 4.5 });
-  number.textContent = count(place + 1);
-  const title = drawing("title");
+  const number = svgElement("text", { x, y: y + 4.5 });
+  number.textContent = formatNumber(place + 1);
+  const title = svgElement("title");
   title.textContent = text;
-  return drawing(
+  return svgElement(
     "g",
     { class: "point" },
     title,
-    drawing("circle", { cx: x, cy: y, r: 13 }),
+    svgElement("circle", { cx: x, cy: y, r: 13 }),
     number,
   );
 }

@@ -1,8 +1,8 @@
 // Keys that work anywhere on the page.
 // Knows nothing about what they set off.
 import { byId } from "./element.js";
-import { currentRoom } from "./rooms.js";
-import { canUndo, tellTooLate, undoLast } from "./undo.js";
+import { currentTab } from "./tabs.js";
+import { announceTooLate, canUndo, undoLast } from "./undo.js";
 
 export function startShortcuts({ stop, fresh, editLast }) {
   addEventListener("keydown", (event) => {
@@ -30,7 +30,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
       !event.target.value
     ) {
       event.preventDefault();
-      if (currentRoom() === "chat") editLast();
+      if (currentTab() === "chat") editLast();
     }
   });
 }
@@ -38,7 +38,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
 // An empty box may have something of its own to take back: that is seen when the browser has done it.
 function takeBack(event) {
   if (!canUndo()) {
-    setTimeout(() => event.target.value || tellTooLate());
+    setTimeout(() => event.target.value || announceTooLate());
     return;
   }
   event.preventDefault();

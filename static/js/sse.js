@@ -2,7 +2,7 @@
 // Knows nothing about what is in them.
 
 // Yields {data} for an event and {comment} for a comment line.
-export async function* events(body) {
+export async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {

@@ -6,11 +6,11 @@ let changes = null; // each name's text before, while somebody may want to have 
 let full = () => {};
 
 // `told` is called when a text could not be kept in the browser, with whether it is forbidden.
-export function onFull(told) {
+export function onWriteError(told) {
   full = told;
 }
 
-export function names(prefix) {
+export function keys(prefix) {
   return [...new Set([...storedNames(), ...beside.keys()])].filter((name) =>
     name.startsWith(prefix),
   );
@@ -40,12 +40,12 @@ export function write(name, text) {
 }
 
 // Tries again what there was no room for.
-export function writeWaiting() {
+export function retryFailedWrites() {
   for (const [name, text] of [...beside]) write(name, text);
 }
 
 // Makes a change and returns, as [name, text] pairs, what was there before it.
-export function recorded(change) {
+export function recordChanges(change) {
   changes = new Map();
   try {
     change();

@@ -1,13 +1,13 @@
 // Reads pasted text as lines, or as a table of comma- or tab-separated columns.
 // Knows nothing about what the texts are for.
-export const texts = (text) =>
+export const textLines = (text) =>
   text
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line);
 
 // {names, rows, likeliest} where every line has the same two or more columns, else null.
-export function columns(text) {
+export function parseTable(text) {
   for (const mark of ["\t", ","]) {
     if (!text.includes(mark)) continue;
     const rows = parse(text, mark).filter((row) => row.some((cell) => cell.trim()));
@@ -22,7 +22,7 @@ export function columns(text) {
   return null;
 }
 
-export const column = ({ rows }, place) =>
+export const columnTexts = ({ rows }, place) =>
   rows.map((row) => row[place].trim()).filter((cell) => cell);
 
 function described(all, headed) {

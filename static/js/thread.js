@@ -1,17 +1,18 @@
 // The turns of a conversation on the page, drawn anew only where something has changed.
 // Knows nothing about what its buttons do.
-import { arrange, byId, element } from "./element.js";
-import { say } from "./given.js";
-import { Roving } from "./roving.js";
-import { scroller } from "./scroller.js";
-import { branches, path } from "./tree.js";
-import { TurnView } from "./turn.js";
+
+import { autoScroll } from "./auto_scroll.js";
+import { t } from "./bootstrap.js";
+import { activePath, branches } from "./conversation_tree.js";
+import { byId, element, syncChildren } from "./element.js";
+import { RovingTabindex } from "./roving_tabindex.js";
+import { TurnView } from "./turn_view.js";
 
 const views = new Map(); // by the turn's id
-const roving = new Roving(byId("thread"));
+const roving = new RovingTabindex(byId("thread"));
 
 export function showThread(conversation, live, actions) {
-  const turns = path(conversation);
+  const turns = activePath(conversation);
   for (const id of views.keys()) if (!turns.some((node) => node.id === id)) views.delete(id);
   const folded = Math.min(conversation.folded ?? 0, turns.length);
   const elements = turns.map((node, place) => {
@@ -27,12 +28,12 @@ export function showThread(conversation, live, actions) {
     return view.element;
   });
   if (folded) elements.splice(folded, 0, foldedLine(folded));
-  arrange(byId("thread"), elements);
+  syncChildren(byId("thread"), elements);
   roving.settle();
-  if (turns.length) scroller.follow();
+  if (turns.length) autoScroll.follow();
 }
 
-export const liveTurn = (id) => views.get(id);
+export const turnView = (id) => views.get(id);
 
 // Puts the focus on one of a turn's buttons, and presses it if asked.
 export function focusTurn(id, action, press = false) {
@@ -42,5 +43,5 @@ export function focusTurn(id, action, press = false) {
 }
 
 function foldedLine(count) {
-  return element("li", { class: "folded-line" }, element("span", {}, say("folded", { count })));
+  return element("li", { class: "folded-line" }, element("span", {}, t("folded", { count })));
 }

@@ -1,12 +1,13 @@
 // What the colours of tokens, and the lines under them, stand for.
 // Knows nothing about tokens.
+
+import { t } from "./bootstrap.js";
 import { element } from "./element.js";
-import { say } from "./given.js";
 
 // From sure to hardly: a probability at least this high has the level of its place.
 export const LEVELS = [0.9, 0.6, 0.3, 0.1];
 
-export const levelOf = (probability) => {
+export const probabilityLevel = (probability) => {
   const level = LEVELS.findIndex((least) => probability >= least);
   return level < 0 ? LEVELS.length : level;
 };
@@ -20,5 +21,5 @@ export function tokenLegend() {
   const items = names.map((name, level) =>
     element("li", {}, element("span", { class: `swatch p${level}` }), name),
   );
-  return element("ul", { class: "token-legend", "aria-label": say("legend") }, ...items);
+  return element("ul", { class: "token-legend", "aria-label": t("legend") }, ...items);
 }

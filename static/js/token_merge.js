@@ -4,7 +4,7 @@ const SPELLED = /^bytes:((?:\\x[0-9a-f]{2})+)$/;
 
 // [{text, logprob, top: [[text, logprob], …], parts}]. Bytes that are no character yet wait for
 // more, unless `all` says that no more will come.
-export function merged(tokens, all) {
+export function mergeByteTokens(tokens, all) {
   const whole = [];
   for (let place = 0; place < tokens.length; ) {
     const found = bytesOf(tokens[place].token)

@@ -1,14 +1,15 @@
 // What the buttons of a turn do.
 // Knows nothing about how they look; `shown` gives the conversation they are in.
-import { answerIn, requestFor } from "./answering.js";
-import { answer, goOn } from "./asking.js";
-import { turnsRequest } from "./chat_request.js";
-import { showCode } from "./code.js";
-import { focusBox } from "./composer.js";
-import { say } from "./given.js";
-import { forgetTurns, saveHead, saveTurn, undoable } from "./store.js";
+
+import { t } from "./bootstrap.js";
+import { requestForTurns } from "./chat_request.js";
+import { openCodeDialog } from "./code_dialog.js";
+import { focusComposer } from "./composer.js";
+import { deleteTurns, saveHead, saveTurn, undoable } from "./conversation_store.js";
+import { activePath, addTurn, removeTurn, showBranch } from "./conversation_tree.js";
+import { runningAnswer, sentRequest } from "./running_answers.js";
+import { continueAnswer, regenerate } from "./submit.js";
 import { focusTurn } from "./thread.js";
-import { add, path, remove, show } from "./tree.js";
 import { offerUndo } from "./undo.js";
 
 // `restored` is told the id of a conversation in which something is there again.
@@ -18,48 +19,49 @@ export function turnActions({ shown, draw, restored }) {
     const byKeyboard = document.activeElement.matches(":focus-visible");
     let gone = [];
     const undo = undoable(() => {
-      gone = remove(conversation, node);
+      gone = removeTurn(conversation, node);
       if (conversation.leaf === null) conversation.title = ""; // the first message gives it one
-      forgetTurns(conversation, gone);
+      deleteTurns(conversation, gone);
       saveHead(conversation);
     });
     draw();
-    if (!byKeyboard) focusBox();
+    if (!byKeyboard) focusComposer();
     const takeBack = () => {
       undo();
       restored(conversation.id);
     };
     offerUndo(
-      say(gone.length > 1 ? "turns_removed" : "turn_removed", { count: gone.length }),
+      t(gone.length > 1 ? "turns_removed" : "turn_removed", { count: gone.length }),
       takeBack,
       byKeyboard,
     );
   };
   return {
-    again: (node) => answer(shown(), node.role === "user" ? node : shown().nodes[node.parent]),
-    goOn: (node) => goOn(shown(), node),
+    again: (node) => regenerate(shown(), node.role === "user" ? node : shown().nodes[node.parent]),
+    goOn: (node) => continueAnswer(shown(), node),
     show: (node, action) => {
-      show(shown(), node);
+      showBranch(shown(), node);
       saveHead(shown());
       draw();
       focusTurn(node.id, action);
     },
     save: (node, content) => rewrite(shown(), node, content, draw),
-    saveAndSend: (node, content) => answer(shown(), add(shown(), node.parent, "user", content)),
+    saveAndSend: (node, content) =>
+      regenerate(shown(), addTurn(shown(), node.parent, "user", content)),
     saveAndGoOn: (node, content) => {
       saveTurn(shown(), Object.assign(node, { content }));
-      return goOn(shown(), node);
+      return continueAnswer(shown(), node);
     },
-    busy: () => answerIn(shown().id) !== null,
+    busy: () => runningAnswer(shown().id) !== null,
     remove: drop,
-    code: (node) => showCode(requestFor(node) ?? wouldBeSent(shown(), node)),
+    code: (node) => openCodeDialog(sentRequest(node) ?? wouldBeSent(shown(), node)),
   };
 }
 
 // Opens the person's last message for rewriting.
 export function editLast(conversation) {
-  const last = path(conversation).findLast(({ role }) => role === "user");
-  if (last && !answerIn(conversation.id)) focusTurn(last.id, "edit", true);
+  const last = activePath(conversation).findLast(({ role }) => role === "user");
+  if (last && !runningAnswer(conversation.id)) focusTurn(last.id, "edit", true);
 }
 
 function rewrite(conversation, node, content, draw) {
@@ -72,6 +74,6 @@ function rewrite(conversation, node, content, draw) {
 
 // What would get an answer in this turn's place, where what was sent is no longer known.
 function wouldBeSent(conversation, node) {
-  const turns = path(conversation);
-  return turnsRequest(turns.slice(0, turns.indexOf(node)));
+  const turns = activePath(conversation);
+  return requestForTurns(turns.slice(0, turns.indexOf(node)));
 }

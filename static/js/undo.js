@@ -1,7 +1,8 @@
 // Offers to take back what has just been removed, for ten seconds, in sight.
 // Knows nothing about what that was.
+
+import { formatNumber, t } from "./bootstrap.js";
 import { byId } from "./element.js";
-import { count, say } from "./given.js";
 import { announce } from "./notices.js";
 
 const OFFER_MS = 10_000;
@@ -24,24 +25,24 @@ export function startUndo(left) {
 export function offerUndo(text, undo, focus = false) {
   offered = true;
   show({ text, undo, left: OFFER_MS });
-  announce(`${text} ${say("undo_keys", { seconds: seconds(OFFER_MS) })}`);
+  announce(`${text} ${t("undo_keys", { seconds: seconds(OFFER_MS) })}`);
   if (focus) byId("undo-button").focus();
 }
 
 export const canUndo = () => offers.some(({ undo }) => undo);
 
 // For who comes after the time has run out.
-export function tellTooLate() {
+export function announceTooLate() {
   if (!offered || canUndo()) return;
-  show({ text: say("undo_late"), undo: null, left: LATE_MS });
-  announce(say("undo_late"));
+  show({ text: t("undo_late"), undo: null, left: LATE_MS });
+  announce(t("undo_late"));
 }
 
 export function undoLast() {
   const last = offers.at(-1);
   drop(last);
   last.undo();
-  announce(say("undone"));
+  announce(t("undone"));
 }
 
 // Nobody's time runs out while they are about to press the button.
@@ -81,9 +82,9 @@ function draw() {
 
 function drawTime() {
   const { left } = offers.at(-1) ?? { left: 0 };
-  const told = say("seconds", { seconds: seconds(left) });
+  const told = t("seconds", { seconds: seconds(left) });
   if (byId("undo-left").textContent !== told) byId("undo-left").textContent = told;
   byId("undo-time").value = left / OFFER_MS;
 }
 
-const seconds = (milliseconds) => count(Math.ceil(milliseconds / 1000));
+const seconds = (milliseconds) => formatNumber(Math.ceil(milliseconds / 1000));

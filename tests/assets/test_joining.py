@@ -199,7 +199,7 @@ def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
     all_joined = "\n".join(f.plain.decode() for p, f in found.items() if p.startswith("joined/"))
     assert own == {name for name in own if f"\n// js/{name}\n" in f"\n{all_joined}"}
     first = found["joined/page.js"].plain.decode()
-    assert "// js/tree.js\n" in first
+    assert "// js/conversation_tree.js\n" in first
     assert "// js/markdown.js\n" not in first, "it comes with the first answer"
 
 

@@ -108,7 +108,7 @@ def test_any_change_of_a_file_changes_all_addresses(tmp_path: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     versions = [static_files(source).version, static_files(tmp_path).version]
-    for path in ("icon.svg", "js/maths.js", "css/docs.css"):
+    for path in ("icon.svg", "js/math.js", "css/docs.css"):
         with (tmp_path / path).open("ab") as file:
             file.write(b"\n")
         static_files.cache_clear()

@@ -64,7 +64,7 @@ _HTML = (
 _NAMES = (
     "<form id=getElementById>",
     "<img name=body>",
-    "<a id=given>{}</a>",
+    "<a id=bootstrap>{}</a>",
     "<form name=forms>",
     "<input name=attributes>",
     "__proto__",

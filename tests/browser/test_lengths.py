@@ -34,8 +34,8 @@ TEXTS = {
 def test_what_goes_round_in_circles(visit: Visits, scripted: Server) -> None:
     found = visit(scripted).page.evaluate(
         """async (texts) => {
-            const { loops } = await import("/static/js/loops.js");
-            return texts.map(loops);
+            const { isRepetitive } = await import("/static/js/repetition.js");
+            return texts.map(isRepetitive);
         }""",
         list(TEXTS),
     )

@@ -91,7 +91,7 @@ def test_what_does_not_come_leaves_the_text(visit: Visits, scripted: Server) -> 
     """A server that has gone: no colours and no formulas, and nothing else is lost."""
     visitor = visit(scripted, expect=("ERR_FAILED",))
     visitor.ask("say **x**")
-    visitor.page.route(re.compile("highlight|maths"), lambda route: route.abort())
+    visitor.page.route(re.compile("highlight|math"), lambda route: route.abort())
     answer = visitor.ask("say $y$\n\n```python\nprint(1)\n```\n\n```rust\nfn\n```")
     expect(answer.locator("code.maths")).to_have_text("y")
     expect(answer.locator("pre").last).to_have_text("fn")

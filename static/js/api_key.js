@@ -1,0 +1,103 @@
+// The API key: asked for, tried, kept for this visit or for longer, and sent along.
+// Knows nothing about which requests need one.
+
+import { bootstrap, t } from "./bootstrap.js";
+import { byId } from "./element.js";
+
+const NAME = "westlake:key";
+let key = "";
+
+export const apiKey = () => key;
+
+export const isKeyMissing = () => bootstrap.keyed && key === "";
+
+export function openKeyDialog() {
+  byId("key-value").value = key;
+  complain(null);
+  if (!byId("key").open) byId("key").showModal();
+}
+
+// True at once where no key is needed or one is known, else when the person has given one.
+export async function ensureKey() {
+  if (!isKeyMissing()) return true;
+  openKeyDialog();
+  await new Promise((resolve) => {
+    byId("key").addEventListener("close", resolve, { once: true });
+  });
+  return key !== "";
+}
+
+export function startApiKey() {
+  const remembered = read(() => localStorage);
+  key = read(() => sessionStorage) || remembered;
+  byId("key-remember").checked = remembered !== "";
+  for (const id of ["key-open", "key-enter"]) byId(id).addEventListener("click", openKeyDialog);
+  byId("key-value").form.addEventListener("submit", save);
+  byId("key").addEventListener("close", () => (byId("key-value").value = ""));
+  mark();
+}
+
+async function save(event) {
+  event.preventDefault();
+  const value = byId("key-value").value.trim();
+  byId("key-save").disabled = true;
+  const wrong = value ? await tried(value) : null;
+  byId("key-save").disabled = false;
+  complain(wrong);
+  if (wrong) {
+    byId("key-value").focus();
+    return;
+  }
+  keep(value);
+  byId("key").close("save");
+  dispatchEvent(new Event("westlake:key"));
+}
+
+// What is wrong with a key, or null. A server that is busy or loading has taken it.
+async function tried(value) {
+  if (!/^[\x21-\x7e]+$/.test(value)) return "wrong_key"; // no header can carry it
+  try {
+    const headers = { Authorization: `Bearer ${value}` };
+    const { status } = await fetch(`${bootstrap.root}/v1/models`, { headers });
+    return status === 401 ? "wrong_key" : null;
+  } catch {
+    return "network";
+  }
+}
+
+function complain(wrong) {
+  byId("key-wrong").textContent = wrong ? t(`error_${wrong}`) : "";
+  byId("key-wrong").hidden = !wrong;
+  if (wrong) byId("key-value").setAttribute("aria-invalid", "true");
+  else byId("key-value").removeAttribute("aria-invalid");
+}
+
+function keep(value) {
+  key = value;
+  write(() => sessionStorage, value);
+  write(() => localStorage, byId("key-remember").checked ? value : "");
+  mark();
+}
+
+function mark() {
+  byId("key-open").classList.toggle("set", key !== "");
+  byId("key-needed").hidden = !isKeyMissing();
+}
+
+// Both storages can be forbidden; then the key lives as long as the page.
+function read(storage) {
+  try {
+    return storage().getItem(NAME) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function write(storage, value) {
+  try {
+    if (value) storage().setItem(NAME, value);
+    else storage().removeItem(NAME);
+  } catch {
+    // See above.
+  }
+}

@@ -1,0 +1,47 @@
+// The window that shows a request as JSON and as programs that send the same.
+// Knows nothing about how a language is written (snippets.js).
+
+import { baseUrl } from "./api_client.js";
+import { apiKey } from "./api_key.js";
+import { copy } from "./clipboard.js";
+import { byId } from "./element.js";
+import { SNIPPETS } from "./snippets.js";
+
+const COLOURS = {
+  json: "json",
+  curl: "bash",
+  powershell: "powershell",
+  openai: "python",
+  requests: "python",
+  javascript: "javascript",
+};
+
+let shown = null;
+let language = "curl";
+
+export function startCodeDialog() {
+  byId("code").addEventListener("click", ({ target }) => {
+    if (target.dataset.code) draw(target.dataset.code);
+  });
+  byId("code-copy").addEventListener("click", ({ currentTarget }) => {
+    copy(byId("code-text").textContent, currentTarget);
+  });
+}
+
+export function openCodeDialog(request) {
+  shown = request;
+  draw(language);
+  byId("code").showModal();
+}
+
+function draw(name) {
+  language = name;
+  for (const button of byId("code").querySelectorAll("[data-code]")) {
+    button.setAttribute("aria-pressed", button.dataset.code === name);
+  }
+  const text = SNIPPETS[name](shown, baseUrl(), apiKey() !== "");
+  byId("code-text").textContent = text;
+  import("./highlight.js").then(({ highlight }) => {
+    if (byId("code-text").textContent === text) highlight(byId("code-text"), COLOURS[name]);
+  });
+}

@@ -1,0 +1,31 @@
+// Folds a long text, so that what was pasted does not push its answer out of sight.
+// Knows nothing about what is written in it.
+
+import { formatNumber, t } from "./bootstrap.js";
+import { element } from "./element.js";
+
+const MOST_CHARACTERS = 2500;
+const MOST_LINES = 40;
+
+// A button that shows all of the text in `place` and folds it again; null where it is short.
+export function collapseLongText(place, text) {
+  const long =
+    text.length > MOST_CHARACTERS || text.split("\n", MOST_LINES + 1).length > MOST_LINES;
+  place.classList.toggle("cut", long);
+  if (!long) return null;
+  const name = () =>
+    place.classList.contains("cut")
+      ? t("show_all", { count: formatNumber(text.length) })
+      : t("show_less");
+  const button = element(
+    "button",
+    { type: "button", class: "quiet fold", "aria-expanded": "false" },
+    name(),
+  );
+  button.addEventListener("click", () => {
+    const cut = place.classList.toggle("cut");
+    button.setAttribute("aria-expanded", !cut);
+    button.textContent = name();
+  });
+  return button;
+}

@@ -1,0 +1,51 @@
+// Conversations as files: JSON to come back with, Markdown to read elsewhere.
+// Knows nothing about where they are kept.
+
+import { t, UserError } from "./bootstrap.js";
+import { activePath } from "./conversation_tree.js";
+import { validateConversation } from "./conversation_validation.js";
+
+const FORMAT = "westlake-conversations";
+const MOST_BYTES = 20_000_000;
+
+export function toJson(conversations) {
+  return JSON.stringify({ format: FORMAT, version: 1, conversations }, null, 1);
+}
+
+// The conversations in a file. Throws Told, which says what is wrong.
+export async function parseConversationFile(file) {
+  if (file.size > MOST_BYTES) throw new UserError(t("import_large"));
+  let value;
+  try {
+    value = JSON.parse(await file.text());
+  } catch {
+    throw new UserError(t("import_no_json"));
+  }
+  if (value?.format !== FORMAT || value.version !== 1 || !Array.isArray(value.conversations)) {
+    throw new UserError(t("import_other"));
+  }
+  try {
+    return value.conversations.map(validateConversation);
+  } catch (error) {
+    throw new UserError(t("import_damaged", { what: t(error.message) }));
+  }
+}
+
+export function toMarkdown(conversation) {
+  const parts = [`# ${conversation.title}`];
+  if (conversation.system.trim())
+    parts.push(`> ${conversation.system.trim().replaceAll("\n", "\n> ")}`);
+  for (const { role, content } of activePath(conversation)) {
+    parts.push(`**${t(role === "user" ? "you" : "assistant")}**`, content);
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,75 @@
+// Files dropped on the page or pasted into it: their text goes into the box of the room that is shown.
+// Knows nothing about what is done with it. Whatever is dropped, the page stays.
+
+import { formatNumber, t, UserError } from "./bootstrap.js";
+import { byId } from "./element.js";
+import { announce, clearFailure, showFailure } from "./notices.js";
+import { currentTab } from "./tabs.js";
+
+const MOST_BYTES = 1_000_000;
+
+export function startFileDrop() {
+  addEventListener("dragover", (event) => {
+    const files = event.dataTransfer.types.includes("Files");
+    if (!files && event.target.closest(":is(textarea,input)")) return; // text that is moved
+    event.preventDefault();
+    event.dataTransfer.dropEffect = files ? "copy" : "none";
+    document.body.classList.toggle("dropping", files);
+  });
+  addEventListener(
+    "dragleave",
+    ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("dropping"),
+  );
+  addEventListener("drop", (event) => {
+    document.body.classList.remove("dropping");
+    const { files } = event.dataTransfer;
+    if (!files.length && event.target.closest(":is(textarea,input)")) return;
+    event.preventDefault();
+    take([...files], event.target);
+  });
+  addEventListener("paste", (event) => {
+    const { files, types } = event.clipboardData;
+    if (!files.length || types.includes("text/plain")) return;
+    event.preventDefault();
+    take([...files], event.target);
+  });
+}
+
+async function take(files, target) {
+  const room = currentTab();
+  const box = target.closest("textarea") ?? byId(room).querySelector("textarea[required]");
+  if (!files.length || document.querySelector("dialog[open]")) return;
+  clearFailure(room);
+  for (const file of files) {
+    try {
+      const text = await textOf(file);
+      insert(box, text);
+      announce(t("file_read", { name: file.name, count: formatNumber(text.length) }));
+    } catch (error) {
+      showFailure(room, error);
+    }
+  }
+}
+
+// Throws Told, whose message says what is wrong.
+async function textOf(file) {
+  if (file.size > MOST_BYTES) throw new UserError(t("file_large", { name: file.name }));
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  for (const encoding of bytes.includes(0) ? [] : ["utf-8", "gb18030"]) {
+    try {
+      return new TextDecoder(encoding, { fatal: true }).decode(bytes).replace(/\r\n?/g, "\n");
+    } catch {
+      // The next one, then.
+    }
+  }
+  throw new UserError(t("file_no_text", { name: file.name }));
+}
+
+// Where the person writes; a text that is there already ends before it.
+function insert(box, text) {
+  const before = box.value.slice(0, box.selectionStart);
+  const apart = before && !before.endsWith("\n") ? "\n\n" : "";
+  box.setRangeText(apart + text, box.selectionStart, box.selectionEnd, "end");
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  box.focus();
+}

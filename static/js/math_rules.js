@@ -1,0 +1,101 @@
+// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes, environments
+// as \begin{align}, fences called math, and the line where one begins that does not end.
+// Knows nothing about what a formula means, or about a single $ (dollar_rule.js).
+import { dollarRule } from "./dollar_rule.js";
+
+const INLINE = [
+  ["\\(", "\\)", false],
+  ["\\[", "\\]", true],
+  ["$$", "$$", true],
+];
+const BLOCK = [
+  ["\\[", "\\]"],
+  ["$$", "$$"],
+];
+const ENVIRONMENT =
+  /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
+
+export function mathRules(reader) {
+  reader.inline.ruler.before("escape", "maths", inlineRule);
+  reader.inline.ruler.after("maths", "dollars", dollarRule);
+  reader.block.ruler.before("fence", "maths", blockRule, { alt: ["paragraph", "list"] });
+  const { rules } = reader.renderer;
+  const code = (content, display) =>
+    `<code class="maths${display ? " display" : ""}">${reader.utils.escapeHtml(content.trim())}</code>`;
+  rules.maths = (tokens, place) => code(tokens[place].content, tokens[place].markup);
+  const fence = rules.fence;
+  rules.fence = (tokens, place, ...rest) =>
+    isFormula(tokens[place]) ? code(tokens[place].content, true) : fence(tokens, place, ...rest);
+}
+
+// A fence that has not ended yet stays code: half a formula is none.
+function isFormula({ info, content, map: [first, next] }) {
+  return (
+    info.trim() === "math" &&
+    content.endsWith("\n") &&
+    next - first === content.split("\n").length + 1
+  );
+}
+
+// What opens and closes the formula that a text begins with; an environment's own words belong to it.
+function marks(text, kinds) {
+  const name = ENVIRONMENT.exec(text)?.[1];
+  if (name)
+    return { open: `\\begin{${name}}`, close: `\\end{${name}}`, display: true, whole: true };
+  const [open, close, display] = kinds.find(([begin]) => text.startsWith(begin)) ?? [];
+  return open ? { open, close, display, whole: false } : null;
+}
+
+function inlineRule(state, silent) {
+  const { src, pos, posMax } = state;
+  if (src[pos] !== "\\" && src[pos] !== "$") return false;
+  const found = marks(src.slice(pos, pos + 30), INLINE);
+  if (!found) return false;
+  const begin = pos + found.open.length;
+  if (isUnclosed(state, found.close)) return false;
+  const end = src.indexOf(found.close, begin);
+  if (end < 0) unclosed(state, found.close);
+  const next = end + found.close.length;
+  if (end < 0 || next > posMax || end === begin) return false;
+  if (!silent)
+    push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
+  state.pos = next;
+  return true;
+}
+
+function blockRule(state, first, last, silent) {
+  const line = (number) =>
+    state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
+  const found = marks(line(first), BLOCK);
+  if (!found) return false;
+  const { open, close, whole } = found;
+  const inside = `${close} ${last}`; // a list's item ends earlier than the text around it
+  if (isUnclosed(state, inside)) return false;
+  let text = line(first).slice(open.length);
+  let next = first + 1;
+  for (let latest = text; !latest.includes(close) && next < last; next += 1) {
+    latest = line(next);
+    text += `\n${latest}`;
+  }
+  if (!text.includes(close)) {
+    state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
+    unclosed(state, inside);
+  }
+  if (!text.trimEnd().endsWith(close)) return false;
+  if (silent) return true;
+  const content = whole ? open + text : text.trimEnd().slice(0, -close.length);
+  push(state, content, true).map = [first, next];
+  state.line = next;
+  return true;
+}
+
+// What is nowhere from here on is nowhere later on: a text of nothing but beginnings is read once.
+const isUnclosed = (state, close) => state.unclosed?.has(close);
+const unclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
+
+function push(state, content, display) {
+  const token = state.push("maths", "code", 0);
+  token.content = content;
+  token.markup = display ? "display" : "";
+  return token;
+}

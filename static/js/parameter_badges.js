@@ -1,0 +1,26 @@
+// Tells what of a form's parameters is not as the API would have it: how many on the button that opens
+// them, and beside each a button that takes it back. Knows nothing about what they do.
+
+import { formatNumber, t } from "./bootstrap.js";
+import { byId, element, iconButton } from "./element.js";
+
+export function updateParameterBadge(kind) {
+  const panel = byId(`${kind}-parameters`);
+  const opener = document.querySelector(`[data-parameters="${panel.id}"]`);
+  const own = byId(`${kind}-system`)?.value.trim() ? 1 : 0;
+  const number = own + panel.querySelectorAll(".parameter.set").length;
+  opener.querySelector(".changes")?.remove();
+  if (!number) return;
+  const read = element("span", { class: "visually-hidden" }, ` ${t("parameters_set")}`);
+  opener.append(" ", element("b", { class: "changes" }, formatNumber(number), read));
+}
+
+// `reset` takes the row's parameter back.
+export function addResetButton(row, reset) {
+  const label = row.querySelector("label");
+  label.after(
+    iconButton("close", t("reset_one", { name: label.textContent }), reset, {
+      class: "quiet reset",
+    }),
+  );
+}

@@ -1,0 +1,39 @@
+// A person's own settings for new chats: a system prompt and parameters, kept in this browser.
+// Knows nothing about what they do.
+
+import { t } from "./bootstrap.js";
+import { byId, element } from "./element.js";
+import { announce } from "./notices.js";
+import { readParameters } from "./parameters.js";
+
+const NAME = "westlake:defaults";
+
+// {system, options}; empty where nothing was kept.
+export function savedDefaults() {
+  try {
+    const { system, options } = JSON.parse(localStorage.getItem(NAME));
+    const texts = Object.entries(options).filter(([, text]) => typeof text === "string");
+    return { system: String(system), options: Object.fromEntries(texts) };
+  } catch {
+    return { system: "", options: {} };
+  }
+}
+
+// The button under the parameters that makes them the settings of new chats.
+export function startSavedDefaults() {
+  const keep = () => {
+    try {
+      const now = { system: byId("chat-system").value, options: readParameters("chat") };
+      localStorage.setItem(NAME, JSON.stringify(now));
+      announce(t("defaults_kept"));
+    } catch {
+      announce(t("defaults_lost"));
+    }
+  };
+  const button = element(
+    "button",
+    { type: "button", class: "outlined", id: "keep-defaults", onclick: keep },
+    t("keep_defaults"),
+  );
+  byId("chat-parameters").append(button);
+}

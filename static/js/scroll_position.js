@@ -1,0 +1,59 @@
+// Where in the conversation a person is reading: as a turn and a distance, so that it can be found
+// again when the turns are drawn anew. Knows nothing about where it is kept.
+import { byId } from "./element.js";
+
+const own = byId("chat-scroller");
+const NEAR = 60; // pixels from the end that still count as there
+let held = null; // what to bring back into sight while turns are still growing to their sizes
+let set = { top: 0, height: 0 }; // as it was when that was done last
+
+// In low windows the page scrolls as a whole.
+const moving = () =>
+  getComputedStyle(own).overflowY === "visible" ? document.scrollingElement : own;
+const edge = (place) => (place === own ? own.getBoundingClientRect().top : 0);
+
+// {turn, above: pixels of it out of sight}, or null at the end; undefined while another room is shown.
+export function readingPosition() {
+  if (!own.checkVisibility()) return undefined;
+  const place = moving();
+  if (place.scrollHeight - place.scrollTop - place.clientHeight < NEAR) return null;
+  const top = edge(place);
+  const turns = [...byId("thread").children].filter((each) => each.dataset.id);
+  const first = turns.find((each) => each.getBoundingClientRect().bottom > top);
+  return first
+    ? { turn: first.dataset.id, above: Math.round(top - first.getBoundingClientRect().top) }
+    : null;
+}
+
+// Shows a place as reading() told it, until the person moves.
+export function restorePosition(there) {
+  held = there ?? "end";
+  apply();
+}
+
+function apply() {
+  if (!held || !own.checkVisibility()) return;
+  const place = moving();
+  const turn = held === "end" ? null : byId("thread").querySelector(`[data-id="${held.turn}"]`);
+  if (turn) place.scrollTop += turn.getBoundingClientRect().top + held.above - edge(place);
+  else place.scrollTop = byId("thread").childElementCount ? place.scrollHeight : 0; // a welcome is read from its top
+  set = { top: place.scrollTop, height: place.scrollHeight };
+}
+
+// A person has moved where the turns have not grown, or has touched what moves them.
+function moved() {
+  const { scrollTop, scrollHeight } = moving();
+  if (held && scrollHeight === set.height && Math.abs(scrollTop - set.top) > 2) held = null;
+}
+
+function touched({ type, target }) {
+  if (type !== "keydown" || !["INPUT", "TEXTAREA"].includes(target.tagName)) held = null;
+}
+
+export function startScrollPosition() {
+  new ResizeObserver(apply).observe(byId("thread"));
+  for (const place of [own, window]) place.addEventListener("scroll", moved, { passive: true });
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(kind, touched, { passive: true, capture: true });
+  }
+}

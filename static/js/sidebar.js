@@ -1,0 +1,112 @@
+// The list of conversations kept in this browser: open one, begin one, remove them.
+// Knows nothing about turns, or about files (import_export.js).
+
+import { t } from "./bootstrap.js";
+import { conversationHeads, deleteConversation, undoable } from "./conversation_store.js";
+import { confirmDialog } from "./dialogs.js";
+import { byId, element, iconButton, syncChildren } from "./element.js";
+import { startImportExport } from "./import_export.js";
+import { closeSheet, startPanel } from "./panel.js";
+import { RovingTabindex } from "./roving_tabindex.js";
+import { runningAnswer, stopAllAnswers, stopAnswer } from "./running_answers.js";
+import { startStorageFull } from "./storage_full.js";
+import { failureOf } from "./submit.js";
+import { offerUndo } from "./undo.js";
+
+const items = new Map(); // by the conversation's id
+const roving = new RovingTabindex(byId("conversations"));
+let current = null;
+let open = () => {};
+let restored = () => {};
+
+// `given.open` shows a conversation, null a new one; `given.restored` is told which is there again.
+export function startSidebar(given) {
+  ({ restored } = given);
+  open = (id) => {
+    given.open(id);
+    closeSheet("shelf", byId("shelf-open"));
+  };
+  const redraw = () => draw(current);
+  startPanel(byId("shelf"), byId("shelf-open"));
+  byId("new-chat").addEventListener("click", () => open(null));
+  byId("clear-all").addEventListener("click", clearAll);
+  startImportExport({ restored });
+  startStorageFull({ redraw });
+  return { draw, fresh: () => open(null) };
+}
+
+function draw(id) {
+  current = id;
+  const kept = conversationHeads();
+  for (const gone of items.keys()) if (!kept.some((each) => each.id === gone)) items.delete(gone);
+  syncChildren(byId("conversations"), kept.map(item));
+  roving.settle(items.get(id)?.element ?? byId("conversations").firstElementChild);
+}
+
+function item({ id, title }) {
+  const running = runningAnswer(id) !== null;
+  const state = running ? "writing" : failureOf(id) && id !== current ? "failed" : "";
+  const about = JSON.stringify([title, id === current, state]);
+  const own = items.get(id) ?? { element: element("li"), about: null };
+  items.set(id, own);
+  if (own.about !== about) fill(own.element, id, title || t("untitled"), state);
+  own.about = about;
+  return own.element;
+}
+
+// The same two buttons as before, so that neither loses the focus.
+function fill(place, id, title, state) {
+  if (!place.firstChild) {
+    place.append(
+      element("button", {
+        type: "button",
+        class: "conversation",
+        "data-action": "open",
+        onclick: () => open(id),
+      }),
+      iconButton("bin", "", () => drop(id), { "data-action": "drop" }),
+    );
+  }
+  const [name, bin] = place.children;
+  name.title = title;
+  if (id === current) name.setAttribute("aria-current", "true");
+  else name.removeAttribute("aria-current");
+  name.replaceChildren(title, ...(state ? [dot(state)] : []));
+  bin.title = t("remove_named", { title });
+  bin.setAttribute("aria-label", bin.title);
+}
+
+const dot = (state) =>
+  element(
+    "span",
+    { class: `dot ${state}` },
+    element("span", { class: "visually-hidden" }, ` ${t(`mark_${state}`)}`),
+  );
+
+async function drop(id) {
+  const byKeyboard = document.activeElement.matches(":focus-visible");
+  await stopAnswer(id);
+  const title = conversationHeads().find((each) => each.id === id)?.title || t("untitled");
+  const words = t("chat_removed", { title });
+  takeAway([id], words, byKeyboard);
+}
+
+async function clearAll() {
+  if (!conversationHeads().length || !(await confirmDialog(t("clear_question"), t("remove_all"))))
+    return;
+  await stopAllAnswers();
+  const ids = conversationHeads().map(({ id }) => id);
+  takeAway(ids, t("chats_removed", { count: ids.length }), true);
+}
+
+function takeAway(ids, words, byKeyboard) {
+  const before = current;
+  const undo = undoable(() => ids.forEach(deleteConversation));
+  if (ids.includes(current)) open(null);
+  else draw(current);
+  const takeBack = () => {
+    undo();
+    restored(ids.includes(before) ? before : ids[0]);
+  };
+  offerUndo(words, takeBack, byKeyboard);
+}

@@ -1,0 +1,46 @@
+// Says that the browser has no room for what was said, and makes some, or that it forbids storage.
+// Knows nothing about how conversations are listed.
+
+import { t } from "./bootstrap.js";
+import { conversationHeads, deleteConversation, undoable } from "./conversation_store.js";
+import { byId, element } from "./element.js";
+import { exportConversations } from "./import_export.js";
+import { dismissButton, errorParagraph } from "./notices.js";
+import { onWriteError, retryFailedWrites } from "./storage.js";
+import { offerUndo } from "./undo.js";
+
+export function startStorageFull({ redraw }) {
+  onWriteError((forbidden) => show(forbidden, redraw));
+}
+
+function show(forbidden, redraw) {
+  const box = byId("chat-failure");
+  const button = (key, pressed) =>
+    element("button", { type: "button", class: "outlined", onclick: pressed }, t(key));
+  const makeRoom = () => {
+    box.hidden = true;
+    removeOlder(redraw);
+  };
+  box.replaceChildren(
+    forbidden
+      ? errorParagraph(t("store_forbidden"), t("next_store_forbidden"))
+      : errorParagraph(t("store_full"), t("next_store_full")),
+    button("export", exportConversations),
+    conversationHeads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "",
+    dismissButton("chat"),
+  );
+  box.hidden = false;
+}
+
+function removeOlder(redraw) {
+  const older = conversationHeads().slice(Math.ceil(conversationHeads().length / 2));
+  const undo = undoable(() => {
+    for (const { id } of older) deleteConversation(id);
+  });
+  retryFailedWrites();
+  redraw();
+  offerUndo(t("chats_removed", { count: older.length }), () => {
+    undo();
+    redraw();
+  });
+}

@@ -1,0 +1,43 @@
+// Texts and their vectors as files, for programs (JSON) and tables (CSV).
+// Knows nothing about pages beyond its two buttons.
+
+import { t } from "./bootstrap.js";
+import { download } from "./conversation_files.js";
+import { element, icon } from "./element.js";
+
+export function vectorDownloads(texts, vectors, model) {
+  const json = () =>
+    JSON.stringify({ model, data: texts.map((text, i) => ({ text, embedding: vectors[i] })) });
+  return element(
+    "div",
+    { class: "files" },
+    button(t("download", { kind: "JSON" }), () =>
+      download("embeddings.json", "application/json", json()),
+    ),
+    button(t("download", { kind: "CSV" }), () =>
+      download("embeddings.csv", "text/csv", csv(texts, vectors)),
+    ),
+  );
+}
+
+function button(label, pressed) {
+  return element(
+    "button",
+    { type: "button", class: "outlined", onclick: pressed },
+    icon("down"),
+    ` ${label}`,
+  );
+}
+
+// The mark in front lets spreadsheets know that it is UTF-8.
+function csv(texts, vectors) {
+  const head = ["text", ...vectors[0].map((_, place) => place)].join(",");
+  const rows = texts.map((text, i) => [quoted(text), ...vectors[i]].join(","));
+  return `\ufeff${[head, ...rows].join("\r\n")}\r\n`;
+}
+
+// A cell that begins like a formula is one to a spreadsheet, unless an apostrophe stands first.
+function quoted(text) {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${safe.replaceAll('"', '""')}"`;
+}
