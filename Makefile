@@ -37,11 +37,11 @@ SYSTEM_PACKAGES := chromium fonts-noto-cjk nginx openssl qemu-user systemd util-
 
 # On CI a test that is skipped or left out counts as failed.
 STRICT := $(if $(filter true,$(CI)),-p tests.strict_ci,)
-PLUGINS := -p tests.tiers $(STRICT)
+PLUGINS := -p tests.folder_times $(STRICT)
 PYTEST := $(BIN)/python -m pytest $(PLUGINS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run smollm2 install lint format test verify docs audit bench clients peers \
+.PHONY: help run smollm2 install lint format check test verify docs audit bench clients peers \
 	system-packages clean
 
 help:  ## list these words
@@ -66,6 +66,9 @@ format: $(INSTALLED_DEV)  ## put the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	@$(RUN_BIOME) check --write .
+
+check: lint  ## lint, then run the unit tests on two processes: two minutes
+	$(PYTEST) -n 2 --dist loadfile --tier unit -m "not figures" $(ARGS)
 
 test: lint system-packages $(SMOLLM2)/config.json  ## lint, then run the tests
 ifeq ($(strip $(ARGS)),)

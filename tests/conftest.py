@@ -1,8 +1,9 @@
-"""The app around a scripted engine, and a client of it."""
+"""Tiers; the app around a scripted engine, and a client of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,31 @@ from flask.testing import FlaskClient
 from app import create_app
 from config import Config
 from tests.fakes import ScriptedEngine
+from tests.tiers import FOLDER, TIERS, UNIT, tier_of
 
 if TYPE_CHECKING:
     from app.engine.service import EngineService
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--tier unit`: that tier alone. `-m unit` chooses the same, after importing them all."""
+    parser.addoption("--tier", choices=sorted({UNIT, *TIERS.values()}))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what is of another tier; a folder of UNIT may hold files of others."""
+    wanted = config.getoption("--tier")
+    if wanted is None or not collection_path.is_relative_to(FOLDER):
+        return None
+    tier = tier_of(collection_path)
+    if collection_path.is_dir() and tier == UNIT:
+        return None
+    return True if tier != wanted else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark each test with its tier."""
+    item.add_marker(tier_of(item.path))
 
 
 @pytest.fixture

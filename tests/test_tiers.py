@@ -1,52 +1,50 @@
-"""The plugin that prints each tier's seconds."""
+"""Every test has one tier, and the table names what exists."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.tiers import tier
+from tests.tiers import FOLDER, TIERS, UNIT, tier_of
 
-ROOT = Path(__file__).resolve().parents[1]
-SLEEPY = "import time\n\ndef test_b():\n    time.sleep(0.3)\n\ndef test_c():\n    assert False\n"
-SET_UP = "import time, pytest\n\n@pytest.fixture\ndef it():\n    time.sleep(0.6)\n\n"
+#: What starts a server or a browser.
+STARTERS = re.compile(
+    r"^from (tests\.(harness\.server import .*\b(running|Server)\b|serving\.conftest|stack)"
+    r"|playwright)",
+    re.MULTILINE,
+)
 
 
 @pytest.mark.parametrize(
-    ("nodeid", "name"),
+    ("path", "tier"),
     [
-        ("tests/real/test_ids.py::test_a[x/y]", "real"),
-        ("tests/model/native/test_decoder.py::TestIt::test_a", "model"),
-        ("tests/test_config.py::test_a", "tests"),
-        ("first/test_it.py::test_a", "first"),
-        ("test_it.py::test_a", "tests"),
+        ("test_config.py", UNIT),
+        ("engine/test_scheduler.py", UNIT),
+        ("e2e/test_errors.py", "e2e"),
+        ("serving/test_worker.py", "e2e"),
+        ("stack/test_kills.py", "stack"),
+        ("browser/test_chat.py", "browser"),
     ],
 )
-def test_a_tier_is_the_folder_under_tests(nodeid: str, name: str) -> None:
-    assert tier(nodeid) == name
+def test_a_tier_comes_from_the_path(path: str, tier: str) -> None:
+    assert tier_of(FOLDER / path) == tier
 
 
-def test_the_table(tmp_path: Path) -> None:
-    """Fixtures count, failures count, and the slowest comes first."""
-    for folder, body in (("short", SLEEPY), ("long", SET_UP + "def test_a(it): pass\n")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / f"test_{folder}.py").write_text(body)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.tiers", "--rootdir", str(tmp_path)]
-    command += ["-c", "/dev/null", "-p", "no:cacheprovider", str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 1, ended.stdout + ended.stderr
-    _, table = ended.stdout.split("seconds of each tier")
-    rows = re.findall(r"^(\w[\w ]*?) +(\d+) tests +(\d+\.\d) s$", table, re.MULTILINE)
-    assert [(name, int(tests)) for name, tests, _ in rows] == [
-        ("long", 1),
-        ("short", 2),
-        ("sum", 3),
-        ("whole run", 3),
+def test_the_table_names_what_exists() -> None:
+    assert [path for path in TIERS if not (FOLDER / path).exists()] == []
+
+
+def test_no_unit_test_starts_a_server() -> None:
+    starting = [
+        str(path.relative_to(FOLDER))
+        for path in FOLDER.rglob("test_*.py")
+        if tier_of(path) == UNIT and STARTERS.search(path.read_text())
     ]
-    first, second, total, whole = (float(seconds) for _, _, seconds in rows)
-    assert first >= 0.6 and second >= 0.3
-    assert abs(first + second - total) < 0.2 and whole >= total - 0.1
+    assert starting == []
+
+
+def test_each_test_is_marked(request: pytest.FixtureRequest) -> None:
+    for item in request.session.items:
+        (mark,) = (mark for mark in item.iter_markers() if mark.name in {UNIT, *TIERS.values()})
+        assert mark.name == tier_of(item.path)

@@ -1,50 +1,48 @@
-"""A pytest plugin: at the end, how many seconds each folder of tests took.
+"""Which tier each test belongs to, by the folder or file that it lies in.
 
-Knows nothing about the tests or their bounds. What a fixture needs counts for the folder whose
-test asked for it first.
+unit     runs in pytest's own process: no server, no browser, no model over 4 M parameters
+e2e      starts a server or the command line as a user does, or fuzzes the whole application
+stack    nginx, a Unix socket and gunicorn, and the files in deploy/
+browser  Chromium and the playground
+
+tests/conftest.py marks each test with its tier; `--tier unit` runs one tier and does not even
+import the others.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
+from pathlib import Path
 
-import pytest
+FOLDER = Path(__file__).parent
 
-
-class Tiers:
-    """Adds up what pytest reports."""
-
-    def __init__(self) -> None:
-        self.seconds, self.tests = Counter[str](), Counter[str]()
-        self.began = time.perf_counter()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One of a test's three phases has ended."""
-        self.seconds[tier(report.nodeid)] += report.duration
-        self.tests[tier(report.nodeid)] += report.when == "call"
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The table, slowest first. Between the sum and the whole lies collecting."""
-        if not self.seconds:
-            return
-        rows = [(name, self.tests[name], seconds) for name, seconds in self.seconds.most_common()]
-        rows.append(("sum", self.tests.total(), self.seconds.total()))
-        rows.append(("whole run", self.tests.total(), time.perf_counter() - self.began))
-        width = max(len(name) for name, _, _ in rows)
-        terminalreporter.section("seconds of each tier")
-        for name, tests, seconds in rows:
-            terminalreporter.write_line(f"{name:<{width}} {tests:>6} tests {seconds:>8.1f} s")
+UNIT = "unit"
+#: Paths under tests/; whatever is not listed is UNIT.
+TIERS = {
+    "browser": "browser",
+    "checkpoint/test_hostile.py": "e2e",
+    "conformance": "e2e",
+    "cpus": "e2e",
+    "deploy": "stack",
+    "e2e": "e2e",
+    "fuzz": "e2e",
+    "hostile_schemas": "e2e",
+    "lora/test_convert.py": "e2e",
+    "lora/test_guide.py": "e2e",
+    "lora/test_served.py": "e2e",
+    "real": "e2e",
+    "security/test_real_server.py": "e2e",
+    "serving/test_check_table.py": "e2e",
+    "serving/test_template_at_start.py": "e2e",
+    "serving/test_worker.py": "e2e",
+    "stack": "stack",
+}
 
 
-def tier(nodeid: str) -> str:
-    """The folder right under tests/ that a test lies in; "tests" itself for those beside it."""
-    parts = nodeid.partition("::")[0].split("/")
-    if parts[0] == "tests":
-        parts = parts[1:]
-    return parts[0] if len(parts) > 1 else "tests"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Called by pytest when the plugin is loaded by -p."""
-    config.pluginmanager.register(Tiers(), "tiers")
+def tier_of(path: Path) -> str:
+    """The tier of a test file, or of a folder that has only one."""
+    names = path.relative_to(FOLDER).parts
+    for length in range(1, len(names) + 1):
+        tier = TIERS.get("/".join(names[:length]))
+        if tier is not None:
+            return tier
+    return UNIT
