@@ -41,6 +41,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.cpu import kernels_of
     from app.model.load import load_runner, max_model_len  # torch: seconds to import
     from app.model.sampler import TorchSampler
+    from app.model.selfcheck import batch_variant_kernel
     from app.model.timing import timed
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
@@ -48,14 +49,21 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
         try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else kernels_of(runner.decoder, config.LOAD_IN_8BIT)
-    info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels)
+    variant = batch_variant_kernel(runner)
+    info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels, variant)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
     return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))
 
 
 def _info(
-    config: Config, checked: CheckedModel, tokenizer: Tokenizer, length: int, kernels: str | None
+    config: Config,
+    checked: CheckedModel,
+    tokenizer: Tokenizer,
+    length: int,
+    kernels: str | None,
+    variant: str | None,
 ) -> ModelInfo:
+    """kernels: on a CPU, what computes; variant: the kernel that is not batch-invariant."""
     dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
@@ -72,7 +80,7 @@ def _info(
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
-        f"{weights:.2f} GiB{compute}",
+        f"{weights:.2f} GiB{compute}, batch_invariant={'yes' if variant is None else 'no'}",
         facts=ModelFacts(
             architecture=checked.model.architecture,
             parameters=checked.parameters,
@@ -81,6 +89,8 @@ def _info(
             kernels=(kernels or "").partition(" (")[0].removesuffix(" kernels"),
             threads=0 if kernels is None else config.THREADS or cores().threads,
             chinese=made_for_chinese(tokenizer.token_bytes, tokenizer.chat_template),
+            batch_invariant=variant is None,
+            batch_variant_kernel=variant or "",
         ),
         loaded_at=int(time.time()),
         fingerprint=fingerprint(config, checked),

@@ -154,6 +154,10 @@ class ModelFacts:
     kernels: str = ""  #: on a CPU: what computes, in a word
     threads: int = 0  #: on a CPU
     chinese: bool = True  #: the vocabulary or the template was made for Chinese too
+    #: Whether a row's bits do not depend on the rows computed with it, as far as the check at
+    #: load can see; None: not checked.
+    batch_invariant: bool | None = None
+    batch_variant_kernel: str = ""  #: which one gave other bits
 
 
 @dataclass(frozen=True, slots=True)

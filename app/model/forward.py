@@ -7,8 +7,9 @@ qwen3 differ only in which optional tensors a layer has (arXiv 2302.13971, 2310.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from app.engine.batch import Batch
 from app.model.attention import Span, attend, plan_spans, spans_on
 from app.model.kv_cache import SlotCache
 from app.model.rope import build_table
+from app.model.stages import Observer, StageName, unobserved
 from app.model.weights import LayerWeights, Weights
 
 
@@ -49,7 +51,14 @@ class TorchDecoder:
             for device in dict.fromkeys(layer.device for layer in weights.layers)
         }
 
-    def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
+    def run(
+        self,
+        batch: Batch,
+        tokens: Tensor,
+        slots: Tensor,
+        positions: Tensor,
+        observe: Observer = unobserved,
+    ) -> Tensor:
         """See `runner.Decoder`; tokens, slots and positions are on the embedding's device."""
         weights, first = self._weights, self._weights.device
         spans = plan_spans(batch, self._windows, self._layer_bytes, weights.dtype, first)
@@ -60,11 +69,15 @@ class TorchDecoder:
                 there = spans_on(spans, device)
             cos, sin = rope.cos[here][:, None], rope.sin[here][:, None]
             places[device] = Place(slots.to(device), here, cos, sin, there)
-        return forward(weights, self._cache.layers, places, tokens)
+        return forward(weights, self._cache.layers, places, tokens, observe)
 
 
 def forward(
-    weights: Weights, cache: list[Tensor], places: Mapping[torch.device, Place], tokens: Tensor
+    weights: Weights,
+    cache: list[Tensor],
+    places: Mapping[torch.device, Place],
+    tokens: Tensor,
+    observe: Observer = unobserved,
 ) -> Tensor:
     """Run a step and fill the cache.
 
@@ -73,17 +86,23 @@ def forward(
     [rows, hidden], where the last layer left them.
     """
     hidden = weights.embedding[tokens].to(weights.dtype)
-    for layer, layer_cache in zip(weights.layers, cache, strict=True):
-        place = places[layer.device]
+    for number, layer in enumerate(weights.layers):
+        show = partial(observe, number)
+        place, layer_cache = places[layer.device], cache[number]
         hidden = hidden.to(layer.device)
         normed = _norm(hidden, layer.attention_norm, weights)
-        query = _project(weights, layer, normed, layer_cache, place)
+        show(StageName.ATTENTION_NORM, normed)
+        query = _project(weights, layer, normed, layer_cache, place, show)
         grouped = weights.config.heads != weights.config.kv_heads
         attended = attend(query, layer_cache, place.spans, layer.window, grouped)
-        hidden = torch.add(hidden, layer.out(attended), alpha=layer.out.scale)
+        show(StageName.ATTENTION, attended)
+        output = layer.out(attended)
+        show(StageName.O_PROJ, output)
+        hidden = torch.add(hidden, output, alpha=layer.out.scale)
         if layer.out_bias is not None:
             hidden += layer.out_bias
-        hidden = _mlp(weights, layer, hidden)
+        hidden = _mlp(weights, layer, hidden, show)
+    observe(len(weights.layers) - 1, StageName.RESIDUAL, hidden)
     return hidden
 
 
@@ -93,6 +112,7 @@ def _project(
     normed: Tensor,
     cache: Tensor,
     place: Place,
+    show: Callable[[StageName, Tensor], None],
 ) -> Tensor:
     """Queries [rows, heads, head_dim]; keys and values go to the cache."""
     config = weights.config
@@ -100,6 +120,7 @@ def _project(
     projected = layer.qkv(normed)
     if layer.qkv_bias is not None:
         projected += layer.qkv_bias
+    show(StageName.QKV, projected)
     heads = projected.view(-1, rotated + config.kv_heads, config.head_dim)
     if layer.q_norm is not None and layer.k_norm is not None:
         heads[:, : config.heads] = _head_norm(heads[:, : config.heads], layer.q_norm, weights)
@@ -108,17 +129,27 @@ def _project(
     turning = heads[:, :rotated]
     turned = torch.roll(turning, config.head_dim // 2, -1).mul_(place.sin)
     turning.mul_(place.cos).add_(turned)
+    show(StageName.ROPE, heads)
     written = heads[:, config.heads :].view(-1, 2, config.kv_heads, config.head_dim)
     cache[place.slots, :, :, place.positions] = written
     return heads[:, : config.heads]
 
 
-def _mlp(weights: Weights, layer: LayerWeights, hidden: Tensor) -> Tensor:
-    both = layer.gate_up(_norm(hidden, layer.mlp_norm, weights))
+def _mlp(
+    weights: Weights, layer: LayerWeights, hidden: Tensor, show: Callable[[StageName, Tensor], None]
+) -> Tensor:
+    normed = _norm(hidden, layer.mlp_norm, weights)
+    show(StageName.MLP_NORM, normed)
+    both = layer.gate_up(normed)
     if layer.gate_up_bias is not None:
         both += layer.gate_up_bias
+    show(StageName.GATE_UP, both)
     gate, up = both.chunk(2, -1)
-    hidden = torch.add(hidden, layer.down(silu(gate).mul_(up)), alpha=layer.down.scale)
+    gated = silu(gate).mul_(up)
+    show(StageName.SWIGLU, gated)
+    output = layer.down(gated)
+    show(StageName.DOWN, output)
+    hidden = torch.add(hidden, output, alpha=layer.down.scale)
     if layer.down_bias is not None:
         hidden += layer.down_bias
     return hidden

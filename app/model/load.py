@@ -27,7 +27,6 @@ from app.model.packing import FullPrecision, Packing
 from app.model.peft_merge import head_is_embedding, merge_with_peft
 from app.model.placing import placed, spread
 from app.model.runner import Cache, TorchRunner
-from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
 from app.model.weights import Weights
 from config import Config
@@ -67,8 +66,6 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
         decoder, cache = decoder_for(weights, _slots(config, weights, length), length)
         untrained = checked.vocabulary.untrained
         runner = TorchRunner(weights, cache, decoder, vocab_size, untrained)
-        if weights.device.type == "cpu":
-            log.info("batch_invariant=%s", "yes" if batch_invariant(weights) else "no")
     return runner, _pool_tokens(config, cache, length)
 
 

@@ -14,6 +14,7 @@ from torch.nn.functional import rms_norm
 
 from app.engine.batch import Batch, StepResult, Want
 from app.model.out_of_memory import memory_errors_told
+from app.model.stages import Observer, unobserved
 from app.model.weights import Weights
 
 #: Small, so that a chunk beside decode rows delays their streams little; the products of all
@@ -40,11 +41,19 @@ class Decoder(Protocol):
 
     row_invariant: bool  #: see `engine.batch.Runner`
 
-    def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
+    def run(
+        self,
+        batch: Batch,
+        tokens: Tensor,
+        slots: Tensor,
+        positions: Tensor,
+        observe: Observer = unobserved,
+    ) -> Tensor:
         """Run a step and fill the cache.
 
         tokens, slots, positions: int64 [rows], decode rows first, then the tiles'. Returns
         hidden states before the final norm, [rows, hidden], good until the next step.
+        observe: is shown every stage's result, which may make the step slower.
         """
 
 
@@ -66,25 +75,25 @@ class TorchRunner:
         self.bytes_per_token = cache.bytes_per_token
         self.prefill_chunk_tokens = PREFILL_CHUNK_TOKENS
         self.row_invariant = decoder.row_invariant
-        self._weights, self._cache, self._vocab_size = weights, cache, vocab_size
+        self._weights, self._cache, self.vocab_size = weights, cache, vocab_size
         self.decoder = decoder
         end = weights.head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
 
     @memory_errors_told
     @torch.inference_mode()
-    def run(self, batch: Batch) -> StepResult:
-        """Compute a batch whose rows stand in slot order."""
+    def run(self, batch: Batch, observe: Observer = unobserved) -> StepResult:
+        """Compute a batch whose rows stand in slot order. observe: see `Decoder.run`."""
         weights = self._weights
-        tokens = [row.token for row in batch.rows]
+        ids = [row.token for row in batch.rows]
         slots = [row.slot for row in batch.rows]
         positions = [row.position for row in batch.rows]
         for tile in batch.tiles:
-            tokens += tile.tokens
+            ids += tile.tokens
             slots += [tile.slot] * len(tile.tokens)
             positions += range(tile.start, tile.start + len(tile.tokens))
-        ids = torch.tensor((tokens, slots, positions)).to(weights.device)
-        hidden = self.decoder.run(batch, *ids)
+        integers = torch.tensor((ids, slots, positions)).to(weights.device)
+        hidden = self.decoder.run(batch, integers[0], integers[1], integers[2], observe)
         hidden = hidden.to(weights.head_norm.device)
         return StepResult(
             self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)
@@ -127,8 +136,8 @@ class TorchRunner:
         weights = self._weights
         normed = rms_norm(hidden, hidden.shape[-1:], weights.head_norm, weights.config.norm_eps)
         logits = weights.head(normed).float()
-        if logits.shape[-1] > self._vocab_size:
-            logits[:, self._vocab_size :] = float("-inf")
+        if logits.shape[-1] > self.vocab_size:
+            logits[:, self.vocab_size :] = float("-inf")
         if self._untrained is not None:
             logits.index_fill_(1, self._untrained, float("-inf"))
         return logits

@@ -1,81 +1,113 @@
-"""Checks on this very machine that a row's bits do not depend on the rows beside it.
+"""Checks at load that a row's bits do not depend on the rows computed with it.
 
-Knows nothing about requests. The rules of linear.py and attention.py were measured on some
-CPUs; this looks at the products that the loaded model's own shapes get and at torch's attention,
-norms and activation, in a few milliseconds. The compiled attention and norms are for the tests.
+Knows nothing about requests. The loaded model's own decoder computes a prefill chunk and a decode
+row alone, and then beside other rows; their logits must be the same, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.model.differing_stage import differing_stage, same_logits
+from app.model.runner import TorchRunner
 
-from app.model.weights import Weights
+log = logging.getLogger(__name__)
 
-#: Row counts to compare with a call of all rows: decode steps, and tiles beside them.
-COUNTS = (1, 2, 3, 5, 8, 16, 17, 33, 64)
-ROWS = 96
-
-
-def batch_invariant(weights: Weights) -> bool:
-    """True when every kernel gave each row the same bits in all company tried."""
-    generator = torch.Generator().manual_seed(0)
-    layer, config = weights.layers[0], weights.config
-    hidden = torch.randn(ROWS, config.hidden_size, generator=generator)
-    inner = torch.randn(ROWS, config.heads * config.head_dim, generator=generator)
-    both = layer.gate_up(hidden)
-    wide = both[:, : both.shape[1] // 2]
-
-    def activation(rows: Tensor) -> Tensor:
-        gate, up = rows.chunk(2, -1)
-        return silu(gate).mul_(up)
-
-    def norm(rows: Tensor) -> Tensor:
-        return rms_norm(rows, rows.shape[-1:], layer.attention_norm, config.norm_eps)
-
-    checks: list[tuple[Callable[[Tensor], Tensor], Tensor]] = [
-        (layer.qkv, hidden),
-        (layer.out, inner),
-        (layer.gate_up, hidden),
-        (layer.down, wide),
-        (weights.head, hidden[:17]),
-        (activation, both),
-        (norm, hidden),
-        (lambda rows: torch.softmax(rows, -1), both),
-        (lambda rows: torch.log_softmax(rows, -1), both),
-    ]
-    return all(_rows_agree(call, rows) for call, rows in checks) and _attention_agrees(weights)
+#: After this time no other company is tried. The first three steps are computed in any case; on
+#: a large model they take longer than this, as each reads all weights.
+BUDGET_S = 0.15
+#: Tokens of the first prefill chunk: few, for large models. The second has the runner's length.
+FIRST_CHUNK = 5
+#: What is computed beside them: decode rows of other sequences, and tokens of a second chunk.
+#: Kernels change the order of their sums for few rows, and where rows do not fill a block.
+COMPANIES = ((6, 3), (1, 0), (2, 0), (0, 1), (3, 16), (12, 0), (30, 7))
+#: Positions of the other rows: attention pads the rows of neighbouring slots to the longest.
+POSITIONS = (0, 3, 40, 200)
 
 
-def _rows_agree(call: Callable[[Tensor], Tensor], rows: Tensor) -> bool:
-    whole = call(rows.contiguous())
-    for count in COUNTS:
-        first = (7 * count) % max(1, len(rows) - count)
-        last = min(len(rows), first + count)
-        if not torch.equal(call(rows[first:last].contiguous()), whole[first:last]):
-            return False
-    return True
+def batch_variant_kernel(runner: TorchRunner) -> str | None:
+    """The first kernel seen to give a row other bits when other rows are computed with it; None
+    when all bits were the same. Logs a warning that names it.
 
-
-def _attention_agrees(weights: Weights) -> bool:
-    """One query of 37 tokens alone, in a batch, and over a padded length."""
-    config = weights.config
-    generator = torch.Generator().manual_seed(0)
-    cache = torch.randn(2, 8, config.kv_heads, 640, config.head_dim, generator=generator)
-    query = torch.randn(8, config.heads, 1, config.head_dim, generator=generator)
-
-    def attended(first: int, last: int, length: int) -> Tensor:
-        bias = torch.full((1, 1, 1, length), float("-inf"))
-        bias[..., :37] = 0
-        keys, values = cache[:, first:last, :, :length]
-        grouped = config.heads != config.kv_heads
-        return scaled_dot_product_attention(
-            query[first:last], keys, values, attn_mask=bias, enable_gqa=grouped
+    For a runner without requests: slots of the cache are written, and released at the end.
+    """
+    began = time.perf_counter()
+    try:
+        kernel = _try_all(runner, began + BUDGET_S)
+    finally:
+        for slot in range(min(runner.slots, 2 + max(rows for rows, _ in COMPANIES))):
+            runner.release(slot)
+    log.info("batch invariance was tried for %.0f ms", 1000 * (time.perf_counter() - began))
+    if kernel is not None:
+        log.warning(
+            "batch_invariant=no: %s gives a row other bits when other rows are computed with it; "
+            "an answer may depend on the requests that run beside it",
+            kernel,
         )
+    return kernel
 
-    alone = attended(3, 4, 48)[0]
-    others = [attended(3, 4, 640)[0], attended(0, 8, 48)[3], attended(2, 5, 560)[1]]
-    return all(torch.equal(alone, other) for other in others)
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A chunk, and the token after it as a decode row."""
+
+    tokens: tuple[int, ...]  #: the chunk's, then the row's
+    row_slot: int  #: the chunk is computed here alone, for the row
+    chunk_slot: int  #: and here in company: another slot, if there is one
+
+    def chunk(self, slot: int) -> Tile:
+        """With the logits of all its tokens."""
+        tokens = self.tokens[:-1]
+        return Tile(slot, 0, tokens, Want.LOGITS, tokens[1:])
+
+    @property
+    def row(self) -> DecodeRow:
+        """Needs the chunk in its slot."""
+        return DecodeRow(self.row_slot, len(self.tokens) - 1, self.tokens[-1], True)
+
+    def beside(self, runner: TorchRunner, rows: int, tokens: int) -> Batch:
+        """Both, beside other decode rows and a second chunk, as far as the cache has room."""
+        slots = [s for s in range(runner.slots) if s not in (self.row_slot, self.chunk_slot)]
+        others = [
+            DecodeRow(slot, min(POSITIONS[number % len(POSITIONS)], runner.positions - 1), 0, True)
+            for number, slot in enumerate(slots[:rows])
+        ]
+        start = len(self.tokens)
+        second = (self.tokens * (1 + tokens // start))[: min(tokens, runner.positions - start)]
+        chunks = [self.chunk(self.chunk_slot)]
+        if second:
+            chunks.append(Tile(self.chunk_slot, start, second, Want.NOTHING))
+        ordered = sorted((*others, self.row), key=lambda row: row.slot)
+        return Batch(tuple(ordered), tuple(chunks))
+
+
+def _prompts(runner: TorchRunner) -> Iterator[_Prompt]:
+    """A short one, and one as long as the runner's chunks; tokens from all over the vocabulary."""
+    row_slot = max(0, min(2, runner.slots - 2))  # some rows come before it
+    for length in (FIRST_CHUNK, min(runner.prefill_chunk_tokens, runner.positions - 1)):
+        tokens = tuple(7919 * number % runner.vocab_size for number in range(1, length + 2))
+        yield _Prompt(tokens, row_slot, min(row_slot + 1, runner.slots - 1))
+
+
+def _try_all(runner: TorchRunner, deadline: float) -> str | None:
+    """deadline: of time.perf_counter. The first prompt's first company is tried in any case."""
+    for number, prompt in enumerate(_prompts(runner)):
+        if number and time.perf_counter() > deadline:
+            return None
+        chunk, row = Batch((), (prompt.chunk(prompt.row_slot),)), Batch((prompt.row,), ())
+        chunk_alone, row_alone = runner.run(chunk), runner.run(row)
+        for company in COMPANIES:
+            together = prompt.beside(runner, *company)
+            result = runner.run(together)
+            at, end = together.rows.index(prompt.row), len(together.rows)
+            if not same_logits(row_alone, result, at):
+                return differing_stage(runner, row, together, at)
+            if not same_logits(chunk_alone, result, end):
+                return differing_stage(runner, chunk, together, end)
+            if time.perf_counter() > deadline:
+                return None
+    return None

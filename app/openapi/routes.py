@@ -82,7 +82,7 @@ ROUTES = (
     Route("/health", small_replies.Status, open=True),
     Route(
         "/ready",
-        small_replies.Status,
+        small_replies.Readiness,
         open=True,
     ),
     Route(

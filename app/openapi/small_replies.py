@@ -97,6 +97,13 @@ class Status(Reply):
     status = fields.String(required=True)
 
 
+class Readiness(Status):
+    """Whether the model can answer, and once it is loaded what the check of its kernels found."""
+
+    batch_invariant = fields.Boolean()
+    batch_variant_kernel = fields.String()
+
+
 class Fault(Reply):
     """What is wrong with a request, or went wrong with it."""
 

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from app.engine import Engine
 from app.engine.types import Stats
+from app.ops.model_facts import model_facts
 
 PREFIX = "westlake"
 
@@ -34,7 +35,7 @@ def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
         engine: Engine = current_app.extensions["engine"]
         # A registry of one reading: the app may be given another engine, as tests do.
         reading = CollectorRegistry(auto_describe=False)
-        reading.register(EngineCollector(engine.stats))
+        reading.register(EngineCollector(engine.stats, model_facts(engine).batch_invariant))
         text = generate_latest(reading) + generate_latest(registry)
         return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -44,13 +45,17 @@ def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
 class EngineCollector(Collector):
     """One snapshot of the engine's counters."""
 
-    def __init__(self, stats: Stats) -> None:
-        self._stats = stats
+    def __init__(self, stats: Stats, batch_invariant: bool | None = None) -> None:
+        """batch_invariant: None leaves its metric out."""
+        self._stats, self._batch_invariant = stats, batch_invariant
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, under the contract's names."""
         for name, text, value in _gauges(self._stats):
             yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+        if self._batch_invariant is not None:
+            text = "1: a row has the same bits in any batch; 0: the check at load found others."
+            yield GaugeMetricFamily(f"{PREFIX}_batch_invariant", text, self._batch_invariant)
         for name, text, value in _counters(self._stats):
             yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
         finished = CounterMetricFamily(

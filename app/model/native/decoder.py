@@ -20,6 +20,7 @@ from app.model.native.team import Program, Stage
 from app.model.native.tile import PANEL, ROW_GAP
 from app.model.native.turning import HEADS, turn
 from app.model.rope import build_table
+from app.model.stages import Observer, StageName, unobserved
 from app.model.weights import LayerWeights, Weights
 
 #: Rows that the buffers hold at first; a larger step makes them larger.
@@ -42,7 +43,14 @@ class NativeDecoder:
         self._step = np.zeros(2, np.int64)  #: rows, blocks
         self._make(_FIRST_CAPACITY)
 
-    def run(self, batch: Batch, tokens: Tensor, slots: Tensor, positions: Tensor) -> Tensor:
+    def run(
+        self,
+        batch: Batch,
+        tokens: Tensor,
+        slots: Tensor,
+        positions: Tensor,
+        observe: Observer = unobserved,
+    ) -> Tensor:
         """Run a step and fill the cache.
 
         tokens, slots, positions: int64 [rows], decode rows first. Returns hidden states before
@@ -58,8 +66,20 @@ class NativeDecoder:
         self._positions[:count] = positions
         hidden = self._hidden[:count]
         hidden.copy_(self._weights.embedding[tokens])
-        self._program.run()
+        if observe is unobserved:
+            self._program.run()
+        else:
+            self._run_observed(count, observe)
         return hidden
+
+    def _run_observed(self, count: int, observe: Observer) -> None:
+        """One stage at a time."""
+        for layer, name, stage, out in self._stages:
+            Program([stage]).run()
+            observe(layer, name, out[:count])
+            if stage.job.dtype == ROWS and stage.job["bytes"][0]:
+                observe(layer, name, self._bytes[:count, : stage.job["width"][0]])
+                observe(layer, name, self._scales[:count])
 
     def _make(self, capacity: int) -> None:
         """Buffers for `capacity` rows, and the stages that work on them."""
@@ -83,31 +103,41 @@ class NativeDecoder:
         self._bytes = torch.empty(capacity, widest + 4 * ROW_GAP, dtype=torch.uint8)
         self._scales = torch.empty(capacity)
         self._biases: list[Tensor] = []
-        stages: list[Stage] = []
+        #: layer, name, stage and its result [capacity, ...], in their order
+        self._stages: list[tuple[int, StageName, Stage, Tensor]] = []
         for number, weights in enumerate(self._weights.layers):
-            stages += self._layer(number, weights)
-        stages.append(self._norm_stage(self._delta, None, False))
-        self._program = Program(stages)
+            self._stages += [(number, *named) for named in self._layer(number, weights)]
+        residual = self._norm_stage(self._delta, None, False)
+        self._stages.append((config.layers - 1, StageName.RESIDUAL, residual, self._hidden))
+        self._program = Program([stage for _, _, stage, _ in self._stages])
 
-    def _layer(self, number: int, layer: LayerWeights) -> list[Stage]:
-        heads = self._heads_job(number, layer)
+    def _layer(self, number: int, layer: LayerWeights) -> list[tuple[StageName, Stage, Tensor]]:
+        heads, attended = self._heads_job(number, layer), self._attended[:, :-ROW_GAP]
         qkv, out, gate_up, down = _linears(layer)
         delta = self._delta if number else None
+        normed, gated = self._normed[:, :-ROW_GAP], self._gated[:, :-ROW_GAP]
+        norm = self._norm_stage(delta, layer.attention_norm, qkv.eight_bit)
         stages = [
-            self._norm_stage(delta, layer.attention_norm, qkv.eight_bit),
-            self._product(qkv, self._normed, self._qkv, layer.qkv_bias),
-            Stage(turn, heads),
-            Stage(attend, heads),
+            (StageName.ATTENTION_NORM, norm, normed),
+            (StageName.QKV, self._product(qkv, self._normed, self._qkv, layer.qkv_bias), self._qkv),
+            (StageName.ROPE, Stage(turn, heads), self._qkv),
+            (StageName.ATTENTION, Stage(attend, heads), attended),
         ]
         if out.eight_bit:
-            stages.append(self._row_stage(to_bytes, self._attended, self._attended, True))
+            rounding = self._row_stage(to_bytes, self._attended, self._attended, True)
+            stages.append((StageName.ROUNDING, rounding, attended))
+        projection = self._product(out, self._attended, self._delta, layer.out_bias)
+        norm = self._norm_stage(self._delta, layer.mlp_norm, gate_up.eight_bit)
+        widened = self._product(gate_up, self._normed, self._both, layer.gate_up_bias)
+        swiglu = self._row_stage(gate, self._both, self._gated, down.eight_bit)
+        narrowed = self._product(down, self._gated, self._delta, layer.down_bias)
         return [
             *stages,
-            self._product(out, self._attended, self._delta, layer.out_bias),
-            self._norm_stage(self._delta, layer.mlp_norm, gate_up.eight_bit),
-            self._product(gate_up, self._normed, self._both, layer.gate_up_bias),
-            self._row_stage(gate, self._both, self._gated, down.eight_bit),
-            self._product(down, self._gated, self._delta, layer.down_bias),
+            (StageName.O_PROJ, projection, self._delta),
+            (StageName.MLP_NORM, norm, normed),
+            (StageName.GATE_UP, widened, self._both),
+            (StageName.SWIGLU, swiglu, gated),
+            (StageName.DOWN, narrowed, self._delta),
         ]
 
     def _product(self, linear: Panels, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
