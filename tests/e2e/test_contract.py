@@ -147,7 +147,7 @@ def test_models(http: Client) -> None:
 
 def test_health_and_ready(http: Client) -> None:
     assert http.get("/health").status == 200
-    assert http.get("/ready").status == 200
+    assert http.get("/ready").ok() == {"status": "ready", "batch_invariant": True}
 
 
 def test_metrics_count_a_request(http: Client) -> None:
@@ -173,5 +173,6 @@ def test_metrics_count_a_request(http: Client) -> None:
         assert grown[name] == 0, name
     gauges = ("requests_running", "requests_waiting", "kv_cache_usage_ratio")
     assert [after[name] for name in gauges] == [0, 0, 0]
+    assert after["batch_invariant"] == 1
     for name in ("prefix_cache_queries_total", "prefix_cache_hits_total"):
         assert name in after

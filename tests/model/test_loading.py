@@ -22,7 +22,6 @@ from app.model.cpu import cpu_packing, decoder_for
 from app.model.kv_cache import SlotCache
 from app.model.linear import HalfLinear, PackedLinear, pack
 from app.model.runner import TorchRunner
-from app.model.selfcheck import batch_invariant
 from app.model.sources import from_checkpoint, from_modules, from_pickles
 from app.model.weights import Weights
 from tests.harness.in_process import collect, engine_of
@@ -159,24 +158,6 @@ def test_the_cache_takes_memory_only_where_it_is_written(save_model: SaveModel) 
     cache.release(7)
     assert resident_mib() - before < 8
     assert not any(layer[7].any() for layer in cache.layers)
-
-
-def test_this_machine_keeps_rows_apart(save_model: SaveModel) -> None:
-    assert batch_invariant(weights_of(save_model("llama", "float16").directory))
-    assert batch_invariant(weights_of(save_model("qwen3", "float32", head_dim=32).directory))
-
-
-def test_the_check_sees_a_kernel_that_mixes_rows(save_model: SaveModel) -> None:
-    weights = weights_of(save_model("llama", "float32").directory)
-
-    class Careless:
-        scale, nbytes = 1.0, 0
-
-        def __call__(self, x: Tensor) -> Tensor:
-            return weights.layers[0].qkv(x) + len(x) * 1e-7
-
-    layer = replace(weights.layers[0], qkv=Careless())
-    assert not batch_invariant(replace(weights, layers=(layer, *weights.layers[1:])))
 
 
 def test_a_checkpoint_with_several_ends_stops_at_each(save_model: SaveModel) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import EngineState
+from app.engine.types import EngineState, ModelFacts
 from tests.fakes import ScriptedEngine
 
 
@@ -18,6 +20,28 @@ def test_states(client: FlaskClient, engine: ScriptedEngine, state: EngineState)
     assert ready.status_code == (200 if state is EngineState.READY else 503)
     assert ready.get_json() == {"status": state.value}
     assert ("Retry-After" in ready.headers) == (state is not EngineState.READY)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (ModelFacts(batch_invariant=True), {"batch_invariant": True}),
+        (
+            ModelFacts(batch_invariant=False, batch_variant_kernel="attention of layer 0"),
+            {"batch_invariant": False, "batch_variant_kernel": "attention of layer 0"},
+        ),
+    ],
+)
+def test_batch_invariance(
+    client: FlaskClient, engine: ScriptedEngine, facts: ModelFacts, told: dict[str, object]
+) -> None:
+    engine.info_ = replace(engine.info_, facts=facts)
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.get_json()) == (200, {"status": "ready", **told})
+    engine.state = EngineState.DRAINING
+    assert client.get("/ready").get_json() == {"status": "draining", **told}
+    engine.state = EngineState.LOADING
+    assert client.get("/ready").get_json() == {"status": "loading"}
 
 
 def test_health_never_asks_the_engine(client: FlaskClient) -> None:

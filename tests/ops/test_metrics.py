@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.types import Stats
+from app.engine.types import EngineState, ModelFacts, Stats
 from tests.fakes import ScriptedEngine
 
 NAMES = """requests_running requests_waiting kv_cache_usage_ratio prompt_tokens_total
@@ -66,6 +67,17 @@ def test_values(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found['westlake_inter_token_latency_seconds_bucket{le="+Inf"}'] == 9
     assert found["process_resident_memory_bytes"] > 2**20
     assert found["process_open_fds"] > 2
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_batch_invariance(client: FlaskClient, engine: ScriptedEngine, holds: bool) -> None:
+    assert "batch_invariant" not in client.get("/metrics").text, "the script was not checked"
+    engine.info_ = replace(engine.info_, facts=ModelFacts(batch_invariant=holds))
+    text = client.get("/metrics").text
+    assert "# TYPE westlake_batch_invariant gauge" in text
+    assert samples(text)["westlake_batch_invariant"] == holds
+    engine.state = EngineState.LOADING
+    assert "batch_invariant" not in client.get("/metrics").text
 
 
 def test_prometheus_own_parser_reads_it(client: FlaskClient) -> None:

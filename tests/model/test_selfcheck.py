@@ -1,0 +1,227 @@
+"""The check at load tries the decoder that serves, names a kernel and leaves nothing behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from app.checkpoint.config import read_config
+from app.checkpoint.headers import read_index
+from app.engine.batch import Batch, StepResult
+from app.model import forward, selfcheck
+from app.model.assemble import assemble
+from app.model.differing_stage import HEAD, NOT_REPEATED
+from app.model.forward import TorchDecoder
+from app.model.kv_cache import SlotCache
+from app.model.linear import Linear
+from app.model.native.cache import PanelCache
+from app.model.native.decoder import NativeDecoder
+from app.model.native.linear import PanelBytes, PanelFloats
+from app.model.packing import EightBit, FullPrecision, Packing
+from app.model.runner import Cache, Decoder, TorchRunner
+from app.model.selfcheck import batch_variant_kernel
+from app.model.sources import from_checkpoint
+from app.model.stages import StageName
+from app.model.weights import Weights
+from tests.model.conftest import SaveModel
+from tests.model.native.disturbed import disturb
+
+CPU = torch.device("cpu")
+TORCH: Packing = FullPrecision(torch.float32)
+
+
+@pytest.fixture(scope="module")
+def load(save_model: SaveModel) -> Callable[..., Weights]:
+    """The weights of a small random model."""
+    directories = {
+        "llama": save_model("llama", "float16").directory,
+        "qwen3": save_model("qwen3", "float16", head_dim=32).directory,
+    }
+
+    def loaded(packing: Packing, kind: str = "llama") -> Weights:
+        directory = directories[kind]
+        config, source = read_config(directory), from_checkpoint(read_index(directory))
+        return assemble(config, source, packing, torch.float32, lambda done, total: None)
+
+    return loaded
+
+
+def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchRunner:
+    """With the compiled decoder, where the weights are packed for it."""
+    cache: Cache
+    decoder: Decoder
+    if hasattr(weights.head, "panels"):
+        cached = torch.float16 if weights.head.eight_bit else torch.float32
+        cache = PanelCache(weights.config, slots, positions, cached)
+        decoder = NativeDecoder(weights, cache)
+    else:
+        cache = SlotCache(weights.config, slots, positions, torch.float32, (CPU,) * 2)
+        decoder = TorchDecoder(weights, cache)
+    return TorchRunner(weights, cache, decoder, weights.config.vocab_size)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All companies are tried, however busy the machine is."""
+    monkeypatch.setattr(selfcheck, "BUDGET_S", 60.0)
+
+
+PACKINGS = [
+    pytest.param(PanelFloats(), id="compiled"),
+    pytest.param(PanelBytes(), id="compiled 8-bit"),
+    pytest.param(TORCH, id="torch"),
+    pytest.param(EightBit(), id="torch 8-bit"),
+]
+
+
+class Careless:
+    """A product whose rows depend on how many there are."""
+
+    scale = 1.0
+    nbytes = 0
+
+    def __init__(self, linear: Linear) -> None:
+        self._linear = linear
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._linear(x) * (1 + len(x) * 1e-6)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_this_machine_keeps_rows_apart(
+    load: Callable[..., Weights],
+    patience: None,
+    caplog: pytest.LogCaptureFixture,
+    packing: Packing,
+    kind: str,
+) -> None:
+    assert batch_variant_kernel(runner_of(load(packing, kind))) is None
+    assert "batch_invariant=no" not in caplog.text
+
+
+@pytest.mark.parametrize(("slots", "positions"), [(1, 16), (2, 16), (3, 32), (4, 64)])
+@pytest.mark.parametrize("packing", [PanelFloats(), TORCH], ids=["compiled", "torch"])
+def test_small_caches(
+    load: Callable[..., Weights], patience: None, packing: Packing, slots: int, positions: int
+) -> None:
+    weights = load(packing)
+    assert batch_variant_kernel(runner_of(weights, slots, positions)) is None
+    careless = replace(weights, head=Careless(weights.head))
+    assert batch_variant_kernel(runner_of(careless, slots, positions)) == HEAD
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("rms_norm", StageName.ATTENTION_NORM),
+        ("attend", StageName.ATTENTION),
+        ("silu", StageName.SWIGLU),
+    ],
+)
+def test_operations_of_torch_that_depend_on_the_company(
+    load: Callable[..., Weights], monkeypatch: pytest.MonkeyPatch, name: str, stage: StageName
+) -> None:
+    plain = getattr(forward, name)
+
+    def careless(rows: Tensor, *rest: Any) -> Tensor:
+        result: Tensor = plain(rows, *rest)
+        return result * (1 + len(rows) * 1e-6)
+
+    monkeypatch.setattr(forward, name, careless)
+    assert batch_variant_kernel(runner_of(load(TORCH))) == f"{stage} of layer 0"
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("qkv", StageName.QKV),
+        ("out", StageName.O_PROJ),
+        ("gate_up", StageName.GATE_UP),
+        ("down", StageName.DOWN),
+    ],
+)
+def test_products_that_depend_on_the_company(
+    load: Callable[..., Weights], caplog: pytest.LogCaptureFixture, name: str, stage: StageName
+) -> None:
+    weights = load(TORCH)
+    first, second = weights.layers
+    second = replace(second, **{name: Careless(getattr(second, name))})
+    runner = runner_of(replace(weights, layers=(first, second)))
+    assert batch_variant_kernel(runner) == f"{stage} of layer 1"
+    (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert record.getMessage().startswith(f"batch_invariant=no: {stage} of layer 1 gives a row ")
+
+
+COMPILED = [StageName.QKV, StageName.ROPE, StageName.ATTENTION, StageName.O_PROJ]
+COMPILED += [StageName.GATE_UP, StageName.DOWN]
+#: With 8-bit products, these kernels' floats are read by nothing: they round them themselves.
+COMPILED_FULL = [StageName.ATTENTION_NORM, StageName.MLP_NORM, StageName.SWIGLU]
+
+
+@pytest.mark.parametrize(
+    ("packing", "stage"),
+    [
+        *((PanelFloats(), stage) for stage in COMPILED + COMPILED_FULL),
+        *((PanelBytes(), stage) for stage in COMPILED),
+    ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else type(value).__name__,
+)
+def test_compiled_stages_that_depend_on_the_company(
+    load: Callable[..., Weights],
+    monkeypatch: pytest.MonkeyPatch,
+    packing: Packing,
+    stage: StageName,
+) -> None:
+    disturb(monkeypatch, 1, stage)
+    assert batch_variant_kernel(runner_of(load(packing))) == f"{stage} of layer 1"
+
+
+def test_a_difference_that_does_not_come_again(load: Callable[..., Weights]) -> None:
+    runner = runner_of(load(TORCH))
+    plain, steps = runner.decoder.run, []
+
+    def once(batch: Batch, *rest: Any) -> Tensor:
+        steps.append(batch)
+        return plain(batch, *rest) * (1.001 if len(steps) == 3 else 1)
+
+    runner.decoder.run = once  # type: ignore[method-assign]
+    assert batch_variant_kernel(runner) == NOT_REPEATED
+
+
+def test_three_steps_of_a_slow_model_are_enough(
+    load: Callable[..., Weights], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selfcheck, "BUDGET_S", 0.0)
+    runner = runner_of(load(PanelFloats()))
+    plain, sizes = runner.run, []
+
+    def counted(batch: Batch) -> StepResult:
+        sizes.append(batch.tokens)
+        return plain(batch)
+
+    runner.run = counted  # type: ignore[method-assign, assignment]
+    assert batch_variant_kernel(runner) is None
+    assert sizes == [5, 1, 5 + 1 + 6 + 3]
+
+
+@pytest.mark.parametrize("packing", [PanelFloats(), TORCH], ids=["compiled", "torch"])
+def test_nothing_is_left_in_the_cache(
+    load: Callable[..., Weights], patience: None, packing: Packing
+) -> None:
+    weights = load(packing)
+    runner = runner_of(weights)
+    batch_variant_kernel(runner)
+    cache = runner._cache
+    layers = (
+        [cache.layer(number) for number in range(2)]
+        if isinstance(cache, PanelCache)
+        else cache.layers
+    )
+    assert not any(layer.any() for layer in layers)
