@@ -1,4 +1,0 @@
-"""Rebuilds the embedded demo model: corpus, tokenizer, training, export and evaluation.
-
-Knows nothing about the server: it shares only the wording of the prompts with it.
-"""
