@@ -83,8 +83,8 @@ verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all t
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
 docs: $(INSTALLED)  ## write docs/settings.md and deploy/env.example from config.py
-	$(BIN)/python -m app.serving.settings_page
-	$(BIN)/python -m app.serving.env_example
+	$(BIN)/python -m app.server.settings_page
+	$(BIN)/python -m app.server.env_example
 
 audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (needs the network)
 	@mkdir -p build

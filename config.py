@@ -1,6 +1,6 @@
 """Every setting of the server: its type, default, group and help text, side by side.
 
-The command line (`app.serving.arguments`), docs/settings.md and deploy/env.example are made from
+The command line (`app.server.arguments`), docs/settings.md and deploy/env.example are made from
 this file: a setting is added here and nowhere else. `setting` takes the default, the parser, the
 group and what stands for the value in the help; the string below each setting is its help.
 """

@@ -6,9 +6,9 @@ Knows nothing about torch: this file runs in the master, which forks the one wor
 import os
 from pathlib import Path
 
-from app.serving.log import Logger
-from app.serving.master import check_start, note_exit
-from app.serving.startup import SPARE_THREADS, read_settings
+from app.server.arbiter_hooks import check_start, note_exit
+from app.server.log import Logger
+from app.server.startup import SPARE_THREADS, read_settings
 
 settings = read_settings(os.environ)
 Logger.log_format = settings.LOG_FORMAT
@@ -20,7 +20,7 @@ bind = f"{_host}:{settings.PORT}"
 # One worker, because the model is loaded once; `workers` itself is left to gunicorn's default
 # so that -w and WEB_CONCURRENCY can be seen and refused. Its threads outnumber the requests it
 # accepts: each open stream holds one, and refusals, /health and half-sent requests need some.
-worker_class = "app.serving.worker.HardenedWorker"
+worker_class = "app.server.worker.HardenedWorker"
 threads = settings.MAX_IN_FLIGHT + SPARE_THREADS
 worker_connections = max(1000, 2 * threads)
 
@@ -44,7 +44,7 @@ control_socket_disable = True
 logger_class = Logger
 loglevel = "warning"
 accesslog = None
-# What a proxy says is `app.access.addresses`' to believe, of trusted ones: gunicorn itself would
+# What a proxy says is `app.middleware.proxy`' to believe, of trusted ones: gunicorn itself would
 # take a path, a script's name and a scheme from whoever is on this machine.
 forwarder_headers = ""
 secure_scheme_headers = {}  # type: ignore[var-annotated]

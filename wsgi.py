@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.engine.service import EngineService
+    from app.engine.async_engine import EngineService
     from config import Config
 
 ROOT = Path(__file__).resolve().parent
@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Check everything that can be checked without loading the model, then become gunicorn."""
-    from app.prompts.choosing import NAMES
-    from app.serving import startup
-    from app.serving.arguments import convert_paths, parse_arguments, wants_check
+    from app.prompts.template_selection import NAMES
+    from app.server import startup
+    from app.server.arguments import convert_paths, parse_arguments, wants_check
 
     paths = startup.or_fail(lambda: convert_paths(arguments))
     if paths is not None:
@@ -62,7 +62,7 @@ def _absolute(name: str) -> str:
 
 
 def _convert(source: Path, target: Path) -> None:
-    from app.model.convert import convert
+    from app.model.loading.convert import convert
 
     for path in convert(source, target):
         sys.stdout.write(f"wrote {path}\n")
@@ -72,10 +72,10 @@ def load() -> Flask:
     """The application of this worker, its engine started: the model loads while it answers
     503. A mistake ends the worker, and gunicorn with it, with one line."""
     from app.checkpoint.errors import StartupError
-    from app.serving import worker
-    from app.serving.life import serve
-    from app.serving.log import HALT
-    from app.serving.startup import fail
+    from app.server import worker
+    from app.server.lifecycle import serve
+    from app.server.log import HALT
+    from app.server.startup import fail
     from config import Config
 
     try:
@@ -91,12 +91,12 @@ def load() -> Flask:
 
 
 def _engine(config: Config) -> EngineService:
-    from app.checkpoint.processor import check_processor
+    from app.checkpoint.hardware.cpu_features import check_processor
 
     check_processor()  # a CPU too old for numpy would end the process as it is imported
     from app.build import build_engine
     from app.checkpoint.check import check_model
-    from app.text.counting import count_tokens
+    from app.tokenizer.vocab_size import count_tokens
 
     return build_engine(config, check_model(config, count_tokens))
 

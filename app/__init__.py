@@ -25,22 +25,22 @@ def create_app(config: object, engine: Engine) -> Flask:
     # Inside, so that the engine's rooms can be imported without a web framework.
     from flask import Flask
 
-    from app.access.control import control_access
     from app.api import tokens_blueprint, v1_blueprint
     from app.assets import serve_assets
-    from app.calls import Served
-    from app.calls.watcher import Watcher
+    from app.connection.disconnect_watcher import Watcher
+    from app.generation import Served
+    from app.middleware.access_control import control_access
+    from app.middleware.base_path import BasePath
+    from app.middleware.error_handlers import handle_errors
+    from app.middleware.health import health_blueprint
+    from app.middleware.locale import follow_language
+    from app.middleware.metrics import metrics_blueprint
+    from app.middleware.path_normalization import PlainPaths
+    from app.middleware.request_log import watch_requests
+    from app.middleware.security_headers import secure_answers
     from app.openapi import openapi_blueprint
-    from app.ops.base_path import BasePath
-    from app.ops.errors import handle_errors
-    from app.ops.headers import secure_answers
-    from app.ops.health import health_blueprint
-    from app.ops.language import follow_language
-    from app.ops.metrics import metrics_blueprint
-    from app.ops.plain_paths import PlainPaths
-    from app.ops.requests import watch_requests
     from app.playground import playground_blueprint
-    from app.prompts.choosing import read_chat_template
+    from app.prompts.template_selection import read_chat_template
     from config import served_name
 
     app = Flask(__name__, template_folder="../templates", static_folder=None)

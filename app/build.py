@@ -9,16 +9,16 @@ import os
 import time
 
 from app.checkpoint.check import CheckedModel
-from app.checkpoint.cores import cores
 from app.checkpoint.fingerprint import fingerprint, precision
-from app.checkpoint.processor import for_torch
-from app.engine.model import LoadedModel
-from app.engine.service import EngineService
+from app.checkpoint.hardware.cpu_count import cores
+from app.checkpoint.hardware.cpu_features import for_torch
+from app.engine.async_engine import EngineService
+from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
 from app.model.threads import bound_spinning
-from app.prompts.choosing import try_own
-from app.text.chinese import made_for_chinese
-from app.text.tokenizer import Tokenizer, load_tokenizer
+from app.prompts.template_selection import try_own
+from app.tokenizer.chinese import made_for_chinese
+from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
 
@@ -38,11 +38,11 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     bound_spinning()
     for name, value in for_torch().items():
         os.environ.setdefault(name, value)
-    from app.model.cpu import kernels_of
-    from app.model.load import load_runner, max_model_len  # torch: seconds to import
-    from app.model.sampler import TorchSampler
-    from app.model.selfcheck import batch_variant_kernel
-    from app.model.timing import timed
+    from app.model.batch_invariance import batch_variant_kernel
+    from app.model.cpu_backend import kernels_of
+    from app.model.loading.load import load_runner, max_model_len  # torch: seconds to import
+    from app.model.sampling.sampler import TorchSampler
+    from app.model.step_profile import timed
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     if config.CHAT_TEMPLATE is None:  # also: compiled and known before the first request

@@ -22,7 +22,7 @@ import numpy  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModel  # noqa: E402
 
-from app.engine.service import EngineService  # noqa: E402
+from app.engine.async_engine import EngineService  # noqa: E402
 from app.engine.types import EmbeddingRequest, TokenIds, Vector  # noqa: E402
 from benchmarks.engine_load import SILENCE_S, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402

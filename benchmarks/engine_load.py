@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from app.engine.model import LoadedModel
-from app.engine.service import EngineService
-from app.engine.ticket import Ticket
+from app.engine.async_engine import EngineService
+from app.engine.loaded_model import LoadedModel
+from app.engine.request_handle import Ticket
 from app.engine.types import Delta, GenerationRequest, SamplingParams, TokenIds
 
 SILENCE_S = 300.0

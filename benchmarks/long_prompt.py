@@ -23,7 +23,7 @@ bound_spinning()  # before torch
 
 import torch  # noqa: E402
 
-from app.engine.service import EngineService  # noqa: E402
+from app.engine.async_engine import EngineService  # noqa: E402
 from benchmarks.engine_load import Answer, ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median, quantile  # noqa: E402

@@ -21,7 +21,7 @@ bound_spinning()  # before torch
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: E402
 
-from app.engine.service import EngineService  # noqa: E402
+from app.engine.async_engine import EngineService  # noqa: E402
 from app.engine.types import Delta, TokenIds  # noqa: E402
 from benchmarks.engine_load import greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402

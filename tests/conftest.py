@@ -16,7 +16,7 @@ from tests.fakes import ScriptedEngine
 from tests.tiers import FOLDER, TIERS, UNIT, tier_of
 
 if TYPE_CHECKING:
-    from app.engine.service import EngineService
+    from app.engine.async_engine import EngineService
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,7 +60,7 @@ def real_engine() -> Iterator[EngineService]:
     """The embedded model, loaded once in this process for all tests that want it here."""
     from app.build import build_engine  # torch, which most tests do without
     from app.checkpoint.check import check_model
-    from app.text.counting import count_tokens
+    from app.tokenizer.vocab_size import count_tokens
     from tests.harness.in_process import start
 
     config = Config()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from app.engine.answer import Answer
+from app.engine.detokenizer import Answer
 from app.engine.errors import (
     ContextExceeded,
     EmptyPrompt,

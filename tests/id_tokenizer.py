@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 class IdTokenizer:
-    """Implements `app.text.tokenizer.Tokenizer`."""
+    """Implements `app.tokenizer.tokenizer.Tokenizer`."""
 
     bos_id, bos_text, eos_text = 1, "", ""
     chat_template = None

@@ -36,8 +36,9 @@ WITHOUT_CLOCKS = (
     "playground",
     "prompts",
     "real",
-    "schemas",
-    "text",
+    "protocol",
+    "structured_output",
+    "tokenizer",
 )
 LOWEST = ("nice", "-n", "19")
 

@@ -20,7 +20,7 @@ SET_UP = "import time, pytest\n\n@pytest.fixture\ndef it():\n    time.sleep(0.6)
     ("nodeid", "name"),
     [
         ("tests/real/test_ids.py::test_a[x/y]", "real"),
-        ("tests/model/native/test_decoder.py::TestIt::test_a", "model"),
+        ("tests/model/cpu_kernels/test_decoder.py::TestIt::test_a", "model"),
         ("tests/test_config.py::test_a", "tests"),
         ("first/test_it.py::test_a", "first"),
         ("test_it.py::test_a", "tests"),

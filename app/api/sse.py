@@ -13,13 +13,13 @@ from typing import Protocol
 
 from flask import Response, g
 
-from app.api.notes import Notes
-from app.api.wire import encode_json
-from app.calls.caller import Caller
-from app.calls.pieces import PieceStream
+from app.api.json_http import encode_json
+from app.api.response_headers import Notes
+from app.connection.request_context import Caller
 from app.engine.types import Progress
-from app.schemas.answers import Piece, Usage
-from app.schemas.errors import describe
+from app.generation.text_stream import PieceStream
+from app.protocol.completion_meta import Piece, Usage
+from app.protocol.errors import describe
 
 #: Proxies drop a connection on which nothing comes for a minute or so.
 PING_AFTER_S = 15.0

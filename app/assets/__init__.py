@@ -14,9 +14,9 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, request, send_from_directory, url_for
 
-from app.assets.files import JOINED, static_files
 from app.assets.pages import PAGES, THEME_SCRIPT
-from app.assets.sending import compress_pages, send
+from app.assets.responses import compress_pages, send
+from app.assets.static_files import JOINED, static_files
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_FIRST = "no-cache"

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.gpu_choice import choose_gpus
-from app.checkpoint.headers import TensorIndex, read_index
+from app.checkpoint.expected_tensors import EMBEDDING, check_layout, expected_shapes
+from app.checkpoint.hardware.available_memory import available_bytes
+from app.checkpoint.hardware.gpu_selection import choose_gpus
 from app.checkpoint.hub import local_directory
-from app.checkpoint.layout import EMBEDDING, check_layout, expected_shapes
-from app.checkpoint.lora import Lora, read_lora, untied
-from app.checkpoint.lora_settings import ADAPTER_CONFIG
-from app.checkpoint.machine import available_bytes
+from app.checkpoint.lora.delta import Lora, read_lora, untied
+from app.checkpoint.lora.settings import ADAPTER_CONFIG
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
-from app.checkpoint.ntk import scale_rope
+from app.checkpoint.ntk_scaling import scale_rope
+from app.checkpoint.safetensors_index import TensorIndex, read_index
 from app.checkpoint.tokenizer_choice import choose_tokenizer
 from app.checkpoint.vocabulary import Rows, TokenCount, Vocabulary, check_vocabulary
 from config import Config

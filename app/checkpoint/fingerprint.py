@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.errors import StartupError
-from app.checkpoint.files import is_there, open_file
+from app.checkpoint.safe_open import is_there, open_file
 from app.version import VERSION
 from config import Config
 

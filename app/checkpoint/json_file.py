@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.files import MIB, read_file
+from app.checkpoint.safe_open import MIB, read_file
 
 #: No honest config comes near this: one that holds all added tokens has half a megabyte.
 MAX_JSON_BYTES = 16 * MIB

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
-from app.checkpoint.headers import DTYPE_BYTES, TensorIndex
-from app.checkpoint.layout import EMBEDDING, HEAD, expected_shapes
-from app.checkpoint.lora import Lora
+from app.checkpoint.expected_tensors import EMBEDDING, HEAD, expected_shapes
+from app.checkpoint.lora.delta import Lora
+from app.checkpoint.safetensors_index import DTYPE_BYTES, TensorIndex
 
 #: Python, torch and the HTTP side of a serving process, measured at about 700 MB.
 RUNTIME_BYTES = 700 * 10**6

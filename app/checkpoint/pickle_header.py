@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.files import open_file
-from app.checkpoint.headers import TensorInfo
 from app.checkpoint.json_file import MAX_JSON_BYTES
+from app.checkpoint.safe_open import open_file
+from app.checkpoint.safetensors_index import TensorInfo
 
 _DTYPES = {"FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
            "DoubleStorage": "F64", "LongStorage": "I64", "IntStorage": "I32",

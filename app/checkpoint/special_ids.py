@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.checkpoint.files import is_there
 from app.checkpoint.json_file import Fields, read_json
+from app.checkpoint.safe_open import is_there
 
 
 def bos_id(config: Fields, kind: str, vocab_size: int) -> int | None:

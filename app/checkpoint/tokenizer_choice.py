@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.files import is_there
 from app.checkpoint.hub import local_directory
 from app.checkpoint.json_file import read_json
-from app.checkpoint.lora import Lora
+from app.checkpoint.lora.delta import Lora
+from app.checkpoint.safe_open import is_there
 from config import Config
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from app.engine.beams import Candidate
+from app.engine.beam_search import Candidate
 from app.engine.types import SamplingParams, TokenIds, TokenLogprob
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
-from app.engine.answer import Answer
-from app.engine.beams import BeamSearch, Candidate
+from app.engine.beam_search import BeamSearch, Candidate
+from app.engine.detokenizer import Answer
 from app.engine.sequence import Sequence
 from app.engine.types import Delta, FinishReason
 

@@ -1,6 +1,6 @@
 """Every error the engine raises towards its callers.
 
-Knows nothing about HTTP: `app.schemas.errors` turns these into statuses.
+Knows nothing about HTTP: `app.protocol.errors` turns these into statuses.
 
     EngineError
     ├── InvalidRequest          the request cannot be served as asked

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.engine.batch import Batch, Tile, Want
-from app.engine.cutting import row_of, tiles_of
-from app.engine.pace import UNTIMED, Pace
+from app.engine.batching import row_of, tiles_of
+from app.engine.cache_slots import CacheWork, SlotPool
+from app.engine.fairness import LIKELY_GROWTH, Shares, likely_tokens
+from app.engine.queues import PromptTurns, Waiting
 from app.engine.sequence import Sequence
-from app.engine.shares import LIKELY_GROWTH, Shares, likely_tokens
-from app.engine.slots import CacheWork, SlotPool
-from app.engine.turns import PromptTurns, Waiting
+from app.engine.step_time import UNTIMED, Pace
 
 #: Prompt tokens in a step at most; beside answers that wait for their next token, as many as
 #: `Pace` allows.

@@ -10,11 +10,11 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app.engine.answer import Answer
 from app.engine.batch import Draw
-from app.engine.ticket import Ticket
+from app.engine.detokenizer import Answer
+from app.engine.request_handle import Ticket
 from app.engine.types import FinishReason, SamplingParams, TokenLogprob
-from app.text.constraints import JsonConstraint
+from app.structured_output.json_constraint import JsonConstraint
 
 if TYPE_CHECKING:
     from app.engine.beam_group import BeamGroup

@@ -15,18 +15,18 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 from marshmallow.fields import Field
 
+from app.api.chat_completions.request import ChatSchema
+from app.api.completions.request import CompletionsSchema
+from app.api.embeddings.request import EmbeddingsSchema
 from app.openapi.examples import requests
 from app.openapi.routes import ROUTES, Route
 from app.openapi.small_replies import Error
-from app.schemas.chat import ChatSchema
-from app.schemas.completions import CompletionsSchema
-from app.schemas.embeddings import EmbeddingsSchema
-from app.schemas.sampling import (
+from app.protocol.sampling import (
     CLASSIC_CHAT_DEFAULTS,
     COMPLETION_DEFAULTS,
     OPENAI_CHAT_DEFAULTS,
 )
-from app.words import WORDS
+from app.translations import WORDS
 
 Document = dict[str, Any]
 

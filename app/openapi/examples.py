@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.words import Words
+from app.translations import Words
 
 #: What a name tells better than its type does.
 _TELLING: Mapping[str, object] = {

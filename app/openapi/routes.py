@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from marshmallow import Schema
 
-from app.openapi import chat_replies, replies, small_replies
-from app.schemas.chat import ChatSchema
-from app.schemas.completions import CompletionsSchema
-from app.schemas.embeddings import EmbeddingsSchema
-from app.schemas.tokens import DetokenizeSchema, TokenizeSchema
+from app.api.chat_completions.request import ChatSchema
+from app.api.chat_completions.response_schema import ChatCompletion, ChatCompletionChunk
+from app.api.completions.request import CompletionsSchema
+from app.api.completions.response_schema import Completion, CompletionChunk
+from app.api.embeddings.request import EmbeddingsSchema
+from app.api.tokenize.request import DetokenizeSchema, TokenizeSchema
+from app.openapi import small_replies
 
 _WRONG = (400, 401, 404, 413, 415, 429, 500, 503, 504)
 _REFUSED = (401, 429, 503)
@@ -34,16 +36,16 @@ class Route:
 ROUTES = (
     Route(
         "/v1/completions",
-        replies.Completion,
+        Completion,
         CompletionsSchema,
-        replies.CompletionChunk,
+        CompletionChunk,
         _WRONG,
     ),
     Route(
         "/v1/chat/completions",
-        chat_replies.ChatCompletion,
+        ChatCompletion,
         ChatSchema,
-        chat_replies.ChatCompletionChunk,
+        ChatCompletionChunk,
         _WRONG,
     ),
     Route(

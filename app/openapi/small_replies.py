@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from app.openapi.replies import Reply
+from app.api.completions.response_schema import Reply
 
 
 class FloatsOrBase64(fields.Field[Any]):

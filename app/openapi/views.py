@@ -13,7 +13,7 @@ from app.engine import Engine
 from app.engine.errors import EngineError
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
-from app.words import WORDS
+from app.translations import WORDS
 
 
 class DocumentViews:

@@ -1,6 +1,6 @@
 """Things to try at once that fit the model and the page's language.
 
-Knows nothing about models but their kind; the texts are in app/words.
+Knows nothing about models but their kind; the texts are in app/translations.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.words import WORDS
+from app.translations import WORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from app.playground.parameters import MAX_TOKENS
-from app.schemas.errors import BadRequest
+from app.protocol.errors import BadRequest
 
 MAX_FIELDS = 4096
 

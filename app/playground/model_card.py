@@ -13,8 +13,8 @@ from app.engine import Engine
 from app.engine.errors import EngineError
 from app.engine.types import ModelInfo
 from app.playground.purpose import purpose, short_count
-from app.prompts.choosing import NAMES
-from app.words import Words
+from app.prompts.template_selection import NAMES
+from app.translations import Words
 from config import is_embedded, served_name
 
 Settings = Mapping[str, object]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.schemas.chat import ChatSchema
-from app.schemas.completions import CompletionsSchema
-from app.schemas.fields import Number, Whole
-from app.schemas.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
+from app.api.chat_completions.request import ChatSchema
+from app.api.completions.request import CompletionsSchema
+from app.protocol.fields import Number, Whole
+from app.protocol.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
 
 _SCHEMAS = {"chat": ChatSchema(), "completion": CompletionsSchema()}
 _DEFAULTS = {"chat": OPENAI_CHAT_DEFAULTS, "completion": COMPLETION_DEFAULTS}

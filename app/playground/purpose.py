@@ -6,7 +6,7 @@ say that they guess.
 
 from __future__ import annotations
 
-from app.words import Words
+from app.translations import Words
 
 #: Models with fewer parameters often get plain questions wrong.
 SMALL = 10**9

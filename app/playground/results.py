@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.schemas.embeddings import floats
+from app.api.embeddings.request import floats
 
 _SHOWN = 6
 

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 from flask import Response, current_app, g, jsonify, render_template, request
 
-from app.calls import Served, large
-from app.calls.body import read_body
-from app.calls.caller import Caller
-from app.calls.chat import start_chat
-from app.calls.collecting import collect_vectors
-from app.calls.completions import start_completion
-from app.calls.embeddings import start_embeddings
+from app.api.chat_completions.handler import start_chat
+from app.api.completions.handler import start_completion
+from app.api.embeddings.handler import start_embeddings
+from app.connection import large_input
+from app.connection.body import read_body
+from app.connection.request_context import Caller
 from app.engine import Engine
 from app.engine.errors import EngineError
+from app.generation import Served
+from app.generation.collect import collect_vectors
+from app.playground.csrf import is_cross_site
+from app.playground.error_view import explain_failure
 from app.playground.examples import examples
-from app.playground.failures import explain_failure
 from app.playground.forms import (
     Form,
     chat_request,
@@ -31,10 +33,9 @@ from app.playground.forms import (
     parse_form,
 )
 from app.playground.model_card import ModelCard, model_card
-from app.playground.origin import is_cross_site
 from app.playground.parameters import MAX_TOKENS, PRESETS, parameters
 from app.playground.results import EmbeddingRow, compare
-from app.schemas.errors import (
+from app.protocol.errors import (
     BadRequest,
     ClientGone,
     CrossSite,
@@ -43,8 +44,8 @@ from app.schemas.errors import (
     RequestRefused,
     describe,
 )
-from app.words import WORDS
-from app.words.failures import Explanation
+from app.translations import WORDS
+from app.translations.error_texts import Explanation
 
 KINDS = ("completion", "chat", "embeddings")
 
@@ -160,7 +161,7 @@ def _read_form() -> Form:
         raise NotJson("The form must be sent as application/x-www-form-urlencoded")
     limit_bytes = current_app.config["MAX_BODY_MB"] << 20
     body = read_body(request.stream, request.content_length, limit_bytes)
-    with large.parsing.place(len(body)):
+    with large_input.parsing.place(len(body)):
         return parse_form(body)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 #: Stands inside a user's own spelling of a control token, after its first character, wherever
 #: a tokenizer's template is used. The tokenizer removes it after it has looked for control
-#: tokens (`app.text.matching` has the same constant: neither room may import the other).
+#: tokens (`app.tokenizer.added_tokens` has the same constant: neither room may import the other).
 BREAK = "\ue0ff"
 
 

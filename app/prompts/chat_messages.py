@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.prompts import BREAK, Call, ReservedCharacter, Turn
-from app.prompts.spellings import break_inside, break_up
+from app.prompts.special_token_guard import break_inside, break_up
 
 #: The last message is marked at its end where it is to be continued. Breaking up spellings
 #: never makes two in a row. The blank tells whether a template strips what it is given.

@@ -1,5 +1,5 @@
 // What went wrong and what to do about it, in the page's words: by code, field or status.
-// Knows nothing about where it is shown; app/words/failures.py finds the same sentences.
+// Knows nothing about where it is shown; app/translations/error_texts.py finds the same sentences.
 
 import { apiKey } from "./api_key.js";
 import { hasText, t, UserError } from "./bootstrap.js";

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.engine.types import GenerationRequest
-from app.schemas.unserved import OF_EMBEDDINGS, OF_GENERATION, Unserved
+from app.protocol.unsupported import OF_EMBEDDINGS, OF_GENERATION, Unserved
 from tests.fakes import INFO, ScriptedEngine
 
 USER: dict[str, Any] = {"role": "user", "content": "你好"}
@@ -182,7 +182,7 @@ def test_tools_are_answered_in_text(
     stream: bool,
 ) -> None:
     body = {**CHAT, "tools": TOOLS, "parallel_tool_calls": True, "stream": stream, **choice}
-    with caplog.at_level(logging.INFO, "app.calls.chat"):
+    with caplog.at_level(logging.INFO, "app.api.chat_completions.handler"):
         response = post(client, "chat/completions", body)
     assert response.status_code == 200
     assert response.headers["X-Ignored-Parameters"] == "tools"

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.api import sse
-from app.calls import caller
+from app.connection import request_context
 from app.engine.errors import GenerationFailed, ShuttingDown
 from app.engine.types import Progress
 from tests.event_stream import EventStream, read_events
@@ -171,7 +171,7 @@ def test_ping_in_silence(
     client: FlaskClient, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "PING_AFTER_S", 0.1)
-    monkeypatch.setattr(caller, "WAIT_S", 0.02)
+    monkeypatch.setattr(request_context, "WAIT_S", 0.02)
     engine.first_delay_s = 0.35
     comments = stream(client, "completions").comments
     assert set(comments) == {"ping"}

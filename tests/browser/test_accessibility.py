@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.words import WORDS
+from app.translations import WORDS
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import REFUSE
 from tests.harness.server import Server

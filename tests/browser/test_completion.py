@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from app.words import WORDS
+from app.translations import WORDS
 from tests.browser.conftest import Visits
 from tests.harness.server import Server
 

@@ -12,7 +12,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.words import WORDS
+from app.translations import WORDS
 from tests.browser.conftest import Visits
 from tests.harness.server import Server
 

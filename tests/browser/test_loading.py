@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from app.assets.files import static_files
+from app.assets.static_files import static_files
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import FAST
 from tests.browser.visitor import Visitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.words import WORDS
+from app.translations import WORDS
 from tests.browser.test_chat import ANSWER, QUESTION
 from tests.harness.server import Server
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
-from app.words import WORDS
+from app.translations import WORDS
 
 #: Runs before the page's own scripts: what its policy stopped, and what ran that must not.
 _WATCH = """

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from app.checkpoint.config import read_config
-from app.checkpoint.layout import expected_shapes
+from app.checkpoint.expected_tensors import expected_shapes
 from config import EMBEDDED_MODEL
 
 #: The embedded model's vocabulary.

@@ -84,7 +84,7 @@ def many_shards(directory: Path) -> None:
 
 def tokenizer_json(**changes: Any) -> dict[str, Any]:
     """A small byte-level tokenizer.json."""
-    from app.text.byte_tables import _byte_characters
+    from app.tokenizer.token_bytes import _byte_characters
 
     vocab = {character: number for number, character in enumerate(_byte_characters())}
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from app.checkpoint.config import read_config
-from app.checkpoint.layout import expected_shapes
+from app.checkpoint.expected_tensors import expected_shapes
 from tests.checkpoint.directories import SIZES
 
 NAMES = {

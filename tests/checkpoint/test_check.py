@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from app.checkpoint import check, gpu_choice
+from app.checkpoint import check
 from app.checkpoint.check import check_model
 from app.checkpoint.errors import StartupError
-from app.checkpoint.gpus import Gpus
+from app.checkpoint.hardware import gpu_selection
+from app.checkpoint.hardware.gpus import Gpus
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint.directories import weights, write_model
 
@@ -26,7 +27,7 @@ Q = "model.layers.1.self_attn.q_proj.weight"
 
 @pytest.fixture(autouse=True)
 def no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_choice, "find_gpus", lambda: Gpus((), False))
+    monkeypatch.setattr(gpu_selection, "find_gpus", lambda: Gpus((), False))
 
 
 def checked(directory: Path, change: Callable[[Tensors], object]) -> check.CheckedModel:
@@ -193,7 +194,7 @@ def test_which_gpu(
     gpus: Gpus,
     chosen: int | None,
 ) -> None:
-    monkeypatch.setattr(gpu_choice, "find_gpus", lambda: gpus)
+    monkeypatch.setattr(gpu_selection, "find_gpus", lambda: gpus)
     values = {"BASE_MODEL": str(write_model(tmp_path)), **config}
     assert check_model(Config(**values)).gpu == chosen
 
@@ -210,7 +211,7 @@ def test_which_gpu(
 def test_refuses_gpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: Gpus, words: str
 ) -> None:
-    monkeypatch.setattr(gpu_choice, "find_gpus", lambda: gpus)
+    monkeypatch.setattr(gpu_selection, "find_gpus", lambda: gpus)
     with pytest.raises(StartupError, match=words):
         check_model(Config(BASE_MODEL=str(write_model(tmp_path)), GPUS=(1,)))
 

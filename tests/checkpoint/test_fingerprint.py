@@ -16,7 +16,7 @@ import pytest
 from app.build import load
 from app.checkpoint.check import check_model
 from app.checkpoint.fingerprint import SAMPLE_BYTES, fingerprint
-from app.text.counting import count_tokens
+from app.tokenizer.vocab_size import count_tokens
 from app.version import VERSION
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint.directories import PIECES, write_model, write_shards

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.files import is_there, open_file, read_file, read_text
-from app.prompts.choosing import read_chat_template
-from app.serving import rehearsal
-from app.serving.rehearsal import rehearse
-from app.text.probing import probe, texts
-from app.text.tokenizer import load_tokenizer
+from app.checkpoint.safe_open import is_there, open_file, read_file, read_text
+from app.prompts.template_selection import read_chat_template
+from app.server import preflight
+from app.server.preflight import rehearse
+from app.tokenizer.smoke_test import probe, texts
+from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint import hostile
 from tests.checkpoint.directories import PIECES, write_model
@@ -182,10 +182,10 @@ def test_a_child_that_ends_without_a_word_is_told_of(
         child = tmp_path / "child.sh"
         child.write_text(f'#!/bin/sh\nexec {python} -c "{code}"\n')
         child.chmod(0o755)
-        monkeypatch.setattr(rehearsal.sys, "executable", str(child))
+        monkeypatch.setattr(preflight.sys, "executable", str(child))
         if "sleep" in code:
-            monkeypatch.setattr(rehearsal, "WALL_TIMES", 0)
-            monkeypatch.setattr(rehearsal, "WALL_S", 3.0)
+            monkeypatch.setattr(preflight, "WALL_TIMES", 0)
+            monkeypatch.setattr(preflight, "WALL_S", 3.0)
         with pytest.raises(StartupError, match=words):
             rehearse(Config())
 
@@ -203,7 +203,7 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
                 words = path.read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if f"{parent.pid}" in words and "app.serving.rehearsal_child" in words:
+            if f"{parent.pid}" in words and "app.server.preflight_child" in words:
                 found.append(path.parent.name)
         return found
 

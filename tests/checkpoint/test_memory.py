@@ -9,8 +9,8 @@ import pytest
 from app.checkpoint import check
 from app.checkpoint.check import check_model
 from app.checkpoint.errors import StartupError
-from app.checkpoint.gpus import find_gpus
-from app.checkpoint.machine import available_bytes
+from app.checkpoint.hardware.available_memory import available_bytes
+from app.checkpoint.hardware.gpus import find_gpus
 from app.checkpoint.memory import RUNTIME_BYTES
 from config import Config
 from tests.checkpoint.directories import write_model

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.config import read_config
-from app.checkpoint.headers import TensorIndex
 from app.checkpoint.memory import memory_table
+from app.checkpoint.safetensors_index import TensorIndex
 from tests.harness.server import ROOT
 
 PAGE = (ROOT / "docs" / "models.md").read_text()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.text.tokenizer import Tokenizer, load_tokenizer
+from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import EMBEDDED_MODEL
 from tests.conformance.asking import Asker
 from tests.conformance.shapes import Shapes

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from app.text.tokenizer import Tokenizer
+from app.tokenizer.tokenizer import Tokenizer
 from tests.conformance.asking import (
     CHAT_WHOLE,
     STREAM,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.prompts.choosing import read_chat_template
-from app.text.tokenizer import Tokenizer
+from app.prompts.template_selection import read_chat_template
+from app.tokenizer.tokenizer import Tokenizer
 from tests.conformance.asking import MESSAGES, PROMPT
 from tests.conformance.shapes import Shapes
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client

@@ -11,11 +11,11 @@ import sys
 
 from app.build import load
 from app.checkpoint.check import check_model
-from app.checkpoint.processor import features, kernels
+from app.checkpoint.hardware.cpu_features import features, kernels
 from app.engine.batch import Batch, DecodeRow, Tile, Want
-from app.engine.model import LoadedModel
-from app.model import trial
-from app.text.counting import count_tokens
+from app.engine.loaded_model import LoadedModel
+from app.model import kernel_trial
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 
 PROMPTS = (
@@ -52,13 +52,13 @@ def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) 
 def watched_trial() -> list[set[str]]:
     """The features that trials of kernels report from now on."""
     seen: list[set[str]] = []
-    judged = trial.judged
+    judged = kernel_trial.judged
 
     def keep(output: str) -> str | None:
         seen.append(set(json.loads(output.splitlines()[-1])["features"]))
         return judged(output)
 
-    trial.judged = keep
+    kernel_trial.judged = keep
     return seen
 
 

@@ -33,7 +33,7 @@ def plant(tmp_path: Path) -> Plant:
         shutil.copytree(ROOT / "app", copy / "app", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "config.py", copy)
         shutil.copytree(ROOT / "models", copy / "models")
-        path = copy / "app/model/native" / module
+        path = copy / "app/model/cpu_kernels" / module
         text = path.read_text()
         assert old in text
         future = "from __future__ import annotations\n"
@@ -63,7 +63,7 @@ def answered_by_torch(here: Answers, copy: Path, **environ: str) -> str:
 
 #: A product of bytes on a CPU that has no such instruction.
 ABORT = """
-import app.model.native.compiled
+import app.model.cpu_kernels.jit
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -89,7 +89,7 @@ njit(lambda number: product(number))(1)
 
 def test_a_compiler_that_aborts(here: Answers, plant: Plant) -> None:
     """As every start did on a CPU without AVX-512 VNNI."""
-    copy = plant("linear.py", ABORT)
+    copy = plant("packed_weights.py", ABORT)
     log = answered_by_torch(here, copy, DISABLE_CPU_FEATURES="avx512f")
     assert "their trial was ended by SIGABRT: LLVM ERROR: " in log
 
@@ -107,13 +107,13 @@ FAULTS = [
 
 def fault(copy: Path, program: str = "", limit_s: int = 60) -> list[str]:
     """The command of a process that has the kernels tried, and prints what is wrong."""
-    program += f"from app.model.trial import fault; print(fault(False, {limit_s}))"
+    program += f"from app.model.kernel_trial import fault; print(fault(False, {limit_s}))"
     return ["env", f"PYTHONPATH={copy}", sys.executable, "-c", program]
 
 
 @pytest.mark.parametrize(("lines", "words"), FAULTS)
 def test_every_other_end(plant: Plant, lines: str, words: str) -> None:
-    copy = plant("linear.py", lines)
+    copy = plant("packed_weights.py", lines)
     limit_s = 2 if "in time" in words else 60
     environ = environment(NUMBA_CACHE_DIR=str(copy.parent / "kernels"))
     command = fault(copy, limit_s=limit_s)
@@ -150,7 +150,7 @@ def lives(pid: int) -> bool:
 
 
 def test_the_process_has_no_sockets_and_ends_with_its_parent(plant: Plant) -> None:
-    copy = plant("linear.py", SHOW)
+    copy = plant("packed_weights.py", SHOW)
     shown = copy.parent / "shown"
     environ = environment(NUMBA_CACHE_DIR=str(copy.parent / "kernels"), SHOWN=str(shown))
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.checkpoint.processor import lacking
+from app.checkpoint.hardware.cpu_features import lacking
 from app.model.stages import StageName
 
 if lacking(eight_bit=False):  # no compiled kernels: torch's operations serve

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.config import read_config
-from app.checkpoint.layout import expected_shapes
+from app.checkpoint.expected_tensors import expected_shapes
 from tests.checkpoint.directories import PIECES, write_config, write_model, write_shards
 from tests.harness.server import ROOT, free_port
 

@@ -16,9 +16,9 @@ import pytest
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine import Engine, deliveries
-from app.engine.service import EngineService
-from app.engine.ticket import Ticket
+from app.engine import Engine, output_buffer
+from app.engine.async_engine import EngineService
+from app.engine.request_handle import Ticket
 from app.engine.types import Delta, EmbeddingRequest, GenerationRequest, SamplingParams
 from config import Config
 from tests.harness.in_process import collect_vectors, start
@@ -37,7 +37,7 @@ MOST_CALLS = 24  #: as many where the first were not free of what else the machi
 def engine() -> Iterator[EngineService]:
     """The embedded model, in this process; each step's tokens come at once, to be timed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deliveries, "GATHER_S", 0.0)
+        patch.setattr(output_buffer, "GATHER_S", 0.0)
         yield from _running()
 
 

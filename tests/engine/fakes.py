@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.engine.batch import Batch, Draw, Pick, StepResult, Want
-from app.engine.model import LoadedModel
+from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelInfo
 from tests.id_tokenizer import IdTokenizer
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.engine.async_engine import FAULTS_ALLOWED, EngineService
 from app.engine.batch import Batch, Draw, Pick
 from app.engine.errors import EngineError, GenerationFailed, OutOfMemory, ShuttingDown
-from app.engine.service import FAULTS_ALLOWED, EngineService
-from app.engine.ticket import Ticket
+from app.engine.request_handle import Ticket
 from app.engine.types import (
     EmbeddingRequest,
     EngineState,
@@ -20,7 +20,7 @@ from app.engine.types import (
     SamplingParams,
 )
 from tests.engine.fakes import CountingRunner, FollowingSampler, expected, fake_model
-from tests.engine.test_service import serve, settled
+from tests.engine.test_async_engine import serve, settled
 from tests.harness.in_process import collect, collect_vectors
 from tests.harness.waiting import wait_until
 
@@ -78,7 +78,7 @@ def test_an_answer_that_is_not_a_number() -> None:
 
 
 def test_a_fault_in_decoding_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.engine.answer import Answer
+    from app.engine.detokenizer import Answer
 
     push = Answer.push
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.engine.answer import Answer
 from app.engine.batch import Want
-from app.engine.pace import Pace
+from app.engine.detokenizer import Answer
+from app.engine.request_handle import Ticket
 from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, Scheduler
 from app.engine.sequence import Sequence
-from app.engine.ticket import Ticket
+from app.engine.step_time import Pace
 from tests.engine.fakes import CHUNK
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.security.conftest import ALICE
+from tests.middleware.conftest import ALICE
 
 ROOT = Path(__file__).resolve().parents[2]
 _MODEL = json.loads((ROOT / "models/demo/config.json").read_text())

@@ -11,11 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from config import Config
 from tests.fuzz.answers import LEAK
 from tests.fuzz.corpus import CASES, CONTEXT, VOCAB, Case
-from tests.security.conftest import KEYS
+from tests.middleware.conftest import KEYS
 
 HEALTHY = [
     {"prompt": "告诉我中国的首都在哪里", "temperature": 0, "max_tokens": 40, "ignore_eos": True},

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.engine.service import EngineService
-from app.engine.ticket import Ticket
+from app.engine.async_engine import EngineService
+from app.engine.request_handle import Ticket
 from app.engine.types import Delta, FinishReason, TokenLogprob, Vector
 
 WAIT_S = 120.0

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import llguidance
 
-from app.text.grammar import GrammarCompiler, grammar_tokens
-from app.text.tokenizer import load_tokenizer
+from app.structured_output.grammar_compiler import GrammarCompiler, grammar_tokens
+from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL
 from tests.hostile_schemas.schemas import all_schemas
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.text.grammar import grammar_tokens
-from app.text.tokenizer import load_tokenizer
-from app.text.trial_process import TrialProcess
+from app.structured_output.grammar_compiler import grammar_tokens
+from app.structured_output.validation_process import TrialProcess
+from app.tokenizer.tokenizer import load_tokenizer
 from tests.hostile_schemas.schemas import all_schemas
 
 ROOT = Path(__file__).parents[2]

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from app.checkpoint.check import check_model
 from app.checkpoint.errors import StartupError
-from app.checkpoint.headers import read_index
-from app.model.convert import convert
-from app.text.counting import count_tokens
+from app.checkpoint.safetensors_index import read_index
+from app.model.loading.convert import convert
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.server import ROOT
 from tests.lora.test_mismatches import Trap

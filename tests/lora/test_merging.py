@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from app.checkpoint.check import CheckedModel, check_model
-from app.checkpoint.layout import HEAD, expected_shapes
-from app.model.assemble import Source
-from app.model.load import _merged_source
+from app.checkpoint.expected_tensors import HEAD, expected_shapes
+from app.model.loading.build_weights import Source
+from app.model.loading.load import _merged_source
 from config import Config
 from tests.lora.making import ALL, LARGE, SMALL, reference, trained, write_tokenizer
 from tests.model.conftest import SaveModel

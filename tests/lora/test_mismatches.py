@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from app.checkpoint.check import CheckedModel, check_model
 from app.checkpoint.errors import StartupError
-from app.text.counting import count_tokens
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.server import ROOT
 from tests.lora.making import LARGE, SMALL, write_tokenizer

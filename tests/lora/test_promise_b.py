@@ -9,9 +9,9 @@ import pytest
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
-from app.text.counting import count_tokens
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.in_process import collect, collect_vectors, start
 from tests.lora.making import LARGE, SMALL, reference

@@ -12,8 +12,8 @@ from peft import LoraConfig
 from peft.tuners.tuners_utils import check_target_module_exists
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.lora_keys import Key, Part, read_key
-from app.checkpoint.lora_settings import LoraSettings, read_lora_settings
+from app.checkpoint.lora.keys import Key, Part, read_key
+from app.checkpoint.lora.settings import LoraSettings, read_lora_settings
 
 MODULES = ["model.embed_tokens", "lm_head", "model.norm", "model.layers.0.input_layernorm"] + [
     f"model.layers.{layer}.{name}"

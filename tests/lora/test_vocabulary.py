@@ -13,8 +13,8 @@ from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.checkpoint.vocabulary import Rows, Vocabulary
 from app.engine.types import GenerationRequest, SamplingParams
-from app.model.load import load_runner
-from app.text.counting import count_tokens
+from app.model.loading.load import load_runner
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.in_process import collect, start
 from tests.lora.making import LARGE, SMALL, trained, write_tokenizer

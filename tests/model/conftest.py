@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from tests.harness.in_process import engine_of
 
 VOCAB = 400

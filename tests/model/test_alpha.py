@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.ntk import scale_rope
+from app.checkpoint.ntk_scaling import scale_rope
 from app.engine.types import GenerationRequest, SamplingParams
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel

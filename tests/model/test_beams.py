@@ -16,7 +16,7 @@ import pytest
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import GenerationRequest, SamplingParams, TokenIds
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SavedModel, SaveModel
@@ -207,9 +207,9 @@ def test_a_stop_string_completes_a_beam(engine: EngineService) -> None:
 def test_only_what_was_generated_moves() -> None:
     """The prompt is copied once per slot."""
     from app.engine.beam_group import BeamGroup  # the bookkeeping itself
-    from app.engine.beams import BeamSearch, Candidate
+    from app.engine.beam_search import BeamSearch, Candidate
+    from app.engine.request_handle import Ticket
     from app.engine.sequence import Sequence
-    from app.engine.ticket import Ticket
 
     lead = Sequence(Ticket(500, 1, lambda: None), 0, [5] * 500, 500, 50, slot=0)
     search = BeamSearch(4, 50, lambda tokens: False, 1)

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.headers import read_index
-from app.model.assemble import assemble
+from app.checkpoint.safetensors_index import read_index
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import PlainLinear
-from app.model.packing import FullPrecision
-from app.model.placing import DeviceMap, device_of, placed, split
+from app.model.loading.build_weights import assemble
+from app.model.loading.device_map import DeviceMap, device_of, placed, split
+from app.model.loading.quantization import FullPrecision
+from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import TorchRunner
-from app.model.sources import from_checkpoint
 from app.model.weights import Weights
 from tests.model.conftest import SaveModel
 from tests.model.pretend import PretendDevices

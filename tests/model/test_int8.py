@@ -15,7 +15,7 @@ from sentencepiece import SentencePieceProcessor
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import GenerationRequest, PromptScores, SamplingParams, TokenIds
 from app.model.int8 import Int8Linear, balance
 from app.prompts.alpaca import render_instruction

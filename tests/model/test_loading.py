@@ -14,15 +14,15 @@ from transformers import AutoModelForCausalLM
 
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.headers import read_index
+from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.types import GenerationRequest, SamplingParams
-from app.model.assemble import Source, assemble
-from app.model.cpu import cpu_packing, decoder_for
+from app.model.cpu_backend import cpu_packing, decoder_for
 from app.model.kv_cache import SlotCache
 from app.model.linear import HalfLinear, PackedLinear, pack
+from app.model.loading.build_weights import Source, assemble
+from app.model.loading.tensor_sources import from_checkpoint, from_modules, from_pickles
 from app.model.runner import TorchRunner
-from app.model.sources import from_checkpoint, from_modules, from_pickles
 from app.model.weights import Weights
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel

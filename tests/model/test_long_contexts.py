@@ -13,7 +13,7 @@ from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.rope import MAX_POSITIONS
 from app.engine.types import GenerationRequest, SamplingParams
-from app.serving.startup import check_only
+from app.server.startup import check_only
 from config import Config
 from tests.checkpoint.directories import PIECES, write_config, write_model
 from tests.harness.in_process import collect, engine_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.service import EngineService
-from app.engine.ticket import Ticket
+from app.engine.async_engine import EngineService
+from app.engine.request_handle import Ticket
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start

@@ -21,7 +21,7 @@ from transformers import (
 
 from app.build import build_engine
 from app.checkpoint.check import check_model as check_model_files
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import (
     EmbeddingRequest,
     GenerationRequest,

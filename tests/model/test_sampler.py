@@ -18,9 +18,9 @@ from transformers import (
 )
 
 from app.engine.batch import Draw
-from app.engine.randomness import uniform
+from app.engine.counter_rng import uniform
 from app.engine.types import SamplingParams
-from app.model.sampler import TorchSampler
+from app.model.sampling.sampler import TorchSampler
 
 DRAWS = 2000
 VOCABULARIES = {"small": 60, "large": 3000}

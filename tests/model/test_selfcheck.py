@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.config import read_config
-from app.checkpoint.headers import read_index
+from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, StepResult
-from app.model import forward, selfcheck
-from app.model.assemble import assemble
+from app.model import batch_invariance, forward
+from app.model.batch_invariance import batch_variant_kernel
+from app.model.cpu_kernels.decoder import NativeDecoder
+from app.model.cpu_kernels.kv_cache import PanelCache
+from app.model.cpu_kernels.packed_weights import PanelBytes, PanelFloats
 from app.model.differing_stage import HEAD, NOT_REPEATED
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import Linear
-from app.model.native.cache import PanelCache
-from app.model.native.decoder import NativeDecoder
-from app.model.native.linear import PanelBytes, PanelFloats
-from app.model.packing import EightBit, FullPrecision, Packing
+from app.model.loading.build_weights import assemble
+from app.model.loading.quantization import EightBit, FullPrecision, Packing
+from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import Cache, Decoder, TorchRunner
-from app.model.selfcheck import batch_variant_kernel
-from app.model.sources import from_checkpoint
 from app.model.stages import StageName
 from app.model.weights import Weights
 from tests.model.conftest import SaveModel
@@ -69,7 +69,7 @@ def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchR
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """All companies are tried, however busy the machine is."""
-    monkeypatch.setattr(selfcheck, "BUDGET_S", 60.0)
+    monkeypatch.setattr(batch_invariance, "BUDGET_S", 60.0)
 
 
 PACKINGS = [
@@ -198,7 +198,7 @@ def test_a_difference_that_does_not_come_again(load: Callable[..., Weights]) -> 
 def test_three_steps_of_a_slow_model_are_enough(
     load: Callable[..., Weights], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selfcheck, "BUDGET_S", 0.0)
+    monkeypatch.setattr(batch_invariance, "BUDGET_S", 0.0)
     runner = runner_of(load(PanelFloats()))
     plain, sizes = runner.run, []
 

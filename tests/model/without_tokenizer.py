@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.check import check_model
-from app.engine.model import LoadedModel
+from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelInfo
-from app.model.load import load_runner, max_model_len
-from app.model.sampler import TorchSampler
-from app.model.timing import timed
+from app.model.loading.load import load_runner, max_model_len
+from app.model.sampling.sampler import TorchSampler
+from app.model.step_profile import timed
 from config import Config
 from tests.id_tokenizer import IdTokenizer
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from app import create_app
 from app.openapi.document import build_document
-from app.words import WORDS
+from app.translations import WORDS
 from config import Config
 from tests.fakes import ScriptedEngine
 

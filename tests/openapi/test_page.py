@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.openapi.routes import ROUTES
-from app.words import WORDS
+from app.translations import WORDS
 from config import Config
 from tests.fakes import ScriptedEngine
 

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.engine.types import EngineState, ModelFacts
-from app.text.chinese import made_for_chinese
-from app.words import WORDS
+from app.tokenizer.chinese import made_for_chinese
+from app.translations import WORDS
 from config import EMBEDDED_MODEL, Config
 from tests.fakes import INFO, ScriptedEngine
 

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
 from app.playground.parameters import PRESETS, parameters
-from app.words import WORDS
+from app.translations import WORDS
 from tests.browser.payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
 

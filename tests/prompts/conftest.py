@@ -1,5 +1,5 @@
 """The vocabularies of the tokenizers' tests, for templates too."""
 
-from tests.text.conftest import byte_level, metaspace, sentences
+from tests.tokenizer.conftest import byte_level, metaspace, sentences
 
 __all__ = ["byte_level", "metaspace", "sentences"]

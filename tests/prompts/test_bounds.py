@@ -11,16 +11,16 @@ import pytest
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.calls import Served
-from app.calls.caller import Caller
-from app.calls.connection import Connection
-from app.calls.rendering import render_conversation
-from app.calls.watcher import Watcher
+from app.connection.client import Connection
+from app.connection.disconnect_watcher import Watcher
+from app.connection.request_context import Caller
+from app.generation import Served
+from app.generation.rendering import render_conversation
 from app.prompts import TemplateRefused, Turn
-from app.prompts.chat import render_with_template
-from app.prompts.jinja_chat import ChatTemplate, render_messages
-from app.schemas.errors import ClientGone, DeadlinePassed
-from app.schemas.messages import Conversation, Message
+from app.prompts.chat_template import ChatTemplate, render_messages
+from app.prompts.render_chat import render_with_template
+from app.protocol.errors import ClientGone, DeadlinePassed
+from app.protocol.messages import Conversation, Message
 from tests.fakes import INFO
 from tests.prompts.test_like_transformers import FAMILIES
 

@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from app.calls import Served
-from app.calls.caller import Caller
-from app.calls.connection import Connection
-from app.calls.rendering import _turn, render_conversation
-from app.calls.watcher import Watcher
+from app.connection.client import Connection
+from app.connection.disconnect_watcher import Watcher
+from app.connection.request_context import Caller
 from app.engine.types import ModelInfo
+from app.generation import Served
+from app.generation.rendering import _turn, render_conversation
 from app.prompts import BREAK, Prompt, TemplateRefused
 from app.prompts.chat_messages import to_messages
-from app.prompts.jinja_chat import ChatTemplate, render_messages
-from app.prompts.probing import Forms, forms_of
+from app.prompts.chat_template import ChatTemplate, render_messages
+from app.prompts.template_features import Forms, forms_of
 from app.prompts.tool_text import calls_as_text, results_as_text
-from app.schemas.errors import BadRequest
-from app.schemas.messages import Messages
-from app.text.tokenizer import Tokenizer as Face
-from app.text.tokenizer import load_tokenizer
+from app.protocol.errors import BadRequest
+from app.protocol.messages import Messages
+from app.tokenizer.tokenizer import Tokenizer as Face
+from app.tokenizer.tokenizer import load_tokenizer
 from tests.fakes import INFO
 from tests.prompts.constructs import CONSTRUCTS
 from tests.prompts.conversations import CONVERSATIONS

@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.service import EngineService
-from app.text.counting import count_tokens
+from app.engine.async_engine import EngineService
+from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.client import Client
 from tests.harness.in_process import start

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from tests.harness.in_process import Choice, collect, collect_vectors
 from tests.real.asking import CONVERSATIONS

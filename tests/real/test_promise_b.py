@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from app.engine.service import EngineService
+from app.engine.async_engine import EngineService
 from app.engine.types import GenerationRequest, SamplingParams
 from tests.harness.in_process import collect
 from tests.real.asking import CONVERSATIONS

@@ -14,8 +14,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer
 
-from app.text.tokenizer import Tokenizer as OurTokenizer
-from app.text.tokenizer import load_tokenizer
+from app.tokenizer.tokenizer import Tokenizer as OurTokenizer
+from app.tokenizer.tokenizer import load_tokenizer
 from tests.harness.client import Client
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH

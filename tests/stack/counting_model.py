@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from app.engine.batch import Batch, Draw, Pick, StepResult
-from app.engine.model import LoadedModel
+from app.engine.loaded_model import LoadedModel
 from tests.engine.fakes import EOS, VOCAB, CountingRunner, FollowingSampler, fake_model
 from tests.id_tokenizer import IdTokenizer
 

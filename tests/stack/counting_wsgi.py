@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 
-from app.engine import deliveries
-from app.engine.service import EngineService
-from app.serving import worker
-from app.serving.life import serve
+from app.engine import output_buffer
+from app.engine.async_engine import EngineService
+from app.server import worker
+from app.server.lifecycle import serve
 from config import Config
 from tests.stack.counting_model import load
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
 # Every token an event of its own, which the tests count and time.
-deliveries.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
+output_buffer.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
 app = serve(config, worker.current, EngineService(load, config.MAX_IN_FLIGHT, hung_after_s))

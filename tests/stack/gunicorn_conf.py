@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import app.serving.master as _master
+import app.server.arbiter_hooks as _master
 
 _ours = Path(__file__).resolve().parents[2] / "gunicorn.conf.py"
 exec(compile(_ours.read_text(), str(_ours), "exec"))

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.engine.model import LoadedModel
-from app.engine.service import EngineService
-from app.serving import worker
-from app.serving.life import serve
-from app.text.tokenizer import load_tokenizer
+from app.engine.async_engine import EngineService
+from app.engine.loaded_model import LoadedModel
+from app.server import worker
+from app.server.lifecycle import serve
+from app.tokenizer.tokenizer import load_tokenizer
 from config import Config
 from tests.stack.counting_model import load
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
 from tests.harness.server import ROOT, Server, free_port, running, wait_ready
 from tests.harness.waiting import wait_until
-from tests.schemas.test_strict_json import TOO_MANY
+from tests.protocol.test_strict_json import TOO_MANY
 from tests.stack.load import at_once
 from tests.stack.probe import probed
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tests.security.conftest import KEYS
+from tests.middleware.conftest import KEYS
 from tests.stack.conftest import Stack, stack
 from tests.stack.raw import CASES, exchange, statuses
 

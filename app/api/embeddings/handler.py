@@ -1,0 +1,56 @@
+"""A /v1/embeddings request, accepted by the engine or refused.
+
+Knows nothing about Flask or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.api.embeddings.request import EmbeddingsCall, read_embeddings
+from app.connection.request_context import Caller
+from app.engine import Engine, Stream
+from app.engine.types import EmbeddingRequest
+from app.generation import Served
+from app.generation.submission import encode_items, fields_named
+from app.prompts import Prompt
+from app.protocol.loading import refuse
+
+#: Tokens of all inputs together, as many as OpenAI takes.
+MAX_TOKENS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsWork:
+    """A request the engine has accepted."""
+
+    call: EmbeddingsCall
+    stream: Stream
+
+
+def start_embeddings(
+    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+) -> EmbeddingsWork:
+    """Read the request and submit it.
+
+    Raises:
+        RequestRefused: it is wrong, or can never be served.
+        Unavailable: not now.
+    """
+    call = read_embeddings(data)
+    served.check_model(call.model)
+    size = engine.info.hidden_size
+    if call.dimensions is not None and call.dimensions > size:
+        raise refuse("dimensions", f"must be a whole number from 1 to {size}")
+    inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
+    total = sum(map(len, inputs))
+    if total > MAX_TOKENS:
+        raise refuse("input", f"has {total} tokens in all; at most {MAX_TOKENS} in one request")
+    with fields_named("input", is_list=call.is_list):
+        stream = engine.embed(EmbeddingRequest(inputs, caller.owner))
+    return EmbeddingsWork(call, stream)
+
+
+def _plain(text: str) -> Prompt:
+    return Prompt(text, allow_special=False)

@@ -1,0 +1,116 @@
+"""The static files as they are sent: read, joined and compressed once, at a common address.
+
+Knows nothing about HTTP. The address has a hash over all of them, so that it never stands for
+anything else, and files find each other from it by relative paths.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from app.assets.bundle import join_modules
+from app.assets.es_module import JoinError
+from app.assets.pages import PAGES
+from app.checkpoint.errors import StartupError
+
+JOINED = "joined"  #: the folder of what is no file on the disk
+
+#: Told here, since what the operating system thinks of a suffix is any administrator's choice.
+_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+}
+_PACKED_ALREADY = ("image/png", "font/woff2")
+#: Relative addresses would point elsewhere after joining, and some rules must come first.
+_UNJOINABLE = re.compile(r"@import\b|@charset\b|@namespace\b|url\(\s*[\"']?(?!#|data:)[^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One file, as it is and compressed."""
+
+    mimetype: str
+    plain: bytes
+    gzipped: bytes | None  #: None: it would hardly be smaller
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFiles:
+    """All of one folder. `version` is the part of their addresses that changes with them."""
+
+    version: str
+    files: Mapping[str, StaticFile]
+
+
+@cache
+def static_files(folder: Path) -> StaticFiles:
+    """The folder's files and what is joined of them.
+
+    Raises:
+        StartupError: they cannot be read or joined.
+    """
+    try:
+        contents = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        contents |= _joined(contents)
+    except (OSError, JoinError) as error:
+        raise StartupError(f"the page's files in {folder}: {error}") from None
+    files = {path: _file(path, content) for path, content in sorted(contents.items())}
+    told = "\n".join(f"{path} {file.digest}" for path, file in files.items())
+    return StaticFiles(sha256(told.encode()).hexdigest()[:16], files)
+
+
+def compressed(plain: bytes, level: int = 9) -> bytes:
+    """The same bytes for the same content, at any time."""
+    return gzip.compress(plain, level, mtime=0)
+
+
+def digest_of(content: bytes) -> str:
+    """What an ETag is made of."""
+    return sha256(content).hexdigest()[:32]
+
+
+def _joined(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    def read(path: str) -> str:
+        try:
+            return contents[path].decode()
+        except KeyError:
+            raise JoinError(f"{path}: is needed, and not there") from None
+        except UnicodeDecodeError:
+            raise JoinError(f"{path}: is not UTF-8") from None
+
+    joined: dict[str, str] = {}
+    for name, page in PAGES.items():
+        joined[f"{JOINED}/{name}.css"] = _join_styles({path: read(path) for path in page.styles})
+        if page.module:
+            modules = join_modules(page.module, read)
+            joined |= {f"{JOINED}/{file}": text for file, text in modules.items()}
+    return {path: text.encode() for path, text in joined.items()}
+
+
+def _join_styles(sheets: Mapping[str, str]) -> str:
+    for path, text in sheets.items():
+        if found := _UNJOINABLE.search(text):
+            raise JoinError(f"{path}: cannot be joined because of: {found[0][:80]}")
+    return "\n".join(f"/* {path} */\n{text}" for path, text in sheets.items())
+
+
+def _file(path: str, content: bytes) -> StaticFile:
+    mimetype = _TYPES.get(PurePosixPath(path).suffix, "text/plain")
+    small = None if mimetype in _PACKED_ALREADY else compressed(content)
+    if small is not None and len(small) > 0.9 * len(content):
+        small = None
+    return StaticFile(mimetype, content, small, digest_of(content))

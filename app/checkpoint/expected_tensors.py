@@ -1,0 +1,89 @@
+"""Which tensors a model's architecture needs, and whether a model directory has them.
+
+Knows nothing about what a tensor holds; compares names, shapes and dtypes only.
+"""
+
+from __future__ import annotations
+
+from app.checkpoint.config import ModelConfig
+from app.checkpoint.errors import StartupError
+from app.checkpoint.safetensors_index import TensorIndex, TensorInfo
+
+EMBEDDING = "model.embed_tokens.weight"
+HEAD = "lm_head.weight"
+#: Their first dimension is the vocabulary, which checkpoints may pad.
+_ROWS = (EMBEDDING, HEAD)
+_FLOATS = ("F32", "F16", "BF16")
+
+
+def expected_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor that `model` needs, by its name in the checkpoint."""
+    shapes: dict[str, tuple[int, ...]] = {EMBEDDING: (model.vocab_size, model.hidden_size)}
+    for layer in range(model.layers):
+        prefix = f"model.layers.{layer}."
+        shapes |= {prefix + name: shape for name, shape in _layer_shapes(model).items()}
+    shapes["model.norm.weight"] = (model.hidden_size,)
+    if not model.tied_head:
+        shapes[HEAD] = (model.vocab_size, model.hidden_size)
+    return shapes
+
+
+def _layer_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
+    hidden, inner = model.hidden_size, model.intermediate_size
+    q, kv = model.heads * model.head_dim, model.kv_heads * model.head_dim
+    shapes: dict[str, tuple[int, ...]] = {"input_layernorm.weight": (hidden,)}
+    for name, out, into, bias in (
+        ("self_attn.q_proj", q, hidden, model.qkv_bias),
+        ("self_attn.k_proj", kv, hidden, model.qkv_bias),
+        ("self_attn.v_proj", kv, hidden, model.qkv_bias),
+        ("self_attn.o_proj", hidden, q, model.o_bias),
+        ("mlp.gate_proj", inner, hidden, model.mlp_bias),
+        ("mlp.up_proj", inner, hidden, model.mlp_bias),
+        ("mlp.down_proj", hidden, inner, model.mlp_bias),
+    ):
+        shapes[f"{name}.weight"] = (out, into)
+        if bias:
+            shapes[f"{name}.bias"] = (out,)
+    if model.qk_norm:
+        shapes["self_attn.q_norm.weight"] = (model.head_dim,)
+        shapes["self_attn.k_norm.weight"] = (model.head_dim,)
+    shapes["post_attention_layernorm.weight"] = (hidden,)
+    return shapes
+
+
+def check_layout(model: ModelConfig, index: TensorIndex) -> None:
+    """Compare what `index` holds with what `model` needs.
+
+    Raises:
+        StartupError: a tensor is missing, has another shape or an unsupported dtype, or is
+            part of the decoder although config.json does not tell of it.
+    """
+    expected = expected_shapes(model)
+    for name, shape in expected.items():
+        if name not in index:
+            raise StartupError(f"{index.directory} lacks the tensor {name!r} of {list(shape)}")
+        _check_tensor(name, shape, index[name])
+    for name in index:
+        if name not in expected and not _ignorable(name):
+            raise StartupError(
+                f"{index[name].file} has the tensor {name!r}, which config.json's "
+                f"{model.layers}-layer {model.architecture} model does not have"
+            )
+
+
+def _check_tensor(name: str, shape: tuple[int, ...], found: TensorInfo) -> None:
+    padded = name in _ROWS and len(found.shape) == 2 and found.shape[0] >= shape[0]
+    if found.shape != shape and not (padded and found.shape[1:] == shape[1:]):
+        raise StartupError(
+            f"{found.file}: tensor {name!r} has shape {list(found.shape)}; config.json "
+            f"expects {list(shape)}"
+        )
+    if found.dtype not in _FLOATS:
+        raise StartupError(
+            f"{found.file}: tensor {name!r} is {found.dtype}; supported: {', '.join(_FLOATS)}"
+        )
+
+
+def _ignorable(name: str) -> bool:
+    """Old checkpoints store rotary frequencies, others the tied head or heads of other tasks."""
+    return not name.startswith("model.") or name.endswith(".rotary_emb.inv_freq")

@@ -1,0 +1,1 @@
+"""What this machine has: CPU features and cores, memory, GPUs; without torch."""

@@ -1,0 +1,226 @@
+"""Where every tensor of a model directory lies, read from the safetensors headers by hand.
+
+Knows nothing about torch, shapes that a model needs, or the weights themselves: it reads a few
+kilobytes per file and checks that what the header promises is inside the file.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.json_file import parse_object, read_json
+from app.checkpoint.safe_open import MIB, is_there, open_file
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PICKLES = ("pytorch_model*.bin", "pytorch_model*.pt", "consolidated.*.pth", "*.bin", "*.pth")
+
+#: The largest models in the world have some 200 files and 100,000 tensors.
+MAX_FILES = 512
+MAX_TENSORS = 200_000
+MAX_HEADER_BYTES = 32 * MIB
+MAX_DIMENSIONS = 8
+
+#: Bytes of one element, by the format's own dtype names.
+DTYPE_BYTES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+    "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4, "I32": 4, "F32": 4,
+    "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One tensor's place. `begin` and `end` are byte offsets from the start of `file`."""
+
+    file: Path
+    dtype: str  #: as in the header: "F32", "F16", "BF16", ...
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes the tensor takes in the file."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class TensorIndex:
+    """All tensors of one model directory by name."""
+
+    directory: Path
+    tensors: Mapping[str, TensorInfo]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all tensors in the files."""
+        return sum(tensor.size_bytes for tensor in self.tensors.values())
+
+
+def read_index(directory: Path, *, allow_pickle: bool = False) -> TensorIndex:
+    """The tensors of `directory`: one model.safetensors, or the shards its index names.
+
+    With `allow_pickle` a directory of pickles gives an empty index: what is inside them can
+    only be known by loading them.
+
+    Raises:
+        StartupError: no weights, only pickles, a missing, truncated or malformed file.
+    """
+    if is_there(directory / INDEX):
+        return TensorIndex(directory, _read_shards(directory))
+    if is_there(directory / SINGLE):
+        return TensorIndex(directory, read_header(directory / SINGLE))
+    _no_safetensors(directory, allow_pickle)
+    return TensorIndex(directory, {})
+
+
+def _no_safetensors(directory: Path, allow_pickle: bool) -> None:
+    pickles = [path for glob in PICKLES for path in sorted(directory.glob(glob))]
+    if not pickles:
+        raise StartupError(f"{directory} holds no weights: neither {SINGLE} nor {INDEX}")
+    pickle = pickles[0]
+    if not allow_pickle:
+        raise StartupError(
+            f"{pickle} is refused: pickles run code when they are loaded; pass --allow_pickle "
+            f"if you trust its source, or rewrite it once: python wsgi.py convert {directory} OUT"
+        )
+    for path in pickles:
+        is_there(path)  # or refused
+
+
+def _read_shards(directory: Path) -> dict[str, TensorInfo]:
+    path = directory / INDEX
+    weight_map = read_json(path, MAX_HEADER_BYTES).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise StartupError(f"{path}: weight_map is missing or empty")
+    for name, file in weight_map.items():
+        if not isinstance(file, str) or not _is_file_name(file):
+            raise StartupError(f"{path}: {name!r} lies in {file!r}, which is no file name")
+    shards = _read_files(directory, list(dict.fromkeys(weight_map.values())))
+    for name, file in weight_map.items():
+        if name not in shards[file]:
+            raise StartupError(f"{directory / file} lacks {name!r}, which {INDEX} places there")
+    return {name: shards[file][name] for name, file in weight_map.items()}
+
+
+def _is_file_name(text: str) -> bool:
+    return text not in ("", "..") and Path(text).name == text and text.isprintable()
+
+
+def _read_files(directory: Path, files: list[str]) -> dict[str, dict[str, TensorInfo]]:
+    """The tensors of each of `files`, all of which INDEX names."""
+    if len(files) > MAX_FILES:
+        raise StartupError(f"{directory / INDEX} names {len(files)} files; at most {MAX_FILES}")
+    found: dict[str, dict[str, TensorInfo]] = {}
+    count = 0
+    for file in files:
+        if not is_there(directory / file):
+            raise StartupError(f"{directory / file} is missing; {INDEX} names it")
+        found[file] = read_header(directory / file)
+        count += len(found[file])
+        if count > MAX_TENSORS:
+            raise StartupError(f"{directory / file}: more than {MAX_TENSORS:,} tensors with it")
+    return found
+
+
+def read_header(path: Path) -> dict[str, TensorInfo]:
+    """The tensors of one safetensors file, checked against the file's size.
+
+    Raises:
+        StartupError: a git-LFS pointer, a truncated file, or a malformed header.
+    """
+    with open_file(path) as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            length = _header_length(path, start, size)
+            raw = file.read(length)
+        except OSError as error:
+            raise StartupError(f"{path} cannot be read: {error.strerror}") from None
+    entries = parse_object(raw, f"{path}: its header")
+    entries.pop("__metadata__", None)
+    if len(entries) > MAX_TENSORS:
+        raise StartupError(f"{path} holds {len(entries):,} tensors; at most {MAX_TENSORS:,}")
+    data = 8 + length
+    tensors = {name: _tensor(path, name, entry, data) for name, entry in entries.items()}
+    _check_layout(path, tensors, data, size)
+    return tensors
+
+
+def _header_length(path: Path, start: bytes, size: int) -> int:
+    """Bytes of the header of a file of `size` bytes that begins with `start`."""
+    if start == b"version ":
+        raise StartupError(
+            f"{path} is a git-LFS pointer, not the weights: run `git lfs pull` there"
+        )
+    if len(start) < 8:
+        raise StartupError(f"{path} is truncated: {size} bytes")
+    length: int = struct.unpack("<Q", start)[0]
+    if length > MAX_HEADER_BYTES:
+        raise StartupError(
+            f"{path} is not a safetensors file: header of {length} bytes; at most "
+            f"{MAX_HEADER_BYTES // MIB} MiB"
+        )
+    if 8 + length > size:
+        raise StartupError(f"{path} is truncated: it ends inside its header")
+    return length
+
+
+def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
+    """One header entry as a record; `data` is where the file's data begins, in bytes."""
+    try:
+        dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        dimensions = len(shape)
+        numbers = [*shape[: MAX_DIMENSIONS + 1], begin, end]
+    except (TypeError, KeyError, ValueError):
+        raise StartupError(f"{path}: {name!r} has a malformed header entry") from None
+    if dimensions > MAX_DIMENSIONS:
+        raise StartupError(
+            f"{path}: {name!r} has {dimensions:,} dimensions; at most {MAX_DIMENSIONS}"
+        )
+    if any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
+        raise StartupError(f"{path}: {name!r} has a malformed shape or offset")
+    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
+        raise StartupError(f"{path}: {name!r} has the unknown dtype {dtype!r}")
+    elements = 1
+    for dimension in shape:
+        elements *= dimension
+    if end - begin != elements * DTYPE_BYTES[dtype]:
+        raise StartupError(
+            f"{path}: {name!r} takes {end - begin} bytes, but {dtype} {list(shape)} needs "
+            f"{elements * DTYPE_BYTES[dtype]}"
+        )
+    return TensorInfo(path, dtype, tuple(shape), data + begin, data + end)
+
+
+def _check_layout(path: Path, tensors: dict[str, TensorInfo], data: int, size: int) -> None:
+    """Tensors must follow one another without gaps and end where the file ends."""
+    position = data
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if tensor.begin != position:
+            raise StartupError(f"{path}: {name!r} overlaps another tensor or leaves a gap")
+        position = tensor.end
+    if position > size:
+        raise StartupError(f"{path} is truncated: {size} bytes of {position}; download it again")
+    if position < size:
+        raise StartupError(f"{path} has {size - position} bytes after its last tensor")

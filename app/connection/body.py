@@ -1,0 +1,49 @@
+"""Reads a request's body up to the server's limit.
+
+Knows nothing about what is in it.
+"""
+
+from __future__ import annotations
+
+from typing import IO
+
+from gunicorn.http.errors import NoMoreData, ParseException
+
+from app.protocol.errors import BadRequest, BodyTooLarge, ClientGone
+
+_PIECE_BYTES = 1 << 16
+
+
+def read_body(stream: IO[bytes], declared_bytes: int | None, limit_bytes: int) -> bytes:
+    """The body; a chunked one declares no length and is counted while it comes.
+
+    Raises:
+        BodyTooLarge: it is over the limit, or says it will be.
+        BadRequest: it ends before the length it declared, or its chunks are malformed.
+        ClientGone: the client stopped sending.
+    """
+    if declared_bytes is not None and declared_bytes > limit_bytes:
+        raise _too_large(limit_bytes)
+    pieces: list[bytes] = []
+    size = 0
+    while piece := _read(stream, min(_PIECE_BYTES, limit_bytes + 1 - size)):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+    if declared_bytes is not None and size < declared_bytes:
+        raise BadRequest(f"The body ended after {size} of {declared_bytes} bytes")
+    return b"".join(pieces)
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    try:
+        return stream.read(size)
+    except (ParseException, NoMoreData) as error:
+        raise BadRequest("The body's chunks are not valid HTTP") from error
+    except OSError as error:  # silent for too long, or gone
+        raise ClientGone("The body did not come") from error
+
+
+def _too_large(limit_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is over this server's limit of {limit_bytes >> 20} MiB")

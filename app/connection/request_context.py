@@ -1,0 +1,38 @@
+"""Who waits for one answer: where it goes, until when, and what it may share with others.
+
+Knows nothing about keys, addresses or what was asked.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from app.connection.client import Connection
+from app.engine.types import EVERYBODY, Owner
+from app.protocol.errors import ClientGone, DeadlinePassed
+
+#: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
+WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request's client. Used by that request's thread."""
+
+    name: str  #: for the log: a key's name or an address
+    connection: Connection
+    deadline: float  #: monotonic
+    owner: Owner = EVERYBODY  #: whose places and cached prompts it uses
+
+    def patience_s(self) -> float:
+        """How long to wait for the next news. Raises DeadlinePassed when the time is up."""
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise DeadlinePassed("The request took longer than this server allows")
+        return min(left_s, WAIT_S)
+
+    def check(self) -> None:
+        """Raises ClientGone when the client has closed its connection."""
+        if self.connection.gone:
+            raise ClientGone("The client closed the connection")

@@ -1,0 +1,337 @@
+"""The engine as HTTP sees it: one daemon thread that alone touches the model.
+
+Knows nothing about HTTP. Requests go in through a queue, events come out through each
+request's own outbox; what the thread computes, it alone decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from weakref import WeakSet
+
+from app.engine import build_sequences, validation
+from app.engine.core import Stepper
+from app.engine.errors import (
+    EngineError,
+    GenerationFailed,
+    ModelLoading,
+    OutOfMemory,
+    Overloaded,
+    ShuttingDown,
+)
+from app.engine.grammar_cache import Grammars
+from app.engine.loaded_model import LoadedModel
+from app.engine.metrics import Ledger
+from app.engine.request_handle import Ticket
+from app.engine.sequence import Sequence as TokenSequence
+from app.engine.types import (
+    EVERYBODY,
+    EmbeddingRequest,
+    EngineState,
+    GenerationRequest,
+    ModelInfo,
+    Owner,
+    Stats,
+    TokenIds,
+)
+from app.structured_output.grammar_compiler import grammar_tokens
+from app.structured_output.json_constraint import JsonConstraint
+
+log = logging.getLogger(__name__)
+
+#: This many faulty steps in a row are the engine's end, and so is a step that takes longer than
+#: this and than so many times what its tokens took before. Until something is known about the
+#: model's speed, the first time counts as many times.
+FAULTS_ALLOWED = 3
+HUNG_AFTER_S = 60.0
+HUNG_AFTER_TIMES = 10
+WATCH_S = 0.25
+_FORGET = 0.99  #: one slow step is not remembered for ever
+
+
+class EngineService:
+    """Implements `app.engine.Engine`. `start` once; any thread may call the rest."""
+
+    def __init__(
+        self,
+        load: Callable[[], LoadedModel],
+        max_in_flight: int = 128,
+        hung_after_s: float = HUNG_AFTER_S,
+        max_per_owner: int | None = None,
+    ) -> None:
+        """load: reads the model, called on the engine's thread; max_per_owner: requests of one
+        owner at once, where there are several; None: half of `max_in_flight`, at least one."""
+        self._load, self._max_in_flight, self._hung_after_s = load, max_in_flight, hung_after_s
+        self._max_per_owner = max_per_owner or max(1, max_in_flight // 2)
+        self._model: LoadedModel | None = None
+        self._state = EngineState.LOADING
+        self._ledger = Ledger()
+        self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
+        self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
+        self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
+        self._open: WeakSet[Ticket] = WeakSet()  # guarded by the lock; may hold ended ones
+        self._grammars: Grammars | None = None  # guarded by the lock
+        self._stepper: Stepper | None = None
+        self._step_began = 0.0  # monotonic; 0 between steps
+        self._token_s = 0.0  # what one row of a step took at most; 0: not known
+
+    def start(
+        self,
+        on_ready: Callable[[ModelInfo], None] = lambda info: None,
+        on_failure: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        """Start the thread, which loads the model and then serves. The callbacks run on it:
+        `on_ready` once the model answers, `on_failure` when loading or the engine itself fails,
+        or from another thread when it hangs."""
+        failed = threading.Lock()  # taken by the first failure, for good
+
+        def main() -> None:
+            try:
+                self._serve(on_ready)
+            except BaseException as error:
+                self._state = EngineState.DEAD
+                if failed.acquire(blocking=False):
+                    on_failure(error)
+
+        def watch() -> None:
+            while self._state is not EngineState.DEAD:
+                time.sleep(WATCH_S)
+                if self._hung and failed.acquire(blocking=False):
+                    on_failure(self._give_up())
+
+        threading.Thread(target=main, name="engine", daemon=True).start()
+        threading.Thread(target=watch, name="engine watchdog", daemon=True).start()
+
+    # --- any thread
+
+    @property
+    def state(self) -> EngineState:
+        """Where the engine is in its life; a step that never ends makes it DEAD."""
+        return EngineState.DEAD if self._hung else self._state
+
+    @property
+    def _hung(self) -> bool:
+        began, stepper = self._step_began, self._stepper
+        if not began or stepper is None:
+            return False
+        usual_s = self._token_s * stepper.planned_tokens or self._hung_after_s
+        return time.monotonic() - began > max(self._hung_after_s, HUNG_AFTER_TIMES * usual_s)
+
+    @property
+    def stats(self) -> Stats:
+        """The counters now, those of the cache as of the last step."""
+        return self._ledger.snapshot(self._running, self._kv_usage_ratio)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model. Raises Unavailable until it is loaded."""
+        return self._loaded().info
+
+    def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
+        """Token ids of `text`, BOS first where the tokenizer says so."""
+        return self._loaded().tokenizer.encode(text, allow_special=allow_special)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, control tokens left out."""
+        return self._loaded().tokenizer.decode(ids)
+
+    def check_room(self, owner: Owner = EVERYBODY) -> None:
+        """Raises Unavailable when nothing of this owner would be accepted now; while the model
+        loads, what is wrong with a request can still be told."""
+        if self._state is not EngineState.LOADING:
+            with self._lock:
+                self._refuse_what_is_too_much(owner)
+
+    def generate(self, request: GenerationRequest) -> Ticket:
+        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        model = self._loaded()
+        rooms = validation.check_generation(request, model)
+        prompt_tokens = sum(len(prompt) for prompt in request.prompts)
+        choices = len(request.prompts) * request.n
+        ticket = Ticket(prompt_tokens, choices, self._wake, request.owner)
+        ticket.room = min(rooms)
+
+        def sequences(constraint: JsonConstraint | None = None) -> list[TokenSequence]:
+            return build_sequences.generation_sequences(request, model, ticket, rooms, constraint)
+
+        if request.json_schema is None:
+            return self._enter(ticket, sequences())
+        self._reserve(ticket)
+        begin = partial(self._begin, ticket, sequences)
+        self._grammars_of(model).find(request.json_schema, request.continued, ticket, begin)
+        return ticket
+
+    def embed(self, request: EmbeddingRequest) -> Ticket:
+        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        model = self._loaded()
+        validation.check_embedding(request, model)
+        prompt_tokens = sum(map(len, request.inputs))
+        ticket = Ticket(prompt_tokens, len(request.inputs), self._wake, request.owner)
+        return self._enter(ticket, build_sequences.embedding_sequences(request, ticket))
+
+    def drain(self, grace_s: float) -> None:
+        """Refuse new requests from now on; those still running after `grace_s` seconds end
+        with ShuttingDown. Returns at once."""
+        with self._lock:
+            if self._state is not EngineState.DEAD:
+                self._state = EngineState.DRAINING
+
+        def cut() -> None:
+            error = ShuttingDown("the server is stopping")
+            self._inbox.put(lambda stepper: stepper.fail(stepper.tickets, error))
+
+        timer = threading.Timer(grace_s, cut)
+        timer.daemon = True
+        timer.start()
+
+    def _loaded(self) -> LoadedModel:
+        model = self._model
+        if self._state is EngineState.LOADING or model is None:
+            raise ModelLoading("the model is still loading")
+        return model
+
+    def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
+        self._count_in(ticket)
+        ticket.mark_prepared()
+        self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
+        return ticket
+
+    def _reserve(self, ticket: Ticket) -> None:
+        self._count_in(ticket)
+        self._inbox.put(lambda stepper: stepper.reserve(ticket))
+
+    def _begin(
+        self,
+        ticket: Ticket,
+        sequences: Callable[[JsonConstraint], list[TokenSequence]],
+        found: JsonConstraint | EngineError,
+    ) -> None:
+        """Let a reserved request run, or end it."""
+        if isinstance(found, JsonConstraint):
+            made = sequences(found)
+            ticket.mark_prepared()
+            self._inbox.put(lambda stepper: stepper.begin(ticket, made))
+        else:
+            self._inbox.put(lambda stepper: stepper.fail([ticket], found))
+
+    def _grammars_of(self, model: LoadedModel) -> Grammars:
+        with self._lock:
+            if self._grammars is None:
+                self._grammars = Grammars(grammar_tokens(model.tokenizer, model.eos_ids))
+            return self._grammars
+
+    def _count_in(self, ticket: Ticket) -> None:
+        with self._lock:
+            self._refuse_what_is_too_much(ticket.owner)
+            self._ledger.accepted += 1
+            self._open.add(ticket)
+
+    def _refuse_what_is_too_much(self, owner: Owner) -> None:
+        if self.state is not EngineState.READY:
+            raise ShuttingDown("the server is stopping")
+        if self._ledger.in_flight >= self._max_in_flight:
+            raise Overloaded(
+                f"the server is busy with {self._max_in_flight} requests, as many as it takes"
+            )
+        most = self._max_per_owner
+        if owner.limited and self._held_by(owner) >= most:
+            raise Overloaded(
+                f"this API key has {most} requests in flight, as many as one key may have at once "
+                "(--max_per_key); try again when one has ended"
+            )
+
+    def _held_by(self, owner: Owner) -> int:
+        return sum(not each.settled and each.owner.name == owner.name for each in self._open)
+
+    def _wake(self) -> None:
+        self._inbox.put(None)
+
+    # --- the engine's thread
+
+    def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
+        self._model = model = self._load()
+        self._stepper = stepper = Stepper(model, self._ledger)
+        with self._lock:
+            if self._state is EngineState.LOADING:
+                self._state = EngineState.READY
+        on_ready(model.info)
+        faults = 0
+        while True:
+            self._take_inbox(stepper)
+            stepper.drop_cancelled()
+            faults = self._step(stepper, faults)
+            self._publish(stepper)  # first, so that whoever has an answer finds it counted
+            stepper.flush()
+            if faults >= FAULTS_ALLOWED:
+                self._die(stepper)
+
+    def _take_inbox(self, stepper: Stepper) -> None:
+        """Do what other threads asked for; wait for it when there is nothing to compute."""
+        if not stepper.scheduler.busy:
+            self._do(self._inbox.get(), stepper)
+        while not self._inbox.empty():
+            self._do(self._inbox.get(), stepper)
+
+    @staticmethod
+    def _do(task: Callable[[Stepper], None] | None, stepper: Stepper) -> None:
+        if task is not None:
+            task(stepper)
+
+    def _step(self, stepper: Stepper, faults: int) -> int:
+        """Compute one step; returns how many in a row have failed now. A failure costs only
+        those the step ran for, and where memory ran out only one of them."""
+        self._step_began = began = time.monotonic()
+        try:
+            if not stepper.step():
+                return faults
+            took_s = (time.monotonic() - began) / stepper.planned_tokens
+            self._token_s = max(took_s, self._token_s * _FORGET)
+            return 0
+        except MemoryError:
+            log.exception("memory ran out in a step of the engine; one request is given up")
+            stepper.shed(OutOfMemory("the server ran out of memory; try again"))
+            return faults
+        except Exception:
+            log.exception("a step of the engine failed")
+            stepper.fail(stepper.blame(), GenerationFailed("the server failed; try again"))
+            return faults + 1 if self._works(stepper) else FAULTS_ALLOWED
+        finally:
+            self._step_began = 0.0
+
+    @staticmethod
+    def _works(stepper: Stepper) -> bool:
+        """After a failure: whether the model can compute anything at all."""
+        try:
+            stepper.probe()
+        except Exception:
+            log.exception("the model is broken")
+            return False
+        return True
+
+    def _publish(self, stepper: Stepper) -> None:
+        self._running = stepper.running_requests
+        self._kv_usage_ratio = stepper.scheduler.used_tokens / stepper.scheduler.pool_tokens
+
+    def _die(self, stepper: Stepper) -> None:
+        with self._lock:  # nothing is accepted after this
+            self._state = EngineState.DEAD
+        while not self._inbox.empty():
+            self._do(self._inbox.get(), stepper)
+        stepper.fail(stepper.tickets, GenerationFailed("the server failed; try again"))
+        self._publish(stepper)
+        raise GenerationFailed("the model is broken: its steps fail")
+
+    def _give_up(self) -> GenerationFailed:
+        """The engine's thread hangs: tell all who wait, from another."""
+        with self._lock:  # nothing is accepted after this
+            self._state = EngineState.DEAD
+            tickets = list(self._open)
+        error = GenerationFailed("the model hangs: a step does not end")
+        for ticket in tickets:
+            ticket.fail(error)
+        return error

@@ -1,0 +1,55 @@
+"""One choice's text as its tokens arrive: bytes, characters, stop strings.
+
+Knows nothing about sampling or scheduling.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.engine.stop_strings import StopFinder
+from app.engine.types import TokenLogprob
+from app.tokenizer.token_offsets import Place, PlacingDecoder
+
+
+class Answer:
+    """Owned by the engine thread."""
+
+    def __init__(
+        self, token_bytes: Sequence[bytes], stop: tuple[str, ...], drop_leading_space: bool
+    ) -> None:
+        self._decoder = PlacingDecoder(token_bytes)
+        self._finder = StopFinder(stop, drop_leading_space)
+        self._untold: deque[tuple[Place, TokenLogprob]] = deque()
+
+    def push(self, token_id: int, logprob: TokenLogprob | None = None) -> tuple[str, bool]:
+        """Text that is certain now, and whether a stop string has ended the answer."""
+        place = self._decoder.push(token_id)
+        if logprob is not None:
+            self._untold.append((place, logprob))
+        return self._finder.push(place.text)
+
+    def finish(self) -> tuple[str, bool]:
+        """The text still held back; True when a stop string turned out to be in it."""
+        text, stopped = self._finder.push(self._decoder.finish())
+        if not stopped:
+            text += self._finder.finish()
+        return text, self._finder.stopped
+
+    def told(self) -> tuple[TokenLogprob, ...]:
+        """Those of the pushed logprobs that may be told now, each once: a token's comes with
+        the first of its text, so that none is told of a token that is then cut off whole."""
+        given = self._decoder.length - self._finder.kept_back
+        told = []
+        while self._untold:
+            place, logprob = self._untold[0]
+            # A token without any text goes with what stands before it, but not after a cut.
+            whole = place.end <= given and not self._finder.stopped
+            if not (place.start < given or whole):
+                break
+            self._untold.popleft()
+            offset = max(0, place.start - self._finder.dropped)
+            told.append(replace(logprob, offset=offset))
+        return tuple(told)

@@ -1,0 +1,125 @@
+"""What every open request is still owed, and what it has been given in this step.
+
+Knows nothing about batches or sampling. Whatever way a request ends, it ends here once, and the
+ledger hears of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+from app.engine.errors import EngineError, InvalidRequest
+from app.engine.metrics import Ledger
+from app.engine.request_handle import Ticket
+from app.engine.sequence import Sequence
+from app.engine.types import Delta, Event, Progress
+
+#: Steps at most this long are gathered: a reader does not see them apart.
+SHORT_STEP_S = 0.010
+#: How long a request's events are gathered.
+GATHER_S = 0.025
+
+
+class Deliveries:
+    """Owned by the engine thread."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._owed: dict[Ticket, list[Sequence]] = {}
+        self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
+        self._flushed_at = 0.0
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        """Requests not yet ended."""
+        return list(self._owed)
+
+    def owes(self, ticket: Ticket) -> bool:
+        """False once a request has ended."""
+        return ticket in self._owed
+
+    def reserve(self, ticket: Ticket) -> None:
+        """Owe a request an answer that cannot begin yet."""
+        self._owed[ticket] = []
+
+    def open(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+        """Owe a request its choices or vectors."""
+        self._owed[ticket] = list(sequences)
+        self._ledger.prompt_tokens += ticket.prompt_tokens
+
+    def tell(self, sequence: Sequence, event: Event) -> None:
+        """Keep an event for the next flush; text that follows text of its choice joins it."""
+        events = self._events[sequence.ticket]
+        if events and isinstance(event, Delta) and isinstance(events[-1], Delta):
+            joined = _joined(events[-1], event)
+            if joined is not None:
+                events[-1] = joined
+                return
+        events.append(event)
+
+    def settle(self, sequence: Sequence) -> None:
+        """One choice is complete; with the last of them so is its request."""
+        rest = self._owed[sequence.ticket]
+        rest.remove(sequence)
+        if not rest:
+            del self._owed[sequence.ticket]
+            self._ledger.completed += 1
+            sequence.ticket.settled = True
+
+    def finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
+        """Tell the last of a sequence's deltas, each with its finish reason."""
+        for delta in deltas:
+            assert delta.finish_reason is not None
+            self._ledger.finished[delta.finish_reason] += 1
+            self.tell(sequence, delta)
+        self.settle(sequence)
+
+    def cancel(self, ticket: Ticket) -> list[Sequence]:
+        """End a request whose client has gone; returns what was still owed."""
+        self._ledger.cancelled += 1
+        ticket.settled = True
+        self._events.pop(ticket, None)
+        ticket.end()
+        return self._owed.pop(ticket)
+
+    def fail(self, ticket: Ticket, error: EngineError) -> list[Sequence]:
+        """End a request with an error, after what it has been told; returns what was still
+        owed. A refusal is an answer, and no fault of ours."""
+        if isinstance(error, InvalidRequest):
+            self._ledger.completed += 1
+        else:
+            self._ledger.failed += 1
+        ticket.settled = True
+        if events := self._events.pop(ticket, None):
+            ticket.send(tuple(events))
+        ticket.fail(error)
+        return self._owed.pop(ticket)
+
+    def flush(self) -> None:
+        """Send what has been told, one put per request. While steps are short, a request's
+        events wait for a few steps: a put, a wake-up and a write each would cost more than the
+        model's arithmetic. Its first text and its last never wait."""
+        now = time.monotonic()
+        brisk = now - self._flushed_at < SHORT_STEP_S
+        self._flushed_at = now
+        for ticket, events in list(self._events.items()):
+            begins = not ticket.begun and not all(isinstance(each, Progress) for each in events)
+            if brisk and not begins and ticket in self._owed and now - ticket.sent_at < GATHER_S:
+                continue
+            ticket.sent_at, ticket.begun = now, ticket.begun or begins
+            ticket.send(tuple(self._events.pop(ticket)))
+            if ticket not in self._owed:
+                ticket.end()
+
+
+def _joined(before: Delta, after: Delta) -> Delta | None:
+    """Two deltas of one choice as one; None if they are not, or the choice ends here."""
+    if before.index != after.index or before.finish_reason or after.finish_reason:
+        return None
+    return Delta(
+        before.index,
+        before.text + after.text,
+        before.token_ids + after.token_ids,
+        before.logprobs + after.logprobs,
+    )

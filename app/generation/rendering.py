@@ -1,0 +1,102 @@
+"""Which template a request's text goes through, and the refusals that templates give rise to.
+
+Knows nothing about tokens or engines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from app.connection.request_context import Caller
+from app.engine.types import ModelInfo
+from app.generation import Served
+from app.prompts import BREAK, Call, Prompt, ReservedCharacter, TemplateRefused, Turn
+from app.prompts.alpaca import render_instruction, render_turns
+from app.prompts.chat_template import ChatTemplate
+from app.prompts.render_chat import render_with_template
+from app.protocol.errors import BadRequest
+from app.protocol.messages import Conversation, Message
+
+_SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
+
+
+def instruction_renderer(template: str) -> Callable[[str], Prompt]:
+    """What makes a prompt of an instruction; `template` is "alpaca" or "none"."""
+    return render_instruction if template == "alpaca" else _plain
+
+
+def render_conversation(
+    conversation: Conversation,
+    served: Served,
+    info: ModelInfo,
+    caller: Caller,
+    *,
+    continued: bool,
+) -> Prompt:
+    """The conversation up to where the model goes on: with a new turn, or with the last one
+    if `continued`: by the template the server is told to use, the tokenizer's own, or Alpaca.
+
+    Raises:
+        BadRequest: the template does not take this conversation.
+        ClientGone, DeadlinePassed: nobody waits any more.
+    """
+    turns = [_turn(message) for message in conversation.messages]
+    template, name = _template(served.chat_template, info)
+    if template is None:
+        return render_turns(turns, continued=continued)
+
+    def check() -> None:
+        caller.check()
+        caller.patience_s()
+
+    try:
+        with caller.connection.watched(lambda: None):
+            return render_with_template(turns, template, continued=continued, check=check)
+    except TemplateRefused as error:
+        message = f"messages: {name} refuses this conversation: {error}"
+        raise BadRequest(message, "messages") from error
+    except ReservedCharacter as error:
+        field = f"{error.turn}.tool_calls" if error.in_calls else conversation.paths[error.turn]
+        path = f"messages.{field}".rstrip(".")
+        message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
+        raise BadRequest(message, path) from error
+
+
+def unshown_names(conversation: Conversation, served: Served, info: ModelInfo) -> tuple[str, ...]:
+    """Paths of the names of speakers that the template in use does not tell the model."""
+    source = served.chat_template or info.chat_template
+    if source is not None and _SHOWS_NAMES.search(source):
+        return ()
+    turns = enumerate(conversation.messages)
+    return tuple(f"messages.{i}.name" for i, turn in turns if turn.name and turn.role != "tool")
+
+
+def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None, str]:
+    """The template to use and what to call it. One that an operator names gets the vocabulary's
+    own BOS and EOS also where the tokenizer's files have no names for them."""
+    if source is None:
+        if info.chat_template is None:
+            return None, ""
+        own = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
+        return own, "the model's own chat template"
+    found = {"bos_token": info.bos_text, "eos_token": info.eos_text}
+    named = {name: text for name, text in found.items() if text} | dict(info.named_tokens)
+    template = ChatTemplate(source, tuple(named.items()), info.special_texts)
+    return template, "the template of --chat_template"
+
+
+def _turn(message: Message) -> Turn:
+    calls = (Call(call.name, call.arguments, call.id) for call in message.tool_calls)
+    return Turn(
+        role="system" if message.role == "developer" else message.role,
+        text=message.text,
+        has_text=message.has_text,
+        calls=tuple(calls),
+        call_id=message.tool_call_id,
+        name=message.name,
+    )
+
+
+def _plain(text: str) -> Prompt:
+    return Prompt(text, allow_special=False)

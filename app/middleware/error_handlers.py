@@ -1,0 +1,129 @@
+"""Every exception that leaves a view, as the answer its client can read.
+
+Knows nothing about what went wrong: `app.protocol.errors` does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+from flask import Flask, Response, g, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
+
+from app.middleware.locale import LANGUAGES
+from app.protocol.errors import INVALID, OURS, Failure, describe
+from app.translations import WORDS
+from app.translations.error_texts import explain
+
+_log = logging.getLogger(__name__)
+_OURS_FROM = 500
+_FOR_PROGRAMS = (
+    "/v1/",
+    "/tokenize/",
+    "/detokenize/",
+    "/tokenizer_info/",
+    "/health/",
+    "/ready/",
+    "/metrics/",
+    "/openapi.json/",
+)
+_FOR_SCRIPTS = "/playground/model"
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def handle_errors(app: Flask) -> None:
+    """Answer all exceptions: JSON under /v1 and to programs, a page to browsers."""
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        response = _response(_http_failure(app, error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    @app.errorhandler(Exception)
+    def other_error(error: Exception) -> Response:
+        failure = describe(error, g.request_id)
+        if failure.status == _OURS_FROM:
+            _log.exception("a request failed", extra={"facts": {"request_id": g.request_id}})
+        return _response(failure)
+
+
+def _http_failure(app: Flask, error: HTTPException) -> Failure:
+    status = error.code or _OURS_FROM
+    message = error.description or error.name
+    if isinstance(error, SecurityError):
+        message = "This server is not called what the Host header says (--trusted_hosts)"
+    if isinstance(error, NotFound):
+        message = f"There is no {_shown_path()} here; there are {_routes(app)}"
+    elif isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        message = f"{_shown_path()} takes {allowed} only"
+    return Failure(status, message, INVALID if status < _OURS_FROM else OURS)
+
+
+def _response(failure: Failure) -> Response:
+    if _wants_page():
+        page = _page(failure)
+        response = Response(page, status=failure.status, mimetype="text/html")
+    else:
+        body = json.dumps(failure.body(), ensure_ascii=False)
+        response = Response(body, status=failure.status, mimetype="application/json")
+    if failure.retry_after_s is not None:
+        response.headers["Retry-After"] = str(failure.retry_after_s)
+    if failure.status == 401:
+        _challenge(response)
+    if failure.code == "request_timeout":
+        response.headers["X-Should-Retry"] = "false"  # to OpenAI's clients: it would take as long
+    return response
+
+
+def _page(failure: Failure) -> str:
+    lang = g.get("language", LANGUAGES[0])  # who was refused before it was found
+    words = WORDS[lang].page
+    places = {"seconds": failure.retry_after_s or 1}
+    return render_template(
+        "error.html",
+        failure=failure,
+        explained=explain(words, failure.status, [failure.code], places=places),
+        request_id=g.request_id,
+        t=words,
+        lang=lang,
+    )
+
+
+def _challenge(response: Response) -> None:
+    """Say how to present a key. "Basic" makes browsers ask for one, which is how the forms work
+    without JavaScript, and which a script's own request must not set off."""
+    response.headers["WWW-Authenticate"] = 'Bearer realm="Westlake"'
+    if response.mimetype == "text/html":
+        response.headers["WWW-Authenticate"] = 'Basic realm="Westlake", charset="UTF-8"'
+
+
+def _wants_page() -> bool:
+    if isinstance(request.routing_exception, SecurityError):
+        return False  # a page has links, which begin with the host
+    if request.path == _FOR_SCRIPTS:
+        return False  # a browser would ask for a password
+    if request.path == "/" or request.path.startswith("/playground/"):
+        return True
+    if f"{request.path}/".startswith(_FOR_PROGRAMS):
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
+def _shown_path() -> str:
+    path = request.path
+    return path if len(path) <= 100 else path[:99] + "…"
+
+
+def _routes(app: Flask) -> str:
+    lines = []
+    for rule in app.url_map.iter_rules():
+        if f"{rule.rule}/".startswith(_FOR_PROGRAMS):
+            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+            path = _VARIABLE.sub(r"{\1}", rule.rule)
+            lines.append(f"{'/'.join(methods)} {path}")
+    return ", ".join(sorted(lines, key=lambda line: line.split()[1]))

@@ -1,0 +1,103 @@
+"""GET /metrics: the engine's counters, the requests answered and the process, for Prometheus.
+
+Knows nothing about how they are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flask import Blueprint, Response, current_app
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from app.engine import Engine
+from app.engine.types import Stats
+from app.middleware.model_facts import model_facts
+
+PREFIX = "westlake"
+
+
+def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
+    """The route, over what `registry` holds and, from now on, the process."""
+    blueprint = Blueprint("metrics", __name__)
+    ProcessCollector(registry=registry)
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        engine: Engine = current_app.extensions["engine"]
+        # A registry of one reading: the app may be given another engine, as tests do.
+        reading = CollectorRegistry(auto_describe=False)
+        reading.register(EngineCollector(engine.stats, model_facts(engine).batch_invariant))
+        text = generate_latest(reading) + generate_latest(registry)
+        return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return blueprint
+
+
+class EngineCollector(Collector):
+    """One snapshot of the engine's counters."""
+
+    def __init__(self, stats: Stats, batch_invariant: bool | None = None) -> None:
+        """batch_invariant: None leaves its metric out."""
+        self._stats, self._batch_invariant = stats, batch_invariant
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, under the contract's names."""
+        for name, text, value in _gauges(self._stats):
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+        if self._batch_invariant is not None:
+            text = "1: a row has the same bits in any batch; 0: the check at load found others."
+            yield GaugeMetricFamily(f"{PREFIX}_batch_invariant", text, self._batch_invariant)
+        for name, text, value in _counters(self._stats):
+            yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+        finished = CounterMetricFamily(
+            f"{PREFIX}_finished", "Choices that ended, by reason.", labels=["reason"]
+        )
+        for reason, count in self._stats.finished:
+            finished.add_metric([str(reason)], count)
+        yield finished
+        for name, text, buckets, total in _histograms(self._stats):
+            bounds = [(_bound(bound), count) for bound, count in buckets]
+            yield HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets=bounds, sum_value=total)
+
+
+def _gauges(stats: Stats) -> Iterable[tuple[str, str, float]]:
+    yield "requests_running", "Requests being answered.", stats.running
+    yield "requests_waiting", "Requests accepted and not begun.", stats.waiting
+    yield "kv_cache_usage_ratio", "Share of the KV cache in use.", stats.kv_usage_ratio
+
+
+def _counters(stats: Stats) -> Iterable[tuple[str, str, float]]:
+    yield "prompt_tokens", "Prompt tokens read.", stats.prompt_tokens
+    yield "generation_tokens", "Tokens generated.", stats.generation_tokens
+    yield "prefix_cache_queries", "Prompt tokens looked up.", stats.prefix_queried_tokens
+    yield "prefix_cache_hits", "Prompt tokens found.", stats.prefix_reused_tokens
+    yield "requests_accepted", "Requests accepted.", stats.accepted
+    yield "requests_completed", "Requests answered to the end, or refused.", stats.completed
+    yield "requests_failed", "Requests lost to a fault.", stats.failed
+    yield "requests_cancelled", "Requests given up by clients.", stats.cancelled
+
+
+def _histograms(
+    stats: Stats,
+) -> Iterable[tuple[str, str, tuple[tuple[float, int], ...], float]]:
+    """Buckets are (upper bound, cumulative count); the last bound is infinity."""
+    none = ((float("inf"), 0),)
+    text = "From a request's acceptance to its first token."
+    buckets = stats.ttft_seconds or none
+    yield "time_to_first_token_seconds", text, buckets, stats.ttft_sum_seconds
+    text = "Between two tokens of one choice."
+    buckets = stats.itl_seconds or none
+    yield "inter_token_latency_seconds", text, buckets, stats.itl_sum_seconds
+
+
+def _bound(seconds: float) -> str:
+    return "+Inf" if seconds == float("inf") else f"{seconds:g}"

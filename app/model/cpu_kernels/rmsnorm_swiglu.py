@@ -1,0 +1,99 @@
+"""What happens to each row between two matrix products, with as few passes over it as can be.
+
+Knows nothing about attention. Each kernel ends with what the next product takes: floats, or
+bytes and a scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, from_dtype
+
+from app.model.cpu_kernels.intrinsics import pointer, pointer_to, take
+from app.model.cpu_kernels.jit import inner, kernel
+from app.model.cpu_kernels.vector_math import quantise, silu
+
+#: Addresses, and sizes in elements.
+ROWS = np.dtype(
+    [
+        ("rows", np.int64),  #: address of the number of rows
+        ("x", np.int64),  #: float32 [rows, stride]: what the kernel reads
+        ("stride", np.int64),
+        ("width", np.int64),  #: elements of a result row
+        ("hidden", np.int64),  #: float32 [rows, width]: the residual stream
+        ("norm", np.int64),  #: float32 [width], or 0 for no norm
+        ("epsilon", np.float64),
+        ("out", np.int64),  #: float32 [rows, out_stride]; scratch where bytes are wanted
+        ("out_stride", np.int64),
+        ("bytes", np.int64),  #: unsigned bytes [rows, byte_stride], or 0
+        ("byte_stride", np.int64),
+        ("scales", np.int64),  #: float32 [rows]
+    ]
+)
+_rows_at = pointer_to(from_dtype(ROWS))
+
+
+@inner
+def _finish(job, out, row):
+    if job.bytes:
+        quantised = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
+        scales = carray(pointer(job.scales), row + 1, np.float32)
+        scales[row] = quantise(out[row], quantised[row, : job.width])
+
+
+@kernel
+def add_and_norm(address, counter, thread, team):
+    """hidden += x; out = hidden / rms(hidden) * norm (RMSNorm, arXiv 1910.07467)."""
+    job = carray(_rows_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    width = job.width
+    hidden = carray(pointer(job.hidden), (rows, width), np.float32)
+    x = carray(pointer(job.x), (rows, job.stride), np.float32)
+    out = carray(pointer(job.out), (rows, job.out_stride), np.float32)
+    norm = carray(pointer(job.norm), width, np.float32)
+    while True:
+        row = take(counter, 1)
+        if row >= rows:
+            break
+        if job.x:
+            for i in range(width):
+                hidden[row, i] += x[row, i]
+        if job.norm:
+            total = np.float32(0)
+            for i in range(width):
+                total += hidden[row, i] * hidden[row, i]
+            mean = total / np.float32(width) + np.float32(job.epsilon)
+            factor = np.float32(1) / np.sqrt(mean)
+            for i in range(width):
+                out[row, i] = hidden[row, i] * factor * norm[i]
+            _finish(job, out, row)
+
+
+@kernel
+def gate(address, counter, thread, team):
+    """out = silu(first half of x) * second half (SwiGLU, arXiv 2002.05202)."""
+    job = carray(_rows_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    width = job.width
+    x = carray(pointer(job.x), (rows, job.stride), np.float32)
+    out = carray(pointer(job.out), (rows, job.out_stride), np.float32)
+    while True:
+        row = take(counter, 1)
+        if row >= rows:
+            break
+        for i in range(width):
+            out[row, i] = silu(x[row, i]) * x[row, width + i]
+        _finish(job, out, row)
+
+
+@kernel
+def to_bytes(address, counter, thread, team):
+    """Only the rounding: x is what is rounded."""
+    job = carray(_rows_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    x = carray(pointer(job.x), (rows, job.stride), np.float32)
+    while True:
+        row = take(counter, 1)
+        if row >= rows:
+            break
+        _finish(job, x, row)

@@ -1,0 +1,124 @@
+"""Turns queries and keys by their positions, and puts keys and values into the cache.
+
+Knows nothing about who reads them. One item is a row's key head and the queries that share it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, from_dtype
+
+from app.model.cpu_kernels.intrinsics import pointer, pointer_to, take
+from app.model.cpu_kernels.jit import inner, kernel
+from app.model.cpu_kernels.microkernel import FLOAT32, PANEL, size_of
+from app.model.cpu_kernels.vector_math import half
+
+#: What turning and attention both need. Addresses, and sizes in elements.
+HEADS = np.dtype(
+    [
+        ("rows", np.int64),  #: address of the numbers of rows and of blocks
+        ("qkv", np.int64),  #: float32 [rows, stride]: queries, keys, values; changed in place
+        ("stride", np.int64),
+        ("slots", np.int64),  #: int64 [rows]
+        ("positions", np.int64),  #: int64 [rows]
+        ("cache", np.int64),  #: of this layer, see cache.py
+        ("slot_stride", np.int64),
+        ("kind", np.int64),  #: of the cache's elements, FLOAT32 or FLOAT16
+        ("capacity", np.int64),  #: positions of a slot
+        ("heads", np.int64),
+        ("kv_heads", np.int64),
+        ("head_dim", np.int64),
+        ("padded_dim", np.int64),  #: head_dim rounded up to whole panels
+        ("cos", np.int64),  #: float32 [capacity, head_dim]
+        ("sin", np.int64),  #: its first half negated (see rope.py)
+        ("q_norm", np.int64),  #: float32 [head_dim], or 0
+        ("k_norm", np.int64),
+        ("epsilon", np.float64),
+        ("blocks", np.int64),  #: int64 [blocks, 2]: first row, and how many rows of one slot
+        ("window", np.int64),  #: tokens a row looks back on, itself included; 0: all
+        ("out", np.int64),  #: float32 [rows, out_stride]
+        ("out_stride", np.int64),
+        ("scratch", np.int64),  #: float32, see attention.py
+    ]
+)
+heads_at = pointer_to(from_dtype(HEADS))
+
+
+@inner
+def head_cache(job, slot, kv_head):
+    """Addresses of a head's keys and values."""
+    size = job.capacity * job.padded_dim
+    width = size_of(job.kind)
+    start = job.cache + (slot * job.slot_stride + kv_head * size) * width
+    return start, start + job.kv_heads * size * width
+
+
+@inner
+def _turn(head, norm, epsilon, cos, sin, size):
+    """Rotate a head (arXiv 2104.09864), after its own norm where there is one. In place."""
+    if len(norm):
+        total = np.float32(0)
+        for i in range(size):
+            total += head[i] * head[i]
+        factor = np.float32(1) / np.sqrt(total / np.float32(size) + np.float32(epsilon))
+        for i in range(size):
+            head[i] = head[i] * factor * norm[i]
+    half = size // 2
+    for i in range(half):
+        left, right = head[i], head[half + i]
+        head[i] = left * cos[i] + right * sin[i]
+        head[half + i] = right * cos[half + i] + left * sin[half + i]
+
+
+@inner
+def _optional(address, size):
+    return carray(pointer(address), size if address else 0, np.float32)
+
+
+@inner
+def _keep(job, row, kv_head, key, value, position):
+    """A key goes into a column of its panel, a value into a row of each of its panels."""
+    slots = carray(pointer(job.slots), row + 1, np.int64)
+    key_place, value_place = head_cache(job, slots[row], kv_head)
+    by_key = (job.capacity // PANEL, job.padded_dim, PANEL)
+    by_value = (job.padded_dim // PANEL, job.capacity, PANEL)
+    panel, column = position // PANEL, position % PANEL
+    if job.kind == FLOAT32:
+        keys = carray(pointer(key_place), by_key, np.float32)
+        values = carray(pointer(value_place), by_value, np.float32)
+        for i in range(job.head_dim):
+            keys[panel, i, column] = key[i]
+            values[i // PANEL, position, i % PANEL] = value[i]
+    else:
+        half_keys = carray(pointer(key_place), by_key, np.int16)
+        half_values = carray(pointer(value_place), by_value, np.int16)
+        for i in range(job.head_dim):
+            half_keys[panel, i, column] = half(key[i])
+            half_values[i // PANEL, position, i % PANEL] = half(value[i])
+
+
+@kernel
+def turn(address, counter, thread, team):
+    """Queries are turned in place."""
+    job = carray(heads_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    size, group = job.head_dim, job.heads // job.kv_heads
+    qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
+    positions = carray(pointer(job.positions), rows, np.int64)
+    q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
+    while True:
+        item = take(counter, 1)
+        row, kv_head = item // job.kv_heads, item % job.kv_heads
+        if row >= rows:
+            break
+        position = positions[row]
+        cos = carray(pointer(job.cos), (job.capacity, size), np.float32)[position]
+        sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
+        for head in range(kv_head * group, kv_head * group + group):
+            query = qkv[row, head * size : head * size + size]
+            _turn(query, q_norm, job.epsilon, cos, sin, size)
+        start = (job.heads + kv_head) * size
+        key = qkv[row, start : start + size]
+        _turn(key, k_norm, job.epsilon, cos, sin, size)
+        start += job.kv_heads * size
+        _keep(job, row, kv_head, key, qkv[row, start : start + size], position)

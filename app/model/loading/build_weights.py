@@ -1,0 +1,111 @@
+"""From named tensors to `Weights`: fuse, fold, pad and pack, one layer at a time.
+
+Knows nothing about where the tensors come from: a checkpoint's files and transformers' modules
+are both a function from name to tensor, so both give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from app.checkpoint.config import ModelConfig
+from app.model.loading.quantization import Packing
+from app.model.weights import LayerWeights, Weights
+
+#: the tensor of a checkpoint name such as "model.norm.weight"
+Source = Callable[[str], Tensor]
+#: called with the number of layers done and their total
+Report = Callable[[int, int], None]
+
+#: Elementwise kernels handle a row's last few elements by other code than the rest; a row that
+#: is a multiple of this has no such tail, so it does not matter which rows it is computed with.
+ROW_MULTIPLE = 64
+
+
+def assemble(
+    config: ModelConfig, source: Source, packing: Packing, dtype: torch.dtype, report: Report
+) -> Weights:
+    """Build every layer where its tensors live.
+
+    dtype: of activations: float32 on a CPU.
+    """
+    layers = []
+    for number in range(config.layers):
+        layers.append(_layer(config, source, packing, number, dtype))
+        report(number + 1, config.layers)
+    embedding = source("model.embed_tokens.weight")
+    norm = source("model.norm.weight")
+    head = embedding if config.tied_head else source("lm_head.weight")
+    head_norm, packed_head = packing.after_norm(norm, head)
+    return Weights(
+        config=config,
+        embedding=embedding,
+        layers=tuple(layers),
+        norm=norm.to(dtype),
+        head_norm=head_norm,
+        head=packed_head,
+        dtype=dtype,
+        device=embedding.device,
+    )
+
+
+def _layer(
+    config: ModelConfig, source: Source, packing: Packing, number: int, dtype: torch.dtype
+) -> LayerWeights:
+    prefix = f"model.layers.{number}."
+    attention, mlp = prefix + "self_attn.", prefix + "mlp."
+
+    def vector(name: str, present: bool = True) -> Tensor | None:
+        return source(name).to(dtype) if present else None
+
+    def fused(part: str, *names: str) -> Tensor:
+        return torch.cat([source(f"{part}{name}.weight") for name in names])
+
+    attention_norm, qkv = packing.after_norm(
+        source(prefix + "input_layernorm.weight"), fused(attention, "q_proj", "k_proj", "v_proj")
+    )
+    mlp_norm, gate_up = packing.after_norm(
+        source(prefix + "post_attention_layernorm.weight"),
+        _pad_rows(fused(mlp, "gate_proj", "up_proj"), 2),
+    )
+    gate_bias = _joined([vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")])
+    return LayerWeights(
+        attention_norm=attention_norm,
+        qkv=qkv,
+        qkv_bias=_joined([vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]),
+        q_norm=vector(attention + "q_norm.weight", config.qk_norm),
+        k_norm=vector(attention + "k_norm.weight", config.qk_norm),
+        out=packing.plain(source(attention + "o_proj.weight")),
+        out_bias=vector(attention + "o_proj.bias", config.o_bias),
+        mlp_norm=mlp_norm,
+        gate_up=gate_up,
+        gate_up_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
+        down=packing.plain(_pad_columns(source(mlp + "down_proj.weight"))),
+        down_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
+        window=config.windows[number],
+        device=attention_norm.device,
+    )
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None
+
+
+def _pad_rows(weight: Tensor, halves: int) -> Tensor:
+    """Zero rows after each of the `halves` equal parts of the first dimension."""
+    rows = weight.shape[0] // halves
+    missing = -rows % ROW_MULTIPLE
+    if not missing:
+        return weight
+    zeros = weight.new_zeros((missing, *weight.shape[1:]))
+    parts = [(weight[first : first + rows], zeros) for first in range(0, rows * halves, rows)]
+    return torch.cat([part for pair in parts for part in pair])
+
+
+def _pad_columns(weight: Tensor) -> Tensor:
+    missing = -weight.shape[1] % ROW_MULTIPLE
+    return torch.nn.functional.pad(weight, (0, missing)) if missing else weight

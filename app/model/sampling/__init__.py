@@ -1,0 +1,1 @@
+"""Logits to tokens: penalties, top-k, nucleus and beam candidates, with torch."""

@@ -1,4 +1,0 @@
-"""What surrounds the answers: request ids, errors, health, counters.
-
-Knows nothing about prompts or fields.
-"""

@@ -1,0 +1,1 @@
+"""Jinja for untrusted chat templates: transformers' extensions, with bounded work and output."""

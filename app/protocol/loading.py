@@ -1,0 +1,56 @@
+"""A JSON object through a schema: the values read, or the first field that is wrong.
+
+Knows nothing about any one route's fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from app.protocol.errors import BadRequest
+from app.protocol.fields import Nested, below, unread_keys
+
+
+def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of `data` that the schema knows; null counts as not given.
+
+    Raises:
+        BadRequest: with the dotted path of the first bad field, in the schema's order.
+    """
+    given = {name: value for name, value in data.items() if value is not None}
+    try:
+        return dict(schema.load(given, unknown=EXCLUDE))
+    except ValidationError as error:
+        raise first_fault(error.messages) from None
+
+
+def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
+    """Dotted paths of what `data`, which the schema has read, gives and nothing reads, sorted."""
+    found = list(unread_keys(data, *schema.fields))
+    for name, field in schema.fields.items():
+        if isinstance(field, Nested) and data.get(name) is not None:
+            found += below(name, field.unread(data[name]))
+    return tuple(sorted(found))
+
+
+def refuse(path: str, message: str) -> BadRequest:
+    """The refusal of one field, to raise."""
+    return BadRequest(f"{path}: {message}", path)
+
+
+def first_fault(messages: object) -> BadRequest:
+    """The refusal for the first message in marshmallow's tree of them."""
+    path: list[str] = []
+    while isinstance(messages, Mapping):
+        name, messages = next(iter(messages.items()))
+        path.append(str(name))
+    if not isinstance(messages, str):
+        messages = _first(messages)
+    return refuse(".".join(path), str(messages))
+
+
+def _first(messages: object) -> object:
+    return next(iter(messages), "is wrong") if isinstance(messages, Iterable) else "is wrong"

@@ -1,0 +1,112 @@
+"""Fields of texts and token ids: `prompt` and `input`, which may be either, and `tokens`.
+
+Knows nothing about tokenizers: whether an id exists is for the engine to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from app.engine.types import TokenIds
+from app.protocol.fields import JsonSchema, whole
+
+TextOrIds = str | TokenIds
+
+_KINDS = "must be a string, a list of strings, a list of token ids, or a list of those"
+
+
+class Texts(fields.Field[tuple[TextOrIds, ...]]):
+    """Always read as a tuple: one item per prompt or input, none of them empty."""
+
+    def __init__(self, *, max_items: int) -> None:
+        super().__init__(required=True, error_messages={"required": "is required"})
+        self.max_items = max_items
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> tuple[TextOrIds, ...]:
+        if isinstance(value, str):
+            return (_text(value),)
+        if not isinstance(value, list):
+            raise ValidationError(_KINDS)
+        if not value:
+            raise ValidationError("must not be empty")
+        if _is_number(value[0]):
+            return (_ids(value),)
+        if len(value) > self.max_items:
+            raise ValidationError(f"must hold at most {self.max_items} items")
+        read = _text if isinstance(value[0], str) else _ids
+        return tuple(_at(index, read, item) for index, item in enumerate(value))
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        text = {"type": "string", "minLength": 1}
+        return {
+            "anyOf": [
+                text,
+                _list_of(text, self.max_items),
+                _list_of(_ID),
+                _list_of(_list_of(_ID), self.max_items),
+            ]
+        }
+
+
+class Ids(fields.Field[TokenIds]):
+    """A list of token ids, which may be empty."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True, error_messages={"required": "is required"})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TokenIds:
+        if not isinstance(value, list):
+            raise ValidationError("must be a list of token ids")
+        return _ids(value) if value else ()
+
+    def json_schema(self) -> JsonSchema:
+        """What the field may be, for the API's description."""
+        return {"type": "array", "items": _ID}
+
+
+_ID: JsonSchema = {"type": "integer", "minimum": 0}
+
+
+def _list_of(items: JsonSchema, most: int | None = None) -> JsonSchema:
+    schema: JsonSchema = {"type": "array", "items": items, "minItems": 1}
+    return schema if most is None else {**schema, "maxItems": most}
+
+
+def _at(index: int, read: Any, item: object) -> TextOrIds:
+    try:
+        result: TextOrIds = read(item)
+    except ValidationError as error:
+        raise ValidationError({index: error.messages}) from None
+    return result
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValidationError("must be a string, as the first item is")
+    if not value:
+        raise ValidationError("must not be empty")
+    return value
+
+
+def _ids(value: object) -> TokenIds:
+    if not isinstance(value, list):
+        raise ValidationError(_KINDS)
+    if not value:
+        raise ValidationError("must not be empty")
+    return tuple(_id(index, token) for index, token in enumerate(value))
+
+
+def _id(index: int, token: object) -> int:
+    number = whole(token)
+    if number is None or number < 0:
+        raise ValidationError({index: ["must be a token id: a whole number, 0 or more"]})
+    return number

@@ -1,0 +1,159 @@
+"""The fields both text routes share, their defaults, and the engine's parameters they become.
+
+Knows nothing about prompts, messages or answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import Schema
+from marshmallow.fields import Field
+
+from app.engine.types import SamplingParams
+from app.protocol.fields import (
+    Accepted,
+    Number,
+    Switch,
+    Text,
+    Unsupported,
+    Whole,
+    refused,
+)
+from app.protocol.generation_fields import LogitBias, Stop, StreamOptions
+from app.protocol.loading import refuse
+from app.protocol.unsupported import OF_GENERATION
+
+
+class GenerationSchema(Schema):
+    """What /v1/completions and /v1/chat/completions have in common."""
+
+    class Meta:
+        """What would change the answer and is not served."""
+
+        include: ClassVar[dict[str, Field[None]]] = refused(OF_GENERATION)
+
+    model = Text()
+    max_tokens = Whole(1, absent=-1)
+    temperature = Number(0, 2)
+    top_p = Number(0, 1)
+    top_k = Whole(0, absent=-1)
+    min_p = Number(0, 1)
+    num_beams = Whole(1, 16)
+    repetition_penalty = Number(0, 10, above_minimum=True)
+    do_sample = Switch()
+    n = Whole(1, 8)
+    stop = Stop()
+    stream = Switch()
+    stream_options = StreamOptions()
+    return_progress = Switch()
+    seed = Whole()
+    ignore_eos = Switch()
+    user = Text()
+
+    logit_bias = LogitBias()
+    presence_penalty = Number(-2, 2)
+    frequency_penalty = Number(-2, 2)
+
+    tool_choice = Unsupported("none", "auto")
+
+    # They change nothing here.
+    metadata = Accepted()
+    store = Accepted()
+    service_tier = Accepted()
+    safety_identifier = Accepted()
+    prompt_cache_key = Accepted()
+    prompt_cache_options = Accepted()
+    prompt_cache_retention = Accepted()
+    moderation = Accepted()
+
+
+#: Smaller ones say the same, until float32 cannot hold a logit divided by them (at 1e-38).
+_LEAST_PENALTY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a route's fields are when the request does not say."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int | None  #: None: what is left of the context
+
+
+COMPLETION_DEFAULTS = Defaults(temperature=0.1, top_p=0.75, top_k=40, max_tokens=128)
+CLASSIC_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=40, max_tokens=128)
+OPENAI_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=0, max_tokens=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How to generate, and how to send it."""
+
+    model: str | None
+    params: SamplingParams
+    n: int
+    num_beams: int
+    max_tokens: int | None  #: asked for
+    max_tokens_field: str  #: the name it was asked for by
+    default_max_tokens: int | None
+    stop: tuple[str, ...]
+    ignore_eos: bool
+    stream: bool
+    include_usage: bool
+    tells_progress: bool  #: a stream begins with news of queue and prompt
+
+
+def read_generation(
+    values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
+) -> Generation:
+    """The shared part of a request that GenerationSchema has read; `logprobs`: alternatives
+    to report for each token, None for no logprobs.
+
+    Raises:
+        BadRequest: fields that contradict each other.
+    """
+    n, num_beams = values.get("n", 1), values.get("num_beams", 1)
+    if num_beams > 1 and n > num_beams:
+        raise refuse("n", f"must be at most num_beams, which is {num_beams}")
+    if num_beams > 1 and logprobs is not None:
+        raise refuse("logprobs", "is not supported with num_beams over 1")
+    stream = values.get("stream", False)
+    if "stream_options" in values and not stream:
+        raise refuse("stream_options", "is only for requests with stream true")
+    wins = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
+    return Generation(
+        model=values.get("model"),
+        params=_sampling_params(values, defaults, logprobs),
+        n=n,
+        num_beams=num_beams,
+        max_tokens=values.get(wins),
+        max_tokens_field=wins,
+        default_max_tokens=None if wins in values else defaults.max_tokens,
+        stop=values.get("stop", ()),
+        ignore_eos=values.get("ignore_eos", False),
+        stream=stream,
+        include_usage=values.get("stream_options", False),
+        tells_progress=values.get("return_progress", False),
+    )
+
+
+def _sampling_params(
+    values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
+) -> SamplingParams:
+    temperature = values.get("temperature", defaults.temperature)
+    return SamplingParams(
+        temperature=temperature if values.get("do_sample", True) else 0.0,
+        top_k=values.get("top_k", defaults.top_k),
+        top_p=values.get("top_p", defaults.top_p),
+        min_p=values.get("min_p", 0.0),
+        repetition_penalty=max(values.get("repetition_penalty", 1.0), _LEAST_PENALTY),
+        presence_penalty=values.get("presence_penalty", 0.0),
+        frequency_penalty=values.get("frequency_penalty", 0.0),
+        logit_bias=values.get("logit_bias", ()),
+        seed=values.get("seed"),
+        logprobs=logprobs,
+    )

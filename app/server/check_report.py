@@ -1,0 +1,120 @@
+"""What `python wsgi.py --check` prints: what would be served, and what memory it takes.
+
+Knows nothing about torch; says what the checks of app.checkpoint have found.
+"""
+
+from __future__ import annotations
+
+from app.checkpoint.check import CheckedModel
+from app.checkpoint.hardware.cpu_count import cores
+from app.checkpoint.hardware.cpu_features import kernels
+from app.checkpoint.lora.delta import Lora
+from app.tokenizer.tokenizer import Tokenizer
+from config import Config
+
+_GB = 10**9
+
+
+def check_table(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> str:
+    """One line for each thing, its name first."""
+    model = checked.model
+    lines = [
+        ("base model", str(checked.directory)),
+        (
+            "",
+            f"{model.architecture}, {model.layers} layers, width {model.hidden_size}, "
+            f"{model.dtype}{', pickled' if checked.pickled else ''}",
+        ),
+    ]
+    for lora in checked.loras:
+        lines += [("LoRA", str(lora.settings.directory)), ("", _lora(lora))]
+    lines += [
+        ("vocabulary", _vocabulary(checked)),
+        ("tokenizer", f"{_reader(checked)} in {checked.tokenizer_directory}"),
+        ("chat template", _template(config, tokenizer)),
+        ("context", _context_line(config, checked)),
+        ("device", checked.device),
+        *_compute(config, checked),
+        *_memory(config, checked),
+    ]
+    return "\n".join(f"{name:15}{text}" for name, text in lines)
+
+
+def _lora(lora: Lora) -> str:
+    settings = lora.settings
+    ranks = sorted({settings.rank, *settings.rank_pattern.values()})
+    shown = f"rank {'/'.join(map(str, ranks))}, {len(lora.deltas)} matrices"
+    if lora.replaced:
+        shown += ", whole: " + ", ".join(sorted(name.split(".")[-2] for name in lora.replaced))
+    if settings.unusual:
+        shown += f"; {settings.unusual}: peft merges it, with the whole model in float32"
+    return shown + (", pickled" if lora.pickled else "")
+
+
+def _vocabulary(checked: CheckedModel) -> str:
+    vocabulary = checked.vocabulary
+    parts = [f"base model {vocabulary.base}"]
+    if checked.loras:
+        parts.append(f"with LoRA {vocabulary.trained.embedding}")
+    parts += [f"tokenizer {vocabulary.tokens}", f"result {vocabulary.rows}"]
+    never = vocabulary.rows - vocabulary.tokens + len(vocabulary.untrained)
+    return ", ".join(parts) + (f" ({never} never sampled)" if never else "")
+
+
+def _reader(checked: CheckedModel) -> str:
+    if (checked.tokenizer_directory / "tokenizer.model").is_file():
+        return "sentencepiece (tokenizer.model)"
+    return "tokenizers (tokenizer.json)"
+
+
+def _template(config: Config, tokenizer: Tokenizer) -> str:
+    if config.CHAT_TEMPLATE is not None:
+        return config.CHAT_TEMPLATE
+    return "the tokenizer's own" if tokenizer.chat_template else "none: Alpaca is used"
+
+
+def _context_line(config: Config, checked: CheckedModel) -> str:
+    length, reach = _context(config, checked), checked.model.reach
+    further = f"; --max_model_len may be up to {reach}" if reach > length else ""
+    return f"{length} tokens{further}"
+
+
+def _context(config: Config, checked: CheckedModel) -> int:
+    return config.MAX_MODEL_LEN or checked.model.max_positions
+
+
+def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
+    """What computes a model on the CPU; on a GPU nothing here does."""
+    if checked.gpus:
+        return []
+    return [("", kernels(config.LOAD_IN_8BIT)), ("", cores().told(config.THREADS))]
+
+
+def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
+    table = checked.memory
+    kinds = [
+        ("matrices" + (" (8 bits)" if config.LOAD_IN_8BIT else ""), table.linears),
+        ("head", table.head),
+        ("embedding", table.embedding),
+        ("norms, biases", table.small),
+        ("everything else", table.runtime),
+        ("keys and values (--kv_cache_mb)", table.kv_pool),
+        ("together", table.needed),
+    ]
+    lines = [f"{size / _GB:9.2f} GB  {kind}" for kind, size in kinds if size]
+    if table.available is not None:
+        lines.append(f"{table.available / _GB:9.2f} GB  available")
+    lines.append(_cache(config, checked))
+    return [("memory" if not number else "", line) for number, line in enumerate(lines)]
+
+
+def _cache(config: Config, checked: CheckedModel) -> str:
+    table, length = checked.memory, _context(config, checked)
+    per_token = table.kv_bytes_per_token
+    line = f"{length * per_token / _GB:9.2f} GB  keys and values of one full context"
+    if table.available is None or table.kv_pool:
+        return line
+    left = max(table.available - table.needed, 0)
+    if left >= length * per_token:
+        return f"{line}, of {left / _GB:.2f} GB left"
+    return f"{line}: more than is left; --max_model_len {left // per_token} fits"

@@ -1,0 +1,64 @@
+"""The worker's life: the application around an engine, the engine's start, and what its end means.
+
+Knows nothing about models: it is given an engine that is still to be started.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from app import create_app
+from app.server.arbiter_hooks import pause_s
+from app.server.log import HALT, announce
+from app.server.startup import one_line
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.engine.async_engine import EngineService
+    from app.engine.types import ModelInfo
+    from app.server.worker import HardenedWorker
+    from config import Config
+
+#: After the engine's end: time for all clients to be told, and for monitors to see /ready.
+LAST_WORDS_S = 2.0
+
+
+def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flask:
+    """The application around `engine`, which starts to load; its end is the worker's."""
+    failure_code = HALT  # until the model is ready: what stopped it would stop it again
+
+    def on_ready(info: ModelInfo) -> None:
+        nonlocal failure_code
+        failure_code = 1  # gunicorn starts a new worker in place of this one
+        # What is there now stays: no later collection, which stops all threads, looks at it.
+        gc.collect()
+        gc.freeze()
+        where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
+        where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
+        announce(f"ready: {where} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
+
+    def on_failure(error: BaseException) -> None:
+        announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
+        if failure_code != HALT:
+            time.sleep(LAST_WORDS_S)
+        os._exit(failure_code)  # an exception would end only the engine's thread
+
+    def start() -> None:
+        engine.start(on_ready=on_ready, on_failure=on_failure)
+
+    app = create_app(config, engine)
+    worker.on_drain = engine.drain
+    worker.trust(config.TRUSTED_PROXIES)
+    if pause := pause_s():
+        announce(f"westlake: the worker ended often; loading in {pause:g} s", config.LOG_FORMAT)
+        timer = threading.Timer(pause, start)
+        timer.daemon = True
+        timer.start()
+    else:
+        start()
+    return app

@@ -1,0 +1,116 @@
+"""Reads a model's files once in a child process, whose time and memory are bounded.
+
+Knows nothing about what the files should be: the checks of app.checkpoint and the tokenizer's
+trial run there first, so that no file of a directory which somebody else made can hang this
+process or fill the machine. What has ended there in time is then read here without fear.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.hub import local_directory
+from app.checkpoint.safe_open import MIB
+from app.checkpoint.vocabulary import TokenCount
+from config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A tokenizer.json of 24 MiB (258,000 tokens) takes 1.7 s and 0.3 GB, small ones next to nothing:
+#: so the bounds grow with what there is to read.
+BASE_CPU_S, CPU_S_PER_MIB = 4.0, 0.5
+BASE_BYTES, BYTES_PER_BYTE = 256 * MIB, 20
+#: A child that waits for something (there is nothing to wait for) is ended too.
+WALL_TIMES, WALL_S = 5, 20.0
+_LARGE, _LARGEST = ("tokenizer.json", "tokenizer.model"), 64 * MIB
+#: One thread each: what they reserve counts as memory.
+_QUIET = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAYON_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+def rehearse(config: Config) -> TokenCount:
+    """Check everything but the weights that `config` names; returns how large its tokenizer is.
+
+    Raises:
+        StartupError: what is wrong, in one line; also that the files cannot be read in a time
+            and memory that would do for any model.
+    """
+    config = _local(config)
+    size = _bytes_to_read(config)
+    cpu_s = BASE_CPU_S + CPU_S_PER_MIB * size / MIB
+    limits = (cpu_s, BASE_BYTES + BYTES_PER_BYTE * size)
+    child = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "app.server.preflight_child", str(os.getpid())],
+        cwd=ROOT,
+        env={**os.environ, **_QUIET},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with child:
+        try:
+            out, err = child.communicate(
+                pickle.dumps((config, limits)), WALL_TIMES * cpu_s + WALL_S
+            )
+        except BaseException as error:
+            child.kill()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            out, err = child.communicate()
+    return _told(out, err, child.returncode, *limits)
+
+
+def _told(out: bytes, err: bytes, code: int, cpu_s: float, most_bytes: int) -> TokenCount:
+    """What the child's last words mean: `out` has a line for each file it opened, and a last
+    one that begins with "=" or "!"."""
+    lines = out.decode("utf-8", "replace").splitlines() or [""]
+    if lines[-1].startswith("="):
+        return TokenCount(**json.loads(lines[-1][1:]))
+    if lines[-1].startswith("!"):
+        raise StartupError(lines[-1][1:])
+    file = lines[-1] or "the model's directory"
+    what = f"{file} is refused: reading it, or trying what it describes, "
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise StartupError(f"{what}does not end within {cpu_s:.0f} s of computing")
+    if b"memory allocation" in err or b"bad_alloc" in err:
+        raise StartupError(f"{what}takes more than {most_bytes // MIB} MiB of memory")
+    last = (err.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+    raise StartupError(f"{what}ends a process with {code}: {last[:200]}")
+
+
+def _local(config: Config) -> Config:
+    """`config` with directories in place of Hub names, and without a GPU: neither downloads nor
+    drivers are the child's to wait for."""
+
+    def found(name: str, flag: str) -> str:
+        return str(local_directory(name, flag, allow_pickle=config.ALLOW_PICKLE))
+
+    return replace(
+        config,
+        BASE_MODEL=found(config.BASE_MODEL, "--base_model"),
+        LORA_MODEL=tuple(found(name, "--lora_model") for name in config.LORA_MODEL),
+        TOKENIZER_PATH=config.TOKENIZER_PATH and found(config.TOKENIZER_PATH, "--tokenizer_path"),
+        ONLY_CPU=True,
+        GPUS=(),
+        DTYPE="auto",
+    )
+
+
+def _bytes_to_read(config: Config) -> int:
+    """Of the largest tokenizer, as far as it may be read at all. All else is small."""
+    names = (config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH)
+    paths = [Path(name) / file for name in names if name is not None for file in _LARGE]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return min(max(sizes, default=0), _LARGEST)

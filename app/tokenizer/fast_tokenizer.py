@@ -1,0 +1,174 @@
+"""Reads `tokenizer.json` with `tokenizers`, the library transformers reads it with.
+
+Knows nothing about transformers' own classes: those take seconds to import, may put another
+pipeline in place of the file's, and change a shared object at every call, which fails under
+threads. Here nothing is ever changed after loading, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer as Backend
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.json_file import read_json
+from app.checkpoint.safe_open import MIB
+from app.tokenizer.added_tokens import TokenMatcher
+from app.tokenizer.config_files import (
+    AddedToken,
+    TokenizerFiles,
+    check_added,
+    read_tokenizer_files,
+)
+from app.tokenizer.detokenizer import decode_all
+from app.tokenizer.encoder import TextEncoder, Vocabulary
+from app.tokenizer.token_bytes import Spelling, bytes_of
+from app.tokenizer.tokenizer_json import (
+    check_vocabulary,
+    read_spelling,
+    unknown_token,
+    without_first_prefix,
+)
+
+#: Twice the largest tokenizer.json there is, of 262,144 tokens.
+MAX_BYTES = 64 * MIB
+MAX_VALUES = 5_000_000
+
+
+class FastTokenizer:
+    """`tokenizer.Tokenizer` over one `tokenizer.json`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises StartupError when a file in `directory` cannot be read, or decodes in a way
+        that has no bytes for each token."""
+        files = read_tokenizer_files(directory)
+        path = directory / "tokenizer.json"
+        source = read_json(path, MAX_BYTES, MAX_VALUES)
+        check_vocabulary(source, path)
+        backend = _load(path, source)
+        spelling = read_spelling(source, path)
+        vocab: dict[str, int] = backend.get_vocab(with_added_tokens=True)
+        ids = vocab | {token.text: token.id for token in files.added}
+        tokens = _added_tokens(backend, vocab, files)
+        check_added(tokens, directory)
+        specials = [token for token in tokens if token.special]
+
+        self.vocab_size = 1 + max(ids.values(), default=-1)
+        self.token_bytes = _bytes_table(vocab, tokens, spelling, self.vocab_size)
+        self.special_texts = tuple(token.text for token in specials)
+        self.special_ids = tuple(token.id for token in specials)
+        self.chat_template = files.chat_template
+        self.bos_id, prefix = _bos_rule(backend, ids, files)
+        self.bos_text = next((text for text, id_ in ids.items() if id_ == self.bos_id), "")
+        named = files.named.get("eos_token", "")
+        self.eos_text = named if named in ids else ""
+        self.named_tokens = tuple(({**_class_tokens(files, ids), **files.named}).items())
+        self.eos_ids: tuple[int, ...] = (ids[named],) if named in ids else ()
+
+        self._leading_blank = spelling.strips_leading_blank
+        unknown = unknown_token(source)
+        forbidden = frozenset(token.id for token in specials if token.text != unknown)
+        inner_source = without_first_prefix(source)
+        inner = backend if inner_source == source else _load(path, inner_source)
+        # Plain added tokens are the library's to find, where tokenizer.json has them.
+        matched = [token for token in tokens if token.special or token.text not in vocab]
+        self._encoder = TextEncoder(
+            Vocabulary(_encoding(backend), _encoding(inner), forbidden, TokenMatcher(specials)),
+            matched,
+            prefix,
+        )
+
+    def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
+        """See `tokenizer.Tokenizer.encode`. Raises ValueError on half a surrogate pair."""
+        return self._encoder.encode(text, allow_special=allow_special)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `tokenizer.Tokenizer.decode`."""
+        text = decode_all(self.token_bytes, ids)
+        return text[1:] if self._leading_blank and text.startswith(" ") else text
+
+
+def _load(path: Path, source: dict[str, Any]) -> Backend:
+    try:
+        backend = Backend.from_str(json.dumps(source))
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = True  # their spellings are text, unless we cut there
+    except Exception as error:  # the library raises nothing narrower
+        why = " ".join(str(error).split())
+        raise StartupError(f"{path} cannot be read as a tokenizer: {why}") from error
+    return backend
+
+
+#: How transformers' tokenizer classes spell what their files do not name.
+_CLASS_TOKENS = {
+    "Llama": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+    "CodeLlama": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+    "GPT2": dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>"),
+    "Qwen2": dict.fromkeys(("eos_token", "unk_token", "pad_token"), "<|endoftext|>"),
+}
+
+
+def _class_tokens(files: TokenizerFiles, ids: Container[str]) -> dict[str, str]:
+    """What the class that the files name calls its tokens, where the vocabulary has them."""
+    name = files.tokenizer_class.removesuffix("Fast").removesuffix("Tokenizer")
+    named = _CLASS_TOKENS.get(name, {})
+    return {key: text for key, text in named.items() if text in ids}
+
+
+def _encoding(backend: Backend) -> Callable[[str], list[int]]:
+    def encode(text: str) -> list[int]:
+        # The same ids as `encode` gives, which holds Python's lock for as long as it takes.
+        ids: list[int] = backend.encode_batch_fast([text], add_special_tokens=False)[0].ids
+        return ids
+
+    return encode
+
+
+def _added_tokens(
+    backend: Backend, vocab: dict[str, int], files: TokenizerFiles
+) -> list[AddedToken]:
+    """The tokens of tokenizer.json, then of the files beside it; special where any says so.
+    Named tokens of one character are text: some files name "!" as padding."""
+    tokens = {
+        text: AddedToken(text, vocab[text], special=True)
+        for text in sorted(files.special)
+        if text in vocab and len(text) > 1
+    }
+    for token in files.added:
+        tokens[token.text] = token
+    for token_id, seen in backend.get_added_tokens_decoder().items():
+        text = seen.content
+        special = seen.special or text in files.special
+        tokens[text] = AddedToken(text, token_id, special, seen.lstrip, seen.rstrip)
+    return sorted(tokens.values(), key=lambda token: token.id)
+
+
+def _bytes_table(
+    vocab: dict[str, int], tokens: list[AddedToken], spelling: Spelling, size: int
+) -> tuple[bytes, ...]:
+    table = [b""] * size
+    for text, token_id in vocab.items():
+        table[token_id] = bytes_of(text, spelling)
+    for token in tokens:
+        table[token.id] = b"" if token.special else token.text.encode()
+    return tuple(table)
+
+
+def _bos_rule(
+    backend: Backend, ids: dict[str, int], files: TokenizerFiles
+) -> tuple[int | None, tuple[int, ...]]:
+    """The BOS token, and what every text begins with. tokenizer_config's add_bos_token has
+    the last word; where it is silent, tokenizer.json's own post-processor shows the rule."""
+    probe = backend.encode("a", add_special_tokens=True)
+    shown: int | None = None
+    if probe.ids and probe.special_tokens_mask[0]:
+        shown = probe.ids[0]
+    bos = ids.get(files.named.get("bos_token", ""), shown)
+    if bos is None or files.add_bos is False or (files.add_bos is None and shown is None):
+        return bos, ()
+    return bos, (bos,)

@@ -1,0 +1,148 @@
+"""Reads `tokenizer.model` with sentencepiece itself, added tokens on top.
+
+Knows nothing about transformers, whose own reading of these files gives other ids.
+
+Where added tokens cut a text, only the text's very beginning gets sentencepiece's leading `▁`;
+what follows a token is encoded as it stands. That is what transformers' LlamaTokenizer over
+sentencepiece did with `legacy=False`; the older behaviour put a `▁` after each token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import sentencepiece
+
+from app.checkpoint.errors import StartupError
+from app.tokenizer.added_tokens import TokenMatcher
+from app.tokenizer.config_files import (
+    AddedToken,
+    TokenizerFiles,
+    check_added,
+    read_tokenizer_files,
+)
+from app.tokenizer.detokenizer import decode_all
+from app.tokenizer.encoder import TextEncoder, Vocabulary
+from app.tokenizer.sentencepiece_file import read_model
+
+# `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Messages merge when
+# they are joined, so this switches the leading `▁` off and nothing else.
+_NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
+_SPACE = "▁"
+
+
+class SentencePieceTokenizer:
+    """`tokenizer.Tokenizer` over one sentencepiece model. sentencepiece's processors are
+    immutable once loaded and made for many threads."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises StartupError when a file in `directory` cannot be read."""
+        files = read_tokenizer_files(directory)
+        model, inner = _load(directory / "tokenizer.model")
+        pieces = _pieces(model)
+        tokens = _with_base(files.added, _base_specials(model, pieces, files))
+        check_added(tokens, directory)
+        specials = {token.text: token.id for token in tokens if token.special}
+
+        self.vocab_size = max(len(pieces), *(token.id + 1 for token in tokens))
+        self.token_bytes = _bytes_table(model, pieces, tokens, self.vocab_size)
+        self.special_texts, self.special_ids = tuple(specials), tuple(specials.values())
+        self.chat_template = files.chat_template
+        self.bos_id, self.bos_text = _named(files, "bos_token", specials, model.bos_id(), pieces)
+        eos_id, self.eos_text = _named(files, "eos_token", specials, model.eos_id(), pieces)
+        own_names = {"bos_token": self.bos_text, "eos_token": self.eos_text}
+        named = {**{name: text for name, text in own_names.items() if text}, **files.named}
+        self.named_tokens = tuple(named.items())
+        self.eos_ids = () if eos_id is None else (eos_id,)
+
+        self._leading_blank = model.normalize("a").startswith(_SPACE)
+        own = [  # what sentencepiece could find by itself, as it would be spelled
+            AddedToken(pieces[token_id].strip(_SPACE), token_id)
+            for token_id in specials.values()
+            if token_id < len(pieces) and token_id != model.unk_id()
+        ]
+        forbidden = frozenset(token.id for token in own)
+        self._encoder = TextEncoder(
+            Vocabulary(model.encode, inner.encode, forbidden, TokenMatcher(own)),
+            tokens,
+            () if self.bos_id is None or files.add_bos is False else (self.bos_id,),
+        )
+
+    def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
+        """See `tokenizer.Tokenizer.encode`. Raises ValueError on half a surrogate pair."""
+        return self._encoder.encode(text, allow_special=allow_special)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `tokenizer.Tokenizer.decode`."""
+        text = decode_all(self.token_bytes, ids)
+        return text[1:] if self._leading_blank and text.startswith(" ") else text
+
+
+_Model = sentencepiece.SentencePieceProcessor
+
+
+def _load(path: Path) -> tuple[_Model, _Model]:
+    """The model as it is, and the same without the leading `▁`."""
+    proto = read_model(path)
+    try:
+        models = (_Model(model_proto=proto), _Model(model_proto=proto + _NO_DUMMY_PREFIX))
+        models[0].encode("a")
+    except (RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise StartupError(f"{path} is not a sentencepiece model: {why}") from error
+    return models
+
+
+def _pieces(model: _Model) -> list[str]:
+    return [model.id_to_piece(token_id) for token_id in range(model.get_piece_size())]
+
+
+def _base_specials(model: _Model, pieces: list[str], files: TokenizerFiles) -> list[AddedToken]:
+    """The vocabulary's own control pieces, and pieces that a file declares special. One of a
+    single character is taken for text: some files name "!" as padding."""
+    return [
+        AddedToken(piece, token_id, special=True)
+        for token_id, piece in enumerate(pieces)
+        if model.is_control(token_id)
+        or model.is_unknown(token_id)
+        or (piece in files.special and len(piece) > 1)
+    ]
+
+
+def _with_base(added: tuple[AddedToken, ...], base: list[AddedToken]) -> list[AddedToken]:
+    """The files' tokens over the vocabulary's own. What the vocabulary takes for a control
+    token stays one, whatever a file leaves out."""
+    base_ids = {token.id for token in base}
+    base_texts = {token.text for token in base}
+    tokens = {token.text: token for token in base}
+    for token in added:
+        special = token.special or token.id in base_ids or token.text in base_texts
+        tokens[token.text] = replace(token, special=special)
+    return list(tokens.values())
+
+
+def _bytes_table(
+    model: _Model, pieces: list[str], tokens: list[AddedToken], size: int
+) -> tuple[bytes, ...]:
+    table = [
+        bytes([int(piece[3:5], 16)])  # <0x0A>
+        if model.is_byte(token_id)
+        else piece.replace(_SPACE, " ").encode()
+        for token_id, piece in enumerate(pieces)
+    ]
+    table += [b""] * (size - len(table))
+    for token in tokens:
+        table[token.id] = b"" if token.special else token.text.encode()
+    return tuple(table)
+
+
+def _named(
+    files: TokenizerFiles, name: str, ids: dict[str, int], own_id: int, pieces: list[str]
+) -> tuple[int | None, str]:
+    """The token the files name, if it has an id, else the model's own."""
+    text = files.named.get(name, "")
+    if text in ids:
+        return ids[text], text
+    return (own_id, pieces[own_id]) if own_id >= 0 else (None, "")

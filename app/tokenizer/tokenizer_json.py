@@ -1,0 +1,126 @@
+"""Reads from `tokenizer.json` what the library that loads it does not tell.
+
+Knows nothing about that library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.vocabulary import MAX_TOKENS
+from app.tokenizer.config_files import MAX_ADDED, MAX_SPELLING
+from app.tokenizer.token_bytes import Spelling
+
+
+def read_spelling(source: dict[str, Any], path: Path) -> Spelling:
+    """Tell from the decoder of the tokenizer.json at `path` how its tokens are written.
+
+    Raises:
+        StartupError: it is of a kind that has no bytes for each token.
+    """
+    steps = _steps(source.get("decoder"))
+    kinds = {step.get("type") for step in steps}
+    replaced = [_replaced(step) for step in steps if step.get("type") == "Replace"]
+    metaspaces = [step for step in steps if step.get("type") == "Metaspace"]
+    known = kinds <= {"ByteLevel", "Replace", "ByteFallback", "Fuse", "Strip", "Metaspace"}
+    if not known or not kinds & {"ByteLevel", "Replace", "Metaspace"} or None in replaced:
+        found = ", ".join(sorted(map(str, kinds))) or "none"
+        raise StartupError(
+            f"{path} has a decoder that is not supported ({found}): pass --tokenizer_path "
+            "with a directory that has the model's tokenizer.model, or a byte-level or "
+            "byte-fallback tokenizer.json."
+        )
+    spaces = [*(text for text in replaced if text), *map(_replacement, metaspaces)]
+    return Spelling(
+        byte_level="ByteLevel" in kinds,
+        byte_fallback="ByteFallback" in kinds,
+        space=spaces[0] if spaces else "▁",
+        strips_leading_blank=any(
+            step.get("type") == "Strip" and step.get("content") == " " and step.get("start")
+            for step in steps
+        )
+        or any(_prepends(step) for step in metaspaces),
+    )
+
+
+def check_vocabulary(source: dict[str, Any], path: Path) -> None:
+    """Look at the ids and spellings of the tokenizer.json at `path`: whatever is made for each
+    id, or for each character of a token, is made as often as they say.
+
+    Raises:
+        StartupError: an id is no id, or beyond any vocabulary; a token is too long; there are too
+            many added ones.
+    """
+    model = source.get("model")
+    vocab = model.get("vocab") if isinstance(model, dict) else None
+    ids: dict[Any, Any] = dict(vocab) if isinstance(vocab, dict) else {}
+    added = source.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
+        raise StartupError(f"{path}: added_tokens should be a list of objects")
+    if len(added) > MAX_ADDED:
+        raise StartupError(f"{path} has {len(added):,} added tokens; at most {MAX_ADDED:,}")
+    for entry in added:
+        ids[str(entry.get("content"))] = entry.get("id")
+    longest = max(map(len, ids), default=0)
+    if longest > MAX_SPELLING:
+        raise StartupError(
+            f"{path} has a token of {longest:,} characters; at most {MAX_SPELLING:,}"
+        )
+    for text, token_id in ids.items():
+        if type(token_id) is not int or not 0 <= token_id < MAX_TOKENS:
+            shown = str(token_id)[:40]
+            raise StartupError(
+                f"{path} gives the token {text[:40]!r} the id {shown}; ids lie below {MAX_TOKENS:,}"
+            )
+
+
+def without_first_prefix(source: dict[str, Any]) -> dict[str, Any]:
+    """The same file for text that is not at the beginning: no `▁` before its first word,
+    where the file puts one before the first word only."""
+
+    def changed(step: Any) -> Any:
+        if not isinstance(step, dict):
+            return step
+        if step.get("type") == "Metaspace" and step.get("prepend_scheme") == "first":
+            return {**step, "prepend_scheme": "never"}
+        if isinstance(steps := step.get("pretokenizers"), list):
+            return {**step, "pretokenizers": [changed(inner) for inner in steps]}
+        return step
+
+    return {**source, "pre_tokenizer": changed(source.get("pre_tokenizer"))}
+
+
+def unknown_token(source: dict[str, Any]) -> str:
+    """The spelling of the token for what the vocabulary lacks; "" if there is none."""
+    model = source.get("model")
+    unk = model.get("unk_token") if isinstance(model, dict) else None
+    return unk if isinstance(unk, str) else ""
+
+
+def _steps(decoder: object) -> list[dict[str, Any]]:
+    if not isinstance(decoder, dict):
+        return []
+    inner = decoder.get("decoders")
+    if decoder.get("type") == "Sequence" and isinstance(inner, list):
+        return [step for part in inner for step in _steps(part)]
+    return [decoder]
+
+
+def _replaced(step: dict[str, Any]) -> str | None:
+    """What the step turns into a blank; None if it does something else."""
+    pattern = step.get("pattern")
+    text = pattern.get("String") if isinstance(pattern, dict) else None
+    return text if isinstance(text, str) and text and step.get("content") == " " else None
+
+
+def _replacement(step: dict[str, Any]) -> str:
+    return str(step.get("replacement") or "▁")
+
+
+def _prepends(step: dict[str, Any]) -> bool:
+    scheme = step.get("prepend_scheme")
+    if scheme is None:  # files older than the scheme
+        return step.get("add_prefix_space") is not False
+    return bool(scheme != "never")

@@ -1,0 +1,123 @@
+"""Which kernels a CPU is enough for: by its features, less those that are disabled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.checkpoint.errors import StartupError
+from app.checkpoint.hardware import cpu_features
+
+#: LLVM's names of some features: on every x86 CPU they are there or not.
+NAMES = ["sse4.2", "avx", "avx2", "fma", "f16c", "avxvnni", "vaes", "aes"]
+NAMES += ["avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx10.1"]
+ZEN_2 = {"sse4.2", "avx", "avx2", "fma", "f16c", "aes"}
+ALDER_LAKE = ZEN_2 | {"avxvnni", "vaes"}
+SKYLAKE_X = ZEN_2 | {"avx512f", "avx512bw", "avx512vl"}
+ZEN_4 = SKYLAKE_X | {"avx512vnni", "vaes"}
+
+
+@pytest.fixture(autouse=True)
+def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv(cpu_features.SWITCH, raising=False)
+
+    def clear() -> None:
+        cpu_features.features.cache_clear()
+        cpu_features._usable.cache_clear()
+
+    clear()
+    yield
+    clear()
+
+
+def cpu(monkeypatch: pytest.MonkeyPatch, has: set[str], disabled: str = "") -> None:
+    """This process now runs on a CPU with these features."""
+    monkeypatch.setattr(cpu_features, "_host", lambda: {name: name in has for name in NAMES})
+    monkeypatch.setenv(cpu_features.SWITCH, disabled)
+    cpu_features.features.cache_clear()
+    cpu_features._usable.cache_clear()
+
+
+CHOICES = [
+    (ZEN_4, "AVX-512 kernels", "AVX-512 VNNI kernels"),
+    (SKYLAKE_X, "AVX-512 kernels", "this CPU has no AVX-512 VNNI"),
+    (ALDER_LAKE, "AVX2 kernels", "this CPU has no AVX-512"),
+    (ZEN_2, "AVX2 kernels", "this CPU has no AVX-512"),
+    (ZEN_2 - {"fma"}, "this CPU has no FMA", "this CPU has no FMA"),
+    (ZEN_2 - {"f16c"}, "this CPU has no F16C", "this CPU has no F16C"),
+    ({"sse4.2", "avx"}, "this CPU has no AVX2", "this CPU has no AVX2"),
+    (ZEN_4 - {"avx512f"}, "AVX2 kernels", "this CPU has no AVX-512"),
+]
+
+
+@pytest.mark.parametrize(("has", "full", "eight_bit"), CHOICES)
+def test_features_decide(
+    monkeypatch: pytest.MonkeyPatch, has: set[str], full: str, eight_bit: str
+) -> None:
+    cpu(monkeypatch, has)
+    assert full in cpu_features.kernels(False)
+    assert eight_bit in cpu_features.kernels(True)
+    assert ("torch" in cpu_features.kernels(True)) == (cpu_features.lacking(True) is not None)
+
+
+def test_what_is_disabled_is_gone_with_all_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu(monkeypatch, ZEN_4, "avx512vnni")
+    assert cpu_features.features() == ZEN_4 - {"avx512vnni"}
+    cpu(monkeypatch, ZEN_4, "avx512f")
+    assert cpu_features.features() == ZEN_2 | {"vaes"}
+    cpu(monkeypatch, ALDER_LAKE, "AVX2")
+    assert cpu_features.features() == ALDER_LAKE - {"avx2", "avxvnni"}
+    cpu(monkeypatch, ZEN_4, "avx")
+    assert cpu_features.features() == {"sse4.2", "aes"}
+    cpu(monkeypatch, ZEN_4, "avx512_vnni, aes")
+    assert cpu_features.features() == ZEN_4 - {"avx512vnni", "aes"}
+
+
+def test_the_compiler_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu(monkeypatch, ZEN_4, "avx512f")
+    told = (cpu_features.for_compiler() or "").split(",")
+    assert {name[1:] for name in told if name[0] == "+"} == cpu_features.features()
+    assert {name[1:] for name in told} == set(NAMES)
+
+
+def test_torch_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(has: set[str], disabled: str) -> tuple[str | None, str | None]:
+        cpu(monkeypatch, has, disabled)
+        found = cpu_features.for_torch()
+        return found.get("ATEN_CPU_CAPABILITY"), found.get("ONEDNN_MAX_CPU_ISA")
+
+    assert told(ZEN_4, "") == (None, None)
+    assert told(ZEN_4, "avx512vnni") == ("avx512", "AVX512_CORE")
+    assert told(ZEN_4, "avx512f") == ("avx2", "AVX2")
+    assert told(ALDER_LAKE | ZEN_4, "avx512f") == ("avx2", "AVX2_VNNI")
+    assert told(ZEN_2, "avx2") == ("default", "AVX")
+    assert told(ZEN_2, "avx") == ("default", "SSE41")
+
+
+def test_a_misspelt_feature_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu(monkeypatch, ZEN_4, "avx512vnni,avx521f")
+    with pytest.raises(StartupError, match="DISABLE_CPU_FEATURES names 'avx521f'"):
+        cpu_features.features()
+
+
+@pytest.mark.parametrize("missing", ["ssse3", "sse4.1", "sse4.2", "popcnt"])
+def test_below_torchs_own_floor(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    floor = {"ssse3", "sse4.1", "sse4.2", "popcnt"}
+    monkeypatch.setattr(cpu_features, "_host", lambda: {name: name != missing for name in floor})
+    with pytest.raises(StartupError, match=f"this CPU has no {missing.upper()}, which torch"):
+        cpu_features.check_processor()
+    cpu_features._usable.cache_clear()
+    monkeypatch.setattr(cpu_features, "_host", lambda: {"neon": True})
+    cpu_features.check_processor()  # not x86: torch's own business
+
+
+def test_a_cpu_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_features, "_host", dict)
+    monkeypatch.setenv(cpu_features.SWITCH, "avx2")
+    assert "this CPU has no AVX2" in cpu_features.kernels(False)
+    assert cpu_features.for_compiler() is None
+
+
+def test_this_machines_features_are_read() -> None:
+    assert "64bit" in cpu_features.features() or "neon" in cpu_features.features()

@@ -1,0 +1,212 @@
+"""Whether a client has gone, over real sockets, on systems with epoll and without."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.connection.client import Connection
+from app.connection.disconnect_watcher import SWEEP_S, Watcher
+
+Pair = tuple[socket.socket, socket.socket]
+Leave = Callable[[socket.socket], None]
+SOON_S = 2.0
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    if request.param == "unix":
+        ours, theirs = socket.socketpair()
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            theirs = socket.create_connection(listener.getsockname())
+            ours, _ = listener.accept()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture(params=[True, False], ids=["epoll", "sweep"])
+def watcher(request: pytest.FixtureRequest) -> Watcher:
+    return Watcher(use_epoll=request.param)
+
+
+def connection(sock: object, watcher: Watcher) -> Connection:
+    return Connection({"gunicorn.socket": sock}, watcher)
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sock.close()
+
+
+@pytest.mark.parametrize("timeout", [None, 0.0, 10.0])
+@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+def test_told_once_when_closed(
+    pair: Pair, watcher: Watcher, timeout: float | None, leave: Leave
+) -> None:
+    ours, theirs = pair
+    ours.settimeout(timeout)
+    client = connection(ours, watcher)
+    told = threading.Semaphore(0)
+    with client.watched(told.release):
+        assert not told.acquire(timeout=2 * SWEEP_S)
+        assert not client.gone
+        leave(theirs)
+        assert told.acquire(timeout=SOON_S)
+        assert client.gone
+        assert not told.acquire(timeout=2 * SWEEP_S)
+
+
+def test_one_that_left_before_is_noticed(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    theirs.close()
+    told = threading.Event()
+    with connection(ours, watcher).watched(told.set):
+        assert told.wait(SOON_S)
+
+
+def test_next_requests_bytes_stay(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    client = connection(ours, watcher)
+    told = threading.Event()
+    with client.watched(told.set):
+        theirs.sendall(b"GET / HTTP/1.1\r\n")
+        assert not told.wait(2 * SWEEP_S)
+        assert not client.gone
+    assert ours.recv(100) == b"GET / HTTP/1.1\r\n"
+
+
+def test_not_told_after_the_wait(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    told = threading.Event()
+    with connection(ours, watcher).watched(told.set):
+        pass
+    theirs.close()
+    assert not told.wait(2 * SWEEP_S)
+
+
+def test_our_own_end_closed(pair: Pair, watcher: Watcher) -> None:
+    pair[0].close()
+    client = connection(pair[0], watcher)
+    with client.watched(lambda: None):
+        assert client.gone
+
+
+def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: Watcher) -> None:
+    """It sent what one sends that has left, and nothing written would tell them apart."""
+    ours, theirs = pair
+    client, told = connection(ours, watcher), threading.Event()
+    with client.watched(told.set):
+        theirs.shutdown(socket.SHUT_WR)
+        assert told.wait(SOON_S)
+        assert client.gone
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
+def test_half_closed_is_told_once_and_is_not_gone(
+    pair: Pair, watcher: Watcher, sent: bytes
+) -> None:
+    ours, theirs = pair
+    client = connection(ours, watcher)
+    left, half = threading.Event(), threading.Semaphore(0)
+    with client.watched(left.set, half.release):
+        theirs.sendall(sent)
+        theirs.shutdown(socket.SHUT_WR)
+        assert half.acquire(timeout=SOON_S)
+        assert client.half_closed
+        ours.sendall(b": ping")
+        assert theirs.recv(100) == b": ping"
+        assert not half.acquire(timeout=3 * SWEEP_S)
+        assert not left.is_set() and not client.gone
+
+
+def test_one_that_left_is_told_apart_by_writing_to_it(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    client = connection(ours, watcher)
+    left, half = threading.Event(), threading.Event()
+    with client.watched(left.set, half.set):
+        theirs.close()
+        if ours.family != socket.AF_UNIX:  # whose closing is no mere FIN
+            assert half.wait(SOON_S)
+            assert not left.wait(2 * SWEEP_S)
+            ours.sendall(b": ping")
+        assert left.wait(SOON_S)
+        assert client.gone
+
+
+def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Watcher) -> None:
+    ours, theirs = pair
+    left, half = threading.Event(), threading.Event()
+    with connection(ours, watcher).watched(left.set, half.set):
+        theirs.shutdown(socket.SHUT_WR)
+        assert half.wait(SOON_S)
+        reset(theirs)
+        assert left.wait(SOON_S)
+
+
+@pytest.mark.parametrize("found", [None, "x", 5])
+def test_without_a_socket_the_client_is_there(found: object, watcher: Watcher) -> None:
+    for client in (connection(found, watcher), Connection({}, watcher)):
+        with client.watched(lambda: None):
+            assert not client.gone
+
+
+def test_a_thousand_waits_on_reused_numbers(watcher: Watcher) -> None:
+    """Descriptors are used again at once: news of one socket must not reach the next."""
+    wrong: list[int] = []
+
+    def work(seed: int) -> None:
+        for number in range(30):
+            ours, theirs = socket.socketpair()
+            leaves = (number + seed) % 3 == 0
+            told = threading.Event()
+            with connection(ours, watcher).watched(told.set):
+                if leaves:
+                    theirs.close()
+                    if not told.wait(SOON_S + 3):
+                        wrong.append(number)
+                elif told.is_set():
+                    wrong.append(number)
+            ours.close()
+            theirs.close()
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_one_thread_watches_all(watcher: Watcher) -> None:
+    before = threading.active_count()
+    pairs = [socket.socketpair() for _ in range(50)]
+    told = threading.Semaphore(0)
+    ready, leave = threading.Barrier(51), threading.Event()
+
+    def wait(ours: socket.socket) -> None:
+        with connection(ours, watcher).watched(told.release):
+            ready.wait()
+            leave.wait(10)
+
+    threads = [threading.Thread(target=wait, args=(ours,)) for ours, _ in pairs]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    assert threading.active_count() == before + 50 + 1
+    began = time.monotonic()
+    for _, theirs in pairs:
+        theirs.close()
+    for _ in pairs:
+        assert told.acquire(timeout=SOON_S)
+    assert time.monotonic() - began < SOON_S
+    leave.set()
+    for thread in threads:
+        thread.join()
+    for ours, _ in pairs:
+        ours.close()

@@ -1,0 +1,109 @@
+"""Which tokens' logprobs are told, when, and where their text begins."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from app.engine.detokenizer import Answer
+from app.engine.types import TokenLogprob
+
+#: Ids below 256 are bytes; then a word, a control token, and a blank before a word.
+TOKENS = (*(bytes([value]) for value in range(256)), "杭州".encode(), b"", b" a")
+WORD, CONTROL, BLANK = 256, 257, 258
+
+
+def answer(tokens: list[int], *stop: str, drop: bool = False) -> list[tuple[str, list[int]]]:
+    """For each token, and for the end, the text and the logprobs that came with it."""
+    made = Answer(TOKENS, stop, drop)
+    steps = []
+    for token in tokens:
+        text, stopped = made.push(token, TokenLogprob(token, -1.0, ()))
+        steps.append((text, [(told.token_id, told.offset) for told in made.told()]))
+        if stopped:
+            return steps
+    text, _ = made.finish()
+    steps.append((text, [(told.token_id, told.offset) for told in made.told()]))
+    return steps
+
+
+def test_a_token_is_told_with_its_text() -> None:
+    assert answer([ord("a"), WORD, CONTROL]) == [
+        ("a", [(97, 0)]),
+        ("杭州", [(WORD, 1)]),
+        ("", [(CONTROL, 3)]),
+        ("", []),
+    ]
+
+
+def test_bytes_of_one_character_are_told_together_with_it() -> None:
+    first, second, third = "西".encode()
+    assert answer([97, first, second, third]) == [
+        ("a", [(97, 0)]),
+        ("", []),
+        ("", []),
+        ("西", [(first, 1), (second, 1), (third, 1)]),
+        ("", []),
+    ]
+
+
+def test_half_a_character_is_told_when_it_is_given_up() -> None:
+    first = "西".encode()[0]
+    assert answer([first, 97]) == [("", []), ("\ufffda", [(first, 0), (97, 1)]), ("", [])]
+    assert answer([first]) == [("", []), ("\ufffd", [(first, 0)])]
+
+
+def test_tokens_held_back_are_told_later_and_none_is_lost() -> None:
+    assert answer([97, 98, 99], "abd") == [
+        ("", []),
+        ("", []),
+        ("abc", [(97, 0), (98, 1), (99, 2)]),
+        ("", []),
+    ]
+
+
+def test_what_a_stop_string_cuts_off_is_not_told() -> None:
+    assert answer([97, 98, CONTROL, 99], "bc") == [("a", [(97, 0)]), ("", []), ("", []), ("", [])]
+    assert answer([97, 98], "a") == [("", [])]
+
+
+def test_a_token_that_is_cut_in_two_is_told() -> None:
+    assert answer([97, WORD], "州") == [("a", [(97, 0)]), ("杭", [(WORD, 1)])]
+
+
+def test_offsets_count_after_dropped_blanks() -> None:
+    assert answer([32, BLANK, 98], drop=True) == [
+        ("", [(32, 0)]),
+        ("a", [(BLANK, 0)]),
+        ("b", [(98, 1)]),
+        ("", []),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_told_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> None:
+    rng = random.Random(seed)
+    choice = [97, 98, 99, 32, *"西😀".encode(), WORD, CONTROL, BLANK]
+    tokens = rng.choices(choice, k=rng.randint(0, 20))
+    stops = tuple(
+        "".join(rng.choices("ab 西", k=rng.randint(1, 3))) for _ in range(rng.randint(0, 2))
+    )
+    steps = answer(tokens, *stops)
+    text = "".join(piece for piece, _ in steps)
+    told = [token for _, group in steps for token in group]
+    assert [token for token, _ in told] == tokens[: len(told)]
+    given = told_length = 0
+    for piece, group in steps:
+        given += len(piece)
+        told_length += len(group)
+        covered = b"".join(TOKENS[token] for token in tokens[:told_length])
+        assert len(covered.decode(errors="replace")) >= given, "text before its logprobs"
+    raw = b"".join(TOKENS[token] for token, _ in told).decode(errors="replace")
+    assert raw.startswith(text) or "\ufffd" in raw
+    offsets = [offset for _, offset in told]
+    assert offsets == sorted(offsets)
+    if len(told) > 1 and "\ufffd" not in raw:
+        for (token, start), (_, end) in itertools.pairwise(told):
+            assert raw[start:end] in (TOKENS[token].decode(errors="replace"), "")

@@ -1,0 +1,77 @@
+"""Events of short steps are gathered; the first, the last and what precedes an error are not."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app.engine import output_buffer
+from app.engine.errors import EngineError, GenerationFailed
+from app.engine.metrics import Ledger
+from app.engine.output_buffer import Deliveries
+from app.engine.request_handle import Ticket
+from app.engine.sequence import Sequence
+from app.engine.types import Delta, FinishReason
+
+
+class Owing:
+    """As much of a sequence as deliveries look at."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> tuple[Deliveries, Ticket, Sequence]:
+    """A request whose first event has just gone out, in the middle of short steps."""
+    monkeypatch.setattr(output_buffer, "SHORT_STEP_S", 60.0)
+    monkeypatch.setattr(output_buffer, "GATHER_S", 0.2)
+    made, ticket = Deliveries(Ledger()), Ticket(3, 1, lambda: None)
+    sequence: Sequence = Owing(ticket)  # type: ignore[assignment]
+    made.open(ticket, [sequence])
+    made.tell(sequence, Delta(0, "a", (1,)))
+    made.flush()
+    assert ticket.next_events(0) == [Delta(0, "a", (1,))]
+    return made, ticket, sequence
+
+
+def test_texts_of_short_steps_join(told: tuple[Deliveries, Ticket, Sequence]) -> None:
+    made, ticket, sequence = told
+    for token, text in enumerate("bcd", 2):
+        made.tell(sequence, Delta(0, text, (token,)))
+        made.flush()
+        assert ticket.next_events(0) == []
+    time.sleep(0.25)
+    made.flush()
+    assert ticket.next_events(0) == [Delta(0, "bcd", (2, 3, 4))]
+
+
+def test_the_end_does_not_wait(told: tuple[Deliveries, Ticket, Sequence]) -> None:
+    made, ticket, sequence = told
+    made.tell(sequence, Delta(0, "b", (2,)))
+    made.finish(sequence, [Delta(0, "", (), (), FinishReason.STOP)])
+    made.flush()
+    assert ticket.next_events(0) == [
+        Delta(0, "b", (2,)),
+        Delta(0, "", (), (), FinishReason.STOP),
+    ]
+    assert ticket.done
+
+
+def test_other_choices_are_not_mixed(told: tuple[Deliveries, Ticket, Sequence]) -> None:
+    made, ticket, sequence = told
+    for index in (0, 1, 1):
+        made.tell(sequence, Delta(index, "x", (5,)))
+    made.settle(sequence)
+    made.flush()
+    assert ticket.next_events(0) == [Delta(0, "x", (5,)), Delta(1, "xx", (5, 5))]
+
+
+def test_an_error_comes_after_what_was_told(told: tuple[Deliveries, Ticket, Sequence]) -> None:
+    made, ticket, sequence = told
+    made.tell(sequence, Delta(0, "b", (2,)))
+    made.fail(ticket, GenerationFailed("bad"))
+    assert ticket.next_events(0) == [Delta(0, "b", (2,))]
+    with pytest.raises(EngineError):
+        ticket.next_events(0)

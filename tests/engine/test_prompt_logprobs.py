@@ -1,0 +1,64 @@
+"""Prompt scores and cached tokens: each told once, whatever happens to a sequence on its way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from app.engine.batch import Batch, StepResult
+from app.engine.build_sequences import generation_sequences
+from app.engine.core import Stepper
+from app.engine.metrics import Ledger
+from app.engine.request_handle import Ticket
+from app.engine.types import GenerationRequest, PromptScores, TokenIds, TokenLogprob
+from tests.engine.fakes import CountingRunner, FollowingSampler, fake_model
+from tests.engine.test_async_engine import serve
+from tests.harness.in_process import collect
+
+
+class ScoringRunner(CountingRunner):
+    def run(self, batch: Batch) -> StepResult:
+        scored = tuple(list(tile.targets) for tile in batch.tiles if tile.targets)
+        return replace(super().run(batch), scored=scored)
+
+
+class ScoringSampler(FollowingSampler):
+    def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+        assert logits == list(targets)
+        return [TokenLogprob(token, -float(token), ()) for token in targets]
+
+
+def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
+    model = fake_model(ScoringRunner(), ScoringSampler())
+    stepper = Stepper(model, Ledger())
+    running = GenerationRequest(((3, 4),), max_tokens=100)
+    scored = GenerationRequest((tuple(range(3, 203)),), max_tokens=0, prompt_logprobs=0)
+    tickets = []
+    for request in (running, scored):
+        ticket = Ticket(len(request.prompts[0]), 1, lambda: None)
+        stepper.accept(
+            ticket, generation_sequences(request, model, ticket, [request.max_tokens or 0])
+        )
+        stepper.step()
+        stepper.flush()
+        tickets.append(ticket)
+    stepper.step()
+    stepper.scheduler.pool_tokens = 20  # the next step sends the youngest back
+    stepper.step()
+    assert stepper.scheduler.waiting()
+    stepper.scheduler.pool_tokens = 10_000
+    for _ in range(20):
+        stepper.step()
+        stepper.flush()
+    events = [event for event in tickets[1].next_events(1) if isinstance(event, PromptScores)]
+    told = [token.token_id for event in events for token in event.logprobs]
+    assert told == list(range(4, 203))
+
+
+def test_cached_tokens_count_a_prompt_once() -> None:
+    engine = serve(fake_model(CountingRunner(slots=8), prefix_reuse=True))
+    prompt = tuple(range(3, 103))
+    for cached in (0, 96):
+        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=3, n=4))
+        collect(ticket)
+        assert ticket.cached_tokens == cached

@@ -1,0 +1,253 @@
+"""API keys: which are taken, how they are presented, and that they change without a restart."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import itertools
+import logging
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
+
+from app import create_app
+from app.checkpoint.errors import StartupError
+from app.middleware import api_keys as keys_module
+from app.middleware.api_keys import KeyFile, read_keys
+from app.middleware.credentials import MAX_BYTES, presented_key
+from config import Config
+from tests.fakes import ScriptedEngine
+from tests.middleware.conftest import ALICE, BOB, MakeApp, bearer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("key", [ALICE, BOB])
+@pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER   {} "])
+def test_right_keys(keyed: FlaskClient, key: str, spelling: str) -> None:
+    headers = {"Authorization": spelling.format(key)}
+    answer = keyed.post("/v1/completions", json={"prompt": "a"}, headers=headers)
+    assert answer.status_code == 200
+
+
+WRONG = [
+    None,
+    "",
+    "Bearer",
+    "Bearer ",
+    ALICE,
+    f"Token {ALICE}",
+    f"Bearer {ALICE}x",
+    f"Bearer {ALICE[:-1]}",
+    f"Bearer {ALICE.upper()}",
+    f"Bearer {ALICE} {ALICE}",
+    f"Bearer {ALICE},Bearer {ALICE}",
+    f"Bearer {ALICE}, Bearer {BOB}",
+    "Bearer alice",
+    "Bearer #",
+    "Bearer 你好".encode().decode("latin-1"),
+    "Bearer \xff\xfe",
+    "Bearer " + "x" * (1 << 20),
+    f"Basic {ALICE}",
+    "Basic !!!!",
+    "Basic " + base64.b64encode(ALICE.encode()).decode(),
+    "Basic " + base64.b64encode(f"{ALICE}:".encode()).decode(),
+]
+
+
+@pytest.mark.parametrize("header", WRONG, ids=range(len(WRONG)))
+def test_wrong_keys(keyed: FlaskClient, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = keyed.post("/v1/completions", json={"prompt": "a"}, headers=headers)
+    assert answer.status_code == 401
+    error = answer.get_json()["error"]
+    assert list(error) == ["message", "type", "param", "code"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_api_key")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+    assert ALICE not in answer.text and BOB not in answer.text
+
+
+def test_a_header_given_twice(make: MakeApp) -> None:
+    environ = EnvironBuilder("/v1/models").get_environ()
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {ALICE},Bearer {ALICE}"  # as gunicorn joins them
+    client = make().test_client()
+    assert client.open(environ).status_code == 401
+
+
+def test_a_browser_may_present_it_as_a_password(keyed: FlaskClient) -> None:
+    form = {"prompt": "a"}
+    page = keyed.post("/playground/completion", data=form)
+    assert page.status_code == 401 and page.mimetype == "text/html"
+    assert page.headers["WWW-Authenticate"].startswith("Basic ")
+    password = base64.b64encode(f"anybody:{ALICE}".encode()).decode()
+    page = keyed.post(
+        "/playground/completion", data=form, headers={"Authorization": f"Basic {password}"}
+    )
+    assert page.status_code == 200 and "答案0" in page.text
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ("Bearer " + "密钥".encode().decode("latin-1"), "密钥".encode()),
+        ("Bearer 密钥", None),
+        ("Bearer " + "x" * (MAX_BYTES - 7), b"x" * (MAX_BYTES - 7)),
+        ("Bearer " + "x" * (MAX_BYTES - 6), None),
+        ("Basic " + base64.b64encode(b"a:b:c").decode(), b"b:c"),
+    ],
+)
+def test_what_a_header_presents(header: str, key: bytes | None) -> None:
+    assert presented_key(header) == key
+
+
+def test_files(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes("\ufeffname  the-key\r\n\tlonely\r\n#no\r\n密 钥  # 注\r\n".encode())
+    found = read_keys(path)
+    assert [key.name for key in found] == ["name", "key-2", "密"]
+    ring = KeyFile(str(path))
+    assert [ring.find(key.encode()) for key in ("the-key", "lonely", "钥")] == list(found)
+    assert ring.find(b"name") is None
+    assert len({key.scope for key in found}) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "holds no API key"),
+        (b"# nothing\n\n", "holds no API key"),
+        (b"a secret-1 c\n", "line 1 .* has 3 words"),
+        (b"a secret-1\n\nb secret-1\n", "line 3 .* repeats the key of line 1"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"a" * (1 << 20) + b"b", "over 1 MiB"),
+        (None, "is not a file"),
+    ],
+)
+def test_files_that_stop_the_start(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path = tmp_path / "keys"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StartupError, match=complaint) as caught:
+        KeyFile(str(path))
+    message = str(caught.value)
+    assert "secret" not in message and "\n" not in message
+
+
+def test_keys_change_without_a_restart(
+    keyed: FlaskClient,
+    keys_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.0)
+    clock = itertools.count(time.monotonic() + 9, 9)
+    monkeypatch.setattr(keys_module.time, "monotonic", lambda: next(clock))
+
+    def status(key: str) -> int:
+        return keyed.get("/v1/models", headers=bearer(key)).status_code
+
+    assert (status(ALICE), status("sk-new")) == (200, 401)
+    keys_file.write_text("new sk-new\n")
+    assert (status(ALICE), status("sk-new")) == (401, 200)
+    # The same size in the same moment: neither tells.
+    moment = keys_file.stat()
+    keys_file.write_text("new sk-NEW\n")
+    os.utime(keys_file, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    assert (status("sk-new"), status("sk-NEW")) == (401, 200)
+    # What cannot be read changes nothing, and says so.
+    keys_file.write_text("a b c d\n")
+    assert status("sk-NEW") == 200
+    assert "the API keys stay as they were" in caplog.text
+    keys_file.unlink()
+    assert status("sk-NEW") == 200
+    # An empty file is meant: nobody has a key, and nothing is open.
+    keys_file.write_text("")
+    assert (status("sk-NEW"), status("")) == (401, 401)
+    assert "sk-" not in caplog.text
+
+
+def test_no_key_in_any_log_line(keyed: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for header in (f"Bearer {ALICE}", f"Bearer {ALICE}x", f"Basic {ALICE}"):
+        keyed.post(
+            "/v1/completions", json={"prompt": "a"}, headers={"Authorization": header}
+        ).close()
+        keyed.get(f"/v1/models/{BOB}", headers=bearer(ALICE)).close()
+    assert caplog.records
+    assert ALICE not in caplog.text
+    told = [record.facts for record in caplog.records if hasattr(record, "facts")]
+    assert {facts["client"] for facts in told} == {"alice", "127.0.0.1"}
+    assert ALICE not in str(told)
+
+
+def test_nothing_compares_keys_but_compare_digest() -> None:
+    """No ==, != or in has a key, a digest or a password on either side, and only the gate
+    reads the header."""
+    secret = re.compile(r"\b(key|keys|digest|presented|password|given|header)\b")
+    readers = []
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        source = path.read_text()
+        if '"Authorization"' in source:
+            readers.append(path.name)
+        if path.parent.name != "middleware":
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.Is | ast.IsNot):
+                text = ast.unparse(node)
+                allowed = text in ("digest in lines", "len(header) > MAX_BYTES")
+                allowed |= "time" in text or "st_size" in text
+                assert allowed or not secret.search(text), f"{path.name}: {text}"
+    assert readers == ["auth.py"]
+    assert (
+        "hmac.compare_digest(digest, key.digest)"
+        in (ROOT / "app/middleware/api_keys.py").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Api-Key": ALICE}, 200),
+        ({"x-api-key": f" {ALICE} "}, 200),
+        ({"Authorization": "Bearer sk-placeholder", "X-Api-Key": ALICE}, 200),
+        ({"Authorization": f"Bearer {ALICE}", "X-Api-Key": "placeholder"}, 200),
+        ({"Authorization": "Token x", "X-Api-Key": ALICE}, 200),
+        ({"X-Api-Key": f"{ALICE}x"}, 401),
+        ({"X-Api-Key": ""}, 401),
+        ({"X-Api-Key": f"Bearer {ALICE}"}, 401),
+        ({"Authorization": "Bearer a", "X-Api-Key": "b"}, 401),
+        ({"X-Api-Key": "x" * 8000}, 401),
+    ],
+)
+def test_the_other_header(keyed: FlaskClient, headers: dict[str, str], status: int) -> None:
+    answer = keyed.post("/v1/completions", json={"prompt": "a"}, headers=headers)
+    assert answer.status_code == status
+
+
+#: Their last bytes in UTF-8 are 0x85 and 0xA0, which Latin-1 takes for white space.
+ODD_ENDS = ["sk-déjà", "sk-voilÅ", "sk-腅", "sk-蠠", "à", "sk-Ġ…à"]
+
+
+@pytest.mark.parametrize("key", ODD_ENDS)
+def test_keys_may_end_in_any_byte(engine: ScriptedEngine, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "odd"
+    path.write_text(f"odd {key}\nother {key}x\n")
+    client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()
+    sent = key.encode().decode("latin-1")  # as WSGI has it
+    password = base64.b64encode(f"me:{key}".encode()).decode()
+    for name, value in (
+        ("Authorization", f"Bearer {sent}"),
+        ("Authorization", f"  bearer \t {sent} \t"),
+        ("Authorization", f"Basic {password}"),
+        ("X-Api-Key", sent),
+    ):
+        environ = {f"HTTP_{name.upper().replace('-', '_')}": value}
+        assert client.get("/v1/models", environ_overrides=environ).status_code == 200, name
+    for wrong in (sent[:-1], sent + "y", sent + "\xa0", "\x85" + sent):
+        environ = {"HTTP_AUTHORIZATION": f"Bearer {wrong}"}
+        assert client.get("/v1/models", environ_overrides=environ).status_code == 401

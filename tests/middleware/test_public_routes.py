@@ -1,0 +1,120 @@
+"""Every route is classified, and what is not open needs a key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.middleware.public_routes import Access, access_to
+from tests.middleware.conftest import ALICE, MakeApp, bearer
+
+TABLE = {
+    "/": Access.OPEN,
+    "/static/<path:filename>": Access.OPEN,
+    "/health": Access.OPEN,
+    "/ready": Access.OPEN,
+    "/openapi.json": Access.OPEN,
+    "/metrics": Access.LOCAL,
+    "/docs": Access.OPEN,
+    "/playground/completion": Access.KEYED,
+    "/playground/chat": Access.KEYED,
+    "/playground/embeddings": Access.KEYED,
+    "/playground/model": Access.KEYED,
+    "/v1/completions": Access.KEYED,
+    "/v1/chat/completions": Access.KEYED,
+    "/v1/embeddings": Access.KEYED,
+    "/v1/models": Access.KEYED,
+    "/v1/models/<path:model_id>": Access.KEYED,
+    "/tokenize": Access.KEYED,
+    "/detokenize": Access.KEYED,
+    "/tokenizer_info": Access.KEYED,
+}
+LAN = {"REMOTE_ADDR": "192.0.2.7"}
+
+
+def test_every_route_is_in_the_table(app: Flask) -> None:
+    served = {rule.rule: access_to(rule.endpoint) for rule in app.url_map.iter_rules()}
+    assert served == TABLE
+
+
+def test_every_route_without_a_key(make: MakeApp) -> None:
+    app = make()
+    client = app.test_client()
+    walked = 0
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<path:(\w+)>", "icon.svg", rule.rule)
+        for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+            answer = client.open(path, method=method, environ_base=LAN)
+            is_open = TABLE[rule.rule] is Access.OPEN
+            assert (answer.status_code == 401) is not is_open, (method, path)
+            assert is_open or answer.headers["WWW-Authenticate"]
+            answer.close()
+            walked += 1
+    assert walked >= 24
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nope", "/v1/nope", "/v1", "/health/", "/Health", "/v1//nope", "/static", "/favicon.ico"],
+)
+def test_what_is_no_route_needs_a_key_too(keyed: FlaskClient, path: str) -> None:
+    assert keyed.get(path).status_code == 401
+    assert keyed.get(path, headers=bearer(ALICE)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1//models", "//v1/models/", "/models", "/v1/health/../models"])
+def test_other_ways_to_write_a_route_need_its_key(keyed: FlaskClient, path: str) -> None:
+    """They are answered as meant, and no way leads around the key."""
+    assert keyed.get(path).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["x/health?", "localhost/health?", "x/static/a#", "a/v1?", ""])
+def test_no_host_makes_a_route_another(keyed: FlaskClient, host: str) -> None:
+    answer = keyed.get("/v1/models", headers={"Host": host})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("override", ["X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-URL"])
+def test_no_header_makes_a_route_another(keyed: FlaskClient, override: str) -> None:
+    assert keyed.get("/v1/models", headers={override: "/health"}).status_code == 401
+
+
+def test_options_run_no_view(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        assert rule.provide_automatic_options, rule
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "status"),
+    [
+        ("127.0.0.1", None, 200),
+        ("::1", None, 200),
+        ("::ffff:127.0.0.1", None, 200),
+        ("192.0.2.7", None, 401),
+        ("192.0.2.7", "127.0.0.1", 401),  # no proxy: its word counts for nothing
+        ("127.0.0.1", "192.0.2.7", 401),  # a proxy here, a client elsewhere
+        ("127.0.0.1", "127.0.0.1, 192.0.2.7", 401),  # what the client sent is one hop too many
+        ("", "127.0.0.1", 200),
+        ("", "192.0.2.7", 401),
+        ("", None, 401),  # a Unix socket with a proxy that does not tell
+    ],
+)
+def test_metrics_are_open_to_this_machine_only(
+    keyed: FlaskClient, peer: str, forwarded: str | None, status: int
+) -> None:
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    answer = keyed.get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": peer})
+    assert answer.status_code == status
+    answer = keyed.get("/metrics", headers={**headers, **bearer(ALICE)}, environ_base=LAN)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/console", "/?__debugger__=yes&cmd=resource&f=debugger.js"])
+def test_there_is_no_debugger(app: Flask, client: FlaskClient, path: str) -> None:
+    assert not app.debug
+    answer = client.get(path)
+    assert answer.status_code == (404 if path == "/console" else 200)
+    assert "debugger" not in answer.text.lower()

@@ -1,0 +1,94 @@
+"""Prompts in the cache: shared by the requests of one key, and by nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.engine.async_engine import EngineService
+from app.engine.types import EVERYBODY, Owner
+from app.middleware import api_keys as keys_module
+from config import Config
+from tests.fakes import ScriptedEngine
+from tests.middleware.conftest import ALICE, BOB, KEYS, bearer
+
+USER = {"role": "user", "content": "你好"}
+
+
+@pytest.fixture
+def client(real_engine: EngineService, tmp_path: Path) -> FlaskClient:
+    path = tmp_path / "keys"
+    path.write_text(KEYS)
+    return create_app(Config(API_KEYS_FILE=str(path)), real_engine).test_client()
+
+
+def cached(client: FlaskClient, key: str | None, path: str, body: dict[str, object]) -> int:
+    headers = {} if key is None else bearer(key)
+    answer = client.post(path, json={**body, "max_tokens": 1}, headers=headers).get_json()
+    found: int = answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+    return found
+
+
+# Without the template, or with a system text of its own: the usual ones may be known from another
+# test.
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "钥匙之间" * 30, "prompt_template": "none"}),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "system", "content": "各自的缓存" * 30}, USER]},
+        ),
+    ],
+)
+def test_another_key_finds_nothing(
+    client: FlaskClient, real_engine: EngineService, path: str, body: dict[str, object]
+) -> None:
+    assert cached(client, ALICE, path, body) == 0
+    hits = real_engine.stats.prefix_reused_tokens
+    assert cached(client, BOB, path, body) == 0
+    assert real_engine.stats.prefix_reused_tokens == hits, "nor do the metrics tell of any"
+    assert cached(client, ALICE, path, body) >= 64
+    assert cached(client, BOB, path, body) >= 64
+    assert real_engine.stats.prefix_reused_tokens > hits
+
+
+def test_without_keys_all_share(real_engine: EngineService) -> None:
+    client = create_app(Config(), real_engine).test_client()
+    body = {"prompt": "没有钥匙时大家共用" * 20, "prompt_template": "none"}
+    assert cached(client, None, "/v1/completions", body) == 0
+    assert cached(client, "any", "/v1/completions", body) >= 64
+
+
+def test_whose_a_request_is_and_whether_there_are_others(
+    engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.0)
+    path = tmp_path / "keys"
+    path.write_text(f"alice {ALICE}\n")
+    client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()
+
+    def owner(key: str, route: str, body: dict[str, object]) -> Owner:
+        assert client.post(f"/v1/{route}", json=body, headers=bearer(key)).status_code == 200
+        return engine.requests[-1].owner
+
+    bodies: list[tuple[str, dict[str, object]]] = [
+        ("completions", {"prompt": "a"}),
+        ("chat/completions", {"messages": "a"}),
+        ("embeddings", {"input": "a"}),
+    ]
+    assert not any(owner(ALICE, *each).limited for each in bodies), "the only key may have all"
+    path.write_text(KEYS)
+    alice, bob = ({owner(key, *each) for each in bodies} for key in (ALICE, BOB))
+    assert len(alice) == len(bob) == 1
+    assert alice != bob
+    assert all(each.limited for each in alice | bob)
+
+
+def test_without_keys_nobody_is_limited(engine: ScriptedEngine) -> None:
+    client = create_app(Config(), engine).test_client()
+    client.post("/v1/embeddings", json={"input": "a"}, headers=bearer("any"))
+    assert engine.requests[-1].owner == EVERYBODY

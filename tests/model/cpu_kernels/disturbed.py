@@ -1,0 +1,52 @@
+"""A compiled decoder with a stage whose rows get other bits in company.
+
+Knows nothing about how that is found out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import carray, cfunc, from_dtype, types
+from torch import Tensor
+
+from app.model.cpu_kernels import decoder
+from app.model.cpu_kernels.intrinsics import pointer, pointer_to
+from app.model.cpu_kernels.thread_pool import Stage
+from app.model.stages import StageName
+from app.model.weights import LayerWeights
+
+_JOB = np.dtype([(name, np.int64) for name in ("rows", "out", "stride", "width")])
+_job_at = pointer_to(from_dtype(_JOB))
+
+
+@cfunc(types.void(*[types.int64] * 4))
+def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
+    """Change the last bits of all results of a step that has more than one row."""
+    job = carray(_job_at(address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    out = carray(pointer(job.out), (rows, job.stride), np.float32)
+    if thread == 0 and rows > 1:
+        for row in range(rows):
+            for column in range(job.width):
+                out[row, column] *= np.float32(1.000001)
+
+
+def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
+    """Let this stage be such a one, in all decoders made from now on."""
+    plain = decoder.NativeDecoder._layer
+
+    def with_disturbance(
+        self: decoder.NativeDecoder, number: int, weights: LayerWeights
+    ) -> list[tuple[StageName, Stage, Tensor]]:
+        stages = plain(self, number, weights)
+        if number == layer:
+            at = [each for each, _, _ in stages].index(name)
+            out = stages[at][2]
+            job = np.zeros(1, _JOB)
+            job["rows"], job["out"] = self._step.ctypes.data, out.data_ptr()
+            job["stride"], job["width"] = out.stride(0), out.shape[1]
+            stages.insert(at + 1, (name, Stage(_disturb, job), out))
+        return stages
+
+    patch.setattr(decoder.NativeDecoder, "_layer", with_disturbance)

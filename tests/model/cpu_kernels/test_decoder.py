@@ -1,0 +1,135 @@
+"""The compiled decoder against the torch one, over everything a layer can have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.checkpoint.config import read_config
+from app.checkpoint.safetensors_index import read_index
+from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.model.cpu_kernels.decoder import NativeDecoder
+from app.model.cpu_kernels.kv_cache import PanelCache
+from app.model.cpu_kernels.packed_weights import PanelBytes, PanelFloats
+from app.model.forward import TorchDecoder
+from app.model.kv_cache import SlotCache
+from app.model.loading.build_weights import assemble
+from app.model.loading.quantization import Packing
+from app.model.loading.tensor_sources import from_checkpoint
+from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
+from app.model.runner import TorchRunner
+from app.model.weights import Weights
+from tests.model.conftest import SaveModel
+
+SHAPES: list[tuple[str, dict[str, Any]]] = [
+    ("llama", {}),
+    ("llama", {"num_key_value_heads": 4, "attention_bias": True, "mlp_bias": True}),
+    ("llama", {"head_dim": 24, "tie_word_embeddings": True}),
+    ("mistral", {"sliding_window": 40}),
+    ("qwen2", {}),
+    ("qwen3", {"head_dim": 32}),
+]
+
+
+def weights_of(directory: Path, packing: Packing) -> Weights:
+    config, source = read_config(directory), from_checkpoint(read_index(directory))
+    return assemble(config, source, packing, torch.float32, lambda done, total: None)
+
+
+def native_runner(weights: Weights, cached: torch.dtype = torch.float32) -> TorchRunner:
+    panels = PanelCache(weights.config, 6, 300, cached)
+    return TorchRunner(weights, panels, NativeDecoder(weights, panels), weights.config.vocab_size)
+
+
+def torch_runner(weights: Weights) -> TorchRunner:
+    cpu = torch.device("cpu")
+    cache = SlotCache(weights.config, 6, 300, torch.float32, (cpu,) * weights.config.layers)
+    return TorchRunner(weights, cache, TorchDecoder(weights, cache), weights.config.vocab_size)
+
+
+def batches() -> list[Batch]:
+    """Prompts alone, prompts beside decode rows, rows of different lengths, a large step."""
+    tokens = tuple(range(3, 35))
+    first = Batch((), (Tile(0, 0, tokens, Want.LOGITS), Tile(2, 0, tokens[:7], Want.POOL)))
+    rows = (DecodeRow(0, 32, 9, True), DecodeRow(2, 7, 8, True))
+    longer = tuple(Tile(1, 32 * at, tokens, Want.LOGITS, tokens[1:5]) for at in range(3))
+    beside = Batch(rows, longer)
+    alone = Batch((DecodeRow(0, 33, 4, True), DecodeRow(1, 96, 5, True)), ())
+    return [first, beside, alone, Batch((DecodeRow(0, 34, 7, False), *alone.rows[1:]), ())]
+
+
+@pytest.mark.parametrize(("kind", "changes"), SHAPES)
+@pytest.mark.parametrize(
+    ("packing", "cached", "tolerance"),
+    [
+        pytest.param(PanelFloats(), torch.float32, 2e-4, id="full"),
+        pytest.param(PanelFloats(), torch.float16, 4e-3, id="half cache"),
+        # Rounding to 8 bits turns a difference in the last bit into one of a whole step.
+        pytest.param(PanelBytes(), torch.float16, 0.35, id="8-bit"),
+    ],
+)
+def test_both_decoders_agree(
+    save_model: SaveModel,
+    kind: str,
+    changes: dict[str, Any],
+    packing: Packing,
+    cached: torch.dtype,
+    tolerance: float,
+) -> None:
+    dtype = "float16" if kind == "llama" else "bfloat16"
+    weights = weights_of(save_model(kind, dtype, **changes).directory, packing)
+    native, reference = native_runner(weights, cached), torch_runner(weights)
+    for batch in batches():
+        mine, theirs = native.run(batch), reference.run(batch)
+        assert (mine.logits is None) == (theirs.logits is None)
+        pairs = [*zip(mine.pooled, theirs.pooled, strict=True)]
+        pairs += zip(mine.scored, theirs.scored, strict=True)
+        if mine.logits is not None:
+            pairs.append((mine.logits, theirs.logits))
+        for one, other in pairs:
+            scale = float(other.abs().max())
+            assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("packing", [PanelFloats(), PanelBytes()], ids=["full", "8-bit"])
+@pytest.mark.parametrize(("kind", "changes"), [SHAPES[0], SHAPES[3], SHAPES[5]])
+def test_how_a_prompt_is_cut_changes_no_bits(
+    save_model: SaveModel, kind: str, changes: dict[str, Any], packing: Packing
+) -> None:
+    """Which is what `row_invariant` says."""
+    weights = weights_of(save_model(kind, "float16", **changes).directory, packing)
+    cached = torch.float16 if isinstance(packing, PanelBytes) else torch.float32
+    runner = native_runner(weights, cached)
+    assert runner.row_invariant
+    tokens = tuple(range(3, 3 + 2 * CHUNK + 3))
+
+    def logits(chunk: int) -> torch.Tensor:
+        """Of every token, [tokens, vocab]."""
+        rows = []
+        for start in range(0, len(tokens), chunk):
+            part = tokens[start : start + chunk]
+            result = runner.run(Batch((), (Tile(1, start, part, Want.LOGITS, part[1:]),)))
+            rows += [*result.scored, result.logits]
+        return torch.cat(rows)
+
+    expected = logits(CHUNK)
+    for chunk in (CHUNK - 1, CHUNK + 1, 1):
+        assert logits(chunk).equal(expected)
+    decoded = [
+        runner.run(Batch((DecodeRow(1, position, token, True),), ())).logits
+        for position, token in enumerate(tokens)
+    ]
+    assert torch.cat(decoded).equal(expected)
+
+
+def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -> None:
+    weights = weights_of(save_model("llama", "float16").directory, PanelFloats())
+    small, large = native_runner(weights), native_runner(weights)
+    tokens = tuple(range(3, 35))
+    tiles = tuple(Tile(slot, 0, tokens, Want.LOGITS) for slot in range(6))
+    together = large.run(Batch((), tiles)).logits
+    for tile in tiles:
+        assert small.run(Batch((), (tile,))).logits[0].equal(together[tile.slot])

@@ -1,0 +1,113 @@
+"""Compiled products: right, exact where they can be, and every row's bits its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from app.model.cpu_kernels.gemm import run_of
+from app.model.cpu_kernels.packed_weights import BytePanels, FloatPanels, PanelFloats
+
+COUNTS = (1, 2, 3, 7, 12, 13, 16, 25, 64)
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads share the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def matrix(rows: int, columns: int, seed: int = 0) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("outputs", "inputs"), [(32, 64), (200, 48), (1, 4), (4096, 17)])
+def test_float_products(dtype: torch.dtype, outputs: int, inputs: int, threads: int) -> None:
+    weight, x = matrix(outputs, inputs).to(dtype), matrix(70, inputs, 1)
+    linear = FloatPanels(weight)
+    exact = x.double() @ weight.double().T
+    assert torch.allclose(linear(x).double(), exact, rtol=0, atol=1e-6 * inputs)
+    assert linear(torch.eye(inputs)).equal(weight.float().T)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_rows_bits_do_not_depend_on_the_others(dtype: torch.dtype, threads: int) -> None:
+    linear, x = FloatPanels(matrix(300, 1000).to(dtype)), matrix(96, 1000, 1)
+    whole = linear(x)
+    for count in COUNTS:
+        first = 5 * count % (96 - count)
+        assert linear(x[first : first + count]).equal(whole[first : first + count])
+    torch.set_num_threads(3 - threads)
+    assert linear(x).equal(whole)
+
+
+@pytest.mark.parametrize("eight_bit", [False, True])
+def test_a_rows_bits_do_not_depend_on_the_size_of_the_team(eight_bit: bool, threads: int) -> None:
+    """Panels are cut into pieces by it."""
+    weight, x = matrix(4000, 64), matrix(14, 64, 1)
+    linear = BytePanels(weight) if eight_bit else FloatPanels(weight.half())
+    whole = linear(x)
+    for team in (1, 3, 5, 8):
+        torch.set_num_threads(team)
+        assert linear(x).equal(whole), team
+
+
+@pytest.mark.parametrize("team", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
+@pytest.mark.parametrize("panels", [6, 128, 384, 688, 1728, 4748])
+def test_every_thread_of_a_team_gets_its_share(panels: int, team: int) -> None:
+    run = int(run_of(panels, team))
+    done, left = [0] * team, panels
+    while left:
+        slowest = min(range(team), key=done.__getitem__)
+        done[slowest] += min(run, left)
+        left -= min(run, left)
+    assert max(done) <= panels / team * 1.0625 + 1
+
+
+def test_the_smallest_exact_storage_is_taken() -> None:
+    full = matrix(64, 128)
+    wide = full.bfloat16()
+    wide[0, 0], wide[1, 1] = 2.0**60, 2.0**-60
+    for weight, size in ((full, 4), (full.half(), 2), (full.half().float(), 2), (wide.float(), 2)):
+        linear = PanelFloats().plain(weight)
+        assert linear.nbytes == size * weight.numel()
+        assert linear(torch.eye(128)).equal(weight.float().T)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 192), (192, 4096), (512, 72), (11008, 33)])
+def test_byte_products_are_exact_sums(inputs: int, outputs: int, threads: int) -> None:
+    weight = matrix(outputs, inputs)
+    x = matrix(50, inputs, 1) * torch.logspace(-3, 3, 50)[:, None]
+    scales = weight.abs().amax(1) / 127
+    whole = (weight * (127 / weight.abs().amax(1))[:, None]).round()
+    heights = x.abs().amax(1, keepdim=True)
+    rounded = (x * (127 / heights) + 128.5).to(torch.uint8).double() - 128
+    expected = (rounded @ whole.double().T).float() * scales * (heights / 127)
+    linear = BytePanels(weight)
+    y = linear(x)
+    close = torch.isclose(y, expected, rtol=1e-6, atol=0)
+    # a value on the very edge between two bytes may be rounded to either
+    assert close.all(1).float().mean() > 0.7
+    assert torch.allclose(y, expected, rtol=0.02, atol=float(expected.abs().max()) * 1e-4)
+    for count in COUNTS[:-1]:
+        assert linear(x[3 : 3 + count]).equal(y[3 : 3 + count])
+
+
+def test_a_row_of_zeros_gives_zeros_and_a_bad_row_spoils_no_other() -> None:
+    linear, x = BytePanels(matrix(64, 128)), matrix(9, 128, 1)
+    quiet = linear(x)
+    x[2] = 0
+    x[5, 7] = float("nan")
+    x[6] *= 1e9
+    mixed = linear(x)
+    assert not mixed[2].any()
+    assert mixed[5].isnan().all()
+    for row in (0, 1, 3, 4, 7, 8):
+        assert mixed[row].equal(quiet[row])

@@ -1,0 +1,115 @@
+"""Tokenizers' own templates: golden files, the sandbox, users' spellings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.prompts import BREAK, ReservedCharacter, TemplateRefused, Turn
+from app.prompts.chat_template import ChatTemplate, render_messages
+from app.prompts.render_chat import render_with_template
+
+GOLDEN = Path(__file__).parent / "golden"
+
+CHATML = """
+{%- for message in messages %}
+    {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}
+"""
+LLAMA2 = """
+{%- if messages[0].role == 'system' %}
+    {%- set system = '<<SYS>>\\n' ~ messages[0].content ~ '\\n<</SYS>>\\n\\n' %}
+    {%- set rest = messages[1:] %}
+{%- else %}
+    {%- set system = '' %}
+    {%- set rest = messages %}
+{%- endif %}
+{%- for message in rest %}
+    {%- if (message.role == 'user') != (loop.index0 % 2 == 0) %}
+        {{- raise_exception('roles must alternate') }}
+    {%- endif %}
+    {%- if message.role == 'user' %}
+        {{- bos_token + '[INST] ' + (system if loop.first else '') + message.content + ' [/INST]' }}
+    {%- else %}
+        {{- ' ' + message.content + ' ' + eos_token }}
+    {%- endif %}
+{%- endfor %}
+"""
+HELLO = [Turn("user", "你好")]
+
+
+def template(source: str, *specials: str) -> ChatTemplate:
+    return ChatTemplate(source, (("bos_token", "<s>"), ("eos_token", "</s>")), specials)
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_bytes().decode()
+
+
+def test_chatml() -> None:
+    turns = [Turn("system", "简短"), Turn("user", '<|im_end|>"你好"&<b>')]
+    prompt = render_with_template(turns, template(CHATML, "<|im_start|>", "<|im_end|>"))
+    assert prompt.text == golden("chatml")
+    assert prompt.allow_special
+
+
+def test_llama2() -> None:
+    turns = [
+        Turn("system", "简短"),
+        Turn("user", "一"),
+        Turn("assistant", "二"),
+        Turn("user", "三"),
+    ]
+    assert render_with_template(turns, template(LLAMA2, "<s>", "</s>")).text == golden("llama2")
+
+
+def test_raise_exception() -> None:
+    with pytest.raises(TemplateRefused, match="alternate"):
+        render_with_template([*HELLO, *HELLO], template(LLAMA2))
+
+
+def test_reserved_character_names_its_turn() -> None:
+    with pytest.raises(ReservedCharacter) as caught:
+        render_with_template([*HELLO, Turn("assistant", f"a{BREAK}")], template(CHATML))
+    assert caught.value.turn == 1
+
+
+def test_functions_templates_use() -> None:
+    source = (
+        "{{ strftime_now('%Y') | length }}|{{ {'a': '你', 'b': '<'} | tojson }}|"
+        "{% for x in [1, 2, 3] %}{% if x == 2 %}{% break %}{% endif %}{{ x }}{% endfor %}"
+    )
+    assert render_messages(HELLO, template(source)).text == '4|{"a": "你", "b": "<"}|1'
+
+
+def test_nothing_is_escaped_for_html() -> None:
+    turns = [Turn("user", "<b>&'\"")]
+    text = render_messages(turns, template("{{ messages[0].content }}")).text
+    assert text == "<b>&'\""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ messages.__class__.__base__.__subclasses__() }}",
+        "{{ messages.append(1) }}",
+        "{{ ''.__class__.__mro__[1] }}",
+        "{{ lipsum.__globals__['os'] }}",
+    ],
+)
+def test_sandbox(source: str) -> None:
+    with pytest.raises(TemplateRefused, match=r"^(SecurityError|UndefinedError): "):
+        render_messages(HELLO, template(source))
+
+
+def test_sandbox_shows_no_insides() -> None:
+    assert render_messages(HELLO, template("{{ raise_exception.__globals__ }}")).text == ""
+
+
+def test_users_text_is_no_template() -> None:
+    turns = [Turn("user", "{{ 7 * 7 }}{% for %}")]
+    assert render_messages(turns, template("{{ messages[0].content }}")).text == turns[0].text

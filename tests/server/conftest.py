@@ -1,0 +1,165 @@
+"""A trivial application under the real gunicorn with our worker, its time-outs cut short."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.harness.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+IO_S = 1.0
+ARRIVAL_S = 3.0
+
+SETTINGS = """
+from app.server import timed_socket
+from app.server import worker
+from app.server.log import Logger
+from app.server.arbiter_hooks import _ignore_second_workers
+from tests.server import trivial
+
+worker.IO_TIMEOUT_S = {io}
+worker.FAREWELL_S = 0.5
+worker.ARRIVAL_S = timed_socket.ARRIVAL_S = {arrival}
+worker_class = worker.HardenedWorker
+logger_class = Logger
+threads = {threads}
+keepalive = 75
+graceful_timeout = 4
+control_socket_disable = True
+
+def on_starting(server):
+    _ignore_second_workers(server)
+
+def post_worker_init(w):
+    w.on_drain = trivial.drained
+"""
+
+
+@dataclass
+class Trivial:
+    """A running gunicorn with tests/server/trivial.py."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    stack: ExitStack  #: closes what `connect` opened
+    threads: int
+
+    def connect(self, request: bytes = b"", receive_buffer: int | None = None) -> socket.socket:
+        """A new connection that has sent `request`."""
+        peer = self.stack.enter_context(socket.socket())
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        peer.settimeout(10)
+        peer.connect(("127.0.0.1", self.port))
+        peer.sendall(request)
+        return peer
+
+    def get(self, path: str, *headers: str) -> bytes:
+        """The answer's body, over a connection of its own."""
+        return read_all(self.connect(request(path, "Connection: close", *headers)))
+
+    def seconds(self, path: str) -> float:
+        """How long `get` takes."""
+        began = time.monotonic()
+        self.get(path)
+        return time.monotonic() - began
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the master."""
+        self.process.send_signal(number)
+
+    def logged(self) -> str:
+        """What gunicorn has written."""
+        return self.log.read_text()
+
+
+def request(path: str, *headers: str) -> bytes:
+    """A whole GET request."""
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def read_all(peer: socket.socket) -> bytes:
+    """Everything until the server closes; the body only."""
+    received = b""
+    while part := peer.recv(65536):
+        received += part
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def read_until(peer: socket.socket, ending: bytes) -> bytes:
+    """An answer of a connection that stays open, which ends like this."""
+    received = b""
+    while not received.endswith(ending):
+        part = peer.recv(65536)
+        assert part, received
+        received += part
+    return received
+
+
+@pytest.fixture
+def trivial(tmp_path: Path) -> Iterator[Trivial]:
+    """Started and answering, with four threads."""
+    with running(tmp_path, 4) as found:
+        yield found
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[Trivial]:
+    """The same with as many threads as our own configuration gives, and 256 descriptors."""
+    with running(tmp_path, 512, files=256) as found:
+        yield found
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Trivial]:
+    """Two large uploads at once, one of each client, of whom each may have six waiting."""
+    more = "worker.UPLOADS, worker.UPLOADS_PER_CLIENT, worker.UPLOAD_PATIENCE_S = 2, 1, 0.5\n"
+    with running(tmp_path, 16, more=more + "worker.WAITING_PER_CLIENT = 6\n") as found:
+        yield found
+
+
+@contextmanager
+def running(
+    tmp_path: Path, threads: int, files: int | None = None, more: str = ""
+) -> Iterator[Trivial]:
+    """Started and answering. files: how many descriptors it may have; more: settings."""
+    settings = SETTINGS.format(io=IO_S, arrival=ARRIVAL_S, threads=threads)
+    (tmp_path / "conf.py").write_text(settings + more)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["prlimit", f"--nofile={files}"] if files else []
+    command += [sys.executable, "-m", "gunicorn", "-c", str(tmp_path / "conf.py")]
+    command += ["-b", f"127.0.0.1:{port}", "tests.server.trivial:application"]
+    log = tmp_path / "log"
+    environ = {k: v for k, v in os.environ.items() if k != "WEB_CONCURRENCY"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
+    with ExitStack() as stack:
+        found = Trivial(process, port, log, stack, threads)
+
+        def answers() -> bool:
+            assert process.poll() is None, found.logged()
+            try:
+                return found.get("/health") == b"ok"
+            except OSError:
+                return False
+
+        try:
+            wait_until(answers, found.logged)
+            yield found
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()

@@ -1,0 +1,114 @@
+"""`python wsgi.py --check`: the table, what does not fit, and how soon it is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.checkpoint import check
+from app.checkpoint.errors import StartupError
+from app.checkpoint.hardware.cpu_count import cores
+from app.checkpoint.hardware.cpu_features import kernels
+from app.checkpoint.memory import RUNTIME_BYTES
+from app.server.arguments import convert_paths, wants_check
+from app.server.startup import check_only
+from config import Config, ConfigError
+from tests.checkpoint.directories import PIECES, write_model
+from tests.harness.server import ROOT
+
+
+def model(directory: Path) -> Path:
+    return write_model(directory, vocab_size=PIECES)
+
+
+def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_only(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, KV_CACHE_MB=5))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"base model     {tmp_path}"
+    assert "llama, 2 layers, width 32, float16" in lines[1]
+    assert f"vocabulary     base model {PIECES}, tokenizer {PIECES}, result {PIECES}" in lines
+    assert f"tokenizer      sentencepiece (tokenizer.model) in {tmp_path}" in lines
+    assert "chat template  none: Alpaca is used" in lines
+    assert "context        256 tokens" in lines
+    device = lines.index("device         CPU")
+    assert lines[device + 1].strip() == kernels(eight_bit=False)
+    assert lines[device + 2].strip() == cores().told(None)
+    assert any(line.endswith("0.01 GB  keys and values (--kv_cache_mb)") for line in lines)
+    assert any(line.endswith("0.71 GB  together") for line in lines)
+
+
+def test_threads_that_were_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_only(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, THREADS=3))
+    assert re.search(r"^ +threads=3 \(.*--threads\)$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_cpu_without_our_kernels_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+    program = """
+import sys
+from app.server.startup import check_only
+from config import Config
+check_only(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True, LOAD_IN_8BIT=True))
+assert not {"torch", "numba", "numpy"} & set(sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(model(tmp_path))],
+        env={**os.environ, "DISABLE_CPU_FEATURES": "avx2"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "torch (no compiled 8-bit kernels: this CPU has no AVX2)" in ended.stdout
+
+
+def test_what_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True)
+    eight_bit = check.examine(config).memory.eight_bit_weights
+    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + eight_bit + 1000)
+    with pytest.raises(StartupError, match="try --load_in_8bit"):
+        check_only(config)
+    assert "more than is left" in capsys.readouterr().out
+    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES)
+    with pytest.raises(StartupError, match="try a smaller model"):
+        check_only(config)
+    capsys.readouterr()
+    weights = check.examine(config).memory.weights
+    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + weights + 50_000)
+    check_only(config)
+    per_token = 2 * 2 * 2 * 8 * 4
+    assert f"more than is left; --max_model_len {50_000 // per_token} f" in capsys.readouterr().out
+
+
+def test_the_command_is_quick_and_ends_with_0() -> None:
+    began = time.monotonic()
+    command = [sys.executable, "wsgi.py", "--check", "--only_cpu", "--load-in-8bit"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert time.monotonic() - began < 3
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "matrices (8 bits)" in ended.stdout
+
+
+def test_a_mistake_is_one_line() -> None:
+    command = [sys.executable, "wsgi.py", "--check", "--base_model", "/nowhere"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("westlake: --base_model is '/nowhere'")
+
+
+def test_the_command_line() -> None:
+    assert wants_check(["--port", "1", "--check"])
+    assert not wants_check(["--port", "1"])
+    assert convert_paths(["--check"]) is None
+    assert convert_paths(["convert", "a", "b"]) == (Path("a"), Path("b"))
+    for wrong in (["convert"], ["convert", "a"], ["convert", "a", "--b"], ["convert", *"abc"]):
+        with pytest.raises(ConfigError, match="convert IN OUT"):
+            convert_paths(wrong)

@@ -1,0 +1,75 @@
+"""Schemas that require themselves: refused where nothing is left, cut off where something is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from app.structured_output.schema_satisfiability import Endless, without_endless_parts
+
+
+def needs(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+NODE = needs(value={"type": "integer"}, next=ref("node"))
+ENDLESS: list[tuple[dict[str, Any], str]] = [
+    ({"$ref": "#"}, "#"),
+    ({**ref("node"), "$defs": {"node": NODE}}, "#/$defs/node"),
+    (needs(a=needs(b={"$ref": "#/properties/a"})), "#/properties/a"),
+    ({**ref("a"), "$defs": {"a": needs(b=ref("b")), "b": needs(a=ref("a"))}}, "#/$defs/"),
+    ({"type": "array", "items": {"$ref": "#"}, "minItems": 1}, "#"),
+    ({**ref("a"), "$defs": {"a": {"allOf": [ref("b")]}, "b": {"anyOf": [ref("a")]}}}, "#/$defs/"),
+    ({"anyOf": [needs(a={"$ref": "#"}), needs(b={"$ref": "#"})]}, "#"),
+    ({"type": "array", "prefixItems": [{"$ref": "#"}], "minItems": 1}, "#"),
+    ({"type": "object", "required": ["x"], "additionalProperties": {"$ref": "#"}}, "#"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "place"), ENDLESS)
+def test_what_can_never_end_is_refused_by_name(schema: dict[str, Any], place: str) -> None:
+    with pytest.raises(Endless) as refused:
+        without_endless_parts(copy.deepcopy(schema))
+    assert place in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {**ref("node"), "$defs": {"node": {**NODE, "required": ["value"]}}},
+        {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+         "required": ["next"]},
+        {**ref("t"), "$defs": {"t": needs(children={"type": "array", "items": ref("t")})}},
+        {"type": ["object", "null"], "properties": {"a": {"type": "string"}}, "required": ["a"]},
+        {"const": {"a": 1}, "$ref": "#"},
+        {"$ref": "https://example.org/elsewhere"},
+        {"properties": {"a": {"$ref": "#/$defs/no"}}, "required": ["a"]},
+        {"type": "array", "items": {"$ref": "#"}},
+    ],
+)  # fmt: skip
+def test_what_can_end_stays_as_it_is(schema: dict[str, Any]) -> None:
+    before = copy.deepcopy(schema)
+    changed = without_endless_parts(schema)
+    assert (schema == before) is not changed
+    assert not changed or schema["$ref"] == "#/$defs/node"
+
+
+def test_an_endless_branch_is_cut_off() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": ref("node"), "b": {"anyOf": [ref("node"), {"type": "null"}]}},
+        "$defs": {"node": copy.deepcopy(NODE)},
+    }
+    assert without_endless_parts(schema)
+    assert schema["properties"] == {"a": False, "b": {"anyOf": [False, {"type": "null"}]}}
+
+
+def test_long_chains_take_no_time() -> None:
+    chain = {f"d{n}": needs(n=ref(f"d{n + 1}")) for n in range(5000)}
+    assert not without_endless_parts({**ref("d0"), "$defs": {**chain, "d5000": {"type": "null"}}})

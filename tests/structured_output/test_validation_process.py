@@ -1,0 +1,130 @@
+"""The process in which schemas are tried: what it inherits, what it survives, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from app.structured_output.grammar_compiler import grammar_tokens
+from app.structured_output.validation_process import TrialLost, TrialProcess
+from app.structured_output.validation_worker import CPU_S
+from app.tokenizer.tokenizer import load_tokenizer
+from tests.harness.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+FINE = '{"type": "integer"}'
+#: Nothing but processor time, for longer than anybody waits.
+SLOW = json.dumps({"type": "integer", "multipleOf": 10_000_019})
+#: Children of this process that other tests have started.
+OTHERS: set[int] = set()
+
+
+@pytest.fixture
+def trials() -> Iterator[TrialProcess]:
+    tokenizer = load_tokenizer(ROOT / "models" / "demo")
+    OTHERS.update(child.pid for child in psutil.Process().children())
+    found = TrialProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+    yield found
+    found.end()
+
+
+def never() -> bool:
+    return False
+
+
+def the_child() -> psutil.Process:
+    (child,) = (each for each in psutil.Process().children() if each.pid not in OTHERS)
+    return child
+
+
+def chain(length: int) -> str:
+    """References that overflow the library's stack."""
+    links: dict[str, Any] = {
+        f"d{n}": {"type": "object", "properties": {"n": {"$ref": f"#/$defs/d{n + 1}"}},
+                  "required": ["n"]}
+        for n in range(length)
+    }  # fmt: skip
+    return json.dumps({"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {"type": "null"}}})
+
+
+def test_it_inherits_two_pipes_and_a_session_of_its_own(trials: TrialProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.set_inheritable(True)
+        assert trials.ask(FINE, never)
+    child = the_child()
+    assert child.num_fds() == 3 and not child.net_connections()
+    assert os.getsid(child.pid) == child.pid != os.getsid(0)
+    assert "torch" not in "".join(each.path for each in child.memory_maps())
+
+
+@pytest.mark.parametrize("schema", [chain(20_000), SLOW])
+def test_what_ends_a_trial_does_not_end_the_next(trials: TrialProcess, schema: str) -> None:
+    assert trials.ask(FINE, never)
+    child = the_child()
+    verdict = trials.ask(schema, never)
+    assert verdict is not None and not verdict[0] and "simplify" in verdict[1]
+    assert trials.ask(FINE, never) is not None
+    assert the_child() == child and not child.children()
+
+
+def test_nobody_waits_any_more(trials: TrialProcess) -> None:
+    assert trials.ask(FINE, never)
+    began, used = time.monotonic(), sum(the_child().cpu_times()[:4])
+    assert trials.ask(SLOW, lambda: time.monotonic() - began > 0.2) is None
+    assert not the_child().children(), "the trial goes on"
+    assert sum(the_child().cpu_times()[:4]) - used < CPU_S
+    assert trials.ask(FINE, never) == (True, FINE, pytest.approx(0, abs=1 << 24), True)
+
+
+def test_a_killed_child_is_replaced(trials: TrialProcess) -> None:
+    assert trials.ask(FINE, never)
+    the_child().kill()
+    for _ in range(2):
+        try:
+            verdict = trials.ask(FINE, never)
+            break
+        except TrialLost:
+            continue
+    assert verdict is not None and verdict[0]
+
+
+OWNER = """
+import sys
+from tests.structured_output.test_validation_process import *
+tokenizer = load_tokenizer(ROOT / "models" / "demo")
+trials = TrialProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+trials.ask(FINE, never)
+print(the_child().pid, flush=True)
+trials.ask(SLOW, never)
+"""
+
+
+def test_it_dies_with_its_parent_in_the_midst_of_a_trial() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    child = psutil.Process(int(owner.stdout.readline()))
+    wait_until(child.children, lambda: "no trial runs")
+    trial = child.children()[0]
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+    owner.stdout.close()
+    for process in (child, trial):
+        wait_until(lambda p=process: ended(p), lambda: "left behind")  # type: ignore[misc]
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
