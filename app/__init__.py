@@ -27,8 +27,8 @@ def create_app(config: object, engine: Engine) -> Flask:
 
     from app.api import tokens_blueprint, v1_blueprint
     from app.assets import serve_assets
-    from app.connection.disconnect_watcher import Watcher
-    from app.generation import Served
+    from app.connection.disconnect_watcher import DisconnectWatcher
+    from app.generation import ServedModel
     from app.middleware.access_control import control_access
     from app.middleware.base_path import BasePath
     from app.middleware.error_handlers import handle_errors
@@ -49,8 +49,8 @@ def create_app(config: object, engine: Engine) -> Flask:
     app.url_map.merge_slashes = False
     template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
-    app.extensions["watcher"] = Watcher()
-    app.extensions["served"] = Served(
+    app.extensions["watcher"] = DisconnectWatcher()
+    app.extensions["served"] = ServedModel(
         model_name=app.config["MODEL_NAME"],
         prompt_template=app.config["PROMPT_TEMPLATE"],
         aliases=app.config["MODEL_ALIAS"],

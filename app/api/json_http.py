@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 
 from flask import Response, current_app, g, request
 
-from app.api.response_headers import Notes
+from app.api.response_headers import ResponseHeaders
 from app.connection import large_input
 from app.connection.body import read_body
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine
-from app.generation import Served
+from app.generation import ServedModel
 from app.protocol.errors import NotJson
 from app.protocol.strict_json import parse_object
 
-NO_NOTES = Notes()
+NO_HEADERS = ResponseHeaders()
 
 
 def engine() -> Engine:
@@ -28,15 +28,15 @@ def engine() -> Engine:
     return found
 
 
-def served() -> Served:
+def served() -> ServedModel:
     """The settings that answering depends on."""
-    found: Served = current_app.extensions["served"]
+    found: ServedModel = current_app.extensions["served"]
     return found
 
 
-def caller() -> Caller:
+def caller() -> RequestContext:
     """The client of the current request."""
-    found: Caller = g.caller
+    found: RequestContext = g.caller
     return found
 
 
@@ -69,12 +69,12 @@ def read_call() -> dict[str, object]:
     return read_object()
 
 
-def json_response(body: Mapping[str, object], notes: Notes = NO_NOTES) -> Response:
+def json_response(body: Mapping[str, object], notes: ResponseHeaders = NO_HEADERS) -> Response:
     """`body` as UTF-8 JSON."""
     return json_pieces([encode_json(body)], notes)
 
 
-def json_pieces(pieces: Iterable[str], notes: Notes = NO_NOTES) -> Response:
+def json_pieces(pieces: Iterable[str], notes: ResponseHeaders = NO_HEADERS) -> Response:
     """JSON that comes in pieces, sent as one body."""
     body = b"".join(piece.encode() for piece in pieces)
     response = Response(body, mimetype="application/json")

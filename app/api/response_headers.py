@@ -17,7 +17,7 @@ _LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class ResponseHeaders:
     """For one answer, whole or streamed."""
 
     ignored: tuple[str, ...] = ()  #: dotted paths of fields that were not read, sorted

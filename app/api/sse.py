@@ -14,8 +14,8 @@ from typing import Protocol
 from flask import Response, g
 
 from app.api.json_http import encode_json
-from app.api.response_headers import Notes
-from app.connection.request_context import Caller
+from app.api.response_headers import ResponseHeaders
+from app.connection.request_context import RequestContext
 from app.engine.types import Progress
 from app.generation.text_stream import PieceStream
 from app.protocol.completion_meta import Piece, Usage
@@ -53,7 +53,9 @@ class StreamCut(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "the stream was cut")
 
 
-def sse_response(pieces: PieceStream, chunks: Chunks, caller: Caller, notes: Notes) -> Response:
+def sse_response(
+    pieces: PieceStream, chunks: Chunks, caller: RequestContext, notes: ResponseHeaders
+) -> Response:
     """The response whose body is the request's pieces."""
     body = write_events(pieces, chunks, caller, g.request_id)
     response = Response(body, mimetype="text/event-stream")
@@ -66,7 +68,7 @@ def sse_response(pieces: PieceStream, chunks: Chunks, caller: Caller, notes: Not
 
 
 def write_events(
-    pieces: PieceStream, chunks: Chunks, caller: Caller, request_id: str
+    pieces: PieceStream, chunks: Chunks, caller: RequestContext, request_id: str
 ) -> Iterator[bytes]:
     """The body, all events that are there at once in one piece.
 
@@ -88,12 +90,12 @@ def write_events(
         pieces.cancel()
 
 
-def _answer(pieces: PieceStream, chunks: Chunks, caller: Caller) -> Iterator[bytes]:
+def _answer(pieces: PieceStream, chunks: Chunks, caller: RequestContext) -> Iterator[bytes]:
     written_at = time.monotonic()
     silence_s = PING_AFTER_S  # until a ping
     pinged = False
     while not pieces.done:
-        news = pieces.next_pieces(caller.patience_s())
+        news = pieces.next_pieces(caller.wait_timeout_s())
         if caller.connection.gone:
             raise StreamCut
         data = _events(news, chunks)

@@ -9,13 +9,13 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from app.connection.disconnect_watcher import Watcher
+from app.connection.disconnect_watcher import DisconnectWatcher
 
 
 class Connection:
     """Used by one request's thread."""
 
-    def __init__(self, environ: Mapping[str, object], watcher: Watcher) -> None:
+    def __init__(self, environ: Mapping[str, object], watcher: DisconnectWatcher) -> None:
         # Only gunicorn tells the socket; without one the client counts as present.
         found = environ.get("gunicorn.socket")
         self._socket = found if isinstance(found, socket.socket) else None

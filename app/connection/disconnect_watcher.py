@@ -43,7 +43,7 @@ class _Wait:
     half_closed_is_gone: bool
 
 
-class Watcher:
+class DisconnectWatcher:
     """Watches the sockets of all waiting requests. Any thread may call it; it starts its own
     with the first socket, because a thread does not survive gunicorn's fork."""
 

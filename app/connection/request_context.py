@@ -17,7 +17,7 @@ WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class RequestContext:
     """One request's client. Used by that request's thread."""
 
     name: str  #: for the log: a key's name or an address
@@ -25,7 +25,7 @@ class Caller:
     deadline: float  #: monotonic
     owner: Owner = EVERYBODY  #: whose places and cached prompts it uses
 
-    def patience_s(self) -> float:
+    def wait_timeout_s(self) -> float:
         """How long to wait for the next news. Raises DeadlinePassed when the time is up."""
         left_s = self.deadline - time.monotonic()
         if left_s <= 0:

@@ -12,7 +12,7 @@ from config import CLASSIC_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """What the server's settings say about answering."""
 
     model_name: str

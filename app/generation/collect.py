@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Stream
 from app.engine.types import FinishReason, Progress, Vector
 from app.generation.text_stream import PieceStream
@@ -23,7 +23,7 @@ class Collected(NamedTuple):
     usage: Usage
 
 
-def collect_answers(pieces: PieceStream, choices: int, caller: Caller) -> Collected:
+def collect_answers(pieces: PieceStream, choices: int, caller: RequestContext) -> Collected:
     """Wait for all choices' texts.
 
     Raises:
@@ -36,7 +36,7 @@ def collect_answers(pieces: PieceStream, choices: int, caller: Caller) -> Collec
     echoed = [0] * choices
     with _waiting(pieces, caller):
         while not pieces.done:
-            for piece in pieces.next_pieces(caller.patience_s()):
+            for piece in pieces.next_pieces(caller.wait_timeout_s()):
                 if not isinstance(piece, Progress):
                     texts[piece.index].append(piece.text)
                     tokens[piece.index] += piece.tokens
@@ -50,7 +50,7 @@ def collect_answers(pieces: PieceStream, choices: int, caller: Caller) -> Collec
     return Collected(tuple(answers), pieces.usage)
 
 
-def collect_vectors(stream: Stream, inputs: int, caller: Caller) -> tuple[bytes, ...]:
+def collect_vectors(stream: Stream, inputs: int, caller: RequestContext) -> tuple[bytes, ...]:
     """Wait for all inputs' vectors.
 
     Raises:
@@ -60,7 +60,7 @@ def collect_vectors(stream: Stream, inputs: int, caller: Caller) -> tuple[bytes,
     vectors = [b""] * inputs
     with _waiting(stream, caller):
         while not stream.done:
-            for event in stream.next_events(caller.patience_s()):
+            for event in stream.next_events(caller.wait_timeout_s()):
                 if isinstance(event, Vector):
                     vectors[event.index] = event.values
             caller.check()
@@ -68,7 +68,7 @@ def collect_vectors(stream: Stream, inputs: int, caller: Caller) -> tuple[bytes,
 
 
 @contextmanager
-def _waiting(work: PieceStream | Stream, caller: Caller) -> Iterator[None]:
+def _waiting(work: PieceStream | Stream, caller: RequestContext) -> Iterator[None]:
     """A client that leaves cancels the work, and so does whatever ends the wait."""
     try:
         with caller.connection.watched(work.cancel):

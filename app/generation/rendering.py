@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
-from app.generation import Served
+from app.generation import ServedModel
 from app.prompts import BREAK, Call, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.alpaca import render_instruction, render_turns
 from app.prompts.chat_template import ChatTemplate
@@ -28,9 +28,9 @@ def instruction_renderer(template: str) -> Callable[[str], Prompt]:
 
 def render_conversation(
     conversation: Conversation,
-    served: Served,
+    served: ServedModel,
     info: ModelInfo,
-    caller: Caller,
+    caller: RequestContext,
     *,
     continued: bool,
 ) -> Prompt:
@@ -48,7 +48,7 @@ def render_conversation(
 
     def check() -> None:
         caller.check()
-        caller.patience_s()
+        caller.wait_timeout_s()
 
     try:
         with caller.connection.watched(lambda: None):
@@ -63,7 +63,9 @@ def render_conversation(
         raise BadRequest(message, path) from error
 
 
-def unshown_names(conversation: Conversation, served: Served, info: ModelInfo) -> tuple[str, ...]:
+def unshown_names(
+    conversation: Conversation, served: ServedModel, info: ModelInfo
+) -> tuple[str, ...]:
     """Paths of the names of speakers that the template in use does not tell the model."""
     source = served.chat_template or info.chat_template
     if source is not None and _SHOWS_NAMES.search(source):

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from app.connection import large_input
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine, Stream
 from app.engine.errors import ContextExceeded, InvalidRequest
 from app.engine.types import ModelInfo, SamplingParams, TokenIds
 from app.prompts import Prompt
 from app.protocol.errors import FieldRefused
-from app.protocol.loading import refuse
+from app.protocol.loading import field_error
 from app.protocol.prompt_fields import TextOrIds
 
 #: No vocabulary in use has a longer token (128 blanks): a text with more characters per token
@@ -44,7 +44,7 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
     for token, _ in params.logit_bias:
         if token >= info.vocab_size:
             message = f"is not in the vocabulary of {info.vocab_size} tokens"
-            raise refuse(f"logit_bias.{token}", message)
+            raise field_error(f"logit_bias.{token}", message)
 
 
 def cut_to(stream: Stream, max_tokens: int | None) -> int | None:
@@ -52,7 +52,7 @@ def cut_to(stream: Stream, max_tokens: int | None) -> int | None:
     return stream.room if max_tokens is not None and stream.room < max_tokens else None
 
 
-def wait_until_prepared(stream: Stream, caller: Caller) -> None:
+def wait_until_prepared(stream: Stream, caller: RequestContext) -> None:
     """Wait until all that can be wrong with an accepted request is known. Nothing can be written
     meanwhile to tell a client that only stopped sending from one that left: both have left.
 
@@ -62,7 +62,7 @@ def wait_until_prepared(stream: Stream, caller: Caller) -> None:
     """
     try:
         with caller.connection.watched(stream.cancel):
-            while not stream.prepared(caller.patience_s()):
+            while not stream.prepared(caller.wait_timeout_s()):
                 caller.check()
         caller.check()
     except BaseException:
@@ -71,7 +71,7 @@ def wait_until_prepared(stream: Stream, caller: Caller) -> None:
 
 
 @contextmanager
-def fields_named(
+def engine_errors_as_fields(
     prompt: str,
     max_tokens: str = "max_tokens",
     schema: str = "response_format",
@@ -108,7 +108,7 @@ def encode_items(
     for number, item in enumerate(items):
         path = f"{field}.{number}" if is_list else field
         if isinstance(item, str):
-            with fields_named(path):
+            with engine_errors_as_fields(path):
                 result.append(encode(engine, render(item)))
         else:
             check_ids(item, engine.info.vocab_size, path)
@@ -122,7 +122,7 @@ def check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
     if max(ids, default=0) < vocab_size:
         return
     place = next(index for index, token in enumerate(ids) if token >= vocab_size)
-    raise refuse(
+    raise field_error(
         f"{path}.{place}",
         f"is not in this model's vocabulary of {vocab_size} tokens: ids of another tokenizer? Send "
         "the text instead (LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False)",

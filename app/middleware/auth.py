@@ -10,7 +10,7 @@ import math
 from flask import Flask, g, request
 
 from app.connection.client import Connection
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine.types import Owner
 from app.middleware.api_keys import ApiKey, KeyFile
 from app.middleware.credentials import presented_keys
@@ -31,7 +31,7 @@ def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: floa
         address = client_of(request.remote_addr)
         deadline = g.started_at + timeout_s if timeout_s else math.inf
         connection = Connection(request.environ, app.extensions["watcher"])
-        g.caller = Caller(address, connection, deadline)
+        g.caller = RequestContext(address, connection, deadline)
         access = access_to(request.endpoint)
         # A preflight carries no key, and OPTIONS runs no view.
         if access is Access.OPEN or request.method == "OPTIONS":
@@ -43,7 +43,7 @@ def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: floa
         if isinstance(key, KeyRefused):
             raise key
         if key is not None:
-            g.caller = Caller(key.name, connection, deadline, _owner(key, keys))
+            g.caller = RequestContext(key.name, connection, deadline, _owner(key, keys))
 
 
 def _owner(key: ApiKey, keys: KeyFile | None) -> Owner:

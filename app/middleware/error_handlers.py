@@ -13,7 +13,7 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
 from app.middleware.locale import LANGUAGES
-from app.protocol.errors import INVALID, OURS, Failure, describe
+from app.protocol.errors import INVALID_REQUEST, SERVER_ERROR, Failure, describe
 from app.translations import WORDS
 from app.translations.error_texts import explain
 
@@ -61,7 +61,7 @@ def _http_failure(app: Flask, error: HTTPException) -> Failure:
     elif isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
         message = f"{_shown_path()} takes {allowed} only"
-    return Failure(status, message, INVALID if status < _OURS_FROM else OURS)
+    return Failure(status, message, INVALID_REQUEST if status < _OURS_FROM else SERVER_ERROR)
 
 
 def _response(failure: Failure) -> Response:

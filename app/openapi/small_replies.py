@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from app.api.completions.response_schema import Reply
+from app.api.completions.response_schema import ResponseSchema
 
 
 class FloatsOrBase64(fields.Field[Any]):
@@ -21,14 +21,14 @@ class FloatsOrBase64(fields.Field[Any]):
         return {"anyOf": [numbers, {"type": "string", "contentEncoding": "base64"}]}
 
 
-class EmbeddingsUsage(Reply):
+class EmbeddingsUsage(ResponseSchema):
     """Tokens of the inputs."""
 
     prompt_tokens = fields.Integer(required=True)
     total_tokens = fields.Integer(required=True)
 
 
-class Embedding(Reply):
+class Embedding(ResponseSchema):
     """One input's vector."""
 
     object = fields.String(required=True, validate=validate.Equal("embedding"))
@@ -36,7 +36,7 @@ class Embedding(Reply):
     index = fields.Integer(required=True)
 
 
-class Embeddings(Reply):
+class Embeddings(ResponseSchema):
     """The answer of /v1/embeddings."""
 
     object = fields.String(required=True, validate=validate.Equal("list"))
@@ -45,7 +45,7 @@ class Embeddings(Reply):
     usage = fields.Nested(EmbeddingsUsage, required=True)
 
 
-class Model(Reply):
+class Model(ResponseSchema):
     """One served name."""
 
     id = fields.String(required=True)
@@ -57,14 +57,14 @@ class Model(Reply):
     max_model_len = fields.Integer(required=True)
 
 
-class ModelList(Reply):
+class ModelList(ResponseSchema):
     """Every served name."""
 
     object = fields.String(required=True, validate=validate.Equal("list"))
     data = fields.List(fields.Nested(Model), required=True)
 
 
-class Tokenized(Reply):
+class Tokenized(ResponseSchema):
     """The answer of /tokenize. With `count_only` tokens and prompt are left out."""
 
     tokens = fields.List(fields.Integer())
@@ -73,7 +73,7 @@ class Tokenized(Reply):
     prompt = fields.String()
 
 
-class TokenizerInfo(Reply):
+class TokenizerInfo(ResponseSchema):
     """The answer of /tokenizer_info."""
 
     tokenizer_class = fields.String(required=True)
@@ -85,13 +85,13 @@ class TokenizerInfo(Reply):
     chat_template = fields.String(required=True, allow_none=True)
 
 
-class Detokenized(Reply):
+class Detokenized(ResponseSchema):
     """The answer of /detokenize."""
 
     prompt = fields.String(required=True)
 
 
-class Status(Reply):
+class Status(ResponseSchema):
     """How the server is."""
 
     status = fields.String(required=True)
@@ -104,7 +104,7 @@ class Readiness(Status):
     batch_variant_kernel = fields.String()
 
 
-class Fault(Reply):
+class Fault(ResponseSchema):
     """What is wrong with a request, or went wrong with it."""
 
     message = fields.String(required=True)
@@ -113,7 +113,7 @@ class Fault(Reply):
     code = fields.String(required=True, allow_none=True)
 
 
-class Error(Reply):
+class Error(ResponseSchema):
     """Every refusal and failure."""
 
     error = fields.Nested(Fault, required=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.api.chat_completions.request import ChatSchema
 from app.api.completions.request import CompletionsSchema
-from app.protocol.fields import Number, Whole
+from app.protocol.fields import StrictInteger, StrictNumber
 from app.protocol.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
 
 _SCHEMAS = {"chat": ChatSchema(), "completion": CompletionsSchema()}
@@ -63,7 +63,7 @@ def parameters(kind: str) -> tuple[Parameter, ...]:
 
 def _parameter(kind: str, name: str) -> Parameter:
     field = _SCHEMAS[kind].fields[name]
-    assert isinstance(field, Number | Whole)
+    assert isinstance(field, StrictNumber | StrictInteger)
     low, high, step = _SLIDERS[name]
     defaults = _DEFAULTS[kind]
     default = _OF_THE_PAGE[name] if name in _OF_THE_PAGE else getattr(defaults, name)
@@ -75,6 +75,6 @@ def _parameter(kind: str, name: str) -> Parameter:
         least=field.minimum,
         most=field.maximum if field.maximum < 2**62 else None,
         default=default,
-        whole=isinstance(field, Whole),
-        above=isinstance(field, Number) and field.above_minimum,
+        whole=isinstance(field, StrictInteger),
+        above=isinstance(field, StrictNumber) and field.above_minimum,
     )

@@ -16,10 +16,10 @@ from app.api.completions.handler import start_completion
 from app.api.embeddings.handler import start_embeddings
 from app.connection import large_input
 from app.connection.body import read_body
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.errors import EngineError
-from app.generation import Served
+from app.generation import ServedModel
 from app.generation.collect import collect_vectors
 from app.playground.csrf import is_cross_site
 from app.playground.error_view import explain_failure
@@ -107,13 +107,13 @@ def _card() -> ModelCard:
     return model_card(current_app.config, current_app.extensions["engine"], WORDS[g.language])
 
 
-def _complete(form: Form, engine: Engine, served: Served) -> Outcome:
+def _complete(form: Form, engine: Engine, served: ServedModel) -> Outcome:
     work = start_completion(completion_request(form), engine, served, _caller())
     answers = work.collect(_caller()).answers
     return Outcome(form, "completion", text=answers[0].text)
 
 
-def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
+def _chat(form: Form, engine: Engine, served: ServedModel) -> Outcome:
     work = start_chat(chat_request(form), engine, served, _caller())
     answers = work.collect(_caller()).answers
     new = [
@@ -125,16 +125,16 @@ def _chat(form: Form, engine: Engine, served: Served) -> Outcome:
     return Outcome(Form(fields), "chat", turns=(*history(form), *new))
 
 
-def _embed(form: Form, engine: Engine, served: Served) -> Outcome:
+def _embed(form: Form, engine: Engine, served: ServedModel) -> Outcome:
     work = start_embeddings(embeddings_request(form), engine, served, _caller())
     inputs = [str(item) for item in work.call.inputs]
     vectors = collect_vectors(work.stream, len(inputs), _caller())
     return Outcome(form, "embeddings", rows=compare(inputs, vectors))
 
 
-def _answer(kind: str, answer: Callable[[Form, Engine, Served], Outcome]) -> Response:
+def _answer(kind: str, answer: Callable[[Form, Engine, ServedModel], Outcome]) -> Response:
     engine: Engine = current_app.extensions["engine"]
-    served: Served = current_app.extensions["served"]
+    served: ServedModel = current_app.extensions["served"]
     form = Form(())
     try:
         form = _read_form()
@@ -165,8 +165,8 @@ def _read_form() -> Form:
         return parse_form(body)
 
 
-def _caller() -> Caller:
-    found: Caller = g.caller
+def _caller() -> RequestContext:
+    found: RequestContext = g.caller
     return found
 
 

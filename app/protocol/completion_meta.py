@@ -14,7 +14,7 @@ from app.engine.types import FinishReason, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CompletionMeta:
     """The same in every chunk of one answer."""
 
     id: str
@@ -87,6 +87,6 @@ class Usage:
         }
 
 
-def new_head(prefix: str, model: str, fingerprint: str) -> Head:
+def new_completion_meta(prefix: str, model: str, fingerprint: str) -> CompletionMeta:
     """A head with a fresh id; `prefix` is "cmpl" or "chatcmpl"."""
-    return Head(f"{prefix}-{shortuuid.uuid()}", int(time.time()), model, fingerprint)
+    return CompletionMeta(f"{prefix}-{shortuuid.uuid()}", int(time.time()), model, fingerprint)

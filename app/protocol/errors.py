@@ -102,29 +102,29 @@ class Failure:
         }
 
 
-INVALID = "invalid_request_error"
-OURS = "server_error"
-TOO_MANY = "rate_limit_error"
+INVALID_REQUEST = "invalid_request_error"
+SERVER_ERROR = "server_error"
+RATE_LIMITED = "rate_limit_error"
 
 #: (exception, status, type, code); the first row an exception is an instance of counts.
 _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
-    (ModelNotFound, 404, INVALID, "model_not_found"),
-    (NotJson, 415, INVALID, None),
-    (BodyTooLarge, 413, INVALID, None),
-    (CrossSite, 403, INVALID, None),
-    (KeyRefused, 401, INVALID, "invalid_api_key"),
-    (RateLimited, 429, TOO_MANY, "rate_limit_exceeded"),
-    (DeadlinePassed, 504, OURS, "request_timeout"),
-    (ClientGone, 499, INVALID, None),
-    (BadRequest, 400, INVALID, None),
-    (engine_errors.ContextExceeded, 400, INVALID, "context_length_exceeded"),
-    (engine_errors.InvalidRequest, 400, INVALID, None),
-    (engine_errors.ModelLoading, 503, OURS, "model_loading"),
-    (engine_errors.Overloaded, 503, OURS, "overloaded"),
-    (engine_errors.OutOfMemory, 503, OURS, "overloaded"),
-    (engine_errors.ShuttingDown, 503, OURS, "shutting_down"),
-    (engine_errors.Unavailable, 503, OURS, "overloaded"),
-    (engine_errors.SchemaFailed, 500, OURS, "json_schema_failed"),
+    (ModelNotFound, 404, INVALID_REQUEST, "model_not_found"),
+    (NotJson, 415, INVALID_REQUEST, None),
+    (BodyTooLarge, 413, INVALID_REQUEST, None),
+    (CrossSite, 403, INVALID_REQUEST, None),
+    (KeyRefused, 401, INVALID_REQUEST, "invalid_api_key"),
+    (RateLimited, 429, RATE_LIMITED, "rate_limit_exceeded"),
+    (DeadlinePassed, 504, SERVER_ERROR, "request_timeout"),
+    (ClientGone, 499, INVALID_REQUEST, None),
+    (BadRequest, 400, INVALID_REQUEST, None),
+    (engine_errors.ContextExceeded, 400, INVALID_REQUEST, "context_length_exceeded"),
+    (engine_errors.InvalidRequest, 400, INVALID_REQUEST, None),
+    (engine_errors.ModelLoading, 503, SERVER_ERROR, "model_loading"),
+    (engine_errors.Overloaded, 503, SERVER_ERROR, "overloaded"),
+    (engine_errors.OutOfMemory, 503, SERVER_ERROR, "overloaded"),
+    (engine_errors.ShuttingDown, 503, SERVER_ERROR, "shutting_down"),
+    (engine_errors.Unavailable, 503, SERVER_ERROR, "overloaded"),
+    (engine_errors.SchemaFailed, 500, SERVER_ERROR, "json_schema_failed"),
 )
 
 
@@ -143,7 +143,7 @@ def describe(exc: Exception, request_id: str) -> Failure:
                 retry_after_s=_retry_after_s(exc),
             )
     message = f"The server failed on this request. Its id, for whoever runs it: {request_id}"
-    return Failure(status=500, message=message, type=OURS)
+    return Failure(status=500, message=message, type=SERVER_ERROR)
 
 
 def _param(exc: Exception) -> str | None:

@@ -42,7 +42,7 @@ def whole(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
-class Whole(fields.Field[int]):
+class StrictInteger(fields.Field[int]):
     """A whole number in a closed range. `absent`: a number outside it that other servers take
     for "not given"."""
 
@@ -79,7 +79,7 @@ class Whole(fields.Field[int]):
         return f", {self.minimum} or more" if self.minimum > -_INT64_MAX else ""
 
 
-class Number(fields.Field[float]):
+class StrictNumber(fields.Field[float]):
     """A JSON number in a closed range, or one open at its lower end."""
 
     def __init__(self, minimum: float, maximum: float, *, above_minimum: bool = False) -> None:
@@ -100,7 +100,7 @@ class Number(fields.Field[float]):
         return {"type": "number", low: self.minimum, "maximum": self.maximum}
 
 
-class Switch(fields.Field[bool]):
+class StrictBoolean(fields.Field[bool]):
     """true or false; 1, "yes" and the like are none."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
@@ -113,7 +113,7 @@ class Switch(fields.Field[bool]):
         return {"type": "boolean"}
 
 
-class Text(fields.Field[str]):
+class StrictString(fields.Field[str]):
     """A string, or one of `choices`."""
 
     def __init__(self, *choices: str) -> None:
@@ -154,7 +154,7 @@ def refused(names: Mapping[str, tuple[object, ...]]) -> dict[str, fields.Field[N
     return {name: Unsupported(*no_op) for name, no_op in names.items()}
 
 
-class Accepted(fields.Field[None]):
+class Ignored(fields.Field[None]):
     """A field that changes nothing here, whatever it holds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> None:

@@ -82,7 +82,7 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
     an id exists is for the engine to say."""
 
     MAX_ENTRIES = 300
-    MOST = 100
+    MAX_ABS_BIAS = 100
     _KEY = "0|[1-9][0-9]{0,8}"
 
     def _deserialize(
@@ -97,7 +97,11 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
         return {
             "type": "object",
             "propertyNames": {"pattern": f"^({self._KEY})$"},
-            "additionalProperties": {"type": "number", "minimum": -self.MOST, "maximum": self.MOST},
+            "additionalProperties": {
+                "type": "number",
+                "minimum": -self.MAX_ABS_BIAS,
+                "maximum": self.MAX_ABS_BIAS,
+            },
             "maxProperties": self.MAX_ENTRIES,
         }
 
@@ -107,9 +111,11 @@ class LogitBias(fields.Field[tuple[tuple[int, float], ...]]):
         return int(key)
 
     def _bias(self, key: str, bias: object) -> float:
-        if type(bias) in (int, float) and -self.MOST <= bias <= self.MOST:  # type: ignore[operator]
+        if type(bias) in (int, float) and -self.MAX_ABS_BIAS <= bias <= self.MAX_ABS_BIAS:  # type: ignore[operator]
             return float(bias)  # type: ignore[arg-type]
-        raise ValidationError({key: [f"must be a number from -{self.MOST} to {self.MOST}"]})
+        raise ValidationError(
+            {key: [f"must be a number from -{self.MAX_ABS_BIAS} to {self.MAX_ABS_BIAS}"]}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...
     return tuple(sorted(found))
 
 
-def refuse(path: str, message: str) -> BadRequest:
+def field_error(path: str, message: str) -> BadRequest:
     """The refusal of one field, to raise."""
     return BadRequest(f"{path}: {message}", path)
 
@@ -49,7 +49,7 @@ def first_fault(messages: object) -> BadRequest:
         path.append(str(name))
     if not isinstance(messages, str):
         messages = _first(messages)
-    return refuse(".".join(path), str(messages))
+    return field_error(".".join(path), str(messages))
 
 
 def _first(messages: object) -> object:

@@ -14,7 +14,7 @@ from app.protocol.completion_meta import Token, Unscored
 _LEAST = -9999.0
 
 
-class LogprobShapes:
+class LogprobFormatter:
     """Builds both shapes for one model. Immutable."""
 
     def __init__(self, info: ModelInfo) -> None:

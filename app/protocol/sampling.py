@@ -14,16 +14,16 @@ from marshmallow.fields import Field
 
 from app.engine.types import SamplingParams
 from app.protocol.fields import (
-    Accepted,
-    Number,
-    Switch,
-    Text,
+    Ignored,
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
     Unsupported,
-    Whole,
     refused,
 )
 from app.protocol.generation_fields import LogitBias, Stop, StreamOptions
-from app.protocol.loading import refuse
+from app.protocol.loading import field_error
 from app.protocol.unsupported import OF_GENERATION
 
 
@@ -35,39 +35,39 @@ class GenerationSchema(Schema):
 
         include: ClassVar[dict[str, Field[None]]] = refused(OF_GENERATION)
 
-    model = Text()
-    max_tokens = Whole(1, absent=-1)
-    temperature = Number(0, 2)
-    top_p = Number(0, 1)
-    top_k = Whole(0, absent=-1)
-    min_p = Number(0, 1)
-    num_beams = Whole(1, 16)
-    repetition_penalty = Number(0, 10, above_minimum=True)
-    do_sample = Switch()
-    n = Whole(1, 8)
+    model = StrictString()
+    max_tokens = StrictInteger(1, absent=-1)
+    temperature = StrictNumber(0, 2)
+    top_p = StrictNumber(0, 1)
+    top_k = StrictInteger(0, absent=-1)
+    min_p = StrictNumber(0, 1)
+    num_beams = StrictInteger(1, 16)
+    repetition_penalty = StrictNumber(0, 10, above_minimum=True)
+    do_sample = StrictBoolean()
+    n = StrictInteger(1, 8)
     stop = Stop()
-    stream = Switch()
+    stream = StrictBoolean()
     stream_options = StreamOptions()
-    return_progress = Switch()
-    seed = Whole()
-    ignore_eos = Switch()
-    user = Text()
+    return_progress = StrictBoolean()
+    seed = StrictInteger()
+    ignore_eos = StrictBoolean()
+    user = StrictString()
 
     logit_bias = LogitBias()
-    presence_penalty = Number(-2, 2)
-    frequency_penalty = Number(-2, 2)
+    presence_penalty = StrictNumber(-2, 2)
+    frequency_penalty = StrictNumber(-2, 2)
 
     tool_choice = Unsupported("none", "auto")
 
     # They change nothing here.
-    metadata = Accepted()
-    store = Accepted()
-    service_tier = Accepted()
-    safety_identifier = Accepted()
-    prompt_cache_key = Accepted()
-    prompt_cache_options = Accepted()
-    prompt_cache_retention = Accepted()
-    moderation = Accepted()
+    metadata = Ignored()
+    store = Ignored()
+    service_tier = Ignored()
+    safety_identifier = Ignored()
+    prompt_cache_key = Ignored()
+    prompt_cache_options = Ignored()
+    prompt_cache_retention = Ignored()
+    moderation = Ignored()
 
 
 #: Smaller ones say the same, until float32 cannot hold a logit divided by them (at 1e-38).
@@ -118,12 +118,12 @@ def read_generation(
     """
     n, num_beams = values.get("n", 1), values.get("num_beams", 1)
     if num_beams > 1 and n > num_beams:
-        raise refuse("n", f"must be at most num_beams, which is {num_beams}")
+        raise field_error("n", f"must be at most num_beams, which is {num_beams}")
     if num_beams > 1 and logprobs is not None:
-        raise refuse("logprobs", "is not supported with num_beams over 1")
+        raise field_error("logprobs", "is not supported with num_beams over 1")
     stream = values.get("stream", False)
     if "stream_options" in values and not stream:
-        raise refuse("stream_options", "is only for requests with stream true")
+        raise field_error("stream_options", "is only for requests with stream true")
     wins = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
     return Generation(
         model=values.get("model"),

@@ -87,9 +87,9 @@ class Waiting(Generic[P]):
 class Places(Generic[P]):
     """A few places, and a queue before them. What comes late to the queue's end leaves it."""
 
-    def __init__(self, places: int, per_client: int, patience_s: float) -> None:
+    def __init__(self, places: int, per_client: int, wait_timeout_s: float) -> None:
         """per_client: how many one client may hold, proxies apart."""
-        self._places, self._per_client, self._patience_s = places, per_client, patience_s
+        self._places, self._per_client, self._patience_s = places, per_client, wait_timeout_s
         self._held: dict[P, None] = {}
         self._held_by: Counter[str] = Counter()
         self._queue: deque[P] = deque()

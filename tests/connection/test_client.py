@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.connection.client import Connection
-from app.connection.disconnect_watcher import SWEEP_S, Watcher
+from app.connection.disconnect_watcher import SWEEP_S, DisconnectWatcher
 
 Pair = tuple[socket.socket, socket.socket]
 Leave = Callable[[socket.socket], None]
@@ -31,11 +31,11 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 @pytest.fixture(params=[True, False], ids=["epoll", "sweep"])
-def watcher(request: pytest.FixtureRequest) -> Watcher:
-    return Watcher(use_epoll=request.param)
+def watcher(request: pytest.FixtureRequest) -> DisconnectWatcher:
+    return DisconnectWatcher(use_epoll=request.param)
 
 
-def connection(sock: object, watcher: Watcher) -> Connection:
+def connection(sock: object, watcher: DisconnectWatcher) -> Connection:
     return Connection({"gunicorn.socket": sock}, watcher)
 
 
@@ -47,7 +47,7 @@ def reset(sock: socket.socket) -> None:
 @pytest.mark.parametrize("timeout", [None, 0.0, 10.0])
 @pytest.mark.parametrize("leave", [socket.socket.close, reset])
 def test_told_once_when_closed(
-    pair: Pair, watcher: Watcher, timeout: float | None, leave: Leave
+    pair: Pair, watcher: DisconnectWatcher, timeout: float | None, leave: Leave
 ) -> None:
     ours, theirs = pair
     ours.settimeout(timeout)
@@ -62,7 +62,7 @@ def test_told_once_when_closed(
         assert not told.acquire(timeout=2 * SWEEP_S)
 
 
-def test_one_that_left_before_is_noticed(pair: Pair, watcher: Watcher) -> None:
+def test_one_that_left_before_is_noticed(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     theirs.close()
     told = threading.Event()
@@ -70,7 +70,7 @@ def test_one_that_left_before_is_noticed(pair: Pair, watcher: Watcher) -> None:
         assert told.wait(SOON_S)
 
 
-def test_next_requests_bytes_stay(pair: Pair, watcher: Watcher) -> None:
+def test_next_requests_bytes_stay(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     client = connection(ours, watcher)
     told = threading.Event()
@@ -81,7 +81,7 @@ def test_next_requests_bytes_stay(pair: Pair, watcher: Watcher) -> None:
     assert ours.recv(100) == b"GET / HTTP/1.1\r\n"
 
 
-def test_not_told_after_the_wait(pair: Pair, watcher: Watcher) -> None:
+def test_not_told_after_the_wait(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     told = threading.Event()
     with connection(ours, watcher).watched(told.set):
@@ -90,14 +90,14 @@ def test_not_told_after_the_wait(pair: Pair, watcher: Watcher) -> None:
     assert not told.wait(2 * SWEEP_S)
 
 
-def test_our_own_end_closed(pair: Pair, watcher: Watcher) -> None:
+def test_our_own_end_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
     pair[0].close()
     client = connection(pair[0], watcher)
     with client.watched(lambda: None):
         assert client.gone
 
 
-def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: Watcher) -> None:
+def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: DisconnectWatcher) -> None:
     """It sent what one sends that has left, and nothing written would tell them apart."""
     ours, theirs = pair
     client, told = connection(ours, watcher), threading.Event()
@@ -109,7 +109,7 @@ def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: Watcher) ->
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
 def test_half_closed_is_told_once_and_is_not_gone(
-    pair: Pair, watcher: Watcher, sent: bytes
+    pair: Pair, watcher: DisconnectWatcher, sent: bytes
 ) -> None:
     ours, theirs = pair
     client = connection(ours, watcher)
@@ -125,7 +125,9 @@ def test_half_closed_is_told_once_and_is_not_gone(
         assert not left.is_set() and not client.gone
 
 
-def test_one_that_left_is_told_apart_by_writing_to_it(pair: Pair, watcher: Watcher) -> None:
+def test_one_that_left_is_told_apart_by_writing_to_it(
+    pair: Pair, watcher: DisconnectWatcher
+) -> None:
     ours, theirs = pair
     client = connection(ours, watcher)
     left, half = threading.Event(), threading.Event()
@@ -139,7 +141,7 @@ def test_one_that_left_is_told_apart_by_writing_to_it(pair: Pair, watcher: Watch
         assert client.gone
 
 
-def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Watcher) -> None:
+def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     left, half = threading.Event(), threading.Event()
     with connection(ours, watcher).watched(left.set, half.set):
@@ -150,13 +152,13 @@ def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Watcher) 
 
 
 @pytest.mark.parametrize("found", [None, "x", 5])
-def test_without_a_socket_the_client_is_there(found: object, watcher: Watcher) -> None:
+def test_without_a_socket_the_client_is_there(found: object, watcher: DisconnectWatcher) -> None:
     for client in (connection(found, watcher), Connection({}, watcher)):
         with client.watched(lambda: None):
             assert not client.gone
 
 
-def test_a_thousand_waits_on_reused_numbers(watcher: Watcher) -> None:
+def test_a_thousand_waits_on_reused_numbers(watcher: DisconnectWatcher) -> None:
     """Descriptors are used again at once: news of one socket must not reach the next."""
     wrong: list[int] = []
 
@@ -183,7 +185,7 @@ def test_a_thousand_waits_on_reused_numbers(watcher: Watcher) -> None:
     assert not wrong
 
 
-def test_one_thread_watches_all(watcher: Watcher) -> None:
+def test_one_thread_watches_all(watcher: DisconnectWatcher) -> None:
     before = threading.active_count()
     pairs = [socket.socketpair() for _ in range(50)]
     told = threading.Semaphore(0)

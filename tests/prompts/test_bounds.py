@@ -12,9 +12,9 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.connection.client import Connection
-from app.connection.disconnect_watcher import Watcher
-from app.connection.request_context import Caller
-from app.generation import Served
+from app.connection.disconnect_watcher import DisconnectWatcher
+from app.connection.request_context import RequestContext
+from app.generation import ServedModel
 from app.generation.rendering import render_conversation
 from app.prompts import TemplateRefused, Turn
 from app.prompts.chat_template import ChatTemplate, render_messages
@@ -201,18 +201,20 @@ def test_what_a_check_raises_ends_it() -> None:
     assert len(calls) == 3
 
 
-def caller(deadline: float = float("inf"), gone: bool = False) -> Caller:
-    connection = Connection({}, Watcher())
+def caller(deadline: float = float("inf"), gone: bool = False) -> RequestContext:
+    connection = Connection({}, DisconnectWatcher())
     connection.gone = gone
-    return Caller("a test", connection, deadline)
+    return RequestContext("a test", connection, deadline)
 
 
 @pytest.mark.parametrize(
     ("who", "error"), [(caller(gone=True), ClientGone), (caller(deadline=0), DeadlinePassed)]
 )
-def test_it_ends_with_its_client_and_its_deadline(who: Caller, error: type[Exception]) -> None:
+def test_it_ends_with_its_client_and_its_deadline(
+    who: RequestContext, error: type[Exception]
+) -> None:
     source = "{% if messages[0].content == 'go' %}" + HOSTILE["nested loops"] + "{% endif %}"
-    served = Served("m", "alpaca", chat_template=source + "{{ messages[0].content }}")
+    served = ServedModel("m", "alpaca", chat_template=source + "{{ messages[0].content }}")
     conversation = Conversation((Message("user", "go"),), classic=False, paths=("0.content",))
     with pytest.raises(error):
         render_conversation(conversation, served, INFO, who, continued=False)

@@ -15,10 +15,10 @@ import pytest
 from tokenizers import Tokenizer
 
 from app.connection.client import Connection
-from app.connection.disconnect_watcher import Watcher
-from app.connection.request_context import Caller
+from app.connection.disconnect_watcher import DisconnectWatcher
+from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
-from app.generation import Served
+from app.generation import ServedModel
 from app.generation.rendering import _turn, render_conversation
 from app.prompts import BREAK, Prompt, TemplateRefused
 from app.prompts.chat_messages import to_messages
@@ -63,7 +63,7 @@ MARK = re.compile("CONTINUE_FINAL_MESSAGE_TAG ?", re.IGNORECASE)
 #: Constructs that count characters or look at their neighbours. They meet what breaks up a
 #: user's own spelling of a control token, and both sides' mark of where a text is continued.
 COUNTING = ("slices", "methods of strings", "filters of text")
-CALLER = Caller("a test", Connection({}, Watcher()), float("inf"))
+CALLER = RequestContext("a test", Connection({}, DisconnectWatcher()), float("inf"))
 
 
 class Pair:
@@ -106,7 +106,7 @@ def pairs(
 def ours(pair: Pair, source: str, messages: list[dict[str, Any]], continued: bool) -> Prompt | None:
     """What we render; None where that is a 400."""
     conversation = Messages().deserialize(messages)
-    served = Served("m", "alpaca")
+    served = ServedModel("m", "alpaca")
     try:
         return render_conversation(
             conversation, served, pair.info(source), CALLER, continued=continued

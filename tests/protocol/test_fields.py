@@ -7,7 +7,13 @@ import math
 import pytest
 from marshmallow import ValidationError, fields
 
-from app.protocol.fields import Number, Switch, Text, Unsupported, Whole
+from app.protocol.fields import (
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+    Unsupported,
+)
 
 ODD = [None, "1", "", [], {}, [1], {"a": 1}]
 
@@ -19,25 +25,25 @@ def read(field: fields.Field[object], value: object) -> object:
 @pytest.mark.parametrize("value", [*ODD, True, 1e30, 3.5, -1.0, math.nan, math.inf, 0, 9])
 def test_whole_refuses(value: object) -> None:
     with pytest.raises(ValidationError):
-        read(Whole(1, 8), value)
+        read(StrictInteger(1, 8), value)
 
 
 @pytest.mark.parametrize("value", [*ODD, True, math.nan, math.inf, -math.inf, -0.01, 2.01, 10**30])
 def test_number_refuses(value: object) -> None:
     with pytest.raises(ValidationError):
-        read(Number(0, 2), value)
+        read(StrictNumber(0, 2), value)
 
 
 @pytest.mark.parametrize("value", [0, 0.0, -0.0, 5e-324, 1, 2, 2.0])
 def test_number_takes(value: float) -> None:
-    result = read(Number(0, 2), value)
+    result = read(StrictNumber(0, 2), value)
     assert result == value
     assert isinstance(result, float)
 
 
 @pytest.mark.parametrize(("value", "fits"), [(0, False), (-0.0, False), (5e-324, True), (10, True)])
 def test_open_end(value: float, fits: bool) -> None:
-    field = Number(0, 10, above_minimum=True)
+    field = StrictNumber(0, 10, above_minimum=True)
     if fits:
         assert read(field, value) == value
     else:
@@ -48,13 +54,13 @@ def test_open_end(value: float, fits: bool) -> None:
 @pytest.mark.parametrize("value", [*ODD, 0, 1, "true"])
 def test_switch_refuses(value: object) -> None:
     with pytest.raises(ValidationError):
-        read(Switch(), value)
+        read(StrictBoolean(), value)
 
 
 def test_text_choices() -> None:
-    assert read(Text("a", "b"), "b") == "b"
+    assert read(StrictString("a", "b"), "b") == "b"
     with pytest.raises(ValidationError, match='"a", "b"'):
-        read(Text("a", "b"), "c")
+        read(StrictString("a", "b"), "c")
 
 
 @pytest.mark.parametrize(

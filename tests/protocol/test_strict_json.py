@@ -120,7 +120,7 @@ def many(unit: str, count: int, opening: str = '{"a":[', closing: str = "]}") ->
 
 KEYED = ('{"a":{', "}}")
 #: By their size 8 MB at most, as a body may be.
-TOO_MANY = {
+RATE_LIMITED = {
     "lists": many("[]", MAX_CONTAINERS),
     "objects": many("{}", MAX_CONTAINERS),
     "lists with blanks": many(" [ ] ", MAX_CONTAINERS),
@@ -142,7 +142,7 @@ TOO_MANY = {
 }
 
 
-@pytest.mark.parametrize("body", TOO_MANY.values(), ids=TOO_MANY)
+@pytest.mark.parametrize("body", RATE_LIMITED.values(), ids=RATE_LIMITED)
 def test_too_many_of_anything(body: bytes) -> None:
     assert len(body) < 8 << 20
     with pytest.raises(BadRequest, match="holds more than"):

@@ -144,7 +144,7 @@ CASES: dict[str, bytes] = {
 _ANSWER = re.compile(rb"(?:^|\r\n|[}>\n0-9])HTTP/1\.[01] (\d{3}) ")
 
 
-def exchange(address: tuple[str, int] | str, sent: bytes, patience_s: float = 1.0) -> bytes:
+def exchange(address: tuple[str, int] | str, sent: bytes, wait_timeout_s: float = 1.0) -> bytes:
     """Send bytes and read until the server closes or is silent."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as peer:
@@ -155,7 +155,7 @@ def exchange(address: tuple[str, int] | str, sent: bytes, patience_s: float = 1.
         except OSError:
             pass  # refused in the middle: the answer is there nevertheless
         received = b""
-        peer.settimeout(patience_s)
+        peer.settimeout(wait_timeout_s)
         end = time.monotonic() + 10
         try:
             while time.monotonic() < end and (part := peer.recv(65536)):

@@ -94,7 +94,7 @@ def mutations(seed: int, count: int) -> list[bytes]:
 def send_mutations(found: Stack, seed: int, count: int) -> None:
     worker, sent = found.server.worker, mutations(seed, count)
     for address in (("127.0.0.1", found.proxy.port), str(found.socket)):
-        one = partial(exchange, address, patience_s=0.3)
+        one = partial(exchange, address, wait_timeout_s=0.3)
         with ThreadPoolExecutor(32) as pool:
             for data, received in zip(sent, pool.map(one, sent), strict=True):
                 for status in statuses(received):

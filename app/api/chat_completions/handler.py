@@ -10,22 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.api.chat_completions.request import ChatCall, read_chat
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.types import GenerationRequest
-from app.generation import Served
+from app.generation import ServedModel
 from app.generation.collect import Collected, collect_answers
 from app.generation.rendering import render_conversation, unshown_names
 from app.generation.submission import (
     check_bias,
     cut_to,
     encode,
-    fields_named,
+    engine_errors_as_fields,
     wait_until_prepared,
 )
 from app.generation.text_stream import PieceStream
-from app.protocol.completion_meta import Head, new_head
-from app.protocol.logprobs import LogprobShapes
+from app.protocol.completion_meta import CompletionMeta, new_completion_meta
+from app.protocol.logprobs import LogprobFormatter
 
 _log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ _log = logging.getLogger(__name__)
 class ChatWork:
     """A request the engine has accepted."""
 
-    head: Head
+    head: CompletionMeta
     call: ChatCall
     pieces: PieceStream
-    shapes: LogprobShapes | None  #: where logprobs are asked for
+    shapes: LogprobFormatter | None  #: where logprobs are asked for
     max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
 
-    def collect(self, caller: Caller) -> Collected:
+    def collect(self, caller: RequestContext) -> Collected:
         """Wait for the new turns.
 
         Raises:
@@ -51,7 +51,7 @@ class ChatWork:
 
 
 def start_chat(
-    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
 ) -> ChatWork:
     """Read the request and submit it.
 
@@ -72,7 +72,7 @@ def start_chat(
         _log.warning("tools are not served yet: a request that offers some is answered in text")
     schema = call.schema
     schema_field = f"response_format.{schema.path}" if schema else "response_format"
-    with fields_named("messages", generation.max_tokens_field, schema_field):
+    with engine_errors_as_fields("messages", generation.max_tokens_field, schema_field):
         stream = engine.generate(
             GenerationRequest(
                 prompts=(encode(engine, prompt),),
@@ -93,9 +93,9 @@ def start_chat(
         if schema is not None:
             wait_until_prepared(stream, caller)
     return ChatWork(
-        head=new_head("chatcmpl", served.model_name, engine.info.fingerprint),
+        head=new_completion_meta("chatcmpl", served.model_name, engine.info.fingerprint),
         call=call,
         pieces=PieceStream(stream, generation.n),
-        shapes=None if generation.params.logprobs is None else LogprobShapes(engine.info),
+        shapes=None if generation.params.logprobs is None else LogprobFormatter(engine.info),
         max_tokens_cut=cut_to(stream, generation.max_tokens),
     )

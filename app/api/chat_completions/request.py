@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.protocol.fields import Accepted, Switch, Unsupported, Whole
+from app.protocol.fields import Ignored, StrictBoolean, StrictInteger, Unsupported
 from app.protocol.generation_fields import AnswerSchema, ResponseFormat
-from app.protocol.loading import ignored_fields, load, refuse
+from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.messages import Conversation, Messages
 from app.protocol.sampling import (
     CLASSIC_CHAT_DEFAULTS,
@@ -27,18 +27,18 @@ class ChatSchema(GenerationSchema):
     """The request's fields."""
 
     messages = Messages()
-    max_completion_tokens = Whole(1, absent=-1)
-    logprobs = Switch()
-    top_logprobs = Whole(0, 20)
+    max_completion_tokens = StrictInteger(1, absent=-1)
+    logprobs = StrictBoolean()
+    top_logprobs = StrictInteger(0, 20)
     response_format = ResponseFormat()
     best_of = Unsupported(1)
     echo = Unsupported(False)
     suffix = Unsupported("")
     prompt_template = Unsupported()
-    add_generation_prompt = Switch()
-    continue_final_message = Switch()
+    add_generation_prompt = StrictBoolean()
+    continue_final_message = StrictBoolean()
     tools = OfferedTools()
-    parallel_tool_calls = Accepted()
+    parallel_tool_calls = Ignored()
 
 
 _SCHEMA = ChatSchema()
@@ -74,9 +74,9 @@ def read_chat(data: Mapping[str, object]) -> ChatCall:
     has_tools: bool = values.get("tools", False)
     for name in ("response_format", "tools"):
         if values.get(name) and generation.num_beams > 1:
-            raise refuse(name, "is not supported with num_beams over 1")
+            raise field_error(name, "is not supported with num_beams over 1")
     if has_tools and conversation.classic:
-        raise refuse("tools", "needs messages with content, not message")
+        raise field_error("tools", "needs messages with content, not message")
     return ChatCall(
         conversation=conversation,
         continued=read_continued(values, conversation),
@@ -96,10 +96,10 @@ def read_continued(values: Mapping[str, Any], conversation: Conversation) -> boo
     continued: bool = values.get("continue_final_message", False)
     last = conversation.messages[-1]
     if continued and (last.role != "assistant" or not last.has_text or last.tool_calls):
-        raise refuse("continue_final_message", "is only for a last text of the assistant's")
+        raise field_error("continue_final_message", "is only for a last text of the assistant's")
     if values.get("add_generation_prompt", not continued) is continued:
         message = "cannot be true" if continued else "can be false only"
-        raise refuse("add_generation_prompt", f"{message} with continue_final_message true")
+        raise field_error("add_generation_prompt", f"{message} with continue_final_message true")
     return continued
 
 
@@ -108,5 +108,5 @@ def _read_logprobs(values: Mapping[str, Any]) -> int | None:
     if values.get("logprobs"):
         return alternatives
     if alternatives:
-        raise refuse("top_logprobs", "needs logprobs true")
+        raise field_error("top_logprobs", "needs logprobs true")
     return None

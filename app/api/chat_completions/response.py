@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.protocol.completion_meta import Answer, Head, Piece, Usage
-from app.protocol.logprobs import LogprobShapes
+from app.protocol.completion_meta import Answer, CompletionMeta, Piece, Usage
+from app.protocol.logprobs import LogprobFormatter
 from app.protocol.messages import Message
 
 
 def chat_body(
-    head: Head, answers: Sequence[Answer], usage: Usage, shapes: LogprobShapes | None
+    head: CompletionMeta, answers: Sequence[Answer], usage: Usage, shapes: LogprobFormatter | None
 ) -> dict[str, object]:
     """OpenAI's whole answer; `shapes` where logprobs are asked for."""
     choices: list[dict[str, object]] = [
@@ -29,11 +29,11 @@ def chat_body(
 
 
 def classic_chat_body(
-    head: Head,
+    head: CompletionMeta,
     echoed: Sequence[Message],
     answers: Sequence[Answer],
     usage: Usage,
-    shapes: LogprobShapes | None,
+    shapes: LogprobFormatter | None,
 ) -> dict[str, object]:
     """The classic whole answer: the turns given, then the new ones."""
     choices = [_turn(message.role, message.text, None) for message in echoed]
@@ -55,7 +55,11 @@ class ChatChunks:
     one HTTP thread."""
 
     def __init__(
-        self, head: Head, shapes: LogprobShapes | None, include_usage: bool, tells_progress: bool
+        self,
+        head: CompletionMeta,
+        shapes: LogprobFormatter | None,
+        include_usage: bool,
+        tells_progress: bool,
     ) -> None:
         """shapes: where logprobs are asked for."""
         self._head, self._shapes, self._include_usage = head, shapes, include_usage

@@ -10,18 +10,18 @@ from marshmallow import fields
 from app.api.completions.response_schema import (
     Completion,
     CompletionChunk,
-    Reply,
-    a_list,
-    a_text,
-    a_text_or_null,
-    a_whole,
+    ResponseSchema,
+    integer,
+    list_of,
+    nullable_string,
+    string,
 )
 
 
-class TopLogprob(Reply):
+class TopLogprob(ResponseSchema):
     """A token and its log-probability."""
 
-    token = a_text()
+    token = string()
     bytes = fields.List(fields.Integer(), required=True, allow_none=True)
     logprob = fields.Float(required=True)
 
@@ -29,58 +29,58 @@ class TopLogprob(Reply):
 class TokenLogprob(TopLogprob):
     """A token of the answer."""
 
-    top_logprobs = a_list(fields.Nested(TopLogprob))
+    top_logprobs = list_of(fields.Nested(TopLogprob))
 
 
-class ChatLogprobs(Reply):
+class ChatLogprobs(ResponseSchema):
     """One entry for each token."""
 
-    content = a_list(fields.Nested(TokenLogprob))
-    refusal = a_text_or_null()
+    content = list_of(fields.Nested(TokenLogprob))
+    refusal = nullable_string()
 
 
-class AnswerMessage(Reply):
+class AnswerMessage(ResponseSchema):
     """One turn; `refusal` is always null and left out for classic clients."""
 
-    role = a_text()
-    content = a_text()
+    role = string()
+    content = string()
     refusal = fields.String(allow_none=True)
 
 
-class ChatChoice(Reply):
+class ChatChoice(ResponseSchema):
     """One turn: a new one, or for classic clients also one that was given."""
 
-    index = a_whole()
+    index = integer()
     message = fields.Nested(AnswerMessage, required=True)
-    finish_reason = a_text_or_null("stop", "length")
+    finish_reason = nullable_string("stop", "length")
     logprobs = fields.Nested(ChatLogprobs, allow_none=True)
 
 
 class ChatCompletion(Completion):
     """The whole answer of /v1/chat/completions."""
 
-    object = a_text("chat.completion")
-    choices = a_list(fields.Nested(ChatChoice))
+    object = string("chat.completion")
+    choices = list_of(fields.Nested(ChatChoice))
 
 
-class ChatDelta(Reply):
+class ChatDelta(ResponseSchema):
     """What is new in a turn."""
 
-    role = a_text("assistant", optional=True)
-    content = a_text(optional=True)
+    role = string("assistant", optional=True)
+    content = string(optional=True)
 
 
-class ChatChunkChoice(Reply):
+class ChatChunkChoice(ResponseSchema):
     """A piece of one turn."""
 
-    index = a_whole()
+    index = integer()
     delta = fields.Nested(ChatDelta, required=True)
-    finish_reason = a_text_or_null("stop", "length")
+    finish_reason = nullable_string("stop", "length")
     logprobs = fields.Nested(ChatLogprobs, allow_none=True)
 
 
 class ChatCompletionChunk(CompletionChunk):
     """One event of a stream; `usage` is there only where it is asked for."""
 
-    object = a_text("chat.completion.chunk")
-    choices = a_list(fields.Nested(ChatChunkChoice))
+    object = string("chat.completion.chunk")
+    choices = list_of(fields.Nested(ChatChunkChoice))

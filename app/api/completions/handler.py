@@ -9,31 +9,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.completions.request import CompletionCall, read_completion
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.types import GenerationRequest, TokenIds
-from app.generation import Served
+from app.generation import ServedModel
 from app.generation.best_of import best
 from app.generation.collect import Collected, collect_answers
 from app.generation.prompt_echo import PromptEcho
 from app.generation.rendering import instruction_renderer
-from app.generation.submission import check_bias, cut_to, encode_items, fields_named
+from app.generation.submission import check_bias, cut_to, encode_items, engine_errors_as_fields
 from app.generation.text_stream import PieceStream
-from app.protocol.completion_meta import Head, new_head
-from app.protocol.logprobs import LogprobShapes
+from app.protocol.completion_meta import CompletionMeta, new_completion_meta
+from app.protocol.logprobs import LogprobFormatter
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionWork:
     """A request the engine has accepted."""
 
-    head: Head
+    head: CompletionMeta
     call: CompletionCall
     pieces: PieceStream
-    shapes: LogprobShapes | None  #: where logprobs are asked for
+    shapes: LogprobFormatter | None  #: where logprobs are asked for
     max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
 
-    def collect(self, caller: Caller) -> Collected:
+    def collect(self, caller: RequestContext) -> Collected:
         """Wait for the answers; the best of them, where more are made than are wanted.
 
         Raises:
@@ -46,7 +46,7 @@ class CompletionWork:
 
 
 def start_completion(
-    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
 ) -> CompletionWork:
     """Read the request and submit it.
 
@@ -75,13 +75,13 @@ def start_completion(
         prompt_logprobs=call.logprobs if call.echo else None,
         owner=caller.owner,
     )
-    with fields_named("prompt", generation.max_tokens_field, is_list=call.is_list):
+    with engine_errors_as_fields("prompt", generation.max_tokens_field, is_list=call.is_list):
         stream = engine.generate(request)
     return CompletionWork(
-        head=new_head("cmpl", served.model_name, engine.info.fingerprint),
+        head=new_completion_meta("cmpl", served.model_name, engine.info.fingerprint),
         call=call,
         pieces=PieceStream(stream, call.best_of, _echoes(call, template, prompts, engine)),
-        shapes=None if call.logprobs is None else LogprobShapes(engine.info),
+        shapes=None if call.logprobs is None else LogprobFormatter(engine.info),
         max_tokens_cut=cut_to(stream, generation.max_tokens),
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.protocol.fields import Switch, Text, Unsupported, Whole
-from app.protocol.loading import ignored_fields, load, refuse
+from app.protocol.fields import StrictBoolean, StrictInteger, StrictString, Unsupported
+from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.prompt_fields import TextOrIds, Texts
 from app.protocol.sampling import (
     COMPLETION_DEFAULTS,
@@ -26,11 +26,11 @@ class CompletionsSchema(GenerationSchema):
     """The request's fields."""
 
     prompt = Texts(max_items=MAX_CHOICES)
-    prompt_template = Text("alpaca", "none")
-    max_tokens = Whole(0, absent=-1)
-    best_of = Whole(1, 20)
-    echo = Switch()
-    logprobs = Whole(0, 5)
+    prompt_template = StrictString("alpaca", "none")
+    max_tokens = StrictInteger(0, absent=-1)
+    best_of = StrictInteger(1, 20)
+    echo = StrictBoolean()
+    logprobs = StrictInteger(0, 5)
     suffix = Unsupported("")
     response_format = Unsupported({"type": "text"})
     tools = Unsupported([])
@@ -74,16 +74,18 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
     _check_best_of(values, n, best_of)
     if len(prompts) * best_of > MAX_CHOICES:
         name = "best_of" if best_of > n else "n"
-        raise refuse(name, f"prompts times {name} must be at most {MAX_CHOICES}")
+        raise field_error(name, f"prompts times {name} must be at most {MAX_CHOICES}")
     if values.get("max_tokens") == 0 and not values.get("echo"):
-        raise refuse("max_tokens", "must be a whole number, 1 or more; 0 only with echo")
+        raise field_error("max_tokens", "must be a whole number, 1 or more; 0 only with echo")
     logprobs = values.get("logprobs")
     # Ranking needs the logprobs, whether the client wants them or not.
     asked = 0 if logprobs is None and best_of > n else logprobs
     generation = read_generation(values, COMPLETION_DEFAULTS, asked)
     scored = logprobs is not None and values.get("echo", False)
     if scored and values.get("prompt_template") == "alpaca":
-        raise refuse("prompt_template", "must be none where echo and logprobs score the prompt")
+        raise field_error(
+            "prompt_template", "must be none where echo and logprobs score the prompt"
+        )
     given = data["prompt"]
     return CompletionCall(
         prompts=prompts,
@@ -100,8 +102,8 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
 
 def _check_best_of(values: Mapping[str, Any], n: int, best_of: int) -> None:
     if best_of < n:
-        raise refuse("best_of", f"must be at least n, which is {n}")
+        raise field_error("best_of", f"must be at least n, which is {n}")
     if best_of > n and values.get("stream"):
-        raise refuse("best_of", "cannot be streamed: the best is known at the end only")
+        raise field_error("best_of", "cannot be streamed: the best is known at the end only")
     if best_of > n and values.get("num_beams", 1) > 1:
-        raise refuse("best_of", "is not supported with num_beams over 1")
+        raise field_error("best_of", "is not supported with num_beams over 1")

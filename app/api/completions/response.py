@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.protocol.completion_meta import Answer, Head, Piece, Usage
-from app.protocol.logprobs import LogprobShapes
+from app.protocol.completion_meta import Answer, CompletionMeta, Piece, Usage
+from app.protocol.logprobs import LogprobFormatter
 
 _KIND = "text_completion"
 
 
 def completion_body(
-    head: Head, answers: Sequence[Answer], usage: Usage, shapes: LogprobShapes | None
+    head: CompletionMeta, answers: Sequence[Answer], usage: Usage, shapes: LogprobFormatter | None
 ) -> dict[str, object]:
     """The whole answer; `shapes` where logprobs are asked for."""
     choices = []
@@ -29,8 +29,8 @@ def completion_body(
 class CompletionChunks:
     """The answer in pieces; see `app.api.sse.Chunks`."""
 
-    head: Head
-    shapes: LogprobShapes | None  #: where logprobs are asked for
+    head: CompletionMeta
+    shapes: LogprobFormatter | None  #: where logprobs are asked for
     include_usage: bool
     tells_progress: bool
 

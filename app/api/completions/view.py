@@ -10,7 +10,7 @@ from flask import Response
 from app.api import json_http
 from app.api.completions.handler import start_completion
 from app.api.completions.response import CompletionChunks, completion_body
-from app.api.response_headers import Notes
+from app.api.response_headers import ResponseHeaders
 from app.api.sse import sse_response
 
 
@@ -20,7 +20,7 @@ def create() -> Response:
         json_http.read_call(), json_http.engine(), json_http.served(), json_http.caller()
     )
     call, generation = work.call, work.call.generation
-    notes = Notes(call.ignored, work.max_tokens_cut)
+    notes = ResponseHeaders(call.ignored, work.max_tokens_cut)
     if generation.stream:
         chunks = CompletionChunks(
             work.head, work.shapes, generation.include_usage, generation.tells_progress

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.embeddings.request import EmbeddingsCall, read_embeddings
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine, Stream
 from app.engine.types import EmbeddingRequest
-from app.generation import Served
-from app.generation.submission import encode_items, fields_named
+from app.generation import ServedModel
+from app.generation.submission import encode_items, engine_errors_as_fields
 from app.prompts import Prompt
-from app.protocol.loading import refuse
+from app.protocol.loading import field_error
 
 #: Tokens of all inputs together, as many as OpenAI takes.
 MAX_TOKENS = 300_000
@@ -30,7 +30,7 @@ class EmbeddingsWork:
 
 
 def start_embeddings(
-    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
 ) -> EmbeddingsWork:
     """Read the request and submit it.
 
@@ -42,12 +42,14 @@ def start_embeddings(
     served.check_model(call.model)
     size = engine.info.hidden_size
     if call.dimensions is not None and call.dimensions > size:
-        raise refuse("dimensions", f"must be a whole number from 1 to {size}")
+        raise field_error("dimensions", f"must be a whole number from 1 to {size}")
     inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
     total = sum(map(len, inputs))
     if total > MAX_TOKENS:
-        raise refuse("input", f"has {total} tokens in all; at most {MAX_TOKENS} in one request")
-    with fields_named("input", is_list=call.is_list):
+        raise field_error(
+            "input", f"has {total} tokens in all; at most {MAX_TOKENS} in one request"
+        )
+    with engine_errors_as_fields("input", is_list=call.is_list):
         stream = engine.embed(EmbeddingRequest(inputs, caller.owner))
     return EmbeddingsWork(call, stream)
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from app.protocol.fields import Accepted, Text, Whole, refused
+from app.protocol.fields import Ignored, StrictInteger, StrictString, refused
 from app.protocol.loading import ignored_fields, load
 from app.protocol.prompt_fields import TextOrIds, Texts
 from app.protocol.unsupported import OF_EMBEDDINGS
@@ -34,12 +34,12 @@ class EmbeddingsSchema(Schema):
         include: ClassVar[dict[str, Field[None]]] = refused(OF_EMBEDDINGS)
 
     input = Texts(max_items=MAX_INPUTS)
-    model = Text()
-    encoding_format = Text("float", "base64")
-    dimensions = Whole(1)
-    user = Text()
-    metadata = Accepted()
-    safety_identifier = Accepted()
+    model = StrictString()
+    encoding_format = StrictString("float", "base64")
+    dimensions = StrictInteger(1)
+    user = StrictString()
+    metadata = Ignored()
+    safety_identifier = Ignored()
 
 
 _SCHEMA = EmbeddingsSchema()

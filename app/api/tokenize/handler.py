@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.tokenize.request import DetokenizeCall, TokenizeCall, read_detokenize, read_tokenize
-from app.connection.request_context import Caller
+from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.types import TokenIds
-from app.generation import Served
+from app.generation import ServedModel
 from app.generation.rendering import instruction_renderer, render_conversation
-from app.generation.submission import check_ids, encode, fields_named
+from app.generation.submission import check_ids, encode, engine_errors_as_fields
 from app.prompts import BREAK, Prompt
 
 
@@ -36,7 +36,7 @@ class Joined:
 
 
 def count_tokens(
-    data: Mapping[str, object], engine: Engine, served: Served, caller: Caller
+    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
 ) -> Counted:
     """The tokens that the text routes would make of the same prompt or messages.
 
@@ -47,13 +47,13 @@ def count_tokens(
     call = read_tokenize(data)
     served.check_model(call.model)
     prompt = _render(call, engine, served, caller)
-    with fields_named("prompt" if call.conversation is None else "messages"):
+    with engine_errors_as_fields("prompt" if call.conversation is None else "messages"):
         tokens = _encode_bare(engine, prompt) if call.bare else encode(engine, prompt)
     text = prompt.text.replace(BREAK, "") if prompt.allow_special else prompt.text
     return Counted(call, tokens, text)
 
 
-def join_tokens(data: Mapping[str, object], engine: Engine, served: Served) -> Joined:
+def join_tokens(data: Mapping[str, object], engine: Engine, served: ServedModel) -> Joined:
     """The text of the request's tokens.
 
     Raises:
@@ -76,7 +76,9 @@ def _encode_bare(engine: Engine, prompt: Prompt) -> TokenIds:
     return tokens[len(before) :] if tokens[: len(before)] == before else tokens
 
 
-def _render(call: TokenizeCall, engine: Engine, served: Served, caller: Caller) -> Prompt:
+def _render(
+    call: TokenizeCall, engine: Engine, served: ServedModel, caller: RequestContext
+) -> Prompt:
     if call.conversation is None:
         usual = "none" if call.bare else served.prompt_template
         return instruction_renderer(call.template or usual)(call.prompt)

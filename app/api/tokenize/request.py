@@ -12,8 +12,8 @@ from marshmallow import Schema
 
 from app.api.chat_completions.request import read_continued
 from app.engine.types import ModelInfo, TokenIds
-from app.protocol.fields import Switch, Text, Unsupported
-from app.protocol.loading import ignored_fields, load, refuse
+from app.protocol.fields import StrictBoolean, StrictString, Unsupported
+from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.messages import Conversation, Messages
 from app.protocol.prompt_fields import Ids
 
@@ -22,14 +22,14 @@ class TokenizeSchema(Schema):
     """The request's fields: `prompt` as /v1/completions reads it, or `messages` as
     /v1/chat/completions does."""
 
-    prompt = Text()
+    prompt = StrictString()
     messages = Messages(required=False)
-    model = Text()
-    prompt_template = Text("alpaca", "none")
-    continue_final_message = Switch()
-    add_generation_prompt = Switch()
-    add_special_tokens = Switch()
-    count_only = Switch()
+    model = StrictString()
+    prompt_template = StrictString("alpaca", "none")
+    continue_final_message = StrictBoolean()
+    add_generation_prompt = StrictBoolean()
+    add_special_tokens = StrictBoolean()
+    count_only = StrictBoolean()
     return_token_strs = Unsupported(False)
     chat_template = Unsupported()
     chat_template_kwargs = Unsupported({})
@@ -40,7 +40,7 @@ class DetokenizeSchema(Schema):
     """The request's fields."""
 
     tokens = Ids()
-    model = Text()
+    model = StrictString()
 
 
 _TOKENIZE, _DETOKENIZE = TokenizeSchema(), DetokenizeSchema()
@@ -79,14 +79,16 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
     conversation: Conversation | None = values.get("messages")
     prompt: str = values.get("prompt", "")
     if ("prompt" in values) == ("messages" in values):
-        raise refuse("prompt", "is required, or messages; not both")
+        raise field_error("prompt", "is required, or messages; not both")
     if conversation is None and not prompt:
-        raise refuse("prompt", "must not be empty")
+        raise field_error("prompt", "must not be empty")
     if conversation is None and values.get("continue_final_message"):
-        raise refuse("continue_final_message", "is only for messages")
+        raise field_error("continue_final_message", "is only for messages")
     special: bool | None = values.get("add_special_tokens")
     if conversation is not None and special:
-        raise refuse("add_special_tokens", "is for a prompt: a chat's tokens are its template's")
+        raise field_error(
+            "add_special_tokens", "is for a prompt: a chat's tokens are its template's"
+        )
     return TokenizeCall(
         prompt=prompt,
         conversation=conversation,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Response
 
 from app.api import json_http
-from app.api.response_headers import Notes
+from app.api.response_headers import ResponseHeaders
 from app.api.tokenize.handler import count_tokens, join_tokens
 from app.api.tokenize.request import detokenize_body, tokenize_body, tokenizer_body
 
@@ -19,13 +19,15 @@ def tokenize() -> Response:
     counted = count_tokens(json_http.read_object(), engine, json_http.served(), json_http.caller())
     call, length = counted.call, engine.info.max_model_len
     body = tokenize_body(counted.tokens, counted.text, length, count_only=call.count_only)
-    return json_http.json_response(body, Notes(call.ignored))
+    return json_http.json_response(body, ResponseHeaders(call.ignored))
 
 
 def detokenize() -> Response:
     """The text of token ids."""
     joined = join_tokens(json_http.read_object(), json_http.engine(), json_http.served())
-    return json_http.json_response(detokenize_body(joined.text), Notes(joined.call.ignored))
+    return json_http.json_response(
+        detokenize_body(joined.text), ResponseHeaders(joined.call.ignored)
+    )
 
 
 def describe() -> Response:
