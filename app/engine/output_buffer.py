@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from app.engine.errors import EngineError, InvalidRequest
 from app.engine.metrics import Ledger
@@ -24,8 +25,10 @@ GATHER_S = 0.025
 class Deliveries:
     """Owned by the engine thread."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: seconds since any moment; tests give their own."""
         self._ledger = ledger
+        self._clock = clock
         self._owed: dict[Ticket, list[Sequence]] = {}
         self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
         self._flushed_at = 0.0
@@ -100,7 +103,7 @@ class Deliveries:
         """Send what has been told, one put per request. While steps are short, a request's
         events wait for a few steps: a put, a wake-up and a write each would cost more than the
         model's arithmetic. Its first text and its last never wait."""
-        now = time.monotonic()
+        now = self._clock()
         brisk = now - self._flushed_at < SHORT_STEP_S
         self._flushed_at = now
         for ticket, events in list(self._events.items()):

@@ -10,6 +10,7 @@ import hmac
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,11 +40,22 @@ class ApiKey:
 class KeyFile:
     """The keys of one file. Any thread may ask."""
 
-    def __init__(self, path: str) -> None:
-        """Raises StartupError when the file cannot be read or holds no keys."""
+    def __init__(
+        self,
+        path: str,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """clock: seconds since any moment; wall_clock: since the epoch, as a file's date is.
+
+        Raises:
+            StartupError: the file cannot be read, or holds no keys.
+        """
         self._path = Path(path)
+        self._clock = clock
+        self._wall_clock = wall_clock
         self._looking = threading.Lock()
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._look_at = self._clock() + LOOK_EVERY_S
         self._seen = self._signature()
         self._keys = read_keys(self._path)
         if not self._keys:
@@ -67,10 +79,10 @@ class KeyFile:
     def _reload(self) -> None:
         """Read the file again if it has changed. One that cannot be read changes nothing; an
         empty one lets nobody in."""
-        if time.monotonic() < self._look_at or not self._looking.acquire(blocking=False):
+        if self._clock() < self._look_at or not self._looking.acquire(blocking=False):
             return
         try:
-            self._look_at = time.monotonic() + LOOK_EVERY_S
+            self._look_at = self._clock() + LOOK_EVERY_S
             signature = self._signature()
             if signature != self._seen:
                 self._seen = signature
@@ -87,8 +99,8 @@ class KeyFile:
         except OSError:
             return None
         # The last place makes a fresh change differ at every look.
-        fresh = abs(time.time() - found.st_mtime) < SETTLED_AFTER_S
-        unsettled = time.monotonic() if fresh else 0.0
+        fresh = abs(self._wall_clock() - found.st_mtime) < SETTLED_AFTER_S
+        unsettled = self._clock() if fresh else 0.0
         return found.st_mtime_ns, found.st_size, found.st_ino, unsettled
 
 

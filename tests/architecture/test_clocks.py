@@ -21,6 +21,6 @@ def test_few_ask_the_wall_clock() -> None:
     asking = {
         str(path.relative_to(ROOT))
         for path in files
-        if re.search(r"\btime\.time(_ns)?\(|\bdatetime\.(now|utcnow|today)\(", path.read_text())
+        if re.search(r"\btime\.time(_ns)?\b|\bdatetime\.(now|utcnow|today)\(", path.read_text())
     }
     assert asking == MAY_ASK_THE_WALL

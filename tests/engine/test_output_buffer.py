@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from app.engine import output_buffer
 from app.engine.errors import EngineError, GenerationFailed
 from app.engine.metrics import Ledger
-from app.engine.output_buffer import Deliveries
+from app.engine.output_buffer import GATHER_S, SHORT_STEP_S, Deliveries
 from app.engine.request_handle import Ticket
 from app.engine.sequence import Sequence
 from app.engine.types import Delta, FinishReason
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 class Owing:
@@ -23,11 +30,14 @@ class Owing:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> tuple[Deliveries, Ticket, Sequence]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def told(clock: Clock) -> tuple[Deliveries, Ticket, Sequence]:
     """A request whose first event has just gone out, in the middle of short steps."""
-    monkeypatch.setattr(output_buffer, "SHORT_STEP_S", 60.0)
-    monkeypatch.setattr(output_buffer, "GATHER_S", 0.2)
-    made, ticket = Deliveries(Ledger()), Ticket(3, 1, lambda: None)
+    made, ticket = Deliveries(Ledger(), clock), Ticket(3, 1, lambda: None)
     sequence: Sequence = Owing(ticket)  # type: ignore[assignment]
     made.open(ticket, [sequence])
     made.tell(sequence, Delta(0, "a", (1,)))
@@ -36,15 +46,29 @@ def told(monkeypatch: pytest.MonkeyPatch) -> tuple[Deliveries, Ticket, Sequence]
     return made, ticket, sequence
 
 
-def test_texts_of_short_steps_join(told: tuple[Deliveries, Ticket, Sequence]) -> None:
+def test_texts_of_short_steps_join(told: tuple[Deliveries, Ticket, Sequence], clock: Clock) -> None:
     made, ticket, sequence = told
+    step_s = GATHER_S / 3.5
+    assert step_s < SHORT_STEP_S
     for token, text in enumerate("bcd", 2):
+        clock.now_s += step_s
         made.tell(sequence, Delta(0, text, (token,)))
         made.flush()
         assert ticket.next_events(0) == []
-    time.sleep(0.25)
+    clock.now_s += step_s
     made.flush()
     assert ticket.next_events(0) == [Delta(0, "bcd", (2, 3, 4))]
+
+
+def test_texts_of_long_steps_do_not_wait(
+    told: tuple[Deliveries, Ticket, Sequence], clock: Clock
+) -> None:
+    made, ticket, sequence = told
+    for token, text in enumerate("bcd", 2):
+        clock.now_s += SHORT_STEP_S
+        made.tell(sequence, Delta(0, text, (token,)))
+        made.flush()
+        assert ticket.next_events(0) == [Delta(0, text, (token,))]
 
 
 def test_the_end_does_not_wait(told: tuple[Deliveries, Ticket, Sequence]) -> None:

@@ -1,9 +1,10 @@
-"""Waiting for a condition instead of for a time."""
+"""Waiting for a condition instead of for a time; limits that a busy machine does not move."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,3 +31,16 @@ def wait_until(
             return found
         assert time.monotonic() < deadline, f"after {limit_s:g} s: {complaint()}"
         time.sleep(pause_s)
+
+
+@contextmanager
+def cpu_limit(limit_s: float) -> Iterator[None]:
+    """Fail if the block takes more CPU time of this process; other processes do not count.
+
+    Catches work that grows with the square of its input, so the limit is several times what
+    the block takes.
+    """
+    began = time.process_time()
+    yield
+    used_s = time.process_time() - began
+    assert used_s < limit_s, f"{used_s:.2f} s of CPU time, and {limit_s:g} s are allowed"

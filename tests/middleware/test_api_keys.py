@@ -8,7 +8,6 @@ import itertools
 import logging
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,7 @@ from werkzeug.test import EnvironBuilder
 
 from app import create_app
 from app.checkpoint.errors import StartupError
-from app.middleware import api_keys as keys_module
-from app.middleware.api_keys import KeyFile, read_keys
+from app.middleware.api_keys import LOOK_EVERY_S, KeyFile, read_keys
 from app.middleware.credentials import MAX_BYTES, presented_key
 from config import Config
 from tests.fakes import ScriptedEngine
@@ -138,37 +136,42 @@ def test_files_that_stop_the_start(tmp_path: Path, content: bytes | None, compla
     assert "secret" not in message and "\n" not in message
 
 
-def test_keys_change_without_a_restart(
-    keyed: FlaskClient,
-    keys_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.0)
-    clock = itertools.count(time.monotonic() + 9, 9)
-    monkeypatch.setattr(keys_module.time, "monotonic", lambda: next(clock))
+def test_keys_change_without_a_restart(keys_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each look is a second after the one before; the file's date is as new at each."""
+    clock = itertools.count(9.0, 2 * LOOK_EVERY_S)
+    keys = KeyFile(str(keys_file), lambda: next(clock), lambda: keys_file.stat().st_mtime)
 
-    def status(key: str) -> int:
-        return keyed.get("/v1/models", headers=bearer(key)).status_code
+    def known(key: str) -> bool:
+        return keys.find(key.encode()) is not None
 
-    assert (status(ALICE), status("sk-new")) == (200, 401)
+    assert (known(ALICE), known("sk-new")) == (True, False)
     keys_file.write_text("new sk-new\n")
-    assert (status(ALICE), status("sk-new")) == (401, 200)
+    assert (known(ALICE), known("sk-new")) == (False, True)
     # The same size in the same moment: neither tells.
     moment = keys_file.stat()
     keys_file.write_text("new sk-NEW\n")
     os.utime(keys_file, ns=(moment.st_atime_ns, moment.st_mtime_ns))
-    assert (status("sk-new"), status("sk-NEW")) == (401, 200)
+    assert (known("sk-new"), known("sk-NEW")) == (False, True)
     # What cannot be read changes nothing, and says so.
     keys_file.write_text("a b c d\n")
-    assert status("sk-NEW") == 200
+    assert known("sk-NEW")
     assert "the API keys stay as they were" in caplog.text
     keys_file.unlink()
-    assert status("sk-NEW") == 200
+    assert known("sk-NEW")
     # An empty file is meant: nobody has a key, and nothing is open.
     keys_file.write_text("")
-    assert (status("sk-NEW"), status("")) == (401, 401)
+    assert (known("sk-NEW"), known("")) == (False, False)
     assert "sk-" not in caplog.text
+
+
+def test_the_file_is_looked_at_once_a_second(keys_file: Path) -> None:
+    now_s = [9.0]
+    keys = KeyFile(str(keys_file), lambda: now_s[0])
+    keys_file.write_text("new sk-new\n")
+    now_s[0] += 0.9 * LOOK_EVERY_S
+    assert keys.find(b"sk-new") is None
+    now_s[0] += 0.2 * LOOK_EVERY_S
+    assert keys.find(b"sk-new") is not None
 
 
 def test_no_key_in_any_log_line(keyed: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:

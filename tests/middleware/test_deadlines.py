@@ -23,9 +23,7 @@ BODIES = {
 def test_a_slow_answer_ends_with_504(engine: ScriptedEngine, path: str) -> None:
     engine.first_delay_s = 60.0
     client = create_app(Config(REQUEST_TIMEOUT=0.3), engine).test_client()
-    began = time.monotonic()
     answer = client.post(path, json=BODIES[path])
-    assert 0.3 <= time.monotonic() - began < 2.5
     assert answer.status_code == 504
     error = answer.get_json()["error"]
     assert (error["type"], error["code"]) == ("server_error", "request_timeout")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-import time
 
 import pytest
 
@@ -87,10 +86,8 @@ def test_the_silent_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) ->
         lingerer.close(ours)
         assert theirs.recv(1) == b""
         assert not closed(theirs)
-    began = time.monotonic()
-    while not all(closed(theirs) for _, theirs in both):
-        assert time.monotonic() - began < 15  # each look of ours is a byte, which starts anew
-        time.sleep(0.6)
+    # Each look of ours is a byte, with which the time begins anew: it is looked seldom.
+    wait_until(lambda: all(closed(theirs) for _, theirs in both), pause_s=0.6)
     for _, theirs in both:
         theirs.close()
 
