@@ -10,7 +10,7 @@ from tests.tiers import FOLDER, TIERS, UNIT, tier_of
 
 #: What starts a server or a browser.
 STARTERS = re.compile(
-    r"^from (tests\.(harness\.server import .*\b(running|Server)\b|serving\.conftest|stack)"
+    r"^from (tests\.(harness\.server import .*\b(running|Server)\b|server\.conftest|stack)"
     r"|playwright)",
     re.MULTILINE,
 )
@@ -22,7 +22,7 @@ STARTERS = re.compile(
         ("test_config.py", UNIT),
         ("engine/test_scheduler.py", UNIT),
         ("e2e/test_errors.py", "e2e"),
-        ("serving/test_worker.py", "e2e"),
+        ("server/test_worker.py", "e2e"),
         ("stack/test_kills.py", "stack"),
         ("browser/test_chat.py", "browser"),
     ],

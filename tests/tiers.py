@@ -1,7 +1,8 @@
 """Which tier each test belongs to, by the folder or file that it lies in.
 
 unit     runs in pytest's own process: no server, no browser, no model over 4 M parameters
-e2e      starts a server or the command line as a user does, or fuzzes the whole application
+e2e      starts a server or the command line as a user does, answers with a whole engine and
+         compares it with transformers, fuzzes the whole application, or trains
 stack    nginx, a Unix socket and gunicorn, and the files in deploy/
 browser  Chromium and the playground
 
@@ -28,13 +29,19 @@ TIERS = {
     "hostile_schemas": "e2e",
     "lora/test_convert.py": "e2e",
     "lora/test_guide.py": "e2e",
+    "lora/test_promise_b.py": "e2e",
     "lora/test_served.py": "e2e",
+    "model/cpu_kernels/test_jit.py": "e2e",
+    "model/test_beams.py": "e2e",
+    "model/test_int8.py": "e2e",
+    "model/test_promise_a.py": "e2e",
+    "model/test_promise_b.py": "e2e",
     "real": "e2e",
-    "security/test_real_server.py": "e2e",
-    "serving/test_check_table.py": "e2e",
-    "serving/test_template_at_start.py": "e2e",
-    "serving/test_worker.py": "e2e",
+    "server/test_check_report.py": "e2e",
+    "server/test_template_at_start.py": "e2e",
+    "server/test_worker.py": "e2e",
     "stack": "stack",
+    "training": "e2e",
 }
 
 
