@@ -82,9 +82,8 @@ verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all t
 	@$(MAKE) --no-print-directory clients ARGS=
 	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
 
-docs: $(INSTALLED)  ## write docs/settings.md and deploy/env.example from config.py
-	$(BIN)/python -m app.server.settings_page
-	$(BIN)/python -m app.server.env_example
+docs: $(INSTALLED)  ## write settings.md, env.example and the lists of folders from the code
+	$(BIN)/python -m tools.docs
 
 audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (needs the network)
 	@mkdir -p build

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.docs import BEGIN, END
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")
@@ -16,7 +18,8 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
 @pytest.mark.parametrize("name", PAGES)
 def test_short_enough_to_be_read(name: str) -> None:
-    assert len(PAGES[name].splitlines()) <= 120
+    before, rest = PAGES[name].split(BEGIN)  # a line for each folder of app/
+    assert len((before + rest.split(END)[1]).splitlines()) <= 120
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,6 +1,6 @@
-"""The pages' files: joined, compressed and addressed so that browsers keep them.
+"""The pages' scripts and style sheets: bundled, compressed, at addresses with a hash.
 
-Knows nothing about what pages say or scripts do. Three kinds of address:
+Three kinds of address:
 
     /static/HASH/joined/page.js   what pages load: for ever the same
     /static/OTHER/joined/page.js  a page from before an upgrade asks: what is current, not kept

@@ -1,4 +1,4 @@
 """What a model directory says about itself: config.json, safetensors headers, vocabulary.
 
-Knows nothing about torch and loads no weights, so that every start-up mistake is found first.
+Loads no weights and imports no torch, so that mistakes are found before the slow part of a start.
 """

@@ -1,6 +1,7 @@
-"""The engine's public face: what HTTP may call, and the records it gets back.
+"""The inference engine: scheduler, cache slots, beam search, detokenizing; without torch.
 
-Knows nothing about torch: `app.build` puts the real engine together, tests script one.
+This file is its interface: what HTTP may call, and the records it gets back. `app.build` makes the
+real engine, tests use a scripted one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One call from a read request to the engine and back: validate, render, submit, collect.
-
-Knows nothing about Flask: the API and the playground are two ways to the same calls.
-"""
+"""A parsed request to the engine and back, for any route: render, encode, submit, collect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,1 @@
-"""Who may ask, from where and how often: keys, routes, rates, proxies, web origins.
-
-Knows nothing about prompts, fields or answers.
-"""
+"""Around every request: API keys, rate limits, proxy, hosts, CORS, errors, log, health, metrics."""

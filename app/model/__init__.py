@@ -1,4 +1,4 @@
-"""The torch room: weights, the forward pass, the cache and the sampler.
+"""The LLaMA model in torch: forward pass, attention, KV cache, runner.
 
-Knows nothing about HTTP or text; only the engine's thread calls it once it is loaded.
+Only the engine's thread calls it once it is loaded.
 """

@@ -1,7 +1,4 @@
-"""The API's description: /openapi.json for programs, and the same as a page at /docs.
-
-Knows nothing about how requests are answered; it describes the schemas that read them.
-"""
+"""The API's description: /openapi.json, made from the routes' schemas, and its page at /docs."""
 
 from __future__ import annotations
 

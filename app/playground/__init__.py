@@ -1,7 +1,4 @@
-"""The page for people at GET /, whose three forms work without JavaScript.
-
-Knows nothing about engines or models: its forms go through the API's own calls.
-"""
+"""The web page at GET /; its three forms also work without JavaScript."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Strings only: instructions and conversations to the text a model reads.
-
-Knows nothing about HTTP or token ids.
-"""
+"""Instructions and messages to prompt text: the Alpaca template or a Jinja chat template."""
 
 from __future__ import annotations
 

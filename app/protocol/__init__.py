@@ -1,4 +1,1 @@
-"""Wire shapes, both ways: strict readers of requests, plain builders of answers.
-
-Knows nothing about Flask, templates or how the engine works.
-"""
+"""Wire rules that routes share: strict JSON, fields, messages, sampling, logprobs, errors."""

@@ -1,4 +1,1 @@
-"""How the server starts, listens and stops: gunicorn, made to suit one model in one process.
-
-Knows nothing about routes or requests' meaning.
-"""
+"""Start and stop: the command line, start-up checks, the gunicorn worker, logging."""

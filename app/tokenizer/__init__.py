@@ -1,4 +1,1 @@
-"""Text to token ids and back: tokenizers, the incremental decoder, stop strings.
-
-Knows nothing about models or HTTP; a tokenizer's chat template it only hands on.
-"""
+"""Text to token ids and back: tokenizers, the incremental detokenizer, token offsets."""

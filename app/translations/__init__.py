@@ -1,6 +1,6 @@
-"""All words that people read on the page and at /docs: one file for each language.
+"""The texts of the page and of /docs: one file for each language.
 
-Knows nothing about where they stand. The files are read once, at import; a test compares them.
+The files are read once, at import; a test compares their keys.
 """
 
 from __future__ import annotations

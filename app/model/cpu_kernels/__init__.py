@@ -1,4 +1,1 @@
-"""The decoder as machine code made at start-up: compiled by numba, run on torch's own threads.
-
-Knows nothing about requests, files or devices other than the CPU.
-"""
+"""The decoder on a CPU: GEMM, attention and KV cache, compiled by numba at start."""

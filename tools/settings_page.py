@@ -5,13 +5,9 @@ python -m app.server.settings_page
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.server.arguments import CHECK
 from app.settings.setting import Setting, settings_by_group
 from config import PREFIX, Config
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
 _HEAD = f"""# Settings
 
@@ -41,7 +37,3 @@ def _row(setting: Setting) -> str:
     default = setting.default_text or ("none" if setting.metavar else "off")
     cells = (f"`{flag}`", setting.help, default, f"`{PREFIX}{setting.name}`")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(settings_page(), encoding="utf-8")

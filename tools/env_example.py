@@ -6,12 +6,10 @@ python -m app.server.env_example
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 from app.settings.setting import Setting, settings_by_group
 from config import PREFIX, Config
 
-FILE = Path(__file__).resolve().parents[2] / "deploy" / "env.example"
 #: What docs/deploy.md relies on; everything else is commented out.
 ENABLED = {"API_KEYS_FILE": "/etc/westlake/keys", "LOG_FORMAT": "json"}
 #: What does not hold for the server alone.
@@ -43,7 +41,3 @@ def _entry(setting: Setting) -> str:
     value = ENABLED.get(setting.name)
     assignment = f"{PREFIX}{setting.name}={value or setting.example}"
     return f"\n{comment}{'' if value else '#'}{assignment}\n"
-
-
-if __name__ == "__main__":
-    FILE.write_text(env_example(), encoding="utf-8")
