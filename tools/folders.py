@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,10 +32,11 @@ class Folder:
         return self.path.count("/") - 1
 
 
-def folders() -> list[Folder]:
+@cache
+def folders() -> tuple[Folder, ...]:
     """Every package below app/, parents before their children."""
     packages = sorted(path.parent for path in APP.rglob("__init__.py") if path.parent != APP)
-    return [_folder(package) for package in packages]
+    return tuple(map(_folder, packages))
 
 
 def _folder(package: Path) -> Folder:
