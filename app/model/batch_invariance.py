@@ -25,8 +25,9 @@ FIRST_CHUNK = 5
 #: What is computed beside them: decode rows of other sequences, and tokens of a second chunk.
 #: Kernels change the order of their sums for few rows, and where rows do not fill a block.
 COMPANIES = ((6, 3), (1, 0), (2, 0), (0, 1), (3, 16), (12, 0), (30, 7))
-#: Positions of the other rows: attention pads the rows of neighbouring slots to the longest.
-POSITIONS = (0, 3, 40, 200)
+#: Positions of the other rows, by slot: neighbours close enough that attention pads them to one
+#: length, then others.
+POSITIONS = (9, 30, 0, 200)
 
 
 def batch_variant_kernel(runner: TorchRunner) -> str | None:
@@ -87,10 +88,10 @@ class _Prompt:
 
 def _prompts(runner: TorchRunner) -> Iterator[_Prompt]:
     """A short one, and one as long as the runner's chunks; tokens from all over the vocabulary."""
-    row_slot = max(0, min(2, runner.slots - 2))  # some rows come before it
+    row_slot = min(2, runner.slots - 1)  # another row comes before it
     for length in (FIRST_CHUNK, min(runner.prefill_chunk_tokens, runner.positions - 1)):
         tokens = tuple(7919 * number % runner.vocab_size for number in range(1, length + 2))
-        yield _Prompt(tokens, row_slot, min(row_slot + 1, runner.slots - 1))
+        yield _Prompt(tokens, row_slot, chunk_slot=0)
 
 
 def _try_all(runner: TorchRunner, deadline: float) -> str | None:

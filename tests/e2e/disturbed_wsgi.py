@@ -23,7 +23,7 @@ if lacking(eight_bit=False):  # no compiled kernels: torch's operations serve
 
     forward.silu = silu
 else:
-    from tests.model.native.disturbed import disturb
+    from tests.model.cpu_kernels.disturbed import disturb
 
     disturb(pytest.MonkeyPatch(), 0, StageName.SWIGLU)
 
