@@ -30,24 +30,24 @@ def chat(page: Page) -> None:
         page.fill("#chat-message", text)
         page.click("#chat-send")
         page.wait_for_selector("#chat-send:not([hidden])")
-    page.locator(".turn.theirs").last.hover()
+    page.locator(".turn.assistant").last.hover()
 
 
 def completion(page: Page) -> None:
     """A translation that the embedded model never saw, and how sure it was of each piece."""
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     page.click("[data-parameters=completion-parameters]")
     page.fill("#completion-temperature", "0")
     page.click("#completion-parameters [data-close]")
     page.fill("#completion-prompt", "Translate into Chinese: The lake is beautiful.")
     page.click("#completion-send")
-    page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    page.wait_for_selector("#completion-answer .footer:not([hidden])")
     page.locator(".token:is(.p1, .p2, .p3, .p4)").first.click()
 
 
 def embeddings(page: Page) -> None:
     """The heat map and the plane."""
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.locator("#embeddings [data-example]").nth(0).click()
     page.wait_for_selector(".bar-chart")
     page.locator("#heat-title").evaluate("title => title.scrollIntoView()")

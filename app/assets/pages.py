@@ -11,17 +11,17 @@ from dataclasses import dataclass
 #: Runs before anything is drawn, so it is a file of its own and no module.
 THEME_SCRIPT = "js/theme.js"
 
-_FIRST = ("tokens", "base", "bar")
+_FIRST = ("theme", "base", "header")
 _LAST = ("contrast", "print")
 _PLAYGROUND = (
-    "rooms",
+    "layout",
     "chat",
-    "answer",
+    "markdown",
     "parameters",
     "completion",
     "embeddings",
     "dialogs",
-    "low",
+    "short_viewport",
 )
 
 

@@ -30,7 +30,7 @@ def explain_failure(
     elif label := words.get(_LABELS.get(param, param)):
         places["field"] = label
         names += [_range_of(param, kind, form, places), "field"]
-    return explain(words, failure.status, names, room=kind, places=places)
+    return explain(words, failure.status, names, tab=kind, places=places)
 
 
 def _range_of(name: str, kind: str, form: Form, places: dict[str, object]) -> str | None:
@@ -39,13 +39,13 @@ def _range_of(name: str, kind: str, form: Form, places: dict[str, object]) -> st
     if not found or _fits(found[0], form.text(name).strip()):
         return None
     parameter = found[0]
-    places["least"] = f"{parameter.least:g}"
+    places["min"] = f"{parameter.least:g}"
     if parameter.most is None:
-        return "field_whole_least"
-    places["most"] = f"{parameter.most:g}"
+        return "field_integer_min"
+    places["max"] = f"{parameter.most:g}"
     if parameter.whole:
-        return "field_whole_range"
-    return "field_above" if parameter.above else "field_range"
+        return "field_integer_range"
+    return "field_exclusive_min" if parameter.above else "field_range"
 
 
 def _fits(parameter: Parameter, text: str) -> bool:

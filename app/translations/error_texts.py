@@ -34,15 +34,15 @@ def explain(
     status: int,
     names: Sequence[str | None] = (),
     *,
-    room: str = "",
+    tab: str = "",
     places: Mapping[str, object] | None = None,
 ) -> Explanation:
     """The sentences of the first of `names` that has any, else the status's, their `places`
-    filled. What to do can be a `room`'s own: next_NAME_ROOM."""
+    filled. What to do can be a `tab`'s own: next_NAME_TAB."""
     general = (str(status), "fault" if status >= _OURS_FROM else "refused")
     name = next(name for name in (*names, *general) if name and f"error_{name}" in words)
     # For "field_range": its own sentence, else that of "field".
-    nexts = (f"next_{name}_{room}", f"next_{name}", f"next_{name.partition('_')[0]}")
+    nexts = (f"next_{name}_{tab}", f"next_{name}", f"next_{name.partition('_')[0]}")
     what, then = words[f"error_{name}"], next(words[key] for key in nexts if key in words)
     filled = places or {}
     blank = "" if what.endswith("。") else " "

@@ -44,7 +44,7 @@ export class AnswerText {
   constructor(place, text = "") {
     this.#place = place;
     this.#latest = withNewlines(text);
-    this.#tail.className = "tail";
+    this.#tail.className = "stream-tail";
     place.replaceChildren(this.#tail);
     if (reader) this.#draw();
     else {

@@ -66,8 +66,8 @@ async function tried(value) {
 }
 
 function complain(wrong) {
-  byId("key-wrong").textContent = wrong ? t(`error_${wrong}`) : "";
-  byId("key-wrong").hidden = !wrong;
+  byId("key-error").textContent = wrong ? t(`error_${wrong}`) : "";
+  byId("key-error").hidden = !wrong;
   if (wrong) byId("key-value").setAttribute("aria-invalid", "true");
   else byId("key-value").removeAttribute("aria-invalid");
 }

@@ -7,7 +7,7 @@ const FAR = 300; // from here on the way back is worth a button
 
 class Scroller {
   #own = byId("chat-scroller");
-  #back = byId("chat-end");
+  #back = byId("chat-scroll-end");
   #stays = true;
 
   constructor() {
@@ -21,7 +21,7 @@ class Scroller {
 
   // `now`: even if the person was elsewhere, as when they have just sent something.
   follow(now = false) {
-    if (!this.#own.checkVisibility()) return; // another room has the window
+    if (!this.#own.checkVisibility()) return; // another tab has the window
     const place = this.#place();
     if (now || this.#stays) place.scrollTop = place.scrollHeight;
     else this.#look();

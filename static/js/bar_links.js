@@ -1,9 +1,9 @@
 // Lets two links of the bar lead to where a person was: the language to the same place, the chat to
-// the conversation that was shown last. Knows nothing about rooms; /docs has the same bar.
+// the conversation that was shown last. Knows nothing about tabs; /docs has the same bar.
 const NAME = "westlake:chat";
 
 export function startBarLinks() {
-  const language = document.querySelector("a.language");
+  const language = document.querySelector("a.language-link");
   for (const kind of ["click", "auxclick", "contextmenu"]) {
     language.addEventListener(kind, () => (language.hash = location.hash));
   }
@@ -20,7 +20,7 @@ export function rememberChat(address) {
 }
 
 function point(address) {
-  if (address) document.querySelector("[data-room=chat]").hash = address;
+  if (address) document.querySelector("[data-tab=chat]").hash = address;
 }
 
 function remembered() {

@@ -74,7 +74,7 @@ function arrive() {
   if (conversation && (id === named || currentTab() !== "chat")) return;
   const found = id === null ? null : (runningAnswer(id)?.conversation ?? loadConversation(id));
   if (id !== null && !found) {
-    announce(t("not_here"));
+    announce(t("not_found"));
     replaceChatAddress(null);
   }
   open(found ?? blankConversation(isSaved));
@@ -98,7 +98,7 @@ function refresh(ids) {
     const own = id === named ? conversation : runningAnswer(id)?.conversation;
     if (own && !syncFromStore(own, runningAnswer(id)?.node ?? null)) {
       goTo(null);
-      announce(t("not_here"));
+      announce(t("not_found"));
     }
   }
   showSettings(conversation, false);
@@ -149,7 +149,7 @@ function asked(own, what, answer) {
     return;
   }
   if (what === "draft") draft();
-  if (what === "waiting") announce(t("waiting"));
+  if (what === "waiting") announce(t("queue_hint"));
   if (what === "begun") {
     announce(t("generating"));
     if (named === null) {

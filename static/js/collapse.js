@@ -11,19 +11,19 @@ const MOST_LINES = 40;
 export function collapseLongText(place, text) {
   const long =
     text.length > MOST_CHARACTERS || text.split("\n", MOST_LINES + 1).length > MOST_LINES;
-  place.classList.toggle("cut", long);
+  place.classList.toggle("collapsed", long);
   if (!long) return null;
   const name = () =>
-    place.classList.contains("cut")
+    place.classList.contains("collapsed")
       ? t("show_all", { count: formatNumber(text.length) })
       : t("show_less");
   const button = element(
     "button",
-    { type: "button", class: "quiet fold", "aria-expanded": "false" },
+    { type: "button", class: "quiet collapse-toggle", "aria-expanded": "false" },
     name(),
   );
   button.addEventListener("click", () => {
-    const cut = place.classList.toggle("cut");
+    const cut = place.classList.toggle("collapsed");
     button.setAttribute("aria-expanded", !cut);
     button.textContent = name();
   });

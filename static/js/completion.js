@@ -1,4 +1,4 @@
-// The completion room: one prompt, its answers, and how sure the model was of each token.
+// The completion tab: one prompt, its answers, and how sure the model was of each token.
 // Knows nothing about how tokens are drawn.
 
 import { buildRequest } from "./api_request.js";
@@ -38,7 +38,7 @@ export function startCompletion() {
     fill(target.textContent);
     run();
   });
-  byId("completion-halt").addEventListener("click", () => controller?.abort());
+  byId("completion-stop-button").addEventListener("click", () => controller?.abort());
   byId("completion-code").addEventListener("click", () => openCodeDialog(pending()));
   addEventListener("pagehide", () => {
     controller?.abort();
@@ -132,7 +132,7 @@ async function listen(asked, watch) {
 
 function busy(now) {
   byId("completion-send").hidden = now;
-  byId("completion-halt").hidden = !now;
+  byId("completion-stop-button").hidden = !now;
   if (document.activeElement === document.body)
     byId(now ? "completion-halt" : "completion-send").focus();
 }

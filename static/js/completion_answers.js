@@ -15,7 +15,7 @@ export class CompletionAnswers {
   #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
   #timer = null;
   #answers = [];
-  #speed = element("span", { class: "speed" });
+  #speed = element("span", { class: "stats" });
   #foot;
   #asked;
   #told = null; // the speed, once they have ended
@@ -30,11 +30,13 @@ export class CompletionAnswers {
     const pressed = (event) =>
       copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
     const copying = iconButton("copy", t("copy"), pressed);
-    this.#foot = element("div", { class: "foot", hidden: true }, this.#speed, copying);
+    this.#foot = element("div", { class: "footer", hidden: true }, this.#speed, copying);
     // What is written after an instruction is the model's turn; only a raw text goes on.
     if (many === 1 && asked.fields.prompt_template === "none") {
       const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
-      this.#foot.append(iconButton("onward", t("append"), pressed, { id: "completion-go-on" }));
+      this.#foot.append(
+        iconButton("continue", t("append"), pressed, { id: "completion-continue" }),
+      );
     }
     if (scored)
       this.#foot.append(element("span", { class: "hint" }, t("probabilities_hint")), tokenLegend());
@@ -108,10 +110,10 @@ export class CompletionAnswers {
 
   // What was cut can go on: then the button says so in words.
   #offer() {
-    const button = this.#foot.querySelector("#completion-go-on");
+    const button = this.#foot.querySelector("#completion-continue");
     button?.classList.replace("quiet", "outlined");
     button?.removeAttribute("aria-label");
-    button?.append(t("go_on"));
+    button?.append(t("continue_answer"));
   }
 
   // All that is needed to draw them again.
@@ -124,7 +126,7 @@ export class CompletionAnswers {
 }
 
 function answer(number, many, scored) {
-  const said = element("div", { class: "said sheet-answer", dir: "auto" });
+  const said = element("div", { class: "content completion-text", dir: "auto" });
   const row = scored ? new TokenView(said) : null;
   const label =
     many > 1 ? element("h3", {}, t("answer_number", { number: formatNumber(number + 1) })) : null;

@@ -1,4 +1,4 @@
-// Keeps what stands in the completion room while the page is reloaded, for this tab only.
+// Keeps what stands in the completion tab while the page is reloaded, for this tab only.
 // Knows nothing about requests.
 import { CompletionAnswers } from "./completion_answers.js";
 import { byId } from "./element.js";

@@ -25,7 +25,7 @@ export function startComposer({ send, stop, drafted }) {
     drafted(box.value);
     showBusy(busy);
   });
-  byId("chat-halt").addEventListener("click", stop);
+  byId("chat-stop-button").addEventListener("click", stop);
   byId("welcome").addEventListener("click", ({ target }) => {
     if (target.dataset.example) send(target.textContent);
   });
@@ -47,7 +47,7 @@ export function focusComposer() {
 export function showBusy(now) {
   busy = now;
   byId("chat-send").hidden = busy && !composerText().trim();
-  byId("chat-halt").hidden = !busy;
+  byId("chat-stop-button").hidden = !busy;
 }
 
 // The messages that wait; `takeBack` gives the text of one, with what is in the box.
@@ -59,7 +59,7 @@ export function drawQueue(texts, takeBack) {
       "li",
       {},
       element("span", {}, text),
-      iconButton("close", t("take_back"), () => {
+      iconButton("close", t("unqueue"), () => {
         setComposerText(takeBack(place));
         byId("chat-message").dispatchEvent(new Event("input"));
         focusComposer();
@@ -67,5 +67,5 @@ export function drawQueue(texts, takeBack) {
     ),
   );
   byId("chat-queue").replaceChildren(...items);
-  byId("chat-waiting").hidden = !texts.length;
+  byId("chat-queue-area").hidden = !texts.length;
 }

@@ -9,14 +9,14 @@ const LEAST_ROOM = 256;
 const TEMPLATE = 512;
 const AROUND = 64;
 
-// {messages: those to send, folded: how many turns were left out, count, length}. `turns` begin
+// {messages: those to send, truncated: how many turns were left out, count, length}. `turns` begin
 // with the oldest; the last one is never left out: the server says when it alone is too long.
 // Where all is certain to fit into `length` tokens the server is not asked, and count is null.
 export async function fitToContext(system, turns, { model, length, maxTokens, continued, signal }) {
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
   const all = [...opening, ...turns];
-  if (length && most(all) + room(length, maxTokens) <= length)
-    return { messages: all, folded: 0, count: null, length };
+  if (length && most(all) + answerTokens(length, maxTokens) <= length)
+    return { messages: all, truncated: 0, count: null, length };
   let kept = turns;
   for (;;) {
     const messages = [...opening, ...kept];
@@ -27,12 +27,12 @@ export async function fitToContext(system, turns, { model, length, maxTokens, co
       count_only: true,
     };
     const read = await apiFetchJson("/tokenize", { body: JSON.stringify(question), signal });
-    const excess = read.count + room(read.max_model_len, maxTokens) - read.max_model_len;
+    const excess = read.count + answerTokens(read.max_model_len, maxTokens) - read.max_model_len;
     const shorter = excess > 0 ? withoutOldest(kept, excess / read.count, continued) : kept;
     if (shorter === kept) {
       return {
         messages,
-        folded: turns.length - kept.length,
+        truncated: turns.length - kept.length,
         count: read.count,
         length: read.max_model_len,
       };
@@ -41,7 +41,7 @@ export async function fitToContext(system, turns, { model, length, maxTokens, co
   }
 }
 
-const room = (length, maxTokens) =>
+const answerTokens = (length, maxTokens) =>
   Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
 
 // More tokens than these messages can be: a text has at least a byte for each of its own.

@@ -24,9 +24,9 @@ export function openFromHash() {
 
 // True when the person agrees.
 export function confirmDialog(question, yes) {
-  const dialog = byId("question");
-  byId("question-text").textContent = question;
-  byId("question-yes").textContent = yes;
+  const dialog = byId("confirm");
+  byId("confirm-text").textContent = question;
+  byId("confirm-yes").textContent = yes;
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {

@@ -24,7 +24,7 @@ export function dollarRule(state, silent) {
     !isFormula(found[1], src.slice(Math.max(0, pos - 1), pos), src.slice(next, next + 3))
   )
     return false;
-  if (!silent) state.push("maths", "code", 0).content = found[1];
+  if (!silent) state.push("math", "code", 0).content = found[1];
   state.pos = next;
   return true;
 }

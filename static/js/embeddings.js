@@ -1,4 +1,4 @@
-// The embeddings room: texts in, their likeness out, in five views.
+// The embeddings tab: texts in, their likeness out, in five views.
 // Knows nothing about how a view is drawn.
 
 import { apiFetchJson } from "./api_client.js";
@@ -70,7 +70,7 @@ function recount() {
   }
   const found = inputs().length;
   byId("embeddings-meter").textContent = found
-    ? t("texts", { count: formatNumber(found), most: formatNumber(MOST) })
+    ? t("texts", { count: formatNumber(found), max: formatNumber(MOST) })
     : "";
 }
 
@@ -92,7 +92,7 @@ async function run() {
     showFailure(
       "embeddings",
       new UserError(
-        t("too_many_texts", { count: formatNumber(own.length), most: formatNumber(MOST) }),
+        t("too_many_texts", { count: formatNumber(own.length), max: formatNumber(MOST) }),
       ),
     );
     return;
@@ -126,8 +126,8 @@ function show(own, answer, milliseconds) {
   byId("embeddings-answer").replaceChildren(
     element(
       "div",
-      { class: "facts" },
-      element("p", { class: "speed" }, facts),
+      { class: "summary-line" },
+      element("p", { class: "stats" }, facts),
       vectorDownloads(own, vectors, answer.model),
     ),
     ranking(own, likeness),

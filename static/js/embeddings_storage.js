@@ -1,4 +1,4 @@
-// Keeps the texts of the embeddings room while the page is reloaded, for this tab only.
+// Keeps the texts of the embeddings tab while the page is reloaded, for this tab only.
 // Knows nothing about vectors.
 const NAME = "westlake:embeddings";
 const MOST_CHARACTERS = 1_000_000;

@@ -9,20 +9,18 @@ import { rangeViolation } from "./number_validation.js";
 const TEXTS = new Set(["prompt", "messages", "input"]);
 
 // {what, next, details}: two sentences, and the server's own text where it says more than they do.
-export function describeError(room, error) {
+export function describeError(tab, error) {
   if (error instanceof UserError)
     return { what: t("failed_here"), next: error.message, details: "" };
   const { status, message = "" } = error;
   if (status === undefined)
     return { what: t("failed_here"), next: t("next_fault"), details: String(error) };
-  const { names, places } = field(room, error.param);
+  const { names, places } = field(tab, error.param);
   const code = error.code === "invalid_api_key" && apiKey() ? "wrong_key" : text(error.code);
   const general = [String(status), status >= 500 ? "fault" : "refused"];
   const name = [code, ...names, ...general].find((each) => hasText(`error_${each}`));
   // For "field_range": its own sentence, else that of "field".
-  const then = [`${name}_${room}`, name, name.split("_")[0]].find((each) =>
-    hasText(`next_${each}`),
-  );
+  const then = [`${name}_${tab}`, name, name.split("_")[0]].find((each) => hasText(`next_${each}`));
   const filled = { seconds: error.retryAfter ?? "1", ...places };
   const what = t(`error_${name}`, filled);
   const next = t(`next_${then}`, filled);
@@ -30,22 +28,22 @@ export function describeError(room, error) {
 }
 
 // The box of the parameter that is refused, or null.
-export function inputOf(room, param) {
+export function inputOf(tab, param) {
   const name = nameOf(param);
-  const input = TEXTS.has(name) ? null : byId(`${room}-${name}`);
+  const input = TEXTS.has(name) ? null : byId(`${tab}-${name}`);
   return input?.labels?.length ? input : null;
 }
 
 const nameOf = (param) => text(param).split(".")[0];
 
 // A field is called as its label on the page says.
-function field(room, param) {
+function field(tab, param) {
   if (TEXTS.has(nameOf(param))) return { names: ["text"], places: {} };
-  const input = inputOf(room, param);
+  const input = inputOf(tab, param);
   if (!input) return { names: [], places: {} };
-  const { least, most } = input.dataset;
+  const { min, max } = input.dataset;
   const label = input.labels[0].textContent.trim();
-  return { names: [rangeViolation(input), "field"], places: { field: label, least, most } };
+  return { names: [rangeViolation(input), "field"], places: { field: label, min, max } };
 }
 
 // Whether the server's text differs from the page's in more than case and punctuation.

@@ -13,9 +13,9 @@ let latest = 0;
 export function startExactPrompt(prompt) {
   const later = () => {
     clearTimeout(timer);
-    if (byId("exact").open) timer = setTimeout(() => refresh(prompt()), PAUSE_MS);
+    if (byId("exact-prompt").open) timer = setTimeout(() => refresh(prompt()), PAUSE_MS);
   };
-  byId("exact").addEventListener("toggle", later);
+  byId("exact-prompt").addEventListener("toggle", later);
   byId("completion").addEventListener("input", later);
 }
 
@@ -39,6 +39,6 @@ async function refresh(fields) {
 }
 
 function show(text, tokens) {
-  byId("exact-text").textContent = text;
-  byId("exact-count").textContent = tokens;
+  byId("exact-prompt-text").textContent = text;
+  byId("exact-prompt-count").textContent = tokens;
 }

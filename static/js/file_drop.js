@@ -1,4 +1,4 @@
-// Files dropped on the page or pasted into it: their text goes into the box of the room that is shown.
+// Files dropped on the page or pasted into it: their text goes into the box of the tab that is shown.
 // Knows nothing about what is done with it. Whatever is dropped, the page stays.
 
 import { formatNumber, t, UserError } from "./bootstrap.js";
@@ -14,14 +14,14 @@ export function startFileDrop() {
     if (!files && event.target.closest(":is(textarea,input)")) return; // text that is moved
     event.preventDefault();
     event.dataTransfer.dropEffect = files ? "copy" : "none";
-    document.body.classList.toggle("dropping", files);
+    document.body.classList.toggle("drop-target", files);
   });
   addEventListener(
     "dragleave",
-    ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("dropping"),
+    ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("drop-target"),
   );
   addEventListener("drop", (event) => {
-    document.body.classList.remove("dropping");
+    document.body.classList.remove("drop-target");
     const { files } = event.dataTransfer;
     if (!files.length && event.target.closest(":is(textarea,input)")) return;
     event.preventDefault();
@@ -36,17 +36,17 @@ export function startFileDrop() {
 }
 
 async function take(files, target) {
-  const room = currentTab();
-  const box = target.closest("textarea") ?? byId(room).querySelector("textarea[required]");
+  const tab = currentTab();
+  const box = target.closest("textarea") ?? byId(tab).querySelector("textarea[required]");
   if (!files.length || document.querySelector("dialog[open]")) return;
-  clearFailure(room);
+  clearFailure(tab);
   for (const file of files) {
     try {
       const text = await textOf(file);
       insert(box, text);
       announce(t("file_read", { name: file.name, count: formatNumber(text.length) }));
     } catch (error) {
-      showFailure(room, error);
+      showFailure(tab, error);
     }
   }
 }

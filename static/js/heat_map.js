@@ -50,7 +50,7 @@ function table(texts, likeness, scaled) {
       ...row.map((value, j) =>
         element(
           "td",
-          { class: i === j ? "heat same" : `heat h${level(value)}` },
+          { class: i === j ? "heat diagonal" : `heat h${level(value)}` },
           formatFixed(value, 2),
         ),
       ),

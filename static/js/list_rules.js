@@ -31,12 +31,12 @@ function box(Token, done) {
 
 // A note is shown where it is written, so that it never changes what stands before it.
 export function footnoteRule(reader) {
-  reader.block.ruler.before("reference", "note", noteBlock, { alt: ["paragraph"] });
-  reader.inline.ruler.before("link", "note", noteReference);
-  reader.renderer.rules.note = (tokens, place) => `<sup>${tokens[place].content}</sup>`;
+  reader.block.ruler.before("reference", "footnote", footnoteBlock, { alt: ["paragraph"] });
+  reader.inline.ruler.before("link", "footnote", footnoteReference);
+  reader.renderer.rules.footnote = (tokens, place) => `<sup>${tokens[place].content}</sup>`;
 }
 
-function noteBlock(state, first, last, silent) {
+function footnoteBlock(state, first, last, silent) {
   const line = (number) =>
     state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
   const found = NOTE.exec(line(first));
@@ -51,7 +51,7 @@ function noteBlock(state, first, last, silent) {
   )
     next += 1;
   const open = state.push("paragraph_open", "p", 1);
-  open.attrs = [["class", "note"]];
+  open.attrs = [["class", "footnote"]];
   open.map = [first, next];
   const inline = state.push("inline", "", 0);
   inline.content = `[^${found[1]}] ${state.getLines(first, next, state.blkIndent, false).trim().slice(found[0].length)}`;
@@ -62,11 +62,11 @@ function noteBlock(state, first, last, silent) {
   return true;
 }
 
-function noteReference(state, silent) {
+function footnoteReference(state, silent) {
   REFERENCE.lastIndex = state.pos;
   const found = REFERENCE.exec(state.src);
   if (!found || REFERENCE.lastIndex > state.posMax) return false;
-  if (!silent) state.push("note", "sup", 0).content = found[1];
+  if (!silent) state.push("footnote", "sup", 0).content = found[1];
   state.pos = REFERENCE.lastIndex;
   return true;
 }

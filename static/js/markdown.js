@@ -32,13 +32,13 @@ rules.heading_open = (tokens, place, options, env, self) => {
 for (const name of ["th_open", "td_open"]) {
   rules[name] = (tokens, place, options, _, self) => {
     const style = tokens[place].attrGet("style");
-    if (style) tokens[place].attrs = [["class", style.replace("text-align:", "to-")]];
+    if (style) tokens[place].attrs = [["class", style.replace("text-align:", "align-")]];
     return self.renderToken(tokens, place, options);
   };
 }
 
 // What formulas need comes with the first of them; until then they stay as they are.
-let maths = null;
+let math = null;
 
 // The elements of a text. `known` keeps what it says about links and headings, for the text that follows it;
 // what a growing text ends with waits for its colours until it has ended.
@@ -46,7 +46,7 @@ export function markdown(text, { known = {}, growing = false } = {}) {
   const made = sanitize(reader.render(text, known));
   // A text in Arabic may follow one in English, and code is written from the left in both.
   for (const block of made.children)
-    if (!block.matches("pre, .maths")) block.setAttribute("dir", "auto");
+    if (!block.matches("pre, .math")) block.setAttribute("dir", "auto");
   made.querySelectorAll("a").forEach(outward);
   for (const task of made.querySelectorAll(".task")) {
     task.setAttribute("role", "img");
@@ -59,7 +59,7 @@ export function markdown(text, { known = {}, growing = false } = {}) {
     table.replaceWith(around);
     around.append(table);
   }
-  typeset(made.querySelectorAll("code.maths"));
+  typeset(made.querySelectorAll("code.math"));
   return made;
 }
 
@@ -91,9 +91,9 @@ function outward(link) {
 
 function typeset(formulas) {
   const set = () => {
-    for (const formula of formulas) maths.typeset(formula);
+    for (const formula of formulas) math.typeset(formula);
   };
-  if (maths) set();
+  if (math) set();
   else if (formulas.length)
-    import("./math.js").then((module) => (maths = module)).then(set, () => {}); // else they stay
+    import("./math.js").then((module) => (math = module)).then(set, () => {}); // else they stay
 }

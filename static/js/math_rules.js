@@ -16,13 +16,13 @@ const ENVIRONMENT =
   /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
 
 export function mathRules(reader) {
-  reader.inline.ruler.before("escape", "maths", inlineRule);
-  reader.inline.ruler.after("maths", "dollars", dollarRule);
-  reader.block.ruler.before("fence", "maths", blockRule, { alt: ["paragraph", "list"] });
+  reader.inline.ruler.before("escape", "math", inlineRule);
+  reader.inline.ruler.after("math", "dollars", dollarRule);
+  reader.block.ruler.before("fence", "math", blockRule, { alt: ["paragraph", "list"] });
   const { rules } = reader.renderer;
   const code = (content, display) =>
-    `<code class="maths${display ? " display" : ""}">${reader.utils.escapeHtml(content.trim())}</code>`;
-  rules.maths = (tokens, place) => code(tokens[place].content, tokens[place].markup);
+    `<code class="math${display ? " display" : ""}">${reader.utils.escapeHtml(content.trim())}</code>`;
+  rules.math = (tokens, place) => code(tokens[place].content, tokens[place].markup);
   const fence = rules.fence;
   rules.fence = (tokens, place, ...rest) =>
     isFormula(tokens[place]) ? code(tokens[place].content, true) : fence(tokens, place, ...rest);
@@ -94,7 +94,7 @@ const isUnclosed = (state, close) => state.unclosed?.has(close);
 const unclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
 
 function push(state, content, display) {
-  const token = state.push("maths", "code", 0);
+  const token = state.push("math", "code", 0);
   token.content = content;
   token.markup = display ? "display" : "";
   return token;

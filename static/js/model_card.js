@@ -20,8 +20,8 @@ export function startModelCard() {
 async function mindServer() {
   const state = await fetchState();
   const well = state === "ready" || state === "loading"; // of loading it tells itself
-  byId("model-gone").hidden = well;
-  byId("model-gone").textContent = well ? "" : t(`state_${state}`);
+  byId("model-unavailable").hidden = well;
+  byId("model-unavailable").textContent = well ? "" : t(`state_${state}`);
 }
 
 async function refresh() {
@@ -32,12 +32,12 @@ async function refresh() {
   } catch {
     return; // what is known stays
   }
-  byId("model-later").hidden = true;
+  byId("model-loading-hint").hidden = true;
   byId("model-rows").replaceChildren(
     ...told.rows.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]),
   );
   tell("[data-purpose]", told.purpose);
-  tell("[data-why]", told.why);
+  tell("[data-examples-hint]", told.why);
   replace(
     "chat",
     told.chat.map((text) => ({ text })),
@@ -56,10 +56,10 @@ function tell(places, text) {
   }
 }
 
-function replace(room, examples) {
-  byId(`${room}-examples`).replaceChildren(
+function replace(tab, examples) {
+  byId(`${tab}-examples`).replaceChildren(
     ...examples.map(({ text, template = null }) => {
-      const own = { type: "button", "data-example": room, "data-template": template };
+      const own = { type: "button", "data-example": tab, "data-template": template };
       return element("li", {}, element("button", own, text));
     }),
   );

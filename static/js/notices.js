@@ -9,50 +9,50 @@ import { pollReadiness } from "./readiness.js";
 
 // What passes by itself: it is told calmly, and taken back when the model is ready.
 const PASSING = new Set(["model_loading", "shutting_down"]);
-const shown = new Map(); // by room: {error, again, closed, parameter: its box, value}
+const shown = new Map(); // by tab: {error, again, closed, parameter: its box, value}
 
 export function announce(text) {
-  byId("said").textContent = text;
+  byId("announcer").textContent = text;
 }
 
-// Shows a failure in the room's own place; `again` is what its button tries, and `closed` hears that the
+// Shows a failure in the tab's own place; `again` is what its button tries, and `closed` hears that the
 // person has closed it, or has changed the parameter it is about.
-export function showFailure(room, error, again = null, closed = () => {}) {
-  const box = byId(`${room}-failure`);
+export function showFailure(tab, error, again = null, closed = () => {}) {
+  const box = byId(`${tab}-failure`);
   const passing = PASSING.has(error.code);
   const retry = () => {
-    clearFailure(room);
+    clearFailure(tab);
     again();
   };
   const buttons = [
     error.status === 401 ? action(t("enter_key"), openKeyDialog) : null,
     again ? action(t("try_again"), retry) : null,
   ];
-  box.classList.toggle("calm", passing);
+  box.classList.toggle("info", passing);
   box.setAttribute("role", passing ? "status" : "alert");
   box.replaceChildren(
-    ...told(room, error),
+    ...told(tab, error),
     ...buttons.filter((button) => button),
-    dismissButton(room),
+    dismissButton(tab),
   );
   box.hidden = false;
-  const parameter = inputOf(room, error.param);
-  shown.set(room, { error, again, closed, parameter, value: parameter?.value });
+  const parameter = inputOf(tab, error.param);
+  shown.set(tab, { error, again, closed, parameter, value: parameter?.value });
   if (passing) pollReadiness();
 }
 
-export function clearFailure(room) {
-  shown.delete(room);
-  byId(`${room}-failure`).hidden = true;
-  byId(`${room}-failure`).replaceChildren();
+export function clearFailure(tab) {
+  shown.delete(tab);
+  byId(`${tab}-failure`).hidden = true;
+  byId(`${tab}-failure`).replaceChildren();
 }
 
-export const dismissButton = (room) =>
-  iconButton("close", t("close"), () => dismiss(room), { class: "quiet dismiss" });
+export const dismissButton = (tab) =>
+  iconButton("close", t("close"), () => dismiss(tab), { class: "quiet dismiss" });
 
-function dismiss(room) {
-  shown.get(room)?.closed();
-  clearFailure(room);
+function dismiss(tab) {
+  shown.get(tab)?.closed();
+  clearFailure(tab);
 }
 
 export function startNotices() {
@@ -68,13 +68,13 @@ export function startNotices() {
 
 // A failure that names a parameter is told until the person changes it.
 function dismissSettled() {
-  for (const [room, { parameter, value }] of [...shown])
-    if (parameter && parameter.value !== value) dismiss(room);
+  for (const [tab, { parameter, value }] of [...shown])
+    if (parameter && parameter.value !== value) dismiss(tab);
 }
 
 function clearThose(wanted) {
   const found = [...shown].filter(([, failure]) => wanted(failure));
-  for (const [room] of found) dismiss(room);
+  for (const [tab] of found) dismiss(tab);
   return found.map(([, failure]) => failure);
 }
 
@@ -84,12 +84,12 @@ export function errorParagraph(what, next) {
   return element("p", {}, element("strong", {}, what), blank, next);
 }
 
-function told(room, error) {
-  const { what, next, details } = describeError(room, error);
+function told(tab, error) {
+  const { what, next, details } = describeError(tab, error);
   if (!details) return [errorParagraph(what, next)];
   const folded = element(
     "details",
-    { class: "server-said" },
+    { class: "server-message" },
     element("summary", {}, t("details")),
     element("p", { lang: "en" }, details),
   );

@@ -4,20 +4,20 @@ import { t } from "./bootstrap.js";
 
 // The name of the sentence for the range; null where there is none, the box is empty or right.
 export function rangeViolation(input) {
-  const { least, most, whole, above } = input.dataset;
-  if (least === undefined || input.value.trim() === "") return null;
+  const { min, max, integer, exclusiveMin } = input.dataset;
+  if (min === undefined || input.value.trim() === "") return null;
   const number = Number(input.value);
-  const low = above === undefined ? number >= least : number > Number(least);
+  const low = exclusiveMin === undefined ? number >= min : number > Number(min);
   const right =
-    low && !(number > Number(most)) && (whole === undefined || Number.isInteger(number));
+    low && !(number > Number(max)) && (integer === undefined || Number.isInteger(number));
   if (right) return null;
-  if (whole !== undefined) return most === undefined ? "field_whole_least" : "field_whole_range";
-  return above === undefined ? "field_range" : "field_above";
+  if (integer !== undefined) return max === undefined ? "field_integer_min" : "field_integer_range";
+  return exclusiveMin === undefined ? "field_range" : "field_exclusive_min";
 }
 
 // The sentence itself; "" where there is none to tell.
 export function rangeMessage(input) {
   const name = rangeViolation(input);
-  const { least, most } = input.dataset;
-  return name ? t(`error_${name}`, { field: input.labels[0].textContent.trim(), least, most }) : "";
+  const { min, max } = input.dataset;
+  return name ? t(`error_${name}`, { field: input.labels[0].textContent.trim(), min, max }) : "";
 }

@@ -1,4 +1,4 @@
-// Starts the page: each room, and what stands around them.
+// Starts the page: each tab, and what stands around them.
 // Knows nothing about what happens inside any of them.
 
 import { startApiKey } from "./api_key.js";

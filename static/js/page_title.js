@@ -14,7 +14,7 @@ export function setChatTitle(title) {
 addEventListener("hashchange", draw);
 
 function draw() {
-  const room = currentTab();
-  const shown = room === "chat" ? chat : byId(room).querySelector("h1").textContent;
+  const tab = currentTab();
+  const shown = tab === "chat" ? chat : byId(tab).querySelector("h1").textContent;
   document.title = shown ? `${shown} \u00b7 Westlake` : own;
 }

@@ -3,7 +3,7 @@
 // Knows nothing about what is in it.
 import { byId } from "./element.js";
 
-// Narrower than this a room has one column beside it.
+// Narrower than this a tab has one column beside it.
 const ONE_COLUMN = matchMedia("(max-width: 70rem)");
 const started = []; // {panel, button}
 
@@ -52,7 +52,8 @@ export function closeSheet(id, button) {
 function makeRoom(panel) {
   if (!ONE_COLUMN.matches) return;
   for (const other of started) {
-    const beside = other.panel !== panel && other.panel.closest(".room") === panel.closest(".room");
+    const beside =
+      other.panel !== panel && other.panel.closest(".tab-panel") === panel.closest(".tab-panel");
     if (beside && isOpen(other.panel)) toggle(other.panel, other.button, false);
   }
 }

@@ -4,15 +4,15 @@
 import { formatNumber, t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
 
-export function updateParameterBadge(kind) {
-  const panel = byId(`${kind}-parameters`);
+export function updateParameterBadge(tab) {
+  const panel = byId(`${tab}-parameters`);
   const opener = document.querySelector(`[data-parameters="${panel.id}"]`);
-  const own = byId(`${kind}-system`)?.value.trim() ? 1 : 0;
+  const own = byId(`${tab}-system`)?.value.trim() ? 1 : 0;
   const number = own + panel.querySelectorAll(".parameter.set").length;
-  opener.querySelector(".changes")?.remove();
+  opener.querySelector(".count-badge")?.remove();
   if (!number) return;
   const read = element("span", { class: "visually-hidden" }, ` ${t("parameters_set")}`);
-  opener.append(" ", element("b", { class: "changes" }, formatNumber(number), read));
+  opener.append(" ", element("b", { class: "count-badge" }, formatNumber(number), read));
 }
 
 // `reset` takes the row's parameter back.

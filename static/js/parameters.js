@@ -9,23 +9,23 @@ import { addResetButton, updateParameterBadge } from "./parameter_badges.js";
 
 const ZERO = new Set(["temperature", "top_p"]);
 
-export function startParameters(kind) {
-  const panel = byId(`${kind}-parameters`);
+export function startParameters(tab) {
+  const panel = byId(`${tab}-parameters`);
   startPanel(panel, document.querySelector(`[data-parameters="${panel.id}"]`));
   // Without scripts an answer must not run on; with them there is a stop button.
-  box(kind, "max_tokens").value = "";
-  for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(kind));
-  byId(`${kind}-system`)?.addEventListener("input", () => updateParameterBadge(kind));
+  box(tab, "max_tokens").value = "";
+  for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(tab));
+  byId(`${tab}-system`)?.addEventListener("input", () => updateParameterBadge(tab));
   panel.addEventListener("click", ({ target }) => {
     const name = target.dataset.preset;
-    if (name !== undefined) choose(kind, bootstrap.presets[name]);
+    if (name !== undefined) choose(tab, bootstrap.presets[name]);
   });
-  changed(kind);
+  changed(tab);
 }
 
 // The numbers and switches as the API wants them, of the form or of a snapshot; what is left empty
 // is not sent.
-export function requestOptions(kind, texts = readParameters(kind)) {
+export function requestOptions(tab, texts = readParameters(tab)) {
   const bootstrap = Object.entries(texts).filter(([, text]) => text.trim());
   return Object.fromEntries(bootstrap.map(([name, text]) => [name, value(name, text)]));
 }
@@ -38,20 +38,20 @@ function value(name, text) {
 }
 
 // Every box of the form, to keep with a conversation and to bring back.
-export function readParameters(kind) {
-  const rows = byId(`${kind}-parameters`).querySelectorAll("[data-name]");
-  const pairs = [...rows].map(({ dataset }) => [dataset.name, box(kind, dataset.name).value]);
+export function readParameters(tab) {
+  const rows = byId(`${tab}-parameters`).querySelectorAll("[data-name]");
+  const pairs = [...rows].map(({ dataset }) => [dataset.name, box(tab, dataset.name).value]);
   return Object.fromEntries(pairs.filter(([, text]) => text));
 }
 
-export function writeParameters(kind, values) {
-  for (const row of byId(`${kind}-parameters`).querySelectorAll("[data-name]")) {
-    box(kind, row.dataset.name).value = values[row.dataset.name] ?? "";
+export function writeParameters(tab, values) {
+  for (const row of byId(`${tab}-parameters`).querySelectorAll("[data-name]")) {
+    box(tab, row.dataset.name).value = values[row.dataset.name] ?? "";
   }
-  changed(kind, false);
+  changed(tab, false);
 }
 
-const box = (kind, name) => byId(`${kind}-${name}`);
+const box = (tab, name) => byId(`${tab}-${name}`);
 
 function startRow(row, told) {
   const slider = row.querySelector("[type=range]");
@@ -67,20 +67,20 @@ function startRow(row, told) {
   });
 }
 
-function choose(kind, preset) {
+function choose(tab, preset) {
   for (const name of ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"]) {
-    box(kind, name).value = preset[name] ?? "";
+    box(tab, name).value = preset[name] ?? "";
   }
-  changed(kind);
+  changed(tab);
 }
 
 // `chosen`: by the person, who has the form before them.
-function changed(kind, chosen = true) {
-  const panel = byId(`${kind}-parameters`);
-  for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(kind, row.dataset.name));
-  markUnused(kind, panel);
-  updateParameterBadge(kind);
-  const now = readParameters(kind);
+function changed(tab, chosen = true) {
+  const panel = byId(`${tab}-parameters`);
+  for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(tab, row.dataset.name));
+  markUnused(tab, panel);
+  updateParameterBadge(tab);
+  const now = readParameters(tab);
   const sampling = ["temperature", "top_p", "top_k", "repetition_penalty", "do_sample"];
   for (const button of panel.querySelectorAll("[data-preset]")) {
     const preset = bootstrap.presets[button.dataset.preset];
@@ -103,16 +103,16 @@ function follow(row, input) {
   const told = rangeMessage(input);
   if (told) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
-  const place = row.querySelector(".wrong");
+  const place = row.querySelector(".field-error");
   if (place && place.textContent !== told) place.textContent = told;
 }
 
 // Greedy decoding does not look at what shapes a draw.
-function markUnused(kind, panel) {
-  const { temperature, top_p: topP, do_sample: sampled } = requestOptions(kind);
+function markUnused(tab, panel) {
+  const { temperature, top_p: topP, do_sample: sampled } = requestOptions(tab);
   const greedy = sampled === false || [temperature, topP].includes(0);
   for (const name of ["temperature", "top_p", "top_k", "seed"]) {
-    const unused = greedy && !(ZERO.has(name) && requestOptions(kind)[name] === 0);
+    const unused = greedy && !(ZERO.has(name) && requestOptions(tab)[name] === 0);
     panel.querySelector(`[data-name=${name}]`).classList.toggle("unused", unused);
   }
 }

@@ -40,7 +40,7 @@ function fill(list, texts, row, own) {
           value: Math.max(0, value),
           "aria-label": formatFixed(value, 3),
         }),
-        element("span", { class: "number" }, formatFixed(value, 3)),
+        element("span", { class: "numeric" }, formatFixed(value, 3)),
       ),
     ),
   );

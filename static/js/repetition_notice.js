@@ -1,5 +1,5 @@
 // Tells that an answer repeats itself, and offers to stop it.
-// Knows nothing about how it is stopped: the room's own button does it.
+// Knows nothing about how it is stopped: the tab's own button does it.
 
 import { t } from "./bootstrap.js";
 import { byId } from "./element.js";
@@ -7,25 +7,27 @@ import { announce } from "./notices.js";
 import { isRepetitive } from "./repetition.js";
 
 const EVERY = 200; // characters between two looks
-const looked = {}; // by room: the length at the last look
+const looked = {}; // by tab: the length at the last look
 
 export function startRepetitionNotices() {
-  for (const button of document.querySelectorAll("[data-stop-loop]")) {
-    button.addEventListener("click", () => byId(`${button.dataset.stopLoop}-halt`).click());
+  for (const button of document.querySelectorAll("[data-stop-answer]")) {
+    button.addEventListener("click", () =>
+      byId(`${button.dataset.stopAnswer}-stop-button`).click(),
+    );
   }
 }
 
 // `text` is all of an answer so far.
-export function checkRepetition(room, text) {
-  const box = byId(`${room}-loop`);
-  if (!box.hidden || Math.abs(text.length - (looked[room] ?? 0)) < EVERY) return;
-  looked[room] = text.length;
+export function checkRepetition(tab, text) {
+  const box = byId(`${tab}-repetition`);
+  if (!box.hidden || Math.abs(text.length - (looked[tab] ?? 0)) < EVERY) return;
+  looked[tab] = text.length;
   if (!isRepetitive(text)) return;
   box.hidden = false;
-  announce(t("loop"));
+  announce(t("repetition"));
 }
 
-export function resetRepetition(room) {
-  looked[room] = 0;
-  byId(`${room}-loop`).hidden = true;
+export function resetRepetition(tab) {
+  looked[tab] = 0;
+  byId(`${tab}-repetition`).hidden = true;
 }

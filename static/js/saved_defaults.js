@@ -25,15 +25,15 @@ export function startSavedDefaults() {
     try {
       const now = { system: byId("chat-system").value, options: readParameters("chat") };
       localStorage.setItem(NAME, JSON.stringify(now));
-      announce(t("defaults_kept"));
+      announce(t("defaults_saved"));
     } catch {
-      announce(t("defaults_lost"));
+      announce(t("defaults_not_saved"));
     }
   };
   const button = element(
     "button",
     { type: "button", class: "outlined", id: "keep-defaults", onclick: keep },
-    t("keep_defaults"),
+    t("save_defaults"),
   );
   byId("chat-parameters").append(button);
 }

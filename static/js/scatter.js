@@ -45,9 +45,9 @@ export function scatter(texts, vectors) {
   return element(
     "section",
     { class: "view", "aria-labelledby": "scatter-title" },
-    element("h2", { id: "scatter-title" }, t("plane")),
-    element("p", { class: "hint" }, t("plane_hint", { share })),
-    element("div", { class: "scatter-place" }, svg, legend),
+    element("h2", { id: "scatter-title" }, t("map")),
+    element("p", { class: "hint" }, t("map_hint", { share })),
+    element("div", { class: "scatter-area" }, svg, legend),
   );
 }
 

@@ -12,7 +12,7 @@ const moving = () =>
   getComputedStyle(own).overflowY === "visible" ? document.scrollingElement : own;
 const edge = (place) => (place === own ? own.getBoundingClientRect().top : 0);
 
-// {turn, above: pixels of it out of sight}, or null at the end; undefined while another room is shown.
+// {turn, above: pixels of it out of sight}, or null at the end; undefined while another tab is shown.
 export function readingPosition() {
   if (!own.checkVisibility()) return undefined;
   const place = moving();

@@ -10,7 +10,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
       stop();
-      byId("completion-halt").click();
+      byId("completion-stop-button").click();
     } else if (command && event.key === "/") {
       event.preventDefault();
       byId("help").showModal();

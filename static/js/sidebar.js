@@ -24,10 +24,10 @@ export function startSidebar(given) {
   ({ restored } = given);
   open = (id) => {
     given.open(id);
-    closeSheet("shelf", byId("shelf-open"));
+    closeSheet("sidebar", byId("sidebar-toggle"));
   };
   const redraw = () => draw(current);
-  startPanel(byId("shelf"), byId("shelf-open"));
+  startPanel(byId("sidebar"), byId("sidebar-toggle"));
   byId("new-chat").addEventListener("click", () => open(null));
   byId("clear-all").addEventListener("click", clearAll);
   startImportExport({ restored });
@@ -64,7 +64,7 @@ function fill(place, id, title, state) {
         "data-action": "open",
         onclick: () => open(id),
       }),
-      iconButton("bin", "", () => drop(id), { "data-action": "drop" }),
+      iconButton("delete", "", () => drop(id), { "data-action": "delete" }),
     );
   }
   const [name, bin] = place.children;

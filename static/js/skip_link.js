@@ -1,5 +1,5 @@
-// The link at the page's very beginning: past the bar and the list, to the room's own box.
-// Knows nothing about what is written there; without scripts it goes to the room.
+// The link at the page's very beginning: past the bar and the list, to the tab's own box.
+// Knows nothing about what is written there; without scripts it goes to the tab.
 import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 

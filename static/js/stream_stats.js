@@ -56,7 +56,7 @@ function joined(before, now) {
 export function formatStats({ tokens, exact, perSecond, first, finish }) {
   const parts = [(exact ? "" : "~") + t("tokens", { count: formatNumber(tokens) })];
   if (perSecond !== null) parts.push(t("per_second", { number: formatFixed(perSecond, 1) }));
-  if (first !== null) parts.push(t("first", { seconds: formatFixed(first, 2) }));
+  if (first !== null) parts.push(t("first_token", { seconds: formatFixed(first, 2) }));
   if (finish !== null) parts.push(t(`finish_${finish}`));
   return parts.join(" \u00b7 ");
 }

@@ -72,7 +72,7 @@ export class StreamingAnswer {
       signal: this.#controller.signal,
     };
     const fitted = await fitToContext(conversation.system, turns, asked);
-    conversation.folded = fitted.folded;
+    conversation.truncated = fitted.truncated;
     this.tokens = fitted.count;
     this.length = fitted.length;
     this.request = buildChatRequest(fitted.messages, continued, own, model);

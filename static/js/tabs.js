@@ -1,9 +1,9 @@
-// Which room is shown (chat, completion, embeddings), and which conversation in the chat: those that
+// Which tab is shown (chat, completion, embeddings), and which conversation in the chat: those that
 // the address names, as "#completion" or "#chat/ID".
 // Knows nothing about what is in them; the style sheet shows and hides.
 import { rememberChat } from "./bar_links.js";
 
-const ROOMS = ["chat", "completion", "embeddings"];
+const TABS = ["chat", "completion", "embeddings"];
 
 // `arrived` is called when the address has changed, whoever changed it.
 export function startTabs(arrived) {
@@ -16,13 +16,13 @@ export function startTabs(arrived) {
 
 export function currentTab() {
   const [named] = parts();
-  return ROOMS.includes(named) ? named : "chat";
+  return TABS.includes(named) ? named : "chat";
 }
 
 // The conversation's id; null for a new one.
 export function currentChat() {
-  const [room, id] = parts();
-  return room === "chat" && id ? id : null;
+  const [tab, id] = parts();
+  return tab === "chat" && id ? id : null;
 }
 
 // Goes to a conversation; null: to a new one. Back leads to where the person was.
@@ -40,11 +40,11 @@ const parts = () => location.hash.slice(1).split("/");
 const address = (id) => (id === null ? "chat" : `chat/${id}`);
 
 function mark() {
-  for (const link of document.querySelectorAll("[data-room]")) {
-    if (link.dataset.room === currentTab()) link.setAttribute("aria-current", "page");
+  for (const link of document.querySelectorAll("[data-tab]")) {
+    if (link.dataset.tab === currentTab()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (currentTab() === "chat") rememberChat(address(currentChat()));
-  // The browser scrolls to what the address names; rooms fill the window already.
+  // The browser scrolls to what the address names; tabs fill the window already.
   scrollTo(0, 0);
 }

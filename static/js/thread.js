@@ -14,7 +14,7 @@ const roving = new RovingTabindex(byId("thread"));
 export function showThread(conversation, live, actions) {
   const turns = activePath(conversation);
   for (const id of views.keys()) if (!turns.some((node) => node.id === id)) views.delete(id);
-  const folded = Math.min(conversation.folded ?? 0, turns.length);
+  const truncated = Math.min(conversation.truncated ?? 0, turns.length);
   const elements = turns.map((node, place) => {
     const view = views.get(node.id) ?? new TurnView(node, actions);
     views.set(node.id, view);
@@ -23,11 +23,11 @@ export function showThread(conversation, live, actions) {
       ...about,
       busy: live !== null,
       live: node === live,
-      folded: place < folded,
+      truncated: place < truncated,
     });
     return view.element;
   });
-  if (folded) elements.splice(folded, 0, foldedLine(folded));
+  if (truncated) elements.splice(truncated, 0, truncationLine(truncated));
   syncChildren(byId("thread"), elements);
   roving.settle();
   if (turns.length) autoScroll.follow();
@@ -42,6 +42,10 @@ export function focusTurn(id, action, press = false) {
   if (press) button?.click();
 }
 
-function foldedLine(count) {
-  return element("li", { class: "folded-line" }, element("span", {}, t("folded", { count })));
+function truncationLine(count) {
+  return element(
+    "li",
+    { class: "truncation-line" },
+    element("span", {}, t("truncated", { count })),
+  );
 }

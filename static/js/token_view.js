@@ -15,7 +15,7 @@ export class TokenView {
   #place;
   #parts = []; // as the server told them
   #shown = 0;
-  #popover = element("div", { class: "top", popover: "auto" });
+  #popover = element("div", { class: "alternatives", popover: "auto" });
 
   constructor(place) {
     this.#place = place;
@@ -84,7 +84,7 @@ export class TokenView {
         ),
       ),
     );
-    const caption = element("caption", {}, t("top_caption"));
+    const caption = element("caption", {}, t("alternatives_caption"));
     this.#popover.replaceChildren(element("table", {}, caption, element("tbody", {}, ...rows)));
     this.#popover.showPopover({ source: button });
     const { left, bottom, top } = button.getBoundingClientRect();
@@ -128,6 +128,6 @@ function visible(text) {
       .replace(/^bytes:\\x(.*)$/, (_, digits) => `<${digits.replaceAll("\\x", " ")}>`)
       .replaceAll("\n", "\u23ce")
       .replaceAll(" ", "\u2423")
-      .replaceAll("\t", "\u21e5") || t("nothing")
+      .replaceAll("\t", "\u21e5") || t("empty_token")
   );
 }

@@ -27,7 +27,7 @@ export function openEditor(text, foot, node, about, actions) {
     element("button", { type: "button", class: style, onclick: pressed }, t(key));
   const onward = mine
     ? ["save_and_send", actions.saveAndSend]
-    : ["save_and_go_on", actions.saveAndGoOn];
+    : ["save_and_continue", actions.saveAndGoOn];
   const further = mine || about.last;
   const form = element(
     "div",

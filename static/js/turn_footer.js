@@ -5,7 +5,7 @@ import { element, iconButton } from "./element.js";
 import { formatStats } from "./stream_stats.js";
 
 export class TurnFooter {
-  element = element("div", { class: "foot" });
+  element = element("div", { class: "footer" });
   #actions;
   #edit;
   #node; // the turn as of the last update: a reload of the conversation replaces the object
@@ -27,7 +27,7 @@ export class TurnFooter {
     const shown = JSON.stringify([node.speed, branches.map(({ id }) => id), last]);
     if (shown !== this.#drawn) this.#draw();
     this.#drawn = shown;
-    for (const button of this.element.querySelectorAll(".foot-buttons [data-action]")) {
+    for (const button of this.element.querySelectorAll(".footer-buttons [data-action]")) {
       if (busy) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
     }
@@ -42,7 +42,7 @@ export class TurnFooter {
   #draw() {
     const { speed } = this.#node;
     const { branches, last } = this.#context;
-    const stats = speed ? [element("span", { class: "speed" }, formatStats(speed))] : [];
+    const stats = speed ? [element("span", { class: "stats" }, formatStats(speed))] : [];
     // A cut answer offers in words to continue.
     if (speed?.finish === "length" && last) stats.push(this.#continueButton());
     const branchSwitch = branches.length > 1 ? [this.#branchSwitch()] : [];
@@ -54,7 +54,7 @@ export class TurnFooter {
     const { last } = this.#context;
     const actions = this.#actions;
     const label = t("turn_actions");
-    const group = element("div", { class: "foot-buttons", role: "toolbar", "aria-label": label });
+    const group = element("div", { class: "footer-buttons", role: "toolbar", "aria-label": label });
     const add = (action, iconName, onClick, textKey = action) => {
       const onPress = (event) => this.#context.busy || onClick(event.currentTarget);
       group.append(iconButton(iconName, t(textKey), onPress, { "data-action": action }));
@@ -62,18 +62,22 @@ export class TurnFooter {
     const copyContent = (event) => copy(this.#node.content, event.currentTarget);
     group.append(iconButton("copy", t("copy"), copyContent));
     add("edit", "edit", () => this.#edit(this.#node, this.#context));
-    if (role === "assistant" || last) add("again", "again", () => actions.again(this.#node));
+    if (role === "assistant" || last) add("regenerate", "refresh", () => actions.again(this.#node));
     if (role === "assistant") {
-      if (last) add("go_on", "onward", () => actions.goOn(this.#node));
+      if (last) add("continue", "continue", () => actions.goOn(this.#node), "continue_answer");
       add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
-    add("remove", "bin", () => actions.remove(this.#node));
+    add("remove", "delete", () => actions.remove(this.#node));
     return group;
   }
 
   #continueButton() {
     const onclick = () => this.#context.busy || this.#actions.goOn(this.#node);
-    return element("button", { type: "button", class: "outlined onward", onclick }, t("go_on"));
+    return element(
+      "button",
+      { type: "button", class: "outlined continue", onclick },
+      t("continue_answer"),
+    );
   }
 
   #branchSwitch() {

@@ -10,7 +10,7 @@ import { TurnFooter } from "./turn_footer.js";
 
 export class TurnView {
   #article;
-  #text = element("div", { class: "said", dir: "auto" });
+  #text = element("div", { class: "content", dir: "auto" });
   #stateText = element("span");
   #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#stateText);
   #footer;
@@ -22,13 +22,13 @@ export class TurnView {
     const isUser = role === "user";
     const author = element(
       "h2",
-      { class: "who", id: `who-${id}` },
+      { class: "author", id: `author-${id}` },
       t(isUser ? "you" : "assistant"),
     );
-    this.#article = element("article", { "aria-labelledby": `who-${id}` }, author, this.#text);
+    this.#article = element("article", { "aria-labelledby": `author-${id}` }, author, this.#text);
     this.element = element(
       "li",
-      { class: `turn ${isUser ? "mine" : "theirs"}`, "data-id": id, tabindex: "-1" },
+      { class: `turn ${isUser ? "user" : "assistant"}`, "data-id": id, tabindex: "-1" },
       this.#article,
     );
     this.#footer = new TurnFooter(actions, (node, context) =>
@@ -37,9 +37,9 @@ export class TurnView {
   }
 
   // Redraws only what has changed since the last call: a selection, the focus and an open editor
-  // stay. `context` is {branches, last, busy, live, folded}.
+  // stay. `context` is {branches, last, busy, live, truncated}.
   update(node, context) {
-    this.element.classList.toggle("folded", context.folded);
+    this.element.classList.toggle("truncated", context.truncated);
     if (context.live) {
       this.#startStream(node);
       return;

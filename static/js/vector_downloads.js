@@ -24,7 +24,7 @@ function button(label, pressed) {
   return element(
     "button",
     { type: "button", class: "outlined", onclick: pressed },
-    icon("down"),
+    icon("download"),
     ` ${label}`,
   );
 }

@@ -1,4 +1,4 @@
-"""axe-core finds nothing wrong with any room, light or dark, in both languages, wide or narrow."""
+"""axe-core finds nothing wrong with any tab, light or dark, in both languages, wide or narrow."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ $x$
 
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) -> None:
+def test_every_tab(visit: Visits, scripted: Server, scheme: str, width: int) -> None:
     screen = {"width": width, "height": 800}
     visitor = visit(scripted, color_scheme=scheme, viewport=screen)
     page = visitor.page
@@ -63,7 +63,7 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     visitor.ask(
         "say **b** `c` [d](https://example.org)\n\n```python\nprint(1)\n```\n\n1. e\n- [x] f" + MORE
     )
-    visitor.press(visitor.answered(), "again")
+    visitor.press(visitor.answered(), "regenerate")
     visitor.answered()
     page.click("[data-parameters=chat-parameters]")
     found += violations(page)
@@ -72,17 +72,17 @@ def test_every_room(visit: Visits, scripted: Server, scheme: str, width: int) ->
     page.wait_for_timeout(150)
     found += violations(page)
     page.keyboard.press("Escape")
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     page.fill("#completion-prompt", "say 你\n好")
     page.click("#completion-send")
-    page.wait_for_selector("#completion-answer .foot:not([hidden])")
-    page.click("#exact summary")
+    page.wait_for_selector("#completion-answer .footer:not([hidden])")
+    page.click("#exact-prompt summary")
     page.wait_for_timeout(400)
     found += violations(page)
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.locator("#embeddings [data-example]").last.click()
     page.wait_for_selector(".bar-chart")
-    lines = page.locator(".number").evaluate_all("all => all.map((each) => each.offsetHeight)")
+    lines = page.locator(".numeric").evaluate_all("all => all.map((each) => each.offsetHeight)")
     assert max(lines) < 30, "no number is broken"
     found += violations(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways"
@@ -109,7 +109,7 @@ def test_what_is_told(visit: Visits, scripted: Server, scheme: str) -> None:
     visitor.send(f"{REFUSE}too many")
     page.click("#chat-failure summary")
     page.evaluate(
-        "document.querySelectorAll('#chat-loop, #key-needed').forEach((e) => e.hidden = 0)"
+        "document.querySelectorAll('#chat-repetition, #key-needed').forEach((e) => e.hidden = 0)"
     )
     found += violations(page)
     page.evaluate("document.getElementById('chat-failure').classList.add('calm')")
@@ -118,7 +118,7 @@ def test_what_is_told(visit: Visits, scripted: Server, scheme: str) -> None:
     page.fill("#key-value", "\u6e56")
     page.click("#key-save")
     page.wait_for_timeout(150)
-    expect(page.locator("#key-wrong")).to_have_text(visitor.words("error_wrong_key"))
+    expect(page.locator("#key-error")).to_have_text(visitor.words("error_wrong_key"))
     found += violations(page)
     assert found == []
 
@@ -141,11 +141,11 @@ def test_zoomed(visit: Visits, scripted: Server, scheme: str) -> None:
         page.mouse.wheel(0, -1000)
         expect(page.locator("#welcome h2")).to_be_visible()
         expect(page.locator("#help-open")).to_be_visible()
-        taken = "document.querySelector('.composer-place').getBoundingClientRect().height"
+        taken = "document.querySelector('.composer-area').getBoundingClientRect().height"
         assert page.evaluate(taken) < 0.45 * size["height"], "the rest is for reading"
         assert page.evaluate("document.documentElement.scrollHeight > innerHeight"), "all of it"
         visitor.ask("say one\n\n" + "two " * 400)
-        last = page.locator(".turn").last.locator(".speed")
+        last = page.locator(".turn").last.locator(".stats")
         expect(last).to_be_in_viewport()  # the end is followed here too
         found += violations(page)
         page.click("[data-parameters=chat-parameters]")
@@ -162,20 +162,20 @@ def test_folded_turns_and_high_contrast(visit: Visits, scripted: Server, scheme:
     page = visitor.page
     visitor.keep(["a question", "long " * 14_000 + "\n\n`code` [link](https://example.org)"])
     visitor.ask("say two")
-    expect(page.locator(".turn.folded .speed")).to_have_count(1)
-    page.evaluate("document.querySelector('.turn.folded .said p').textContent = 'long'")
+    expect(page.locator(".turn.truncated .stats")).to_have_count(1)
+    page.evaluate("document.querySelector('.turn.truncated .content p').textContent = 'long'")
     found = violations(page)
     page.emulate_media(forced_colors="active", color_scheme=scheme)  # type: ignore[arg-type]
     page.wait_for_timeout(300)  # until all is drawn in them
     found += violations(page)
     assert found == []
-    edges = page.locator(".rooms a").evaluate_all(
+    edges = page.locator(".tabs a").evaluate_all(
         "all => all.map((each) => getComputedStyle(each).borderBottomColor)"
     )
-    assert edges[0] not in edges[1:] and len(set(edges[1:])) == 1, "which room it is"
+    assert edges[0] not in edges[1:] and len(set(edges[1:])) == 1, "which tab it is"
     send = "getComputedStyle(document.getElementById('chat-send')).borderTopStyle"
     assert page.evaluate(send) == "solid"
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     ground = "all => all.map((each) => getComputedStyle(each).backgroundColor)"
     assert len(set(page.locator(".segments span").evaluate_all(ground))) == 2, "which is chosen"
     visitor.complete("say abcdefgh")
@@ -211,11 +211,11 @@ def test_theme_and_language(visit: Visits, scripted: Server, lang: str) -> None:
     page.click("#theme")
     dark = page.evaluate(colour)
     assert dark != light
-    page.click(".language")
+    page.click(".language-link")
     other = "en" if lang == "zh-CN" else "zh-CN"
     page.wait_for_selector(f"html[lang={other}][data-started]")
     expect(page.locator("#welcome h2")).to_have_text(WORDS[other].page["welcome_demo"])
     assert page.evaluate(colour) == dark, "it stays"
-    page.click("[data-room=embeddings]")
-    assert page.get_attribute("[data-room=embeddings]", "aria-current") == "page"
+    page.click("[data-tab=embeddings]")
+    assert page.get_attribute("[data-tab=embeddings]", "aria-current") == "page"
     assert page.locator("#chat").is_hidden() and page.locator("#embeddings").is_visible()

@@ -13,9 +13,9 @@ OPENER = "[data-parameters=chat-parameters]"
 def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, viewport={"width": 1024, "height": 700})
     page = visitor.page
-    opener, badge = page.locator(OPENER), page.locator(f"{OPENER} .changes")
+    opener, badge = page.locator(OPENER), page.locator(f"{OPENER} .count-badge")
     expect(badge).to_have_count(0)
-    shelf, send = page.locator("#shelf"), page.locator("#chat-send")
+    shelf, send = page.locator("#sidebar"), page.locator("#chat-send")
     expect(shelf).to_be_visible()
     opener.click()
     expect(shelf).to_be_hidden()  # there is room for one column
@@ -29,7 +29,7 @@ def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     page.click("#chat-parameters [data-close]")
     told = f"{visitor.label('parameters')} 2 {visitor.words('parameters_set')}"
     expect(opener).to_have_accessible_name(told)
-    page.click("#shelf-open")
+    page.click("#sidebar-toggle")
     expect(shelf).to_be_visible()
     opener.click()
     reset = page.locator("#chat-parameters [data-name=temperature] .reset")

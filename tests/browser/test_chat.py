@@ -30,12 +30,12 @@ def test_question_and_answer(visit: Visits, real: Server, lang: str) -> None:
     answer = visitor.answered()
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]]
     tokens = re.escape(visitor.words("tokens", count="N")).replace("N", r"\d+")
-    first = re.escape(visitor.words("first", seconds="N")).replace("N", r"\d+\.\d\d")
-    speed = answer.locator(".speed").inner_text()
+    first = re.escape(visitor.words("first_token", seconds="N")).replace("N", r"\d+\.\d\d")
+    speed = answer.locator(".stats").inner_text()
     assert re.match(rf"{tokens} · .*{first} · {visitor.words('finish_stop')}$", speed)
     assert re.match(r"\d+ / 1,024 ", page.inner_text("#chat-meter"))
     done = re.escape(visitor.words("done", count="N")).replace("N", r"\d+")
-    assert re.fullmatch(done, page.inner_text("#said"))
+    assert re.fullmatch(done, page.inner_text("#announcer"))
     [sent] = visitor.bodies(CHAT)
     assert sent["messages"] == [{"role": "user", "content": QUESTION[lang]}]
     assert sent["stream"] is True and "temperature" not in sent, "the API's own defaults"
@@ -45,17 +45,17 @@ def test_branches(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real)
     page = visitor.page
     answer = visitor.ask(QUESTION[lang])
-    visitor.press(answer, "again")
+    visitor.press(answer, "regenerate")
     answer = visitor.answered()
-    count = page.locator(".turn.theirs .branches .count")
+    count = page.locator(".turn.assistant .branches .count")
     expect(count).to_have_text("2/2")
     visitor.press(answer, "earlier")
     expect(count).to_have_text("1/2")
     expect(page.locator("[data-action=earlier]")).to_be_focused()
-    visitor.press(page.locator(".turn.theirs"), "later")
+    visitor.press(page.locator(".turn.assistant"), "later")
     expect(count).to_have_text("2/2")
 
-    visitor.press(page.locator(".turn.mine"), "edit")
+    visitor.press(page.locator(".turn.user"), "edit")
     page.fill(".editor", QUESTION[OTHER[lang]])
     visitor.button(visitor.words("save_and_send")).click()
     visitor.answered()
@@ -63,33 +63,33 @@ def test_branches(visit: Visits, real: Server, lang: str) -> None:
     assert visitor.bodies(CHAT)[-1]["messages"] == [
         {"role": "user", "content": QUESTION[OTHER[lang]]}
     ], "what is in sight is what is sent"
-    visitor.press(page.locator(".turn.mine"), "earlier")
+    visitor.press(page.locator(".turn.user"), "earlier")
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]], "the other branch has stayed"
-    visitor.press(page.locator(".turn.theirs"), "remove")
+    visitor.press(page.locator(".turn.assistant"), "remove")
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]], "its neighbour is shown"
-    assert page.locator(".turn.theirs .branches").count() == 0
+    assert page.locator(".turn.assistant .branches").count() == 0
 
 
 def test_edits_and_going_on(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real)
     page = visitor.page
     visitor.ask(QUESTION[lang])
-    visitor.press(page.locator(".turn.mine"), "edit")
+    visitor.press(page.locator(".turn.user"), "edit")
     page.fill(".editor", f"{QUESTION[lang]} ")
     visitor.button(visitor.words("save")).click()
     assert len(visitor.posted(CHAT)) == 1, "saved and not sent"
 
     start = START[lang]
-    visitor.press(page.locator(".turn.theirs"), "edit")
+    visitor.press(page.locator(".turn.assistant"), "edit")
     page.fill(".editor", start)
     visitor.button(visitor.words("save")).click()
     assert visitor.said()[1] == start
-    visitor.press(page.locator(".turn.theirs"), "go_on")
+    visitor.press(page.locator(".turn.assistant"), "continue")
     went_on(visitor, start, lang)
 
-    visitor.press(page.locator(".turn.theirs"), "edit")
+    visitor.press(page.locator(".turn.assistant"), "edit")
     page.fill(".editor", start)
-    visitor.button(visitor.words("save_and_go_on")).click()
+    visitor.button(visitor.words("save_and_continue")).click()
     went_on(visitor, start, lang)
     assert len(visitor.posted(CHAT)) == 3
 
@@ -97,7 +97,7 @@ def test_edits_and_going_on(visit: Visits, real: Server, lang: str) -> None:
 def went_on(visitor: Visitor, start: str, lang: str) -> None:
     """The answer begins as it was written, and was ended by the model."""
     answer = visitor.answered()
-    expect(answer.locator(".speed")).to_contain_text(visitor.words("finish_stop"))
+    expect(answer.locator(".stats")).to_contain_text(visitor.words("finish_stop"))
     assert visitor.page.locator("#chat-failure").is_hidden()
     assert visitor.said()[1] == ANSWER[lang]
     sent = visitor.bodies(CHAT)[-1]
@@ -112,7 +112,7 @@ def test_an_editor_stays_while_another_answer_comes(visit: Visits, scripted: Ser
     visitor = visit(scripted)
     page = visitor.page
     visitor.ask("one")
-    visitor.press(page.locator(".turn.mine"), "edit")
+    visitor.press(page.locator(".turn.user"), "edit")
     page.fill(".editor", "rewritten")
     visitor.ask("two")
     assert page.input_value(".editor") == "rewritten"
@@ -131,10 +131,10 @@ def test_history(visit: Visits, real: Server, lang: str, tmp_path: Path) -> None
     assert page.locator("#welcome").is_visible() and page.input_value("#chat-system") == ""
     visitor.open()
     page.locator(".conversation").click()
-    page.wait_for_selector(".turn.theirs .speed")
+    page.wait_for_selector(".turn.assistant .stats")
     assert visitor.said() == [QUESTION[lang], ANSWER[lang]]
     assert page.input_value("#chat-system") == "简短"
-    visitor.press(page.locator(".turn.theirs"), "code")
+    visitor.press(page.locator(".turn.assistant"), "code")
     page.click("[data-code=json]")
     shown = json.loads(page.locator("#code-text").text_content() or "")
     assert shown == visitor.bodies(CHAT)[0], "from before this visit, and the same"
@@ -154,8 +154,8 @@ def test_history(visit: Visits, real: Server, lang: str, tmp_path: Path) -> None
     assert json.loads(file.read_text(encoding="utf-8"))["version"] == 1
 
     page.click("#clear-all")
-    expect(page.locator("#question-text")).to_have_text(visitor.words("clear_question"))
-    page.click("#question-yes")
+    expect(page.locator("#confirm-text")).to_have_text(visitor.words("clear_question"))
+    page.click("#confirm-yes")
     expect(page.locator(".conversation")).to_have_count(0)
     page.set_input_files("#import-file", file)
     expect(page.locator(".conversation")).to_have_count(1)
@@ -235,10 +235,10 @@ def test_a_full_context_is_handled_in_sight(visit: Visits, real: Server) -> None
     sent = visitor.bodies(CHAT)[-1]["messages"]
     assert sent[0]["role"] == "user" and len(sent) < 5
     gone = 5 - len(sent)
-    told = visitor.page.locator(".folded-line")
-    expect(told).to_have_text(visitor.words("folded", count=str(gone)))
+    told = visitor.page.locator(".truncation-line")
+    expect(told).to_have_text(visitor.words("truncated", count=str(gone)))
     assert visitor.page.locator("#chat-failure").is_hidden()
-    assert visitor.page.locator(".turn.folded").count() == gone
+    assert visitor.page.locator(".turn.truncated").count() == gone
 
 
 @pytest.mark.parametrize("lang", ["en"])
@@ -260,7 +260,7 @@ def test_states_of_an_answer(visit: Visits, scripted: Server) -> None:
     visitor.send(QUEUED)
     state = page.locator(".state")
     expect(state).to_contain_text(visitor.words("queued", count="3"))
-    page.click("#chat-halt")
+    page.click("#chat-stop-button")
     visitor.answered()
     page.click("#new-chat")
     visitor.send(NEWS)
@@ -268,13 +268,13 @@ def test_states_of_an_answer(visit: Visits, scripted: Server) -> None:
     assert state.locator("progress").get_attribute("value") == "0.5"
     expect(state).to_contain_text(visitor.words("writing"))
     expect(state).to_contain_text("~")
-    answer = page.locator(".turn").last.locator(".said")
+    answer = page.locator(".turn").last.locator(".content")
     sizes = []
     for _ in range(2):
         sizes.append(len(answer.text_content() or ""))
         page.wait_for_timeout(400)
     assert 0 < sizes[0] < sizes[1], "it is shown as it comes"
-    page.click("#chat-halt")
+    page.click("#chat-stop-button")
     visitor.answered()
 
 
@@ -283,7 +283,7 @@ def test_copy(visit: Visits, scripted: Server) -> None:
     answer = visitor.ask("say **bold**\n\n```python\nprint(1)\n```")
     answer.hover()
     answer.get_by_role("button", name=visitor.words("copy"), exact=True).click()
-    expect(visitor.page.locator("#said")).to_have_text(visitor.words("copied"))
+    expect(visitor.page.locator("#announcer")).to_have_text(visitor.words("copied"))
     read = "navigator.clipboard.readText()"
     assert visitor.page.evaluate(read) == "**bold**\n\n```python\nprint(1)\n```"
     answer.get_by_role("button", name=visitor.words("copy_code")).click()

@@ -80,15 +80,15 @@ def test_completion_and_embeddings(visit: Visits, real: Server, tmp_path: Path) 
     page.fill("#completion-temperature", "0")
     page.fill("#completion-prompt", "一年有几个月")
     page.click("#completion-send")
-    page.wait_for_selector("#completion-answer .foot:not([hidden])")
-    said = page.locator("#completion-answer .said").text_content()
+    page.wait_for_selector("#completion-answer .footer:not([hidden])")
+    said = page.locator("#completion-answer .content").text_content()
     page.click("#completion-code")
     for language in ("openai", "javascript"):
         assert run(language, shown(visitor, language), tmp_path) == f"{said}\n"
     assert visitor.posted("/v1/completions") == [shown(visitor, "json")]
     page.keyboard.press("Escape")
 
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.fill("#embeddings-input", "你好")
     page.click("#embeddings-code")
     vector = json.loads(run("requests", shown(visitor, "requests"), tmp_path))

@@ -1,4 +1,4 @@
-"""The completion room with the embedded model: probabilities, the exact prompt, beams."""
+"""The completion tab with the embedded model: probabilities, the exact prompt, beams."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_probabilities(visit: Visits, real: Server) -> None:
     page.keyboard.press("ArrowRight")
     expect(tokens.nth(1)).to_be_focused()
     page.keyboard.press("Enter")
-    top = page.locator(".top")
+    top = page.locator(".alternatives")
     expect(top).to_be_visible()
-    assert top.locator("caption").inner_text() == visitor.words("top_caption")
+    assert top.locator("caption").inner_text() == visitor.words("alternatives_caption")
     assert top.locator("tr").count() == 5
     assert top.locator(".chosen").count() == 1
     shares = [float(text[:-1]) for text in top.locator("td:nth-child(2)").all_inner_texts()
@@ -39,7 +39,7 @@ def test_probabilities(visit: Visits, real: Server) -> None:
     expect(top).to_be_hidden()
     [sent] = visitor.bodies(ROUTE)
     assert sent["logprobs"] == 5 and sent["prompt_template"] == "alpaca"
-    assert visitor.words("finish_stop") in page.inner_text("#completion-answer .speed")
+    assert visitor.words("finish_stop") in page.inner_text("#completion-answer .stats")
 
 
 def test_how_sure_it_is_shows_without_colour(visit: Visits, scripted: Server) -> None:
@@ -55,10 +55,10 @@ def test_how_sure_it_is_shows_without_colour(visit: Visits, scripted: Server) ->
 def test_exact_prompt(visit: Visits, real: Server) -> None:
     visitor = visit(real, "/#completion")
     visitor.page.fill("#completion-prompt", "你好")
-    visitor.page.click("#exact summary")
-    exact = visitor.page.locator("#exact-text")
+    visitor.page.click("#exact-prompt summary")
+    exact = visitor.page.locator("#exact-prompt-text")
     expect(exact).to_contain_text("### Instruction:\n你好\n\n### Response: ")
-    expect(visitor.page.locator("#exact-count")).to_contain_text("/ 1,024")
+    expect(visitor.page.locator("#exact-prompt-count")).to_contain_text("/ 1,024")
     visitor.page.check("#completion [value=none]")
     expect(exact).to_have_text("你好")
     visitor.complete("中国的首都是")
@@ -71,9 +71,9 @@ def test_examples(visit: Visits, real: Server, lang: str) -> None:
     examples = WORDS[lang].examples["embedded"]["instructions"]
     assert chips.all_inner_texts() == examples
     chips.first.click()
-    visitor.page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    visitor.page.wait_for_selector("#completion-answer .footer:not([hidden])")
     assert visitor.page.input_value("#completion-prompt") == examples[0]
-    assert len(visitor.page.locator("#completion-answer .said").inner_text()) > 5
+    assert len(visitor.page.locator("#completion-answer .content").inner_text()) > 5
 
 
 def test_beams_and_several_answers(visit: Visits, real: Server) -> None:
@@ -85,7 +85,7 @@ def test_beams_and_several_answers(visit: Visits, real: Server) -> None:
     assert visitor.complete("告诉我中国的首都在哪里") == "中国的首都是北京。"
     titles = page.locator("#completion-answer h3").all_inner_texts()
     assert titles == [visitor.words("answer_number", number=n) for n in ("1", "2")]
-    said = page.locator("#completion-answer .said").all_inner_texts()
+    said = page.locator("#completion-answer .content").all_inner_texts()
     assert len(said) == 2 and said[0] != said[1]
     assert page.locator(".token").count() == 0
     [sent] = visitor.bodies(ROUTE)

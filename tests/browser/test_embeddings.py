@@ -1,4 +1,4 @@
-"""The embeddings room with the embedded model: five views and two files."""
+"""The embeddings tab with the embedded model: five views and two files."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     assert asked["input"] == list(texts), "one request for all"
     facts = visitor.words("vectors_facts", count="6", size="192", tokens="N", milliseconds="N")
     facts = re.escape(facts).replace("N", r"\d+")
-    assert re.fullmatch(facts, page.inner_text(".facts .speed"))
-    titles = [visitor.words(key) for key in ("ranking", "heat_map", "plane", "bars")]
+    assert re.fullmatch(facts, page.inner_text(".summary-line .stats"))
+    titles = [visitor.words(key) for key in ("ranking", "heat_map", "map", "bars")]
     assert page.locator("#embeddings-answer h2").all_inner_texts() == titles
 
     with page.expect_download() as told:
@@ -81,7 +81,7 @@ def test_other_examples(visit: Visits, real: Server, lang: str) -> None:
 
 def numbers_of(page: Page) -> list[float]:
     """The ranking's numbers; the page writes a true minus sign."""
-    texts = page.locator(".ranking .number").all_inner_texts()
+    texts = page.locator(".ranking .numeric").all_inner_texts()
     return [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
 
 

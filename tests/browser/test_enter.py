@@ -81,7 +81,7 @@ def test_safari_ends_the_composition_first(visit: Visits, scripted: Server) -> N
 def test_editing_a_message(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     visitor.ask("one")
-    visitor.press(visitor.page.locator(".turn.mine"), "edit")
+    visitor.press(visitor.page.locator(".turn.user"), "edit")
     cdp = visitor.context.new_cdp_session(visitor.page)
     composing = {"text": "er", "selectionStart": 2, "selectionEnd": 2}
     cdp.send("Input.imeSetComposition", composing)
@@ -116,7 +116,7 @@ def test_keys_of_the_keyboard(visit: Visits, scripted: Server) -> None:
     page.keyboard.press("ArrowUp")
     expect(page.locator(".editor")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.locator(".mine [data-action=edit]")).to_be_focused()
+    expect(page.locator(".user [data-action=edit]")).to_be_focused()
     page.keyboard.press("Control+Shift+O")
     expect(page.locator("#welcome")).to_be_visible()
     page.keyboard.press("Control+/")
@@ -139,6 +139,6 @@ def test_everything_is_reached_by_keyboard(visit: Visits, scripted: Server) -> N
     page.focus("[data-example]")
     page.keyboard.press("Enter")
     visitor.answered()
-    page.focus(".theirs [data-action=again]")
+    page.focus(".assistant [data-action=regenerate]")
     page.keyboard.press("Enter")
-    expect(page.locator(".theirs .branches .count")).to_have_text("2/2")
+    expect(page.locator(".assistant .branches .count")).to_have_text("2/2")

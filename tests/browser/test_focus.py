@@ -47,7 +47,7 @@ def test_a_long_chat_has_few_stops(visit: Visits, scripted: Server) -> None:
 
     page.locator(".turn:last-child [data-action=edit]").focus()
     for key, action, row in (
-        ("ArrowRight", "again", 119),
+        ("ArrowRight", "regenerate", 119),
         ("ArrowLeft", "edit", 119),
         ("ArrowUp", "edit", 118),
         ("ArrowUp", "edit", 117),
@@ -60,13 +60,13 @@ def test_a_long_chat_has_few_stops(visit: Visits, scripted: Server) -> None:
 
 def test_the_first_link_leads_to_the_box(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
-    for room, box in (("chat", "chat-message"), ("completion", "completion-prompt")):
-        visitor.page.click(f"[data-room={room}]")
+    for tab, box in (("chat", "chat-message"), ("completion", "completion-prompt")):
+        visitor.page.click(f"[data-tab={tab}]")
         visitor.page.focus("#skip")
         assert visitor.page.inner_text("#skip") == visitor.label("skip")
         visitor.page.keyboard.press("Enter")
         expect(visitor.page.locator(f"#{box}")).to_be_focused()
-        expect(visitor.page.locator(f"#{room}")).to_be_visible()
+        expect(visitor.page.locator(f"#{tab}")).to_be_visible()
 
 
 @pytest.mark.parametrize("lang", ["en"])
@@ -83,7 +83,7 @@ def test_the_list_of_chats_is_one_stop(visit: Visits, scripted: Server) -> None:
         page.keyboard.press(key)
         expect(page.locator(".conversation", has_text=there)).to_be_focused()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-action=drop]").nth(1)).to_be_focused()
+    expect(page.locator("[data-action=delete]").nth(1)).to_be_focused()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     expect(page.locator("#conversation-title")).to_have_text("two")
@@ -91,11 +91,11 @@ def test_the_list_of_chats_is_one_stop(visit: Visits, scripted: Server) -> None:
 
 ACTIONS: dict[str, Callable[[Visitor], None]] = {
     "an example": lambda visitor: pressed(visitor, "#welcome [data-example]"),
-    "edit": lambda visitor: pressed(visitor, ".mine [data-action=edit]"),
+    "edit": lambda visitor: pressed(visitor, ".user [data-action=edit]"),
     "cancel": lambda visitor: pressed(visitor, ".editing button:first-child"),
-    "again": lambda visitor: pressed(visitor, ".theirs [data-action=again]"),
-    "earlier": lambda visitor: pressed(visitor, ".theirs [data-action=earlier]"),
-    "remove": lambda visitor: pressed(visitor, ".theirs [data-action=remove]"),
+    "again": lambda visitor: pressed(visitor, ".assistant [data-action=regenerate]"),
+    "earlier": lambda visitor: pressed(visitor, ".assistant [data-action=earlier]"),
+    "remove": lambda visitor: pressed(visitor, ".assistant [data-action=remove]"),
     "a failure": lambda visitor: visitor.send("refuse it"),
     "try again": lambda visitor: pressed(visitor, "#chat-failure .outlined"),
     "a new chat": lambda visitor: pressed(visitor, "#new-chat"),
@@ -118,17 +118,17 @@ def test_the_focus_is_never_lost(visit: Visits, scripted: Server) -> None:
     page.click("#new-chat")
     page.fill("#chat-message", SLOW)
     pressed(visitor, "#chat-send")
-    page.wait_for_selector(".theirs .said:has-text('word w')")
-    expect(page.locator("#chat-halt")).to_be_focused()
+    page.wait_for_selector(".assistant .content:has-text('word w')")
+    expect(page.locator("#chat-stop-button")).to_be_focused()
     page.keyboard.press("Enter")
     visitor.answered()
     expect(page.locator("#chat-send")).to_be_focused()
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     pressed(visitor, "[data-example=completion]")
-    page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    page.wait_for_selector("#completion-answer .footer:not([hidden])")
     pressed(visitor, "#completion-send")
     expect(page.locator("#completion-send")).to_be_focused()
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.fill("#embeddings-input", "one\ntwo")
     pressed(visitor, "#embeddings-send")
     page.wait_for_selector(".ranking")

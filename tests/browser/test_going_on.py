@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visits
 from tests.harness.server import Server
 
-ENDED = "#completion-answer .foot:not([hidden])"
+ENDED = "#completion-answer .footer:not([hidden])"
 TEXT = "say abcd"
 
 
@@ -15,7 +15,7 @@ def test_a_text_is_written_on_and_kept(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#completion")
     page = visitor.page
     visitor.complete(TEXT)
-    assert page.locator("#completion-go-on").count() == 0, "an instruction has its answer"
+    assert page.locator("#completion-continue").count() == 0, "an instruction has its answer"
     page.check("#completion [value=none]")
     assert visitor.complete(TEXT) == "abcd"
     end = page.locator(".end-token")
@@ -24,7 +24,7 @@ def test_a_text_is_written_on_and_kept(visit: Visits, scripted: Server) -> None:
     assert legend.all_inner_texts() == ["≥ 90%", "60–90%", "30–60%", "10–30%", "< 10%"]
     assert len({each.get_attribute("class") for each in legend.locator("span").all()}) == 5
 
-    page.focus("#completion-go-on")
+    page.focus("#completion-continue")
     page.keyboard.press("Enter")
     expect(page.locator("#completion-prompt")).to_have_value(f"{TEXT}abcd")
     page.wait_for_selector(ENDED)
@@ -41,7 +41,7 @@ def test_a_text_is_written_on_and_kept(visit: Visits, scripted: Server) -> None:
     assert page.input_value("#completion-seed") == "7"
     assert page.is_checked("#completion [value=none]")
     page.locator(".token").first.click()
-    expect(page.locator(".top tr")).to_have_count(5)
+    expect(page.locator(".alternatives tr")).to_have_count(5)
 
 
 def test_what_was_broken_off_is_kept(visit: Visits, scripted: Server) -> None:
@@ -52,4 +52,4 @@ def test_what_was_broken_off_is_kept(visit: Visits, scripted: Server) -> None:
     visitor.page.reload()
     visitor.page.wait_for_selector(ENDED)
     assert visitor.page.locator(".token").count() >= 1
-    expect(visitor.page.locator("#completion-answer .speed")).to_contain_text("~")
+    expect(visitor.page.locator("#completion-answer .stats")).to_contain_text("~")

@@ -52,7 +52,7 @@ def test_the_pages_own_default(visit: Visits, scripted: Server) -> None:
     page.fill("#chat-max_tokens", "30")
     visitor.ask("two")
     assert [body["max_tokens"] for body in visitor.bodies(CHAT)] == [1024, 30]
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     visitor.complete("three")
     assert visitor.bodies(COMPLETIONS)[0]["max_tokens"] == 1024
 
@@ -63,40 +63,40 @@ def test_a_cut_answer_offers_to_go_on(visit: Visits, real: Server) -> None:
     page.click("[data-parameters=chat-parameters]")
     page.fill("#chat-max_tokens", "3")
     answer = visitor.ask("给我讲一些有关杭州的故事吧")
-    expect(answer.locator(".speed")).to_contain_text(visitor.words("finish_length"))
+    expect(answer.locator(".stats")).to_contain_text(visitor.words("finish_length"))
     page.fill("#chat-max_tokens", "")
-    answer.get_by_text(visitor.words("go_on"), exact=True).click()
+    answer.get_by_text(visitor.words("continue_answer"), exact=True).click()
     visitor.answered()
     assert visitor.bodies(CHAT)[1]["continue_final_message"] is True
-    expect(answer.get_by_text(visitor.words("go_on"), exact=True)).to_have_count(0)
+    expect(answer.get_by_text(visitor.words("continue_answer"), exact=True)).to_have_count(0)
 
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     page.click("[data-parameters=completion-parameters]")
     page.check("#completion [value=none]")
     page.fill("#completion-max_tokens", "1")
     visitor.complete("中国的首都是")
-    expect(page.locator("#completion-go-on")).to_have_text(visitor.words("go_on"))
+    expect(page.locator("#completion-continue")).to_have_text(visitor.words("continue_answer"))
 
 
 def test_an_answer_that_repeats_itself_can_be_stopped(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
     visitor.send(f"{TYPE}{ROUND}")
-    notice = page.locator("#chat-loop")
-    expect(notice).to_contain_text(visitor.words("loop"))
-    expect(page.locator("#said")).to_have_text(visitor.words("loop"))
+    notice = page.locator("#chat-repetition")
+    expect(notice).to_contain_text(visitor.words("repetition"))
+    expect(page.locator("#announcer")).to_have_text(visitor.words("repetition"))
     stop = notice.get_by_role("button")
-    assert stop.inner_text() == visitor.label("stop_loop") != visitor.label("stop")
+    assert stop.inner_text() == visitor.label("stop_repetition") != visitor.label("stop")
     stop.focus()
     page.keyboard.press("Enter")
     answer = visitor.answered()
-    expect(answer.locator(".speed")).to_contain_text(visitor.words("finish_stopped"))
+    expect(answer.locator(".stats")).to_contain_text(visitor.words("finish_stopped"))
     expect(notice).to_be_hidden()
     assert page.evaluate("document.activeElement !== document.body")
 
-    page.click("[data-room=completion]")
+    page.click("[data-tab=completion]")
     page.fill("#completion-prompt", f"{TYPE}{ROUND}")
     page.click("#completion-send")
-    page.locator("#completion-loop button").click()
+    page.locator("#completion-repetition button").click()
     expect(page.locator("#completion-send")).to_be_visible()
-    expect(page.locator("#completion-loop")).to_be_hidden()
+    expect(page.locator("#completion-repetition")).to_be_hidden()

@@ -129,7 +129,7 @@ def test_other_addresses_make_the_same_page(visit: Visits, scripted: Server) -> 
     visitor = visit(scripted, "/?files=single")
     assert "/static/css/base.css" in visitor.page.content()
     visitor.ask(ANSWER)
-    visitor.page.wait_for_selector(".turn:not(.mine) strong")
+    visitor.page.wait_for_selector(".turn:not(.user) strong")
     visitor = visit(scripted)
     current = static_files(ROOT / "static").version
 
@@ -141,7 +141,7 @@ def test_other_addresses_make_the_same_page(visit: Visits, scripted: Server) -> 
     visitor.page.on("request", lambda request: loaded.append(request.url))
     visitor.open()
     visitor.ask(ANSWER)
-    visitor.page.wait_for_selector(".turn:not(.mine) strong")
+    visitor.page.wait_for_selector(".turn:not(.user) strong")
     files = [url for url in loaded if "/static/" in url]
     assert len(files) > 4 and all("0123456789abcdef" in url for url in files), files
 
@@ -151,7 +151,7 @@ def test_an_answer_is_there_though_what_draws_it_is_not(visit: Visits, scripted:
     visitor = visit(scripted, expect=("Failed to load resource",))
     visitor.page.route("**/page.markdown.js", lambda route: route.abort(), times=2)
     answer = visitor.ask(ANSWER)
-    expect(answer.locator(".said")).to_have_text(f"You said: {ANSWER}")
+    expect(answer.locator(".content")).to_have_text(f"You said: {ANSWER}")
     assert visitor.page.locator("#chat-failure").is_hidden()
     visitor.page.unroute("**/page.markdown.js")
     expect(visitor.ask(ANSWER).locator("strong")).to_have_text("bold")
@@ -187,7 +187,7 @@ def long_chat(visitor: Visitor, folder: Path) -> None:
     visitor.page.set_input_files("#import-file", file)
     visitor.page.locator(".conversation", has_text=name).click()
     expect(visitor.page.locator("#thread .turn")).to_have_count(120)
-    expect(visitor.page.locator(".theirs math")).to_have_count(60)
+    expect(visitor.page.locator(".assistant math")).to_have_count(60)
 
 
 def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
@@ -218,11 +218,11 @@ def streamed(browser: Browser, visitor: Visitor, asked: str) -> Streamed:
     browser.start_tracing(page=page, categories=["toplevel"])
     before, begun = spent(), time.monotonic()
     visitor.send(asked)
-    page.wait_for_selector("#chat-halt:not([hidden])")
+    page.wait_for_selector("#chat-stop-button:not([hidden])")
     page.wait_for_selector("#chat-send:not([hidden])", timeout=60_000)
     took = 1000 * (time.monotonic() - begun)
     # The script's tokens are bytes, of which each of the 2,000 pieces has four.
-    speed = page.locator(".turn.theirs .speed")
+    speed = page.locator(".turn.assistant .stats")
     expect(speed).to_contain_text(visitor.words("tokens", count="8,000"))
     page.wait_for_timeout(300)
     after = spent()

@@ -18,7 +18,7 @@ DROP = """([name, content]) => {
     dataTransfer.items.add(new File([new Uint8Array(content)], name));
     const about = { dataTransfer, bubbles: true, cancelable: true };
     return ["dragover", "drop"].map((kind) =>
-        !document.querySelector(".bar").dispatchEvent(new DragEvent(kind, about)));
+        !document.querySelector(".header").dispatchEvent(new DragEvent(kind, about)));
 }"""
 LINES = "line one\nline two 西湖\n" * 200
 
@@ -32,7 +32,7 @@ def drop(visitor: Visitor, name: str, content: bytes | int) -> None:
 def test_a_dropped_file(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
-    box, said, meter = page.locator("#chat-message"), page.locator("#said"), "#chat-meter"
+    box, said, meter = page.locator("#chat-message"), page.locator("#announcer"), "#chat-meter"
     page.fill("#chat-message", "Look:")
     assert page.inner_text(meter) == "", "a short text is no matter of room"
     for encoding in ("utf-8", "gb18030"):
@@ -60,7 +60,7 @@ def test_a_dropped_file(visit: Visits, scripted: Server) -> None:
         drop(visitor, name, content)
         expect(page.locator("#chat-failure")).to_contain_text(visitor.words(told, name=name))
     assert page.url.startswith(scripted.url)
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     drop(visitor, "texts.txt", "一\n二".encode())
     expect(page.locator("#embeddings-input")).to_have_value("一\n二")
 
@@ -69,11 +69,11 @@ def test_a_long_text_is_folded(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
     visitor.ask("short")
-    assert page.locator(".fold").count() == 0
+    assert page.locator(".collapse-toggle").count() == 0
     visitor.ask(f"say {LINES}")
-    height = "document.querySelector('.mine:nth-last-child(2) .said').offsetHeight"
+    height = "document.querySelector('.user:nth-last-child(2) .content').offsetHeight"
     assert page.evaluate(height) < 300
-    fold = page.locator(".fold")
+    fold = page.locator(".collapse-toggle")
     expect(fold).to_have_text(visitor.words("show_all", count="4,204"))
     fold.focus()
     page.keyboard.press("Enter")
@@ -85,7 +85,7 @@ def test_a_long_text_is_folded(visit: Visits, scripted: Server) -> None:
     page.emulate_media(media="print")
     assert page.evaluate(height) > 5000, "on paper it is all there"
     assert page.evaluate("document.documentElement.scrollHeight") > 10_000, "not one screen of it"
-    for place in (".bar", ".shelf", ".composer-place", ".fold"):
+    for place in (".header", ".sidebar", ".composer-area", ".collapse-toggle"):
         expect(page.locator(place)).to_be_hidden()
 
 
@@ -95,7 +95,7 @@ def test_back_to_the_end(visit: Visits, scripted: Server) -> None:
     page = visitor.page
     visitor.ask(f"say {LINES}")
     visitor.send(SLOW)
-    page.wait_for_selector(".theirs .state")
+    page.wait_for_selector(".assistant .state")
     end = visitor.button(visitor.label("to_the_end"))
     expect(end).to_be_hidden()
     page.hover("#thread")
@@ -107,7 +107,7 @@ def test_back_to_the_end(visit: Visits, scripted: Server) -> None:
     end.focus()
     page.keyboard.press("Enter")
     expect(end).to_be_hidden()
-    expect(page.locator(".theirs .state")).to_be_in_viewport()
+    expect(page.locator(".assistant .state")).to_be_in_viewport()
     assert page.evaluate("document.activeElement !== document.body")
-    page.click("#chat-halt")
+    page.click("#chat-stop-button")
     visitor.answered()

@@ -15,7 +15,7 @@ from tests.harness.server import Server
 BECOMES = (
     ("**b** and `c`", "strong", "b"),
     ("# One", "h3", "One"),
-    ("| a | b |\n|--:|---|\n| 1 | 2 |", "td.to-right", "1"),
+    ("| a | b |\n|--:|---|\n| 1 | 2 |", "td.align-right", "1"),
     ("[x](https://example.org)", "a[rel~=noopener][target=_blank]", "x"),
     ("```python\nprint(1)\n```", ".code-block .hljs-built_in", "print"),
     ("价格 $5 和 $6", "p", "价格 $5 和 $6"),
@@ -33,10 +33,10 @@ def test_what_it_becomes(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     for text, selector, shown in BECOMES:
         answer = visitor.ask(f"say {text}")
-        expect(answer.locator(f".said {selector}").first).to_have_text(shown)
+        expect(answer.locator(f".content {selector}").first).to_have_text(shown)
     # One's own messages are read the same way.
     visitor.ask("say **b**\n```js\n1\n```")
-    own = visitor.page.locator(".mine").last
+    own = visitor.page.locator(".user").last
     expect(own.locator("strong")).to_have_text("b")
     expect(own.locator(".code-block .hljs-number")).to_have_text("1")
 
@@ -93,7 +93,7 @@ def test_what_does_not_come_leaves_the_text(visit: Visits, scripted: Server) -> 
     visitor.ask("say **x**")
     visitor.page.route(re.compile("highlight|math"), lambda route: route.abort())
     answer = visitor.ask("say $y$\n\n```python\nprint(1)\n```\n\n```rust\nfn\n```")
-    expect(answer.locator("code.maths")).to_have_text("y")
+    expect(answer.locator("code.math")).to_have_text("y")
     expect(answer.locator("pre").last).to_have_text("fn")
     visitor.page.unroute_all()
 
@@ -109,7 +109,7 @@ LOOK = """said => {
     return {
         headings: ["h3", "h4", "h5", "p"].map(size),
         bullets: ["ul", "ul ul", "ol"].map((list) => style(list).listStyleType),
-        gaps: [".scroll", ".maths.display", ".code-block"].map(gap),
+        gaps: [".scroll", ".math.display", ".code-block"].map(gap),
         font: style("math").fontFamily,
     };
 }"""
@@ -121,7 +121,7 @@ def test_how_it_looks(visit: Visits, scripted: Server) -> None:
         "```\nh\n```\ni"
     )
     expect(answer.locator("math")).to_have_count(1)
-    found = answer.locator(".said").evaluate(LOOK)
+    found = answer.locator(".content").evaluate(LOOK)
     sizes = found["headings"]
     assert sizes == sorted(set(sizes), reverse=True), "each heading is larger than the next"
     assert found["bullets"] == ["disc", "circle", "decimal"]
@@ -185,10 +185,10 @@ def test_a_streamed_answer_is_what_it_is_later(visit: Visits, scripted: Server) 
     for text in texts:
         visitor.ask(TYPE + text)
     page.wait_for_timeout(300)
-    seen = page.locator(".theirs .said").evaluate_all(inside)
+    seen = page.locator(".assistant .content").evaluate_all(inside)
     visitor.open()
     page.locator(".conversation").click()
-    expect(page.locator(".theirs .said")).to_have_count(len(texts))
+    expect(page.locator(".assistant .content")).to_have_count(len(texts))
     page.wait_for_timeout(500)
-    assert page.locator(".theirs .said").evaluate_all(inside) == seen
-    assert page.locator(".theirs").last.locator("a").count() == 3
+    assert page.locator(".assistant .content").evaluate_all(inside) == seen
+    assert page.locator(".assistant").last.locator("a").count() == 3

@@ -18,7 +18,7 @@ WRITTEN = """async (texts) => {
         const place = document.createElement("div");
         place.append(...parts.map((part) => part.cloneNode(true)));
         const all = (selector, change) => [...place.querySelectorAll(selector)].forEach(change);
-        all(".maths", (each) => {
+        all(".math", (each) => {
             const set = document.createElement(each.matches(".display") ? "display" : "math");
             set.textContent = each.textContent;
             each.replaceWith(set);
@@ -29,7 +29,7 @@ WRITTEN = """async (texts) => {
             pre.textContent = each.querySelector("pre").textContent.replaceAll("\\n", "¶");
             each.replaceWith(pre);
         });
-        all(".scroll, .tail", (each) => each.replaceWith(...each.childNodes));
+        all(".scroll, .stream-tail", (each) => each.replaceWith(...each.childNodes));
         all("svg", (each) => each.remove());
         all("*", (each) => ["dir", "target", "rel", "title", "role", "aria-label"].forEach((name) =>
             each.removeAttribute(name)));

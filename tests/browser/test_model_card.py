@@ -27,7 +27,7 @@ def test_the_card(visit: Visits, real: Server) -> None:
     assert told[visitor.label("card_parameters")] == size
     assert told[visitor.label("card_context")] == visitor.label("card_tokens").format(count="1,024")
     assert told[visitor.label("card_template")] == visitor.label("card_template_alpaca")
-    gone = card.locator("#model-gone")
+    gone = card.locator("#model-unavailable")
     expect(gone).to_be_hidden()
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
@@ -64,9 +64,9 @@ def test_a_model_that_is_loaded_later(visit: Visits, scripted: Server) -> None:
     expect(page.locator("#model-rows")).to_have_text("Nametiny")
     expect(page.locator("#chat-examples button")).to_have_text(["<b>one</b>"])
     expect(page.locator("#welcome [data-purpose]")).to_have_text("It is <small>.")
-    expect(page.locator("#welcome [data-why]")).to_have_text("They fit.")
-    page.click("[data-room=completion]")
+    expect(page.locator("#welcome [data-examples-hint]")).to_have_text("They fit.")
+    page.click("[data-tab=completion]")
     expect(page.locator("#completion-examples button")).to_have_text(["two", "three"])
     page.locator("#completion-examples button").last.click()
-    page.wait_for_selector("#completion-answer .foot:not([hidden])")
+    page.wait_for_selector("#completion-answer .footer:not([hidden])")
     assert visitor.bodies("/v1/completions")[0]["prompt_template"] == "none"

@@ -42,19 +42,19 @@ def test_a_removed_turn_comes_back(visit: Visits, scripted: Server) -> None:
     visitor.ask("one")
     visitor.ask("two")
     before, said = kept(visitor), visitor.said()
-    visitor.press(page.locator(".turn.mine").first, "remove")
+    visitor.press(page.locator(".turn.user").first, "remove")
     assert visitor.said() == [] and turns(visitor) == [], "and all that followed"
     words = visitor.words("turns_removed", count="4")
     expect(page.locator("#undo-text")).to_have_text(words)
     how = visitor.words("undo_keys", seconds="10")
-    expect(page.locator("#said")).to_have_text(f"{words} {how}")
+    expect(page.locator("#announcer")).to_have_text(f"{words} {how}")
     expect(page.locator("#chat-message")).to_be_focused()
     page.keyboard.press("Control+z")
     assert kept(visitor) == before and visitor.said() == said
     expect(page.locator("#undo")).to_be_hidden()
-    expect(page.locator("#said")).to_have_text(visitor.words("undone"))
+    expect(page.locator("#announcer")).to_have_text(visitor.words("undone"))
 
-    page.focus(".theirs:last-child [data-action=remove]")
+    page.focus(".assistant:last-child [data-action=remove]")
     page.keyboard.press("Enter")
     expect(page.locator("#undo-button")).to_be_focused()
     page.keyboard.press("Enter")
@@ -68,11 +68,11 @@ def test_what_was_said_since_stays(visit: Visits, scripted: Server) -> None:
     page = visitor.page
     visitor.ask("one")
     visitor.ask("two")
-    visitor.press(page.locator(".turn.mine").last, "remove")
+    visitor.press(page.locator(".turn.user").last, "remove")
     visitor.ask("three")
     page.click("#undo-button")
     assert visitor.said() == ["one", "You said: one", "two", "You said: two"]
-    visitor.press(page.locator(".turn.mine").last, "later")
+    visitor.press(page.locator(".turn.user").last, "later")
     assert visitor.said()[2:] == ["three", "You said: three"]
     visitor.open(page.url.removeprefix(scripted.url))
     assert len(turns(visitor)) == 6
@@ -97,7 +97,7 @@ def test_removed_chats_come_back(visit: Visits, scripted: Server) -> None:
     page.click("#undo-button")
     assert kept(visitor) == before and visitor.said() == ["one", "You said: one"]
     page.click("#clear-all")
-    page.click("#question-yes")
+    page.click("#confirm-yes")
     expect(page.locator("#undo-text")).to_have_text(visitor.words("chats_removed", count="2"))
     page.mouse.move(5, 5)
     page.focus("#chat-message")
@@ -112,7 +112,7 @@ def test_removed_chats_come_back(visit: Visits, scripted: Server) -> None:
     page.keyboard.press("Control+z")
     page.clock.run_for(50)
     late = visitor.words("undo_late")
-    expect(page.locator("#said")).to_have_text(late)
+    expect(page.locator("#announcer")).to_have_text(late)
     expect(page.locator("#undo")).to_have_text(late, use_inner_text=True)
     page.clock.run_for(5_000)
     assert page.locator("#undo").is_hidden() and kept(visitor) == {}
@@ -143,12 +143,12 @@ def test_the_offer_covers_nothing(visit: Visits, scripted: Server, width: int) -
     for text in ("one", "two"):
         visitor.open("/")
         visitor.ask(text)
-    visitor.press(page.locator(".turn.mine"), "remove")
+    visitor.press(page.locator(".turn.user"), "remove")
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.locator("#undo-button")).to_be_visible()
     assert page.evaluate(COVERED) == []
-    if not page.locator("#shelf").is_visible():
-        page.click("#shelf-open")
+    if not page.locator("#sidebar").is_visible():
+        page.click("#sidebar-toggle")
         assert page.evaluate(COVERED) == []
     page.locator(".conversations li").last.hover()
     page.locator(".conversations li .quiet").last.click()
@@ -171,11 +171,11 @@ def test_what_a_removal_leaves(visit: Visits, scripted: Server) -> None:
     listed.last.click()
     used = meter.inner_text()
     assert used and not used.startswith("~")
-    visitor.press(page.locator(".theirs"), "remove")
+    visitor.press(page.locator(".assistant"), "remove")
     expect(listed).to_have_text(["two", "one"])
     expect(meter).not_to_have_text(used)
     assert meter.inner_text().startswith("~")
-    visitor.press(page.locator(".mine"), "remove")
+    visitor.press(page.locator(".user"), "remove")
     expect(title).to_have_text(untitled)
     expect(listed).to_have_text(["two", untitled])
     expect(meter).to_be_empty()
@@ -208,7 +208,7 @@ def test_an_import_can_be_taken_back(visit: Visits, scripted: Server, tmp_path: 
         page.click("#export-all")
     file = tmp_path / "w.json"
     exported.value.save_as(file)
-    visitor.press(page.locator(".turn.mine"), "edit")
+    visitor.press(page.locator(".turn.user"), "edit")
     page.fill(".editor", "rewritten")
     visitor.button(visitor.words("save")).click()
     visitor.ask("two")
@@ -232,7 +232,7 @@ def test_two_windows_in_one_conversation(visit: Visits, scripted: Server) -> Non
         expect(other.page.locator("#thread > .turn")).to_have_count(2 * number + 2)
     expected = [text for number in range(21) for text in (f"say {number}", str(number))]
     assert one.said() == two.said() == expected
-    two.press(two.page.locator(".turn.mine").nth(15), "remove")
+    two.press(two.page.locator(".turn.user").nth(15), "remove")
     expect(one.page.locator("#thread > .turn")).to_have_count(30)
     two.page.click("#undo-button")
     expect(one.page.locator("#thread > .turn")).to_have_count(42)
@@ -263,7 +263,7 @@ def test_an_answer_goes_on_while_another_chat_is_shown(visit: Visits, scripted: 
     words = "".join(f"{number} " for number in range(250))
     visitor.send(f"{TYPE}{words}")
     expect(page.locator(".conversation")).to_have_count(1)  # listed before its first word
-    page.wait_for_selector(".theirs .said:has-text('3')")
+    page.wait_for_selector(".assistant .content:has-text('3')")
     page.click("#new-chat")
     assert page.locator("#welcome").is_visible()
     dot = page.locator(".conversation .dot")
@@ -272,21 +272,21 @@ def test_an_answer_goes_on_while_another_chat_is_shown(visit: Visits, scripted: 
     assert visitor.said() == ["another", "You said: another"]
     expect(page.locator(".conversation .dot")).to_have_count(1)
     page.locator(".conversation").last.click()
-    assert page.locator("#chat-halt").is_visible()
+    assert page.locator("#chat-stop-button").is_visible()
     visitor.answered()
     assert visitor.said()[1] == words.strip()
     expect(dot).to_have_count(0)
 
     shorter = words[:160].strip()
     visitor.send(f"{TYPE}{shorter}")
-    page.wait_for_selector(".turn:last-child .said:has-text('3')")
+    page.wait_for_selector(".turn:last-child .content:has-text('3')")
     page.locator(".conversation").last.click()
     title = page.locator(".conversation").first.get_attribute("title") or ""
     told = visitor.words("done_elsewhere", title=title)
-    expect(page.locator("#said")).to_have_text(told)
+    expect(page.locator("#announcer")).to_have_text(told)
     page.go_back()
     expect(page.locator("#thread > .turn")).to_have_count(4)
-    expect(page.locator(".turn:last-child .said")).to_have_text(shorter)
+    expect(page.locator(".turn:last-child .content")).to_have_text(shorter)
 
 
 @IN_ONE_LANGUAGE
@@ -294,13 +294,13 @@ def test_what_is_sent_meanwhile_waits(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
     visitor.press(visitor.ask("nothing"), "remove")
-    visitor.press(page.locator(".turn.mine"), "remove")
+    visitor.press(page.locator(".turn.user"), "remove")
     visitor.send(f"{TYPE}{'the first answer ' * 40}")
-    page.wait_for_selector("#chat-halt:not([hidden])")
+    page.wait_for_selector("#chat-stop-button:not([hidden])")
     visitor.send("two")
     visitor.send("three")
     expect(page.locator("#chat-queue li")).to_have_text(["two", "three"])
-    expect(page.locator("#said")).to_have_text(visitor.words("waiting"))
+    expect(page.locator("#announcer")).to_have_text(visitor.words("queue_hint"))
     assert page.locator("#undo").is_visible() and violations(page) == []
     page.locator("#chat-queue button").last.click()
     expect(page.locator("#chat-message")).to_have_value("three")
@@ -309,16 +309,16 @@ def test_what_is_sent_meanwhile_waits(visit: Visits, scripted: Server) -> None:
     visitor.answered()
     assert visitor.said()[2:] == ["two", "You said: two"]
     visitor.send(SLOW)
-    page.wait_for_selector(".turn:last-child .said:has-text('word')")
+    page.wait_for_selector(".turn:last-child .content:has-text('word')")
     visitor.send("four")
-    page.click("#chat-halt")
+    page.click("#chat-stop-button")
     visitor.answered()
     assert page.input_value("#chat-message") == "four", "nobody asked for an end of the answers"
     page.fill("#chat-message", "")
-    visitor.press(page.locator(".turn:last-child"), "again")
-    page.wait_for_selector(".turn:last-child .said:has-text('word')")
+    visitor.press(page.locator(".turn:last-child"), "regenerate")
+    page.wait_for_selector(".turn:last-child .content:has-text('word')")
     visitor.send("five")
-    page.click("#chat-halt")
+    page.click("#chat-stop-button")
     visitor.answered()
     expect(page.locator("#chat-message")).to_have_value("five")
     expect(page.locator("#chat-queue li")).to_have_count(0)
@@ -335,7 +335,7 @@ def test_a_failed_message_comes_back(visit: Visits, scripted: Server) -> None:
     visitor.ask("two")
     sent = [message["role"] for message in visitor.bodies(CHAT)[-1]["messages"]]
     assert sent == ["user", "assistant", "user"]
-    visitor.press(page.locator(".theirs").last, "remove")
+    visitor.press(page.locator(".assistant").last, "remove")
     visitor.ask("three")
     sent = [message["role"] for message in visitor.bodies(CHAT)[-1]["messages"]]
     assert sent == ["user", "assistant", "user"], "an unanswered one is another branch"
@@ -374,15 +374,15 @@ def test_drafts_and_settings_stay_with_their_conversation(
     expect(page.locator("#chat-message")).to_have_value("half a question")
 
     other = {"en": "zh-CN", "zh-CN": "en"}[lang]
-    page.click("a.language")
+    page.click("a.language-link")
     page.wait_for_selector(f"html[lang={other}][data-started]")
     assert fresh() == ["简短", "0.4", "half a question"]
     assert visitor.said() == ["not sent yet", "You said: not sent yet"]
     page.goto(scripted.url)
     assert page.locator("html").get_attribute("lang") == other, "remembered"
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.fill("#embeddings-input", "one\ntwo")
-    page.click("a.language")
+    page.click("a.language-link")
     page.wait_for_selector(f"html[lang={lang}][data-started]")
     assert page.input_value("#embeddings-input") == "one\ntwo"
     assert page.url.endswith("#embeddings") and page.locator("#embeddings").is_visible()
@@ -459,7 +459,7 @@ def test_what_waits_survives_a_reload(visit: Visits, scripted: Server) -> None:
 
     def wait_behind(first: str, *texts: str) -> None:
         visitor.send(first)
-        page.wait_for_selector("#chat-halt:not([hidden])")
+        page.wait_for_selector("#chat-stop-button:not([hidden])")
         for text in texts:
             visitor.send(text)
         expect(queue).to_have_text(texts)
@@ -468,18 +468,18 @@ def test_what_waits_survives_a_reload(visit: Visits, scripted: Server) -> None:
         page.wait_for_selector("html[data-started]")
         expect(box).to_have_value(text)
         expect(queue).to_have_count(0)
-        expect(page.locator("#chat-waiting")).to_be_hidden()
+        expect(page.locator("#chat-queue-area")).to_be_hidden()
 
     wait_behind("one", "two", "three")
     page.reload()
     back_in_the_box("two\n\nthree")
     assert visitor.said() == ["one"]
     wait_behind("four", "five", "six")
-    page.click(".rooms a:has-text('API')")
-    page.click("[data-room=chat]")
+    page.click(".tabs a:has-text('API')")
+    page.click("[data-tab=chat]")
     back_in_the_box("five\n\nsix")
     wait_behind("seven", "eight", "nine")
-    page.click(".rooms a:has-text('API')")
+    page.click(".tabs a:has-text('API')")
     page.wait_for_url("**/docs*")
     page.go_back()
     back_in_the_box("eight\n\nnine")
@@ -505,7 +505,7 @@ def test_what_an_older_version_has_kept(visit: Visits, scripted: Server) -> None
     page.evaluate("text => localStorage.setItem('westlake:v1:chat:x', text)", text)
     page.goto("about:blank")
     visitor.open("/#chat/nowhere")
-    expect(page.locator("#said")).to_have_text(visitor.words("not_here"))
+    expect(page.locator("#announcer")).to_have_text(visitor.words("not_found"))
     assert page.url.endswith("#chat")
     page.locator(".conversation").click()
     assert visitor.said() == ["an old question", "first"]
@@ -523,9 +523,9 @@ def test_the_way_to_the_api_and_back(visit: Visits, keyed: Server) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#key")).to_be_hidden()
     visitor.ask("one")
-    page.click(".rooms a:has-text('API')")
+    page.click(".tabs a:has-text('API')")
     expect(page.locator("h1")).to_have_text("The API")
-    page.click("[data-room=chat]")
+    page.click("[data-tab=chat]")
     page.wait_for_selector("html[data-started]")
     assert visitor.said() == ["one", "You said: one"]
 
@@ -553,13 +553,13 @@ def test_a_browser_that_forbids_storage(visit: Visits, scripted: Server) -> None
 def test_what_another_window_removes(visit: Visits, scripted: Server) -> None:
     one = visit(scripted)
     one.send(SLOW)
-    one.page.wait_for_selector(".theirs .said:has-text('word w')")
+    one.page.wait_for_selector(".assistant .content:has-text('word w')")
     expect(one.page.locator(".conversation")).to_have_count(1)
     two = visit(scripted, one.page.url.removeprefix(scripted.url))
-    two.press(two.page.locator(".turn.mine"), "remove")
+    two.press(two.page.locator(".turn.user"), "remove")
     expect(two.page.locator("#undo")).to_be_visible()
     one.page.wait_for_timeout(300)
-    one.page.click("#chat-halt")
+    one.page.click("#chat-stop-button")
     one.answered()
     said = {turn["role"]: turn["content"][:4] for turn in turns(one)}
     assert said == {"user": SLOW, "assistant": "word"}, "it was being answered"
@@ -567,7 +567,7 @@ def test_what_another_window_removes(visit: Visits, scripted: Server) -> None:
     expect(two.page.locator("#thread > .turn")).to_have_count(2)
     two.page.locator(".conversations li .quiet").click()
     expect(one.page.locator("#welcome")).to_be_visible()
-    expect(one.page.locator("#said")).to_have_text(one.words("not_here"))
+    expect(one.page.locator("#announcer")).to_have_text(one.words("not_found"))
     assert one.page.url.endswith("#chat")
     two.page.click("#undo-button")
     expect(one.page.locator(".conversation")).to_have_count(1)

@@ -19,7 +19,7 @@ from tests.harness.server import Server
 pytestmark = pytest.mark.parametrize("lang", ["en"])  # markup is markup in every language
 
 #: Attributes and elements that no text of a stranger's may ever have become.
-HARMFUL = """() => [...document.querySelectorAll("main *, .bar *, dialog *")]
+HARMFUL = """() => [...document.querySelectorAll("main *, .header *, dialog *")]
     .filter((each) => [...each.attributes].some(({ name, value }) =>
         name.startsWith("on") || /^src/.test(name)
         || (name === "style" && each.closest("#thread"))
@@ -44,8 +44,10 @@ def test_prompts_and_answers(visit: Visits, scripted: Server) -> None:
         batch = PAYLOADS[start : start + 20]
         for payload in batch:
             visitor.ask(payload)  # which is answered with itself
-        expect(page.locator("#thread .mine .said")).to_have_text([READ[each] for each in batch])
-        expect(page.locator("#thread .theirs .said")).to_have_text([READ[each] for each in batch])
+        expect(page.locator("#thread .user .content")).to_have_text([READ[each] for each in batch])
+        expect(page.locator("#thread .assistant .content")).to_have_text(
+            [READ[each] for each in batch]
+        )
         harmless(visitor)
     told = [body["messages"][-1]["content"] for body in visitor.bodies("/v1/chat/completions")]
     assert told == list(PAYLOADS), "what was sent is what was written"
@@ -63,8 +65,8 @@ def test_an_imported_file(visit: Visits, scripted: Server, tmp_path: Path) -> No
     expect(titles).to_have_text(PAYLOADS)
     for number, payload in enumerate(PAYLOADS):
         titles.nth(number).click()
-        expect(page.locator("#thread .mine .said")).to_have_text(READ[payload])
-        expect(page.locator("#thread .theirs .said")).to_have_text(READ[payload])
+        expect(page.locator("#thread .user .content")).to_have_text(READ[payload])
+        expect(page.locator("#thread .assistant .content")).to_have_text(READ[payload])
         expect(page.locator("#conversation-title")).to_have_text(payload)
         assert page.input_value("#chat-system") == payload
     harmless(visitor)

@@ -32,7 +32,7 @@ def test_a_phone(visit: Visits, scripted: Server) -> None:
     assert scroller.evaluate("each => each.scrollHeight <= each.clientHeight"), "all of it is seen"
 
     answer = visitor.ask(f"say x\n\n{TABLE}\n\n$$x{' + x' * 60}$$")
-    own = page.locator(".mine .said")
+    own = page.locator(".user .content")
     for said in (answer, own):
         expect(said.locator("td")).to_have_count(4)
         assert said.evaluate(BROKEN) == []

@@ -139,7 +139,7 @@ def test_the_key_is_sent_and_not_shown(visit: Visits, scripted: Server) -> None:
 def test_a_server_that_asks_for_a_key(visit: Visits, keyed: Server) -> None:
     visitor = visit(keyed, expect=("401",))
     page = visitor.page
-    needed, wrong = page.locator("#key-needed"), page.locator("#key-wrong")
+    needed, wrong = page.locator("#key-needed"), page.locator("#key-error")
     expect(needed).to_contain_text(visitor.words("error_invalid_api_key"))
     visitor.send("你好")
     expect(page.locator("#key")).to_be_visible()
@@ -155,7 +155,7 @@ def test_a_server_that_asks_for_a_key(visit: Visits, keyed: Server) -> None:
     page.fill("#key-value", "sk-test")
     page.keyboard.press("Enter")
     expect(page.locator("#key")).to_be_hidden()
-    expect(page.locator("#thread .said").nth(1)).to_have_text("You said: 你好")
+    expect(page.locator("#thread .content").nth(1)).to_have_text("You said: 你好")
     assert box.is_hidden() and needed.is_hidden()
 
 

@@ -30,23 +30,25 @@ def test_stop_in_the_chat(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
     page = visitor.page
     for stop in (
-        lambda: page.click("#chat-halt"),
+        lambda: page.click("#chat-stop-button"),
         lambda: page.keyboard.press("Escape"),
         lambda: page.locator(".conversations li .quiet").first.click(),
         lambda: visitor.open("/?lang=en"),
     ):
         page.click("#new-chat")
         visitor.send(SLOW)
-        page.wait_for_selector(".theirs .said:has-text('word w')")
+        page.wait_for_selector(".assistant .content:has-text('word w')")
         stop()
         has_stopped(scripted)
-        if page.locator(".theirs").count():
+        if page.locator(".assistant").count():
             answer = visitor.answered()
             assert visitor.words("finish_stopped") in (
-                answer.locator(".speed").text_content() or ""
+                answer.locator(".stats").text_content() or ""
             )
             assert visitor.said()[-1].startswith("word")
-            assert (visitor.ask("say next").locator(".said").text_content() or "").strip() == "next"
+            assert (
+                visitor.ask("say next").locator(".content").text_content() or ""
+            ).strip() == "next"
     kept = page.locator(".conversation").all()
     assert len(kept) == 3, "what was begun is in the list, but for what was removed"
 
@@ -56,8 +58,8 @@ def test_stop_in_the_completion(visit: Visits, scripted: Server) -> None:
     visitor.page.fill("#completion-prompt", SLOW)
     visitor.page.click("#completion-send")
     visitor.page.wait_for_selector(".token")
-    visitor.page.click("#completion-halt")
+    visitor.page.click("#completion-stop-button")
     visitor.page.wait_for_selector("#completion-send:not([hidden])")
     has_stopped(scripted)
-    told = visitor.page.inner_text("#completion-answer .speed")
+    told = visitor.page.inner_text("#completion-answer .stats")
     assert visitor.words("finish_stopped") in told

@@ -17,7 +17,7 @@ CHAT = "/v1/chat/completions"
 
 def tokens(visitor: Visitor) -> int:
     """How many tokens the last answer is said to have."""
-    found = re.search(r"\d+", visitor.page.locator(".theirs .speed").last.text_content() or "")
+    found = re.search(r"\d+", visitor.page.locator(".assistant .stats").last.text_content() or "")
     assert found
     return int(found[0])
 
@@ -30,14 +30,14 @@ def test_a_conversation(visit: Visits, scripted: Server) -> None:
     title = page.inner_text("#conversation-title")
     assert title == "say " + "West Lake " * 5 + "West…", "cut between words, and said to be"
     assert page.title() == f"{title} · Westlake"
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     expect(page).to_have_title(f"{page.inner_text('#embeddings-title')} · Westlake")
     page.go_back()
     expect(page).to_have_title(f"{title} · Westlake")
 
     first = tokens(visitor)
-    visitor.press(page.locator(".theirs"), "go_on")
-    speed = visitor.answered().locator(".speed")
+    visitor.press(page.locator(".assistant"), "continue")
+    speed = visitor.answered().locator(".stats")
     assert tokens(visitor) == 2 * first, "its second part is as long"
     expect(speed).not_to_contain_text("~")
 
@@ -65,7 +65,7 @@ def test_own_settings_for_new_chats(visit: Visits, scripted: Server) -> None:
     page.fill("#chat-system", "简短")
     page.fill("#chat-temperature", "0.5")
     page.click("#keep-defaults")
-    expect(page.locator("#said")).to_have_text(visitor.words("defaults_kept"))
+    expect(page.locator("#announcer")).to_have_text(visitor.words("defaults_saved"))
     visitor.ask("say 一")
     page.click("#new-chat")
     expect(page.locator("#chat-system")).to_have_value("简短")

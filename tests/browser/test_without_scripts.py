@@ -19,21 +19,21 @@ def test_three_forms(browser: Browser, real: Server, lang: str) -> None:
         page.fill("#chat-message", QUESTION[lang])
         page.click("#chat-send")
         expect(page.locator(".turn")).to_have_count(turns)
-        expect(page.locator(".turn .said").nth(1)).to_have_text(ANSWER[lang])
+        expect(page.locator(".turn .content").nth(1)).to_have_text(ANSWER[lang])
 
-    page.click("[data-room=completion]")
-    expect(page.locator("#chat")).to_be_hidden()  # rooms change without scripts
+    page.click("[data-tab=completion]")
+    expect(page.locator("#chat")).to_be_hidden()  # tabs change without scripts
     page.fill("#completion-prompt", QUESTION[lang])
     page.click("#completion-send")
-    expect(page.locator("#completion-answer .said")).to_have_text(ANSWER[lang])
+    expect(page.locator("#completion-answer .content")).to_have_text(ANSWER[lang])
 
-    page.click("[data-room=embeddings]")
+    page.click("[data-tab=embeddings]")
     page.fill("#embeddings-input", "你好\n您好\nGoodbye")
     page.click("#embeddings-send")
     expect(page.locator("#embeddings-answer tr")).to_have_count(4)
     expect(page.locator(".needs-script").locator("visible=true")).to_have_count(0)
 
-    page.click("[data-room=chat]")
+    page.click("[data-tab=chat]")
     page.click("#chat-parameters summary")
     page.fill("#chat-temperature", "9")
     page.fill("#chat-message", "a")

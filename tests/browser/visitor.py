@@ -93,11 +93,11 @@ class Visitor:
         self.page.evaluate("kept => localStorage.setItem('westlake:v1:chat:kept', kept)", kept)
         self.open()
         self.page.locator(".conversation", has_text="kept").click()
-        self.page.wait_for_selector(f".turn[data-id=k{len(turns) - 1}] .foot")
+        self.page.wait_for_selector(f".turn[data-id=k{len(turns) - 1}] .footer")
 
     def ask(self, text: str) -> Locator:
         """Send a message in the chat and wait for the end of its answer."""
-        answers = self.page.locator("#thread > .turn:not(.mine)")
+        answers = self.page.locator("#thread > .turn:not(.user)")
         before = answers.count()
         self.send(text)
         answers.nth(before).wait_for()  # sending begins with a look at the context's length
@@ -114,11 +114,11 @@ class Visitor:
         return self.page.locator("#thread > .turn").last
 
     def complete(self, prompt: str) -> str:
-        """The first answer's text in the completion room."""
+        """The first answer's text in the completion tab."""
         self.page.fill("#completion-prompt", prompt)
         self.page.click("#completion-send")
-        self.page.wait_for_selector("#completion-answer .foot:not([hidden])")
-        return self.page.locator("#completion-answer .said").first.text_content() or ""
+        self.page.wait_for_selector("#completion-answer .footer:not([hidden])")
+        return self.page.locator("#completion-answer .content").first.text_content() or ""
 
     def said(self) -> list[str]:
         """The texts of all turns, those that are out of sight and so not laid out too."""
@@ -126,7 +126,7 @@ class Visitor:
             """turns => {
                 const laid = (how) => turns.forEach((turn) => (turn.style.contentVisibility = how));
                 laid("visible");
-                const texts = turns.flatMap((turn) => [...turn.querySelectorAll(".said")])
+                const texts = turns.flatMap((turn) => [...turn.querySelectorAll(".content")])
                     .map((said) => said.innerText);
                 laid("");
                 return texts;

@@ -88,7 +88,7 @@ def test_the_embedded_model_poses_as_no_more(lang: str) -> None:
         page = client_of(engine_of(None), BASE_MODEL=base).get(f"/?lang={lang}").text
         words = WORDS[lang]
         assert words.page["embedded"] in page and "<p data-purpose hidden></p>" in page
-        assert f'<span class="demo">{words.page["demo"]}</span>' in page
+        assert f'<span class="badge">{words.page["demo"]}</span>' in page
         assert words.page["welcome"] not in page
         assert rows(page)[words.page["card_directory"]] == "demo"
     engine = engine_of(None, replace(FACTS, chinese=True))

@@ -156,16 +156,16 @@ def test_embeddings(client: FlaskClient, engine: ScriptedEngine) -> None:
         ("completion", [("prompt", "")], "prompt", "empty"),
         ("completion", [("prompt", "a"), ("temperature", "hot")], "temperature", "field_range"),
         ("completion", [("prompt", "a"), ("temperature", "3")], "temperature", "field_range"),
-        ("completion", [("prompt", "a"), ("top_k", "1.5")], "top_k", "field_whole_least"),
+        ("completion", [("prompt", "a"), ("top_k", "1.5")], "top_k", "field_integer_min"),
         ("completion", [("prompt", "a"), ("top_k", "9" * 19)], "top_k", "field"),
         ("completion", [("prompt", "a"), ("max_tokens", "1_0")], "max_tokens", "field"),
         ("completion", [("prompt", "a"), ("max_tokens", "0")], "max_tokens", "field"),
-        ("completion", [("prompt", "a"), ("num_beams", "99")], "num_beams", "field_whole_range"),
+        ("completion", [("prompt", "a"), ("num_beams", "99")], "num_beams", "field_integer_range"),
         (
             "completion",
             [("prompt", "a"), ("repetition_penalty", "0")],
             "repetition_penalty",
-            "field_above",
+            "field_exclusive_min",
         ),
         ("completion", [("prompt", "a"), ("seed", "NaN")], "seed", "field"),
         ("chat", [("message", "")], "message", "empty"),
@@ -299,7 +299,7 @@ def test_nothing_said_becomes_markup(
             assert [values for tag, values in page.tags if tag == "script"] == scripts
             names = {name for _, values in page.tags for name in values}
             assert not [name for name in names if name.startswith("on")]
-            assert "49" not in re.findall(r'said"[^>]*>([^<]*)', response.text)
+            assert "49" not in re.findall(r'content"[^>]*>([^<]*)', response.text)
             assert str(escape(payload)) in response.text
 
 

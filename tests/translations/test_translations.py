@@ -64,7 +64,7 @@ def test_every_word_is_used_and_there() -> None:
     )
     words = WORDS["en"]
     assert set(re.findall(r"\bt\.(\w+)", templates)) <= words.docs.keys()
-    assert set(re.findall(r'\bsay\("(\w+)"', scripts)) <= words.scripts.keys()
+    assert set(re.findall(r'\bt\("(\w+)"', scripts)) <= words.scripts.keys()
     # A key may be a parameter's name, or put together: `state_${…}`, f"card_{…}".
     named = {parameter.name for parameter in parameters("completion")}
     joined = re.compile(r"[`'\"](\w+_)(?:\$?\{|' ~)|(?:~ ')(_\w+)'")
@@ -123,12 +123,12 @@ _OF_BROWSERS = {
     "Bearer ",
     "Retry-After",
     "Files",
-    "quiet fold",
+    "quiet collapse-toggle",
     "quiet reset",
 }
 _OF_BROWSERS |= {"(pointer: fine)", "(pointer: coarse)", "(prefers-color-scheme: dark)"}
-_OF_BROWSERS |= {"use strict", "noopener noreferrer nofollow", "said sheet-answer", "heat same"}
-_OF_BROWSERS |= {'<code class="maths"></code>', 'no text ""'}
+_OF_BROWSERS |= {"noopener noreferrer nofollow", "content completion-text", "heat diagonal"}
+_OF_BROWSERS |= {'<code class="math"></code>', 'no text ""'}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
@@ -147,7 +147,7 @@ def test_every_failure_says_what_to_do(lang: str) -> None:
     names = {key.removeprefix("error_") for key in words if key.startswith("error_")}
     assert {"refused", "fault", "model_loading", "field_range"} <= names
     for name in names:
-        places = dict.fromkeys(("field", "least", "most", "seconds"), "x")
+        places = dict.fromkeys(("field", "min", "max", "seconds"), "x")
         explained = explain(words, 400, [None, "no such code", name], places=places)
         assert explained.what and explained.next, name
         assert explained.blank == ("" if lang == "zh-CN" else " ")
@@ -158,5 +158,5 @@ def test_every_failure_says_what_to_do(lang: str) -> None:
     assert fault.leaves_out("the disk is full")
     assert explain(words, 418).what == words["error_refused"]
     assert explain(words, 502).what == words["error_fault"]
-    chat = explain(words, 400, ["context_length_exceeded"], room="chat")
+    chat = explain(words, 400, ["context_length_exceeded"], tab="chat")
     assert chat.next == words["next_context_length_exceeded_chat"]
