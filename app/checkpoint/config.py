@@ -13,7 +13,7 @@ from app.checkpoint.attention import read_heads, read_windows
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields, read_json
 from app.checkpoint.rope import MAX_POSITIONS, ROPE_TYPES, RopeConfig, read_rope
-from app.checkpoint.special_ids import bos_id, eos_ids
+from app.checkpoint.special_ids import eos_ids
 from app.checkpoint.vocabulary import MAX_TOKENS
 
 __all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_config"]
@@ -74,7 +74,6 @@ class ModelConfig:
     qk_norm: bool  #: qwen3: RMSNorm over each head of q and k
     windows: tuple[int | None, ...]  #: per layer: how many tokens attention sees; None: all
     dtype: str  #: the checkpoint's own, one of DTYPES; "" when config.json does not say
-    bos_id: int | None
     eos_ids: tuple[int, ...]  #: generation_config's, then config's; the tokenizer's come later
 
     @property
@@ -125,7 +124,6 @@ def read_config(directory: Path) -> ModelConfig:
         qk_norm=kind == "qwen3",
         windows=read_windows(config, kind, layers),
         dtype=_dtype(config),
-        bos_id=bos_id(config, kind, sizes["vocab_size"]),
         eos_ids=eos_ids(config, kind, directory, sizes["vocab_size"]),
     )
 

@@ -46,11 +46,6 @@ class TensorInfo:
     begin: int
     end: int
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes the tensor takes in the file."""
-        return self.end - self.begin
-
 
 @dataclass(frozen=True, slots=True)
 class TensorIndex:
@@ -70,11 +65,6 @@ class TensorIndex:
 
     def __len__(self) -> int:
         return len(self.tensors)
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all tensors in the files."""
-        return sum(tensor.size_bytes for tensor in self.tensors.values())
 
 
 def read_index(directory: Path, *, allow_pickle: bool = False) -> TensorIndex:

@@ -1,4 +1,4 @@
-"""The ids a checkpoint's JSON files start and end a text with.
+"""The ids that end a text, by a checkpoint's JSON files.
 
 Knows nothing about tokenizers, which may add ids of their own.
 """
@@ -9,13 +9,6 @@ from pathlib import Path
 
 from app.checkpoint.json_file import Fields, read_json
 from app.checkpoint.safe_open import is_there
-
-
-def bos_id(config: Fields, kind: str, vocab_size: int) -> int | None:
-    """The id config.json starts a text with; None: it names none that is in the vocabulary."""
-    default = 1 if kind in ("llama", "mistral") and "bos_token_id" not in config.values else None
-    found = config.ids("bos_token_id") or ((default,) if default is not None else ())
-    return found[0] if found and 0 <= found[0] < vocab_size else None
 
 
 def eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ CASES: list[dict[str, Any]] = [
         "use_sliding_window": True,
         "layer_types": ["sliding_attention", "full_attention"],
     },
-    SIZES | {"rms_norm_eps": 1e-5, "eos_token_id": [3, 4], "bos_token_id": 5},
+    SIZES | {"rms_norm_eps": 1e-5, "eos_token_id": [3, 4]},
 ]
 
 
@@ -85,7 +85,6 @@ def test_same_numbers(tmp_path: Path, kind: str, values: dict[str, Any]) -> None
     assert ours.norm_eps == theirs.rms_norm_eps
     assert ours.max_positions == theirs.max_position_embeddings
     assert ours.tied_head == theirs.tie_word_embeddings
-    assert ours.bos_id == theirs.bos_token_id
     eos = theirs.eos_token_id
     assert ours.eos_ids == (() if eos is None else tuple(eos if isinstance(eos, list) else [eos]))
     assert ours.windows == theirs_windows(kind, theirs)

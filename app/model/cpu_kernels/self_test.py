@@ -38,7 +38,6 @@ _CONFIG = ModelConfig(
     qk_norm=True,
     windows=(None, 24),
     dtype="float32",
-    bos_id=None,
     eos_ids=(),
 )
 
