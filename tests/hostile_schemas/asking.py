@@ -13,6 +13,7 @@ from http.client import IncompleteRead
 from typing import Any
 
 import jsonschema_rs
+import psutil
 
 from tests.event_stream import read_events
 from tests.harness.client import CHAT, Client, Reply
@@ -107,3 +108,11 @@ def idle(processes: list[Any], seconds: float) -> float:
     before = used()
     time.sleep(seconds)
     return used() - before
+
+
+def alive(process: psutil.Process) -> bool:
+    """It runs; one that only waits to be reaped does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -20,7 +20,7 @@ import pytest
 from tests.harness.client import CHAT, COMPLETIONS, Client
 from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
 from tests.harness.waiting import wait_until
-from tests.hostile_schemas.asking import PARAM, body, idle, settled, whole_or_cut
+from tests.hostile_schemas.asking import PARAM, alive, body, idle, settled, whole_or_cut
 
 #: Two seconds of processor time, and then a refusal.
 SLOW = {"type": "integer", "multipleOf": 10_000_019}
@@ -192,10 +192,3 @@ def unanswered(http: Client) -> bool:
     except (OSError, ValueError):
         return True
     return False
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
