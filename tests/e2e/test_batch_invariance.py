@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.harness.client import COMPLETIONS
 from tests.harness.server import ROOT, free_port, running, wait_ready
+from tests.harness.waiting import wait_until
 
 
 def test_a_kernel_that_depends_on_its_company_is_reported(log_file: Path) -> None:
@@ -15,7 +16,8 @@ def test_a_kernel_that_depends_on_its_company_is_reported(log_file: Path) -> Non
     command += ["--bind", f"127.0.0.1:{port}", "tests.e2e.disturbed_wsgi:app"]
     kernel = "SwiGLU of layer 0"
     with running(command, port, log_file) as server:
-        wait_ready(server)
+        wait_ready(server)  # which is before its line is written
+        wait_until(lambda: "\nready: " in server.logged(), server.logged)
         lines = server.logged().splitlines()
         (warning,) = [line for line in lines if " WARNING " in line]
         assert f"batch_invariant=no: {kernel} gives a row other bits" in warning

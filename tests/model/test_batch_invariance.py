@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +66,15 @@ def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchR
     return TorchRunner(weights, cache, decoder, weights.config.vocab_size)
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Steps this small take longer on several, where other processes want the cores too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """All companies are tried, however busy the machine is."""
@@ -102,6 +111,7 @@ def test_this_machine_keeps_rows_apart(
     packing: Packing,
     kind: str,
 ) -> None:
+    torch.set_num_threads(2)
     assert batch_variant_kernel(runner_of(load(packing, kind))) is None
     assert "batch_invariant=no" not in caplog.text
 
