@@ -23,7 +23,7 @@ _SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
 
 def instruction_renderer(template: str) -> Callable[[str], Prompt]:
     """What makes a prompt of an instruction; `template` is "alpaca" or "none"."""
-    return render_instruction if template == "alpaca" else _plain
+    return render_instruction if template == "alpaca" else plain_prompt
 
 
 def render_conversation(
@@ -100,5 +100,6 @@ def _turn(message: Message) -> Turn:
     )
 
 
-def _plain(text: str) -> Prompt:
+def plain_prompt(text: str) -> Prompt:
+    """The text as it is; spellings of control tokens in it are text."""
     return Prompt(text, allow_special=False)

@@ -5,14 +5,15 @@ Knows nothing about which request has which field.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from marshmallow import ValidationError, fields, missing
 
 _INT64_MAX = 2**63 - 1
 
 JsonSchema = dict[str, Any]
+Item = TypeVar("Item")
 
 
 @runtime_checkable
@@ -32,6 +33,21 @@ def unread_keys(value: Mapping[str, object], *known: str) -> Iterator[str]:
 def below(path: str | int, paths: Iterable[str]) -> Iterator[str]:
     """Dotted paths as they are seen from outside of what `path` leads to."""
     return (f"{path}.{inner}" if inner else str(path) for inner in paths)
+
+
+def read_items(values: Iterable[object], read: Callable[[Any], Item]) -> tuple[Item, ...]:
+    """Each item of a JSON array as `read` reads it.
+
+    Raises:
+        ValidationError: what is wrong with the first bad item, below its index.
+    """
+    items = []
+    for index, value in enumerate(values):
+        try:
+            items.append(read(value))
+        except ValidationError as error:
+            raise ValidationError({index: error.messages}) from None
+    return tuple(items)
 
 
 def whole(value: object) -> int | None:

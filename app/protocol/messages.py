@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from marshmallow import ValidationError, fields
 
-from app.protocol.fields import JsonSchema, below, unread_keys
+from app.protocol.fields import JsonSchema, below, read_items, unread_keys
 from app.protocol.message_content import parts_schema, read_text, text_key, unread_parts
 from app.protocol.tool_messages import (
     TOOL_CALL_SCHEMA,
@@ -68,7 +68,7 @@ class Messages(fields.Field[Conversation]):
             raise ValidationError("must be a list of messages, or one string")
         if not value:
             raise ValidationError("must not be empty")
-        messages = tuple(_at(index, item) for index, item in enumerate(value))
+        messages = read_items(value, _message)
         keys = tuple(text_key(item) for item in value)
         classic = "message" in keys
         if classic:
@@ -117,13 +117,6 @@ class Messages(fields.Field[Conversation]):
         }
         text = {"type": "string", "minLength": 1}
         return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}
-
-
-def _at(index: int, item: object) -> Message:
-    try:
-        return _message(item)
-    except ValidationError as error:
-        raise ValidationError({index: error.messages}) from None
 
 
 def _message(item: object) -> Message:

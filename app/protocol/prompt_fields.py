@@ -10,11 +10,17 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.engine.types import TokenIds
-from app.protocol.fields import JsonSchema, whole
+from app.protocol.fields import JsonSchema, read_items, whole
 
 TextOrIds = str | TokenIds
 
 _KINDS = "must be a string, a list of strings, a list of token ids, or a list of those"
+
+
+def is_list_of_items(value: object) -> bool:
+    """Whether a valid value of `Texts` is a list of texts or of lists of ids, so that the path
+    of a bad item ends in its index."""
+    return isinstance(value, list) and isinstance(value[0], str | list)
 
 
 class Texts(fields.Field[tuple[TextOrIds, ...]]):
@@ -37,8 +43,7 @@ class Texts(fields.Field[tuple[TextOrIds, ...]]):
             return (_ids(value),)
         if len(value) > self.max_items:
             raise ValidationError(f"must hold at most {self.max_items} items")
-        read = _text if isinstance(value[0], str) else _ids
-        return tuple(_at(index, read, item) for index, item in enumerate(value))
+        return read_items(value, _text if isinstance(value[0], str) else _ids)
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
@@ -75,14 +80,6 @@ _ID: JsonSchema = {"type": "integer", "minimum": 0}
 def _list_of(items: JsonSchema, most: int | None = None) -> JsonSchema:
     schema: JsonSchema = {"type": "array", "items": items, "minItems": 1}
     return schema if most is None else {**schema, "maxItems": most}
-
-
-def _at(index: int, read: Any, item: object) -> TextOrIds:
-    try:
-        result: TextOrIds = read(item)
-    except ValidationError as error:
-        raise ValidationError({index: error.messages}) from None
-    return result
 
 
 def _is_number(value: object) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from app.protocol.errors import BadRequest
-from app.protocol.fields import JsonSchema, below, unread_keys
+from app.protocol.fields import JsonSchema, below, read_items, unread_keys
 from app.protocol.strict_json import parse_object
 
 
@@ -59,7 +59,7 @@ def read_tool_calls(value: object, role: str) -> tuple[ToolCall, ...]:
             raise ValidationError("is only for messages of the role assistant")
         if not isinstance(value, list):
             raise ValidationError("must be a list of tool calls")
-        return tuple(_at(index, item) for index, item in enumerate(value))
+        return read_items(value, _call)
     except ValidationError as error:
         raise ValidationError({"tool_calls": error.messages}) from None
 
@@ -83,13 +83,6 @@ def read_tool_call_id(value: object, role: str) -> str | None:
     if not isinstance(value, str):
         raise ValidationError({"tool_call_id": ["must be a string"]})
     return value
-
-
-def _at(index: int, item: object) -> ToolCall:
-    try:
-        return _call(item)
-    except ValidationError as error:
-        raise ValidationError({index: error.messages}) from None
 
 
 def _call(item: object) -> ToolCall:

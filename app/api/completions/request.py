@@ -11,7 +11,7 @@ from typing import Any
 
 from app.protocol.fields import StrictBoolean, StrictInteger, StrictString, Unsupported
 from app.protocol.loading import field_error, ignored_fields, load
-from app.protocol.prompt_fields import TextOrIds, Texts
+from app.protocol.prompt_fields import TextOrIds, Texts, is_list_of_items
 from app.protocol.sampling import (
     COMPLETION_DEFAULTS,
     Generation,
@@ -86,10 +86,9 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
         raise field_error(
             "prompt_template", "must be none where echo and logprobs score the prompt"
         )
-    given = data["prompt"]
     return CompletionCall(
         prompts=prompts,
-        is_list=isinstance(given, list) and isinstance(given[0], str | list),
+        is_list=is_list_of_items(data["prompt"]),
         # Scores are of the text as it is: a template around it would count as its beginning.
         template="none" if scored else values.get("prompt_template"),
         echo=values.get("echo", False),

@@ -13,8 +13,8 @@ from app.connection.request_context import RequestContext
 from app.engine import Engine, Stream
 from app.engine.types import EmbeddingRequest
 from app.generation import ServedModel
+from app.generation.rendering import plain_prompt
 from app.generation.submission import encode_items, engine_errors_as_fields
-from app.prompts import Prompt
 from app.protocol.loading import field_error
 
 #: Tokens of all inputs together, as many as OpenAI takes.
@@ -43,7 +43,7 @@ def start_embeddings(
     size = engine.info.hidden_size
     if call.dimensions is not None and call.dimensions > size:
         raise field_error("dimensions", f"must be a whole number from 1 to {size}")
-    inputs = encode_items(engine, call.inputs, "input", call.is_list, _plain)
+    inputs = encode_items(engine, call.inputs, "input", call.is_list, plain_prompt)
     total = sum(map(len, inputs))
     if total > MAX_TOKENS:
         raise field_error(
@@ -52,7 +52,3 @@ def start_embeddings(
     with engine_errors_as_fields("input", is_list=call.is_list):
         stream = engine.embed(EmbeddingRequest(inputs, caller.owner))
     return EmbeddingsWork(call, stream)
-
-
-def _plain(text: str) -> Prompt:
-    return Prompt(text, allow_special=False)

@@ -19,7 +19,7 @@ from marshmallow.fields import Field
 
 from app.protocol.fields import Ignored, StrictInteger, StrictString, refused
 from app.protocol.loading import ignored_fields, load
-from app.protocol.prompt_fields import TextOrIds, Texts
+from app.protocol.prompt_fields import TextOrIds, Texts, is_list_of_items
 from app.protocol.unsupported import OF_EMBEDDINGS
 
 MAX_INPUTS = 2048
@@ -64,10 +64,9 @@ def read_embeddings(data: Mapping[str, object]) -> EmbeddingsCall:
         BadRequest: a field is missing, wrong or not served.
     """
     values = load(_SCHEMA, data)
-    given = data["input"]
     return EmbeddingsCall(
         inputs=values["input"],
-        is_list=isinstance(given, list) and isinstance(given[0], str | list),
+        is_list=is_list_of_items(data["input"]),
         model=values.get("model"),
         base64=values.get("encoding_format") == "base64",
         dimensions=values.get("dimensions"),
