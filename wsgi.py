@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.engine.async_engine import EngineService
+    from app.engine.async_engine import AsyncEngine
     from config import Config
 
 ROOT = Path(__file__).resolve().parent
@@ -90,7 +90,7 @@ def load() -> Flask:
         fail(error, HALT)
 
 
-def _engine(config: Config) -> EngineService:
+def _engine(config: Config) -> AsyncEngine:
     from app.checkpoint.hardware.cpu_features import check_processor
 
     check_processor()  # a CPU too old for numpy would end the process as it is imported

@@ -12,7 +12,7 @@ from app.checkpoint.check import CheckedModel
 from app.checkpoint.fingerprint import fingerprint, precision
 from app.checkpoint.hardware.cpu_count import cores
 from app.checkpoint.hardware.cpu_features import for_torch
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
 from app.model.threads import bound_spinning
@@ -22,9 +22,9 @@ from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
 
-def build_engine(config: Config, checked: CheckedModel) -> EngineService:
+def build_engine(config: Config, checked: CheckedModel) -> AsyncEngine:
     """An engine that loads `checked` once it is started."""
-    return EngineService(
+    return AsyncEngine(
         lambda: load(config, checked), config.MAX_IN_FLIGHT, max_per_owner=config.MAX_PER_KEY
     )
 

@@ -18,7 +18,7 @@ bound_spinning()  # before torch
 
 import torch  # noqa: E402
 
-from app.engine.async_engine import EngineService  # noqa: E402
+from app.engine.async_engine import AsyncEngine  # noqa: E402
 from benchmarks import plots  # noqa: E402
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
@@ -31,7 +31,7 @@ HISTORY, HISTORY_STREAMS = (100, 200, 400, 600, 800, 1000, 1250, 1500, 1750, 200
 STEPS = 16
 
 
-def step_ms(engine: EngineService, timed: TimedRunner, streams: int, history: int) -> float:
+def step_ms(engine: AsyncEngine, timed: TimedRunner, streams: int, history: int) -> float:
     """A step's median. The streams are choices of one prompt, of which each computes only the
     last tile, one in a step; the shorter prompts are the beginning of the longer ones."""
     done = len(timed.steps)

@@ -22,8 +22,8 @@ import numpy  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModel  # noqa: E402
 
-from app.engine.async_engine import EngineService  # noqa: E402
-from app.engine.types import EmbeddingRequest, TokenIds, Vector  # noqa: E402
+from app.engine.async_engine import AsyncEngine  # noqa: E402
+from app.engine.types import Embedding, EmbeddingRequest, TokenIds  # noqa: E402
 from benchmarks.engine_load import SILENCE_S, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
@@ -41,13 +41,13 @@ def sentences(vocab_size: int) -> list[TokenIds]:
     return [random_ids(length, each, vocab_size) for each, length in enumerate(lengths)]
 
 
-def ours(engine: EngineService, texts: list[TokenIds]) -> Vectors:
+def ours(engine: AsyncEngine, texts: list[TokenIds]) -> Vectors:
     """One request."""
-    ticket = engine.embed(EmbeddingRequest(tuple(texts)))
+    handle = engine.embed(EmbeddingRequest(tuple(texts)))
     found: dict[int, bytes] = {}
-    while not ticket.done:
-        for event in ticket.next_events(SILENCE_S):
-            if isinstance(event, Vector):
+    while not handle.done:
+        for event in handle.next_events(SILENCE_S):
+            if isinstance(event, Embedding):
                 found[event.index] = event.values
     return [numpy.frombuffer(found[each], "<f4") for each in range(len(texts))]
 

@@ -11,18 +11,18 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
-from app.engine.request_handle import Ticket
-from app.engine.types import Delta, GenerationRequest, SamplingParams, TokenIds
+from app.engine.request_handle import RequestHandle
+from app.engine.types import GenerationRequest, OutputDelta, SamplingParams, TokenIds
 
 SILENCE_S = 300.0
 
 
-def start(model: LoadedModel) -> EngineService:
+def start(model: LoadedModel) -> AsyncEngine:
     """An engine over a loaded model."""
     ready = threading.Event()
-    engine = EngineService(lambda: model)
+    engine = AsyncEngine(lambda: model)
     engine.start(lambda info: ready.set())
     ready.wait()
     return engine
@@ -59,18 +59,18 @@ class Answer:
         """Seconds between events with tokens."""
         return [b - a for a, b in pairwise(self.moments)]
 
-    def follow(self, ticket: Ticket) -> Answer:
-        """Take every event of `ticket`."""
-        while not ticket.done:
-            for event in ticket.next_events(SILENCE_S):
-                if isinstance(event, Delta) and event.token_ids:
+    def follow(self, handle: RequestHandle) -> Answer:
+        """Take every event of `handle`."""
+        while not handle.done:
+            for event in handle.next_events(SILENCE_S):
+                if isinstance(event, OutputDelta) and event.token_ids:
                     self.moments.append(time.perf_counter())
                     if event.index == 0:
                         self.ids += event.token_ids
         return self
 
 
-def ask(engine: EngineService, request: GenerationRequest) -> Answer:
+def ask(engine: AsyncEngine, request: GenerationRequest) -> Answer:
     """Put the request and wait for its end."""
     answer = Answer(time.perf_counter())
     return answer.follow(engine.generate(request))

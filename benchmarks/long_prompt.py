@@ -23,7 +23,7 @@ bound_spinning()  # before torch
 
 import torch  # noqa: E402
 
-from app.engine.async_engine import EngineService  # noqa: E402
+from app.engine.async_engine import AsyncEngine  # noqa: E402
 from benchmarks.engine_load import Answer, ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median, quantile  # noqa: E402
@@ -44,14 +44,14 @@ class Disturbance:
     prompt_s: float  #: from its arrival to its first token
 
 
-def disturb(engine: EngineService, seed: int) -> Disturbance:
+def disturb(engine: AsyncEngine, seed: int) -> Disturbance:
     """Run the streams, let the prompt arrive, and look at the streams' waits."""
     requests = [greedy(random_ids(64, (seed, each)), tokens=400) for each in range(STREAMS)]
     answers = [Answer(time.perf_counter()) for _ in requests]
-    tickets = [engine.generate(request) for request in requests]
+    handles = [engine.generate(request) for request in requests]
     threads = [
-        threading.Thread(target=answer.follow, args=(ticket,))
-        for answer, ticket in zip(answers, tickets, strict=True)
+        threading.Thread(target=answer.follow, args=(handle,))
+        for answer, handle in zip(answers, handles, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -60,8 +60,8 @@ def disturb(engine: EngineService, seed: int) -> Disturbance:
     came = time.perf_counter()
     long = ask(engine, greedy(random_ids(PROMPT_TOKENS, (seed, "long")), tokens=1))
     assert all(thread.is_alive() for thread in threads), "the streams ended before the prompt"
-    for ticket in tickets:
-        ticket.cancel()
+    for handle in handles:
+        handle.cancel()
     for thread in threads:
         thread.join()
     waits = [pair for answer in answers for pair in pairwise(answer.moments)]
@@ -70,7 +70,7 @@ def disturb(engine: EngineService, seed: int) -> Disturbance:
     return Disturbance(usual, max(during), quantile(during, 0.99), long.first_token_s)
 
 
-def step_s(engine: EngineService, timed: TimedRunner, lengths: list[int], seed: object) -> float:
+def step_s(engine: AsyncEngine, timed: TimedRunner, lengths: list[int], seed: object) -> float:
     """The median step of rows with contexts of these lengths."""
     prompts = [random_ids(length, (seed, each)) for each, length in enumerate(lengths)]
     for prompt in prompts:  # alone and before: a long one would come when short ones have ended

@@ -21,8 +21,8 @@ bound_spinning()  # before torch
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: E402
 
-from app.engine.async_engine import EngineService  # noqa: E402
-from app.engine.types import Delta, TokenIds  # noqa: E402
+from app.engine.async_engine import AsyncEngine  # noqa: E402
+from app.engine.types import OutputDelta, TokenIds  # noqa: E402
 from benchmarks.engine_load import greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
@@ -36,15 +36,15 @@ def prompts(rows: int) -> list[TokenIds]:
     return [random_ids(PROMPT_TOKENS, number) for number in range(rows)]
 
 
-def ours(engine: EngineService, rows: int, tokens: int) -> float:
+def ours(engine: AsyncEngine, rows: int, tokens: int) -> float:
     """Decoded tokens per second once all prompts are computed."""
-    ticket = engine.generate(greedy(*prompts(rows), tokens=tokens))
+    handle = engine.generate(greedy(*prompts(rows), tokens=tokens))
     counts = [0] * rows
     began: float | None = None
     left = 0
-    while not ticket.done:
-        for event in ticket.next_events(60):
-            if isinstance(event, Delta):
+    while not handle.done:
+        for event in handle.next_events(60):
+            if isinstance(event, OutputDelta):
                 counts[event.index] += len(event.token_ids)
         if began is None and all(counts):
             began, left = time.perf_counter(), rows * tokens - sum(counts)

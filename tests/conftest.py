@@ -16,7 +16,7 @@ from tests.fakes import ScriptedEngine
 from tests.tiers import FOLDER, TIERS, UNIT, tier_of
 
 if TYPE_CHECKING:
-    from app.engine.async_engine import EngineService
+    from app.engine.async_engine import AsyncEngine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +56,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
-def real_engine() -> Iterator[EngineService]:
+def real_engine() -> Iterator[AsyncEngine]:
     """The embedded model, loaded once in this process for all tests that want it here."""
     from app.build import build_engine  # torch, which most tests do without
     from app.checkpoint.check import check_model

@@ -23,21 +23,21 @@ from app.engine.errors import (
     UnknownToken,
 )
 from app.engine.types import (
-    EVERYBODY,
-    Delta,
+    ANONYMOUS,
+    Embedding,
     EmbeddingRequest,
     EngineState,
+    EngineStats,
     Event,
     FinishReason,
     GenerationRequest,
     ModelInfo,
+    OutputDelta,
     Owner,
     Progress,
-    PromptScores,
-    Stats,
+    PromptLogprobs,
     TokenIds,
     TokenLogprob,
-    Vector,
 )
 from app.prompts import BREAK
 
@@ -82,12 +82,12 @@ class ScriptedEngine:
     first_delay_s: float = 0.0  #: before any text
     delay_s: float = 0.0  #: before each further piece of text
     progress: tuple[Progress, ...] = ()
-    scores_come_late: bool = False  #: later choices begin before the prompt's scores
+    logprobs_come_late: bool = False  #: later choices begin before the prompt's scores
     refusal: EngineError | None = None  #: raised by generate and embed
-    failure: Exception | None = None  #: raised by a stream after `fail_after` pieces of text
+    failure: Exception | None = None  #: raised by a handle after `fail_after` pieces of text
     fail_after: int = 0
     requests: list[GenerationRequest | EmbeddingRequest] = field(default_factory=list)
-    streams: list[ScriptedStream] = field(default_factory=list)
+    handles: list[ScriptedHandle] = field(default_factory=list)
     encoded: list[tuple[str, bool]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -98,16 +98,16 @@ class ScriptedEngine:
         return self.info_
 
     @property
-    def stats(self) -> Stats:
-        streams = list(self.streams)
-        ends = [stream.end for stream in streams]
-        return Stats(
+    def stats(self) -> EngineStats:
+        handles = list(self.handles)
+        ends = [handle.end for handle in handles]
+        return EngineStats(
             running=ends.count(None),
-            accepted=len(streams),
+            accepted=len(handles),
             completed=ends.count("completed"),
             failed=ends.count("failed"),
             cancelled=ends.count("cancelled"),
-            prompt_tokens=sum(stream.prompt_tokens for stream in streams),
+            prompt_tokens=sum(handle.prompt_tokens for handle in handles),
             finished=(("stop", 1), ("length", 0)),
             ttft_seconds=((0.1, 1), (float("inf"), 2)),
             ttft_sum_seconds=0.5,
@@ -136,7 +136,7 @@ class ScriptedEngine:
         top = tuple((FIRST_BYTE + 97 + i, -0.25 * (i + 1)) for i in range(alternatives))
         return TokenLogprob(token, -(1 + token % 8) / 8, top)
 
-    def generate(self, request: GenerationRequest) -> ScriptedStream:
+    def generate(self, request: GenerationRequest) -> ScriptedHandle:
         longest = max(map(len, request.prompts))
         room = self.info.max_model_len - longest
         if room < (request.max_tokens != 0):
@@ -145,22 +145,23 @@ class ScriptedEngine:
         events: list[Event] = []
         choices = range(len(request.prompts) * request.n)
         pieces = [self._pieces(request, index) for index in choices]
-        if self.scores_come_late:
+        if self.logprobs_come_late:
             events += [piece.pop(0) for piece in pieces[1:]]
         if (count := request.prompt_logprobs) is not None:
             for number, prompt in enumerate(request.prompts):
                 scores = tuple(self.logprob(token, count) for token in prompt[1:])
                 for part in (scores[:3], scores[3:]):  # in two events, as a long prompt's
                     if part:
-                        events.append(PromptScores(number * request.n, part))
+                        events.append(PromptLogprobs(number * request.n, part))
         for step in range(max(map(len, pieces))):
             events += [piece[step] for piece in pieces if step < len(piece)]
-        stream = self._accept(request, request.prompts, events)
-        stream.room = room if request.max_tokens is None else min(request.max_tokens, room)
-        return stream
+        handle = self._accept(request, request.prompts, events)
+        asked = room if request.max_tokens is None else request.max_tokens
+        handle.max_new_tokens = min(asked, room)
+        return handle
 
-    def embed(self, request: EmbeddingRequest) -> ScriptedStream:
-        vectors = [Vector(i, self.vector(ids)) for i, ids in enumerate(request.inputs)]
+    def embed(self, request: EmbeddingRequest) -> ScriptedHandle:
+        vectors = [Embedding(i, self.vector(ids)) for i, ids in enumerate(request.inputs)]
         return self._accept(request, request.inputs, list(vectors))
 
     def vector(self, ids: TokenIds) -> bytes:
@@ -175,7 +176,7 @@ class ScriptedEngine:
         request: GenerationRequest | EmbeddingRequest,
         prompts: Sequence[TokenIds],
         events: list[Event],
-    ) -> ScriptedStream:
+    ) -> ScriptedHandle:
         for prompt in prompts:
             if not prompt:
                 raise EmptyPrompt("A prompt has no tokens")
@@ -185,24 +186,24 @@ class ScriptedEngine:
             if self.refusal is not None:
                 raise self.refusal
             self._refuse_what_is_too_much()
-            stream = ScriptedStream(self, sum(map(len, prompts)), events)
+            handle = ScriptedHandle(self, sum(map(len, prompts)), events)
             self.requests.append(request)
-            self.streams.append(stream)
-        return stream
+            self.handles.append(handle)
+        return handle
 
-    def check_room(self, owner: Owner = EVERYBODY) -> None:
+    def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
         if self.state is not EngineState.LOADING:
             self._refuse_what_is_too_much()
 
     def _refuse_what_is_too_much(self) -> None:
         if self.state is not EngineState.READY:
             raise ShuttingDown("The server is stopping")
-        if sum(stream.end is None for stream in self.streams) >= self.max_in_flight:
+        if sum(handle.end is None for handle in self.handles) >= self.max_in_flight:
             raise Overloaded("Too many requests are in flight")
 
-    def _pieces(self, request: GenerationRequest, index: int) -> list[Delta]:
+    def _pieces(self, request: GenerationRequest, index: int) -> list[OutputDelta]:
         if request.max_tokens == 0:
-            return [Delta(index, "", (), finish_reason=FinishReason.LENGTH)]
+            return [OutputDelta(index, "", (), finish_reason=FinishReason.LENGTH)]
         text = self.answer(request, index)
         if request.drop_leading_space:
             text = text.lstrip()
@@ -218,21 +219,21 @@ class ScriptedEngine:
             own = ids[start : start + self.bytes_per_event]
             scores = [None if count is None else self.logprob(token, count) for token in own]
             new = "".join(answer.push(*each)[0] for each in zip(own, scores, strict=True))
-            pieces.append(Delta(index, new, tuple(own), answer.told()))
+            pieces.append(OutputDelta(index, new, tuple(own), answer.told()))
         rest, _ = answer.finish()
-        last = pieces.pop() if pieces else Delta(index, "")
+        last = pieces.pop() if pieces else OutputDelta(index, "")
         told = last.logprobs + answer.told()
         text = last.text + rest
         return [*pieces, replace(last, text=text, logprobs=told, finish_reason=reason)]
 
 
-class ScriptedStream:
-    """Implements `app.engine.Stream`."""
+class ScriptedHandle:
+    """Has the methods of `app.engine.request_handle.RequestHandle` that HTTP calls."""
 
     def __init__(self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event]) -> None:
         self.prompt_tokens = prompt_tokens
         self.cached_tokens = 0
-        self.room = 0
+        self.max_new_tokens = 0
         self.end: str | None = None  #: "completed", "failed" or "cancelled"
         self._engine = engine
         self._events: list[Event] = [*engine.progress, *events]
@@ -271,7 +272,7 @@ class ScriptedStream:
     def wake(self) -> None:
         self._woken.set()
 
-    def prepared(self, timeout_s: float) -> bool:
+    def wait_until_prepared(self, timeout_s: float) -> bool:
         return True
 
     def cancel(self) -> None:

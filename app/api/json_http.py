@@ -65,7 +65,7 @@ def read_call() -> dict[str, object]:
     Raises:
         Unavailable: the engine takes nothing, or nothing of this caller, now.
     """
-    engine().check_room(caller().owner)
+    engine().check_capacity(caller().owner)
     return read_object()
 
 

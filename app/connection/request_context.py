@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from app.connection.client import Connection
-from app.engine.types import EVERYBODY, Owner
+from app.engine.types import ANONYMOUS, Owner
 from app.protocol.errors import ClientGone, DeadlinePassed
 
 #: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
@@ -23,7 +23,7 @@ class RequestContext:
     name: str  #: for the log: a key's name or an address
     connection: Connection
     deadline: float  #: monotonic
-    owner: Owner = EVERYBODY  #: whose places and cached prompts it uses
+    owner: Owner = ANONYMOUS  #: whose places and cached prompts it uses
 
     def wait_timeout_s(self) -> float:
         """How long to wait for the next news. Raises DeadlinePassed when the time is up."""

@@ -1,7 +1,7 @@
 """The inference engine: scheduler, cache slots, beam search, detokenizing; without torch.
 
-This file is its interface: what HTTP may call, and the records it gets back. `app.build` makes the
-real engine, tests use a scripted one.
+This file is its interface for HTTP. `app.engine.async_engine` implements it; tests use
+`tests.fakes.ScriptedEngine`.
 """
 
 from __future__ import annotations
@@ -9,50 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from app.engine.request_handle import RequestHandle
 from app.engine.types import (
-    EVERYBODY,
+    ANONYMOUS,
     EmbeddingRequest,
     EngineState,
-    Event,
+    EngineStats,
     GenerationRequest,
     ModelInfo,
     Owner,
-    Stats,
     TokenIds,
 )
-
-
-class Stream(Protocol):
-    """One accepted request's way back. Used by one HTTP thread."""
-
-    prompt_tokens: int  #: over all prompts or inputs
-    cached_tokens: int  #: of them, those that were not computed again
-    room: int  #: tokens an answer may have; of several prompts, the least
-
-    @property
-    def done(self) -> bool:
-        """True when every choice has finished and all events were taken."""
-
-    def next_events(self, timeout_s: float) -> list[Event]:
-        """Wait for at least one event, then take all there are; [] when the time is up.
-
-        Raises:
-            EngineError: the request failed; nothing more will come.
-        """
-
-    def wake(self) -> None:
-        """End a wait in `next_events` now, which then returns []. Any thread may call it."""
-
-    def prepared(self, timeout_s: float) -> bool:
-        """Wait until what the answer needs is there, such as the grammar of its schema; False
-        when the time is up. What is wrong with the request is known then.
-
-        Raises:
-            EngineError: the request failed; nothing more will come.
-        """
-
-    def cancel(self) -> None:
-        """Give the request's place back. Harmless when it is done, and when called twice."""
 
 
 class Engine(Protocol):
@@ -63,40 +30,40 @@ class Engine(Protocol):
 
     @property
     def state(self) -> EngineState:
-        """Where the engine is in its life; also tells a hung engine (DEAD)."""
+        """The engine's state. A step that does not end makes it DEAD."""
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> EngineStats:
         """The counters as of the last step."""
 
     @property
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
 
-    def check_room(self, owner: Owner = EVERYBODY) -> None:
-        """Refuse a request of this owner before anybody reads it. Whoever passes may still be
-        refused.
+    def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
+        """Refuse a request of this owner before its body is read. A request that passes may
+        still be refused by `generate` or `embed`.
 
         Raises:
-            Unavailable: no place is free for it, or nothing is accepted any more.
+            Unavailable: too many requests are in flight, or the engine accepts none.
         """
 
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
-        """Token ids of `text`, BOS first where the tokenizer says so. A control token's
-        spelling becomes that token only with `allow_special` (text from a template, in which
-        users' own spellings are already broken up: see `app.prompts`)."""
+        """Token ids of `text`, with a leading BOS if the tokenizer adds one. The text of a
+        control token becomes that token only with `allow_special`, which is for text from a
+        template, where users' own spellings are already broken up (see `app.prompts`)."""
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids, control tokens left out."""
+        """Text of token ids, without control tokens."""
 
-    def generate(self, request: GenerationRequest) -> Stream:
-        """Accept a request, or refuse it. Events are Progress, PromptScores and Delta.
+    def generate(self, request: GenerationRequest) -> RequestHandle:
+        """Accept a request, or refuse it. Events are Progress, PromptLogprobs and OutputDelta.
 
         Raises:
-            InvalidRequest: it can never be served as asked. A schema is tried later: what is
-                wrong with it, the stream's `prepared` raises.
+            InvalidRequest: the request can never be served. Errors in its JSON schema come later,
+                from the handle's `wait_until_prepared`.
             Unavailable: not now.
         """
 
-    def embed(self, request: EmbeddingRequest) -> Stream:
-        """As `generate`; events are Progress and Vector."""
+    def embed(self, request: EmbeddingRequest) -> RequestHandle:
+        """As `generate`; events are Progress and Embedding."""

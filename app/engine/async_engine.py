@@ -27,16 +27,16 @@ from app.engine.errors import (
 from app.engine.grammar_cache import Grammars
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import Ledger
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence as TokenSequence
 from app.engine.types import (
-    EVERYBODY,
+    ANONYMOUS,
     EmbeddingRequest,
     EngineState,
+    EngineStats,
     GenerationRequest,
     ModelInfo,
     Owner,
-    Stats,
     TokenIds,
 )
 from app.structured_output.grammar_compiler import grammar_tokens
@@ -54,7 +54,7 @@ WATCH_S = 0.25
 _FORGET = 0.99  #: one slow step is not remembered for ever
 
 
-class EngineService:
+class AsyncEngine:
     """Implements `app.engine.Engine`. `start` once; any thread may call the rest."""
 
     def __init__(
@@ -74,7 +74,7 @@ class EngineService:
         self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
         self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
         self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
-        self._open: WeakSet[Ticket] = WeakSet()  # guarded by the lock; may hold ended ones
+        self._open: WeakSet[RequestHandle] = WeakSet()  # guarded by the lock; may hold ended ones
         self._grammars: Grammars | None = None  # guarded by the lock
         self._stepper: Stepper | None = None
         self._step_began = 0.0  # monotonic; 0 between steps
@@ -123,7 +123,7 @@ class EngineService:
         return time.monotonic() - began > max(self._hung_after_s, HUNG_AFTER_TIMES * usual_s)
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> EngineStats:
         """The counters now, those of the cache as of the last step."""
         return self._ledger.snapshot(self._running, self._kv_usage_ratio)
 
@@ -140,39 +140,39 @@ class EngineService:
         """Text of token ids, control tokens left out."""
         return self._loaded().tokenizer.decode(ids)
 
-    def check_room(self, owner: Owner = EVERYBODY) -> None:
+    def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
         """Raises Unavailable when nothing of this owner would be accepted now; while the model
         loads, what is wrong with a request can still be told."""
         if self._state is not EngineState.LOADING:
             with self._lock:
                 self._refuse_what_is_too_much(owner)
 
-    def generate(self, request: GenerationRequest) -> Ticket:
+    def generate(self, request: GenerationRequest) -> RequestHandle:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
         model = self._loaded()
         rooms = validation.check_generation(request, model)
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
-        ticket = Ticket(prompt_tokens, choices, self._wake, request.owner)
-        ticket.room = min(rooms)
+        handle = RequestHandle(prompt_tokens, choices, self._wake, request.owner)
+        handle.max_new_tokens = min(rooms)
 
         def sequences(constraint: JsonConstraint | None = None) -> list[TokenSequence]:
-            return build_sequences.generation_sequences(request, model, ticket, rooms, constraint)
+            return build_sequences.generation_sequences(request, model, handle, rooms, constraint)
 
         if request.json_schema is None:
-            return self._enter(ticket, sequences())
-        self._reserve(ticket)
-        begin = partial(self._begin, ticket, sequences)
-        self._grammars_of(model).find(request.json_schema, request.continued, ticket, begin)
-        return ticket
+            return self._enter(handle, sequences())
+        self._reserve(handle)
+        begin = partial(self._begin, handle, sequences)
+        self._grammars_of(model).find(request.json_schema, request.answer_prefix, handle, begin)
+        return handle
 
-    def embed(self, request: EmbeddingRequest) -> Ticket:
+    def embed(self, request: EmbeddingRequest) -> RequestHandle:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
         model = self._loaded()
         validation.check_embedding(request, model)
         prompt_tokens = sum(map(len, request.inputs))
-        ticket = Ticket(prompt_tokens, len(request.inputs), self._wake, request.owner)
-        return self._enter(ticket, build_sequences.embedding_sequences(request, ticket))
+        handle = RequestHandle(prompt_tokens, len(request.inputs), self._wake, request.owner)
+        return self._enter(handle, build_sequences.embedding_sequences(request, handle))
 
     def drain(self, grace_s: float) -> None:
         """Refuse new requests from now on; those still running after `grace_s` seconds end
@@ -183,7 +183,7 @@ class EngineService:
 
         def cut() -> None:
             error = ShuttingDown("the server is stopping")
-            self._inbox.put(lambda stepper: stepper.fail(stepper.tickets, error))
+            self._inbox.put(lambda stepper: stepper.fail(stepper.handles, error))
 
         timer = threading.Timer(grace_s, cut)
         timer.daemon = True
@@ -195,29 +195,29 @@ class EngineService:
             raise ModelLoading("the model is still loading")
         return model
 
-    def _enter(self, ticket: Ticket, sequences: list[TokenSequence]) -> Ticket:
-        self._count_in(ticket)
-        ticket.mark_prepared()
-        self._inbox.put(lambda stepper: stepper.accept(ticket, sequences))
-        return ticket
+    def _enter(self, handle: RequestHandle, sequences: list[TokenSequence]) -> RequestHandle:
+        self._count_in(handle)
+        handle.mark_prepared()
+        self._inbox.put(lambda stepper: stepper.accept(handle, sequences))
+        return handle
 
-    def _reserve(self, ticket: Ticket) -> None:
-        self._count_in(ticket)
-        self._inbox.put(lambda stepper: stepper.reserve(ticket))
+    def _reserve(self, handle: RequestHandle) -> None:
+        self._count_in(handle)
+        self._inbox.put(lambda stepper: stepper.reserve(handle))
 
     def _begin(
         self,
-        ticket: Ticket,
+        handle: RequestHandle,
         sequences: Callable[[JsonConstraint], list[TokenSequence]],
         found: JsonConstraint | EngineError,
     ) -> None:
         """Let a reserved request run, or end it."""
         if isinstance(found, JsonConstraint):
             made = sequences(found)
-            ticket.mark_prepared()
-            self._inbox.put(lambda stepper: stepper.begin(ticket, made))
+            handle.mark_prepared()
+            self._inbox.put(lambda stepper: stepper.begin(handle, made))
         else:
-            self._inbox.put(lambda stepper: stepper.fail([ticket], found))
+            self._inbox.put(lambda stepper: stepper.fail([handle], found))
 
     def _grammars_of(self, model: LoadedModel) -> Grammars:
         with self._lock:
@@ -225,11 +225,11 @@ class EngineService:
                 self._grammars = Grammars(grammar_tokens(model.tokenizer, model.eos_ids))
             return self._grammars
 
-    def _count_in(self, ticket: Ticket) -> None:
+    def _count_in(self, handle: RequestHandle) -> None:
         with self._lock:
-            self._refuse_what_is_too_much(ticket.owner)
+            self._refuse_what_is_too_much(handle.owner)
             self._ledger.accepted += 1
-            self._open.add(ticket)
+            self._open.add(handle)
 
     def _refuse_what_is_too_much(self, owner: Owner) -> None:
         if self.state is not EngineState.READY:
@@ -246,7 +246,7 @@ class EngineService:
             )
 
     def _held_by(self, owner: Owner) -> int:
-        return sum(not each.settled and each.owner.name == owner.name for each in self._open)
+        return sum(not each.ended and each.owner.name == owner.name for each in self._open)
 
     def _wake(self) -> None:
         self._inbox.put(None)
@@ -322,7 +322,7 @@ class EngineService:
             self._state = EngineState.DEAD
         while not self._inbox.empty():
             self._do(self._inbox.get(), stepper)
-        stepper.fail(stepper.tickets, GenerationFailed("the server failed; try again"))
+        stepper.fail(stepper.handles, GenerationFailed("the server failed; try again"))
         self._publish(stepper)
         raise GenerationFailed("the model is broken: its steps fail")
 
@@ -330,8 +330,8 @@ class EngineService:
         """The engine's thread hangs: tell all who wait, from another."""
         with self._lock:  # nothing is accepted after this
             self._state = EngineState.DEAD
-            tickets = list(self._open)
+            handles = list(self._open)
         error = GenerationFailed("the model hangs: a step does not end")
-        for ticket in tickets:
-            ticket.fail(error)
+        for handle in handles:
+            handle.fail(error)
         return error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from app.engine.beam_search import BeamSearch, Candidate
 from app.engine.detokenizer import Answer
 from app.engine.sequence import Sequence
-from app.engine.types import Delta, FinishReason
+from app.engine.types import FinishReason, OutputDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BeamGroup:
         """All slots of the group."""
         return [*self.spare, *(member.slot for member in self.members)]
 
-    def deltas(self) -> list[Delta]:
+    def deltas(self) -> list[OutputDelta]:
         """The best answers, each whole in one delta. A search of one token that sampling's
         limits left few of ends with fewer than are wanted: the last then stands for the rest."""
         best = self.search.best
@@ -51,7 +51,7 @@ class BeamGroup:
             for rank in range(self.answers)
         ]
 
-    def _delta(self, index: int, tokens: tuple[int, ...]) -> Delta:
+    def _delta(self, index: int, tokens: tuple[int, ...]) -> OutputDelta:
         ended = tokens[-1] in self.eos_ids
         answer = self.new_answer()
         parts, stopped = [], False
@@ -64,7 +64,7 @@ class BeamGroup:
             text, stopped = answer.finish()
             parts.append(text)
         reason = FinishReason.STOP if ended or stopped else FinishReason.LENGTH
-        return Delta(index, "".join(parts), tokens, (), reason)
+        return OutputDelta(index, "".join(parts), tokens, (), reason)
 
     def branch(self, survivors: list[Candidate]) -> list[Move]:
         """Make the next step's members. A beam's first child keeps its slot, so only the

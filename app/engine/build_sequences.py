@@ -12,7 +12,7 @@ from app.engine.beam_group import BeamGroup
 from app.engine.beam_search import BeamSearch
 from app.engine.detokenizer import Answer
 from app.engine.loaded_model import LoadedModel
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
 from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
 from app.structured_output.json_constraint import JsonConstraint
@@ -21,7 +21,7 @@ from app.structured_output.json_constraint import JsonConstraint
 def generation_sequences(
     request: GenerationRequest,
     model: LoadedModel,
-    ticket: Ticket,
+    handle: RequestHandle,
     rooms: list[int],
     constraint: JsonConstraint | None = None,
 ) -> list[Sequence]:
@@ -37,7 +37,7 @@ def generation_sequences(
     for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True)):
         for choice in range(request.n if request.num_beams == 1 else 1):
             sequence = Sequence(
-                ticket=ticket,
+                handle=handle,
                 index=number * request.n + choice,
                 tokens=list(prompt),
                 prompt_length=len(prompt),
@@ -57,10 +57,10 @@ def generation_sequences(
     return sequences
 
 
-def embedding_sequences(request: EmbeddingRequest, ticket: Ticket) -> list[Sequence]:
+def embedding_sequences(request: EmbeddingRequest, handle: RequestHandle) -> list[Sequence]:
     """One sequence for each input."""
     return [
-        Sequence(ticket=ticket, index=index, tokens=list(tokens), prompt_length=len(tokens))
+        Sequence(handle=handle, index=index, tokens=list(tokens), prompt_length=len(tokens))
         for index, tokens in enumerate(request.inputs)
     ]
 

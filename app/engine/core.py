@@ -14,15 +14,15 @@ from typing import Any
 from app.engine.batch import Draw, Pick, StepResult, Tile, Want
 from app.engine.beam_group import BeamGroup
 from app.engine.cache_slots import Forget
-from app.engine.errors import EngineError, GenerationFailed, SchemaFailed
+from app.engine.errors import EngineError, GenerationFailed, StructuredOutputFailed
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import Ledger
 from app.engine.output_buffer import Deliveries
 from app.engine.pooling import normalised
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Plan, Scheduler
 from app.engine.sequence import Sequence
-from app.engine.types import Delta, FinishReason, Progress, PromptScores, Vector
+from app.engine.types import Embedding, FinishReason, OutputDelta, Progress, PromptLogprobs
 from app.structured_output.json_constraint import ConstraintFailed
 
 log = logging.getLogger(__name__)
@@ -50,44 +50,44 @@ class Stepper:
         self._advanced = False  #: the last plan's batch was computed
 
     @property
-    def tickets(self) -> list[Ticket]:
+    def handles(self) -> list[RequestHandle]:
         """Requests not yet ended."""
-        return self._deliveries.tickets
+        return self._deliveries.handles
 
     @property
     def running_requests(self) -> int:
         """Requests of which at least one sequence holds a slot."""
-        return len({sequence.ticket for sequence in self.scheduler.running})
+        return len({sequence.handle for sequence in self.scheduler.running})
 
-    def accept(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+    def accept(self, handle: RequestHandle, sequences: list[Sequence]) -> None:
         """Queue a request's sequences."""
-        self._deliveries.open(ticket, sequences)
+        self._deliveries.open(handle, sequences)
         self.scheduler.add(sequences)
         ahead = len(self.scheduler.waiting()) - 1
         if ahead:
-            ticket.send((Progress(queued=ahead),))
+            handle.send((Progress(queued=ahead),))
 
-    def reserve(self, ticket: Ticket) -> None:
+    def reserve(self, handle: RequestHandle) -> None:
         """Count a request in whose answer cannot begin yet; `accept` follows, or `fail`."""
-        self._deliveries.reserve(ticket)
+        self._deliveries.reserve(handle)
 
-    def begin(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+    def begin(self, handle: RequestHandle, sequences: list[Sequence]) -> None:
         """As `accept`, for a reserved request; nothing when it has ended meanwhile."""
-        if self._deliveries.owes(ticket):
-            self.accept(ticket, sequences)
+        if self._deliveries.owes(handle):
+            self.accept(handle, sequences)
 
     def drop_cancelled(self) -> None:
         """Give back the places of requests whose clients have gone."""
-        for ticket in self._deliveries.tickets:
-            if ticket.cancelled:
-                for sequence in self._deliveries.cancel(ticket):
+        for handle in self._deliveries.handles:
+            if handle.cancelled:
+                for sequence in self._deliveries.cancel(handle):
                     self.scheduler.remove(sequence)
 
-    def fail(self, tickets: list[Ticket], error: EngineError) -> None:
+    def fail(self, handles: list[RequestHandle], error: EngineError) -> None:
         """End requests with an error."""
-        for ticket in tickets:
-            if self._deliveries.owes(ticket):
-                for sequence in self._deliveries.fail(ticket, error):
+        for handle in handles:
+            if self._deliveries.owes(handle):
+                for sequence in self._deliveries.fail(handle, error):
                     self.scheduler.remove(sequence, keep=False)
 
     def step(self) -> bool:
@@ -134,24 +134,24 @@ class Stepper:
         """Rows of the step that runs now, or ran last."""
         return self._plan.batch.tokens if self._plan else 0
 
-    def blame(self) -> list[Ticket]:
+    def blame(self) -> list[RequestHandle]:
         """The requests that the last planned step ran for, as far as they have not ended."""
         plan = self._plan
-        tickets = {s.ticket: None for s in (*plan.rows, *plan.tiles)} if plan else {}
-        return [ticket for ticket in tickets if self._deliveries.owes(ticket)]
+        handles = {s.handle: None for s in (*plan.rows, *plan.tiles)} if plan else {}
+        return [handle for handle in handles if self._deliveries.owes(handle)]
 
     def shed(self, error: EngineError) -> None:
         """After a step for which memory ran out: end the youngest of its requests, and let the
         others compute the step again."""
         blamed = self.blame()
-        self.fail([max(blamed, key=lambda ticket: ticket.accepted_at)] if blamed else [], error)
+        self.fail([max(blamed, key=lambda handle: handle.accepted_at)] if blamed else [], error)
         if not self._advanced or self._plan is None:
             return  # nothing was counted as computed
         for sequence in {id(s): s for s in (*self._plan.rows, *self._plan.tiles)}.values():
-            if not self._deliveries.owes(sequence.ticket) or sequence.slot < 0:
+            if not self._deliveries.owes(sequence.handle) or sequence.slot < 0:
                 continue
             if sequence.group:  # half a step of a beam search cannot be taken back
-                self.fail([sequence.ticket], error)
+                self.fail([sequence.handle], error)
             else:
                 self.scheduler.send_back(sequence, keep=False)
 
@@ -188,7 +188,8 @@ class Stepper:
                     self._tell_scores(sequence, tile, logits)
                 ended = tile.start + len(tile.tokens) == sequence.prompt_length
                 if ended and sequence.answer is not None and sequence.max_tokens == 0:
-                    self._finish(sequence, [Delta(sequence.index, "", (), (), FinishReason.LENGTH)])
+                    end = OutputDelta(sequence.index, "", (), (), FinishReason.LENGTH)
+                    self._finish(sequence, [end])
 
     def _tell_scores(self, sequence: Sequence, tile: Tile, logits: Any) -> None:
         assert sequence.scores is not None
@@ -196,8 +197,8 @@ class Stepper:
         # A prompt sent back in its middle is computed again, but told once.
         new = tuple(scores[max(0, sequence.scored - tile.start - 1) :])
         sequence.scored += len(new)
-        if new and self._deliveries.owes(sequence.ticket):
-            self._deliveries.tell(sequence, PromptScores(sequence.index, new))
+        if new and self._deliveries.owes(sequence.handle):
+            self._deliveries.tell(sequence, PromptLogprobs(sequence.index, new))
 
     def _pool(self, plan: Plan, result: StepResult) -> None:
         """Add up embeddings; send those that are whole."""
@@ -206,13 +207,13 @@ class Stepper:
             if tile.want is not Want.POOL:
                 continue
             part = next(parts)
-            if not self._deliveries.owes(sequence.ticket):
+            if not self._deliveries.owes(sequence.handle):
                 continue  # another input of the same request has just failed
             sequence.pooled = part if sequence.pooled is None else sequence.pooled + part
             if tile.start + len(tile.tokens) == sequence.prompt_length:
                 with self._only(sequence):
                     vector = normalised(sequence.pooled, sequence.prompt_length)
-                    self._deliveries.tell(sequence, Vector(sequence.index, vector))
+                    self._deliveries.tell(sequence, Embedding(sequence.index, vector))
                     self._deliveries.settle(sequence)
                     self.scheduler.remove(sequence)
 
@@ -295,23 +296,23 @@ class Stepper:
             raise
         except ConstraintFailed:
             log.warning("the grammar of a schema broke a bound; its request fails")
-            self.fail([sequence.ticket], SchemaFailed(_BROKEN))
+            self.fail([sequence.handle], StructuredOutputFailed(_BROKEN))
         except Exception:
             log.exception("one request failed; the others go on")
-            self.fail([sequence.ticket], GenerationFailed("the server failed; try again"))
+            self.fail([sequence.handle], GenerationFailed("the server failed; try again"))
 
     def _take(self, sequence: Sequence, pick: Pick) -> None:
         """Append one token to an answer and say so."""
         if pick.token_id < 0:
             self._fail_numbers(sequence)
             return
-        if not self._deliveries.owes(sequence.ticket):
+        if not self._deliveries.owes(sequence.handle):
             return  # another choice of the same request has just failed
         self._time(sequence, sequence.generated == 0)
         self._ledger.generation_tokens += 1
         text, reason = sequence.append(pick.token_id, self._model.eos_ids, pick.logprob)
         logprobs = sequence.told_logprobs()
-        delta = Delta(sequence.index, text, (pick.token_id,), logprobs, reason)
+        delta = OutputDelta(sequence.index, text, (pick.token_id,), logprobs, reason)
         if reason is None:
             self._deliveries.tell(sequence, delta)
         else:
@@ -320,16 +321,16 @@ class Stepper:
     def _time(self, sequence: Sequence, first: bool) -> None:
         now = time.monotonic()
         if first:
-            self._ledger.time_to_first_token.observe(now - sequence.ticket.accepted_at)
+            self._ledger.time_to_first_token.observe(now - sequence.handle.accepted_at)
         else:
             self._ledger.inter_token_latency.observe(now - sequence.last_token_at)
         sequence.last_token_at = now
 
     def _fail_numbers(self, sequence: Sequence) -> None:
-        self.fail([sequence.ticket], GenerationFailed("the model's output is not a number"))
+        self.fail([sequence.handle], GenerationFailed("the model's output is not a number"))
 
-    def _finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
-        if not self._deliveries.owes(sequence.ticket):
+    def _finish(self, sequence: Sequence, deltas: list[OutputDelta]) -> None:
+        if not self._deliveries.owes(sequence.handle):
             return  # another choice of the same request has just failed
         self._deliveries.finish(sequence, deltas)
         self.scheduler.remove(sequence)

@@ -7,14 +7,14 @@ Knows nothing about HTTP: `app.protocol.errors` turns these into statuses.
     │   ├── ContextExceeded     a prompt that leaves no room for an answer
     │   ├── EmptyPrompt         no tokens
     │   ├── UnknownToken        an id that is not in the vocabulary
-    │   └── SchemaRefused       a JSON schema that no answer can be kept to
+    │   └── UnsupportedSchema       a JSON schema that no answer can be kept to
     ├── Unavailable             not now
     │   ├── ModelLoading
     │   ├── Overloaded          more than `max_in_flight`
     │   ├── OutOfMemory         accepted, then given up so that others could go on
     │   └── ShuttingDown
     ├── GenerationFailed        accepted, then lost to a fault of ours
-    └── SchemaFailed            accepted, then its answer could not be kept to the schema
+    └── StructuredOutputFailed            accepted, then its answer could not be kept to the schema
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class UnknownToken(InvalidRequest):
     """A token id is not in the vocabulary."""
 
 
-class SchemaRefused(InvalidRequest):
+class UnsupportedSchema(InvalidRequest):
     """The JSON schema is wrong, or says something that cannot be kept to."""
 
     def __init__(self, message: str) -> None:
@@ -99,5 +99,5 @@ class GenerationFailed(EngineError):
     """An accepted request was lost to a fault of the server."""
 
 
-class SchemaFailed(EngineError):
+class StructuredOutputFailed(EngineError):
     """The grammar of a request's schema broke one of its bounds in the middle of an answer."""

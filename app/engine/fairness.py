@@ -44,7 +44,7 @@ class Shares:
         searches, which are never sent back, where others may come. One may run whatever it
         needs."""
         mine = [each for each in running if each.group and each.owner == sequence.owner]
-        if not sequence.group or not sequence.ticket.owner.limited or not mine:
+        if not sequence.group or not sequence.handle.owner.limited or not mine:
             return False
         return self.held([*mine, sequence])[sequence.owner] > 0.5
 

@@ -21,9 +21,9 @@ from app.engine.errors import (
     GenerationFailed,
     InvalidRequest,
     Overloaded,
-    SchemaRefused,
+    UnsupportedSchema,
 )
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.structured_output.grammar_compiler import (
     MAX_SCHEMA_BYTES,
     GrammarCompiler,
@@ -57,8 +57,8 @@ class _Grammar:
 
 @dataclass(slots=True)
 class _Waiter:
-    continued: str
-    ticket: Ticket
+    answer_prefix: str
+    handle: RequestHandle
     on_found: OnFound
 
 
@@ -82,20 +82,22 @@ class Grammars:
         self._jobs: dict[bytes, _Job] = {}
         #: Whose schemas wait; keys take turns, so that one with many does not hold up the others.
         self._queues: OrderedDict[str, deque[_Job]] = OrderedDict()
-        self._running: WeakKeyDictionary[Ticket, int] = WeakKeyDictionary()
+        self._running: WeakKeyDictionary[RequestHandle, int] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
 
-    def find(self, schema: str, continued: str, ticket: Ticket, on_found: OnFound) -> None:
-        """Call `on_found` with a constraint for the ticket's answers, or with why there is none;
-        at once, on this thread, where the schema is known. Not at all when the ticket has ended
+    def find(
+        self, schema: str, answer_prefix: str, handle: RequestHandle, on_found: OnFound
+    ) -> None:
+        """Call `on_found` with a constraint for the handle's answers, or with why there is none;
+        at once, on this thread, where the schema is known. Not at all when the handle has ended
         before.
 
-        continued: text that the answers go on with, and that must begin an instance.
+        answer_prefix: text that the answers go on with, and that must begin an instance.
         """
         key = hashlib.sha256(schema.encode()).digest()
-        waiter = _Waiter(continued, ticket, on_found)
+        waiter = _Waiter(answer_prefix, handle, on_found)
         if len(schema) > MAX_SCHEMA_BYTES:
-            on_found(SchemaRefused(f"the schema is over {MAX_SCHEMA_BYTES >> 20} MiB of JSON"))
+            on_found(UnsupportedSchema(f"the schema is over {MAX_SCHEMA_BYTES >> 20} MiB of JSON"))
             return
         with self._changed:
             known = self._kept.get(key)
@@ -109,7 +111,7 @@ class Grammars:
         job = self._jobs.get(key)
         if job is None:
             job = self._jobs[key] = _Job(key, schema)
-            self._queues.setdefault(waiter.ticket.owner.name, deque()).append(job)
+            self._queues.setdefault(waiter.handle.owner.name, deque()).append(job)
         job.waiters.append(waiter)
         if self._thread is None:
             self._start()
@@ -126,24 +128,24 @@ class Grammars:
     def _tell(self, known: _Grammar | str, waiter: _Waiter) -> None:
         """Give one who asked a constraint of his own, or the refusal."""
         if isinstance(known, str):
-            waiter.on_found(SchemaRefused(known))
+            waiter.on_found(UnsupportedSchema(known))
             return
         waiter.on_found(self._beginning(known, waiter))
 
     def _beginning(self, known: _Grammar, waiter: _Waiter) -> JsonConstraint | EngineError:
-        needed = known.size * waiter.ticket.open_choices
+        needed = known.size * waiter.handle.choices
         with self._changed:
             if sum(self._running.values()) + needed > MAX_RUNNING_BYTES:
                 return Overloaded("answers to large schemas take all memory there is for them")
-            self._running[waiter.ticket] = needed
+            self._running[waiter.handle] = needed
             constraint = known.constraint.copy()
         assert self._compiler is not None
         try:
-            tokens = self._compiler.tokens_of(waiter.continued)
+            tokens = self._compiler.tokens_of(waiter.answer_prefix)
             fits = bool(tokens) and constraint.accept_all(tokens)
         except ConstraintFailed:
             fits = False
-        if waiter.continued and not fits:
+        if waiter.answer_prefix and not fits:
             return InvalidRequest(
                 "the text to be continued does not begin an answer to the schema, whose properties "
                 "come in the schema's order"
@@ -164,7 +166,7 @@ class Grammars:
             found = self._try(job, trials)
             with self._changed:
                 del self._jobs[job.key]
-                waiters = [each for each in job.waiters if not each.ticket.over]
+                waiters = [each for each in job.waiters if not each.handle.preparation_ended]
                 if found is None:  # nobody waited any more; but somebody may have come since
                     for each in waiters:
                         self._enqueue(job.key, job.schema, each)
@@ -188,7 +190,7 @@ class Grammars:
 
         def abandoned() -> bool:
             with self._changed:
-                return all(each.ticket.over for each in job.waiters)
+                return all(each.handle.preparation_ended for each in job.waiters)
 
         if abandoned():
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import accumulate
 
-from app.engine.types import FinishReason, Stats
+from app.engine.types import EngineStats, FinishReason
 
 TTFT_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 ITL_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -49,9 +49,9 @@ class Ledger:
         """Requests accepted and not yet ended."""
         return self.accepted - self.completed - self.failed - self.cancelled
 
-    def snapshot(self, running: int, kv_usage_ratio: float) -> Stats:
+    def snapshot(self, running: int, kv_usage_ratio: float) -> EngineStats:
         """The counters now; `running` requests hold a slot, the others in flight wait."""
-        return Stats(
+        return EngineStats(
             running=running,
             waiting=max(0, self.in_flight - running),
             accepted=self.accepted,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from app.engine.errors import EngineError, InvalidRequest
 from app.engine.metrics import Ledger
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
-from app.engine.types import Delta, Event, Progress
+from app.engine.types import Event, OutputDelta, Progress
 
 #: Steps at most this long are gathered: a reader does not see them apart.
 SHORT_STEP_S = 0.010
@@ -29,32 +29,32 @@ class Deliveries:
         """clock: seconds since any moment; tests give their own."""
         self._ledger = ledger
         self._clock = clock
-        self._owed: dict[Ticket, list[Sequence]] = {}
-        self._events: defaultdict[Ticket, list[Event]] = defaultdict(list)
+        self._owed: dict[RequestHandle, list[Sequence]] = {}
+        self._events: defaultdict[RequestHandle, list[Event]] = defaultdict(list)
         self._flushed_at = 0.0
 
     @property
-    def tickets(self) -> list[Ticket]:
+    def handles(self) -> list[RequestHandle]:
         """Requests not yet ended."""
         return list(self._owed)
 
-    def owes(self, ticket: Ticket) -> bool:
+    def owes(self, handle: RequestHandle) -> bool:
         """False once a request has ended."""
-        return ticket in self._owed
+        return handle in self._owed
 
-    def reserve(self, ticket: Ticket) -> None:
+    def reserve(self, handle: RequestHandle) -> None:
         """Owe a request an answer that cannot begin yet."""
-        self._owed[ticket] = []
+        self._owed[handle] = []
 
-    def open(self, ticket: Ticket, sequences: list[Sequence]) -> None:
+    def open(self, handle: RequestHandle, sequences: list[Sequence]) -> None:
         """Owe a request its choices or vectors."""
-        self._owed[ticket] = list(sequences)
-        self._ledger.prompt_tokens += ticket.prompt_tokens
+        self._owed[handle] = list(sequences)
+        self._ledger.prompt_tokens += handle.prompt_tokens
 
     def tell(self, sequence: Sequence, event: Event) -> None:
         """Keep an event for the next flush; text that follows text of its choice joins it."""
-        events = self._events[sequence.ticket]
-        if events and isinstance(event, Delta) and isinstance(events[-1], Delta):
+        events = self._events[sequence.handle]
+        if events and isinstance(event, OutputDelta) and isinstance(events[-1], OutputDelta):
             joined = _joined(events[-1], event)
             if joined is not None:
                 events[-1] = joined
@@ -63,14 +63,14 @@ class Deliveries:
 
     def settle(self, sequence: Sequence) -> None:
         """One choice is complete; with the last of them so is its request."""
-        rest = self._owed[sequence.ticket]
+        rest = self._owed[sequence.handle]
         rest.remove(sequence)
         if not rest:
-            del self._owed[sequence.ticket]
+            del self._owed[sequence.handle]
             self._ledger.completed += 1
-            sequence.ticket.settled = True
+            sequence.handle.ended = True
 
-    def finish(self, sequence: Sequence, deltas: list[Delta]) -> None:
+    def finish(self, sequence: Sequence, deltas: list[OutputDelta]) -> None:
         """Tell the last of a sequence's deltas, each with its finish reason."""
         for delta in deltas:
             assert delta.finish_reason is not None
@@ -78,26 +78,26 @@ class Deliveries:
             self.tell(sequence, delta)
         self.settle(sequence)
 
-    def cancel(self, ticket: Ticket) -> list[Sequence]:
+    def cancel(self, handle: RequestHandle) -> list[Sequence]:
         """End a request whose client has gone; returns what was still owed."""
         self._ledger.cancelled += 1
-        ticket.settled = True
-        self._events.pop(ticket, None)
-        ticket.end()
-        return self._owed.pop(ticket)
+        handle.ended = True
+        self._events.pop(handle, None)
+        handle.end()
+        return self._owed.pop(handle)
 
-    def fail(self, ticket: Ticket, error: EngineError) -> list[Sequence]:
+    def fail(self, handle: RequestHandle, error: EngineError) -> list[Sequence]:
         """End a request with an error, after what it has been told; returns what was still
         owed. A refusal is an answer, and no fault of ours."""
         if isinstance(error, InvalidRequest):
             self._ledger.completed += 1
         else:
             self._ledger.failed += 1
-        ticket.settled = True
-        if events := self._events.pop(ticket, None):
-            ticket.send(tuple(events))
-        ticket.fail(error)
-        return self._owed.pop(ticket)
+        handle.ended = True
+        if events := self._events.pop(handle, None):
+            handle.send(tuple(events))
+        handle.fail(error)
+        return self._owed.pop(handle)
 
     def flush(self) -> None:
         """Send what has been told, one put per request. While steps are short, a request's
@@ -106,21 +106,23 @@ class Deliveries:
         now = self._clock()
         brisk = now - self._flushed_at < SHORT_STEP_S
         self._flushed_at = now
-        for ticket, events in list(self._events.items()):
-            begins = not ticket.begun and not all(isinstance(each, Progress) for each in events)
-            if brisk and not begins and ticket in self._owed and now - ticket.sent_at < GATHER_S:
+        for handle, events in list(self._events.items()):
+            has_output = not all(isinstance(event, Progress) for event in events)
+            begins = has_output and not handle.output_started
+            recent = now - handle.last_sent_at < GATHER_S
+            if brisk and recent and not begins and handle in self._owed:
                 continue
-            ticket.sent_at, ticket.begun = now, ticket.begun or begins
-            ticket.send(tuple(self._events.pop(ticket)))
-            if ticket not in self._owed:
-                ticket.end()
+            handle.last_sent_at, handle.output_started = now, handle.output_started or begins
+            handle.send(tuple(self._events.pop(handle)))
+            if handle not in self._owed:
+                handle.end()
 
 
-def _joined(before: Delta, after: Delta) -> Delta | None:
+def _joined(before: OutputDelta, after: OutputDelta) -> OutputDelta | None:
     """Two deltas of one choice as one; None if they are not, or the choice ends here."""
     if before.index != after.index or before.finish_reason or after.finish_reason:
         return None
-    return Delta(
+    return OutputDelta(
         before.index,
         before.text + after.text,
         before.token_ids + after.token_ids,

@@ -1,7 +1,7 @@
-"""One accepted request: what the engine's thread and one HTTP thread share.
+"""The handle of one accepted request, shared by the engine's thread and one HTTP thread.
 
-Knows nothing about scheduling. Events flow one way through the outbox; the only thing that ever
-flows back is the flag `cancelled`.
+Events flow to the HTTP thread through a queue. The only thing that flows back is the flag
+`cancelled`, which the engine's thread reads between steps.
 """
 
 from __future__ import annotations
@@ -12,34 +12,37 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from app.engine.errors import EngineError
-from app.engine.types import EVERYBODY, Event, Owner
+from app.engine.types import ANONYMOUS, Event, Owner
 
 _END = None
 
 
-class Ticket:
-    """Implements `app.engine.Stream` for HTTP; the other methods are the engine thread's."""
+class RequestHandle:
+    """What `Engine.generate` and `Engine.embed` return."""
 
     def __init__(
-        self, prompt_tokens: int, choices: int, wake: Callable[[], None], owner: Owner = EVERYBODY
+        self, prompt_tokens: int, choices: int, wake: Callable[[], None], owner: Owner = ANONYMOUS
     ) -> None:
-        self.prompt_tokens = prompt_tokens
+        """choices: answers or vectors that the request asks for; wake: lets the engine's thread
+        see that `cancelled` has changed."""
+        self.prompt_tokens = prompt_tokens  #: over all prompts or inputs
+        self.choices = choices
         self.owner = owner
-        self.room = 0  #: tokens an answer may have; of several prompts, the least
-        self.cached_tokens = 0  #: prompt tokens found in the cache; the engine thread's
-        self.open_choices = choices  #: owned by the engine thread
-        self.sent_at = 0.0  #: when events last went out, monotonic; the engine thread's
-        self.begun = False  #: more than progress has gone out; the engine thread's
+        self.max_new_tokens = 0  #: tokens an answer may have; the minimum over all prompts
         self.accepted_at = time.monotonic()
         self.cancelled = False
-        self.settled = False  #: owned by the engine thread: counted in the ledger
+        # The engine's thread writes these; any thread may read them.
+        self.cached_tokens = 0  #: prompt tokens found in the cache, so not computed again
+        self.last_sent_at = 0.0  #: when events were last sent, monotonic
+        self.output_started = False  #: an event other than Progress was sent
+        self.ended = False  #: counted in the engine's metrics as completed, failed or cancelled
         self._wake = wake
-        self._outbox: SimpleQueue[tuple[Event, ...] | EngineError | None] = SimpleQueue()
+        self._events: SimpleQueue[tuple[Event, ...] | EngineError | None] = SimpleQueue()
         self._done = False
         self._prepared = threading.Event()
-        self._lost: EngineError | None = None
+        self._preparation_error: EngineError | None = None
 
-    # --- HTTP's side
+    # --- called by the HTTP thread
 
     @property
     def done(self) -> bool:
@@ -47,74 +50,75 @@ class Ticket:
         return self._done
 
     def next_events(self, timeout_s: float) -> list[Event]:
-        """Wait for at least one event, then take all there are; [] when the time is up.
+        """Wait for at least one event, then take all that are there; [] after `timeout_s`.
 
         Raises:
-            EngineError: the request failed; nothing more will come.
+            EngineError: the request failed; no event follows.
         """
         events: list[Event] = []
         try:
-            item = self._outbox.get(timeout=timeout_s)
+            item = self._events.get(timeout=timeout_s)
             while True:
                 if item is _END:
                     self._done = True
                     return events
                 if isinstance(item, EngineError):
-                    if events:  # what came before the failure is delivered first
-                        self._outbox.put(item)
+                    if events:  # return the events first, raise in the next call
+                        self._events.put(item)
                         return events
                     self._done = True
                     raise item
                 events += item
-                item = self._outbox.get_nowait()
+                item = self._events.get_nowait()
         except Empty:
             return events
 
     def wake(self) -> None:
-        """End a wait in `next_events` now. Any thread may call it."""
-        self._outbox.put(())
+        """Let a waiting `next_events` return [] now. Any thread may call it."""
+        self._events.put(())
 
-    def prepared(self, timeout_s: float) -> bool:
-        """Wait until nothing but the queue is before the answer; False when the time is up.
+    def wait_until_prepared(self, timeout_s: float) -> bool:
+        """Wait until the request can run: the grammar of its schema is compiled, if it has one.
+        False after `timeout_s`. After True, the request is known to be valid.
 
         Raises:
-            EngineError: the request failed before; nothing more will come.
+            EngineError: the request failed before that; no event follows.
         """
         prepared = self._prepared.wait(timeout_s)
-        if self._lost is not None:
+        if self._preparation_error is not None:
             self._done = True
-            raise self._lost
+            raise self._preparation_error
         return prepared
 
     @property
-    def over(self) -> bool:
-        """True when nobody waits for the answer's beginning any more. Any thread may ask."""
+    def preparation_ended(self) -> bool:
+        """True when the request is prepared, failed or cancelled. Any thread may ask."""
         return self.cancelled or self._prepared.is_set()
 
     def cancel(self) -> None:
-        """Ask for the request's place back; harmless when it is done."""
+        """Stop the request and free its slots. No effect when it is done; may be repeated."""
         if not self._done and not self.cancelled:
             self.cancelled = True
             self._wake()
 
-    # --- the engine's side
+    # --- called by the engine
 
     def send(self, events: tuple[Event, ...]) -> None:
-        """Put one step's events into the outbox."""
-        self._outbox.put(events)
+        """Queue events for the HTTP thread."""
+        self._events.put(events)
 
     def mark_prepared(self) -> None:
-        """Say that what the answer needs is there."""
+        """Let `wait_until_prepared` return True."""
         self._prepared.set()
 
     def end(self) -> None:
         """Say that all choices have finished."""
-        self._outbox.put(_END)
+        self._events.put(_END)
         self._prepared.set()
 
     def fail(self, error: EngineError) -> None:
-        """Say that the request is lost."""
-        self._outbox.put(error)
+        """End the request with an error, which `next_events` raises."""
+        self._events.put(error)
         if not self._prepared.is_set():
-            self._lost = error
+            self._preparation_error = error
             self._prepared.set()

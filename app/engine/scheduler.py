@@ -249,7 +249,7 @@ class Scheduler:
         scope = sequence.owner
         sequence.slot, sequence.computed = self._slots.take(scope, known, self._work)
         if sequence.choice == 0 and not sequence.placed:  # as prompts count: each once
-            sequence.ticket.cached_tokens += sequence.computed
+            sequence.handle.cached_tokens += sequence.computed
         sequence.placed = True
         self.queried_tokens += len(known)
         self.reused_tokens += sequence.computed
@@ -263,7 +263,7 @@ class Scheduler:
         """True while another choice computes the same prompt: then it will be there to copy."""
         return sequence.prompt_length > self._chunk_tokens and any(
             each.prefilling
-            and each.ticket is sequence.ticket
+            and each.handle is sequence.handle
             and each.scores is None
             and each.answer is not None
             and each.tokens == sequence.tokens

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.engine.batch import Draw
 from app.engine.detokenizer import Answer
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.types import FinishReason, SamplingParams, TokenLogprob
 from app.structured_output.json_constraint import JsonConstraint
 
@@ -29,7 +29,7 @@ class Sequence:
     so that they get the same bits.
     """
 
-    ticket: Ticket
+    handle: RequestHandle
     index: int  #: which choice or input of its request
     tokens: list[int]
     prompt_length: int
@@ -55,7 +55,7 @@ class Sequence:
     @property
     def owner(self) -> str:
         """Whose it is."""
-        return self.ticket.owner.name
+        return self.handle.owner.name
 
     @property
     def generated(self) -> int:

@@ -58,7 +58,7 @@ class Owner:
     limited: bool = False  #: there are others: this one may not have all places
 
 
-EVERYBODY = Owner()
+ANONYMOUS = Owner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     json_schema: str | None = None  #: JSON text of the schema that answers keep to
-    continued: str = ""  #: text of the prompt's end with which such an answer has begun
+    answer_prefix: str = ""  #: text of the prompt's end with which such an answer has begun
     drop_leading_space: bool = False  #: after a template: white space before the answer goes
     #: Alternatives reported for each prompt token; None: prompts are not scored. With it
     #: `max_tokens` may be 0: nothing is generated then.
     prompt_logprobs: int | None = None
-    owner: Owner = EVERYBODY
+    owner: Owner = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class EmbeddingRequest:
     """One HTTP request's embedding work: one vector for each input."""
 
     inputs: tuple[TokenIds, ...]
-    owner: Owner = EVERYBODY
+    owner: Owner = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class OutputDelta:
     """New text of one choice. `token_ids` may be given before their text: text that could
     still become a stop string, or half a character, is held back. `logprobs` come with their
     text, and never for tokens that leave none in the answer: the end of sequence, and what a
@@ -115,16 +115,16 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptScores:
+class PromptLogprobs:
     """Log-probabilities of a prompt's tokens from its second on, in order; all of them come
-    before the choice's first Delta, in one or several events."""
+    before the choice's first OutputDelta, in one or several events."""
 
     index: int
     logprobs: tuple[TokenLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Vector:
+class Embedding:
     """One finished embedding: the mean of the final hidden states, scaled to length 1."""
 
     index: int
@@ -140,7 +140,7 @@ class Progress:
     prompt_tokens: int = 0
 
 
-Event = Delta | PromptScores | Vector | Progress
+Event = OutputDelta | PromptLogprobs | Embedding | Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class EngineStats:
     """A snapshot of the engine's counters; never locked, may be a step old."""
 
     running: int = 0

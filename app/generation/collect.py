@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from app.connection.request_context import RequestContext
-from app.engine import Stream
-from app.engine.types import FinishReason, Progress, Vector
+from app.engine.request_handle import RequestHandle
+from app.engine.types import Embedding, FinishReason, Progress
 from app.generation.text_stream import PieceStream
 from app.protocol.completion_meta import Answer, Token, Usage
 
@@ -50,7 +50,9 @@ def collect_answers(pieces: PieceStream, choices: int, caller: RequestContext) -
     return Collected(tuple(answers), pieces.usage)
 
 
-def collect_vectors(stream: Stream, inputs: int, caller: RequestContext) -> tuple[bytes, ...]:
+def collect_vectors(
+    stream: RequestHandle, inputs: int, caller: RequestContext
+) -> tuple[bytes, ...]:
     """Wait for all inputs' vectors.
 
     Raises:
@@ -61,14 +63,14 @@ def collect_vectors(stream: Stream, inputs: int, caller: RequestContext) -> tupl
     with _waiting(stream, caller):
         while not stream.done:
             for event in stream.next_events(caller.wait_timeout_s()):
-                if isinstance(event, Vector):
+                if isinstance(event, Embedding):
                     vectors[event.index] = event.values
             caller.check()
     return tuple(vectors)
 
 
 @contextmanager
-def _waiting(work: PieceStream | Stream, caller: RequestContext) -> Iterator[None]:
+def _waiting(work: PieceStream | RequestHandle, caller: RequestContext) -> Iterator[None]:
     """A client that leaves cancels the work, and so does whatever ends the wait."""
     try:
         with caller.connection.watched(work.cancel):

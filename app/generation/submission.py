@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from app.connection import large_input
 from app.connection.request_context import RequestContext
-from app.engine import Engine, Stream
+from app.engine import Engine
 from app.engine.errors import ContextExceeded, InvalidRequest
+from app.engine.request_handle import RequestHandle
 from app.engine.types import ModelInfo, SamplingParams, TokenIds
 from app.prompts import Prompt
 from app.protocol.errors import FieldRefused
@@ -47,12 +48,13 @@ def check_bias(params: SamplingParams, info: ModelInfo) -> None:
             raise field_error(f"logit_bias.{token}", message)
 
 
-def cut_to(stream: Stream, max_tokens: int | None) -> int | None:
+def cut_to(stream: RequestHandle, max_tokens: int | None) -> int | None:
     """What the engine cut `max_tokens` to; None: nothing was asked for, or nothing cut."""
-    return stream.room if max_tokens is not None and stream.room < max_tokens else None
+    limit = stream.max_new_tokens
+    return limit if max_tokens is not None and limit < max_tokens else None
 
 
-def wait_until_prepared(stream: Stream, caller: RequestContext) -> None:
+def wait_until_prepared(stream: RequestHandle, caller: RequestContext) -> None:
     """Wait until all that can be wrong with an accepted request is known. Nothing can be written
     meanwhile to tell a client that only stopped sending from one that left: both have left.
 
@@ -62,7 +64,7 @@ def wait_until_prepared(stream: Stream, caller: RequestContext) -> None:
     """
     try:
         with caller.connection.watched(stream.cancel):
-            while not stream.prepared(caller.wait_timeout_s()):
+            while not stream.wait_until_prepared(caller.wait_timeout_s()):
                 caller.check()
         caller.check()
     except BaseException:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.engine import Stream
-from app.engine.types import Delta, Progress, PromptScores
+from app.engine.request_handle import RequestHandle
+from app.engine.types import OutputDelta, Progress, PromptLogprobs
 from app.generation.prompt_echo import PromptEcho
 from app.protocol.completion_meta import Piece, Usage
 
@@ -16,7 +16,7 @@ from app.protocol.completion_meta import Piece, Usage
 class PieceStream:
     """One request's way back, over the engine's. Used by one HTTP thread."""
 
-    def __init__(self, stream: Stream, n: int, echoes: Sequence[PromptEcho] = ()) -> None:
+    def __init__(self, stream: RequestHandle, n: int, echoes: Sequence[PromptEcho] = ()) -> None:
         """n: choices of each prompt; echoes: one for each prompt, where that is asked for."""
         self._stream, self._n, self._echoes = stream, n, echoes
         self._completion_tokens = 0
@@ -44,9 +44,9 @@ class PieceStream:
         for event in self._stream.next_events(timeout_s):
             if isinstance(event, Progress):
                 news.append(event)
-            elif isinstance(event, PromptScores):
+            elif isinstance(event, PromptLogprobs):
                 news += self._scored(event)
-            elif isinstance(event, Delta):
+            elif isinstance(event, OutputDelta):
                 self._completion_tokens += len(event.token_ids)
                 piece = Piece(event.index, event.text, event.logprobs, event.finish_reason)
                 news += self._after_prompt(piece)
@@ -60,7 +60,7 @@ class PieceStream:
         """Give the request's place back; harmless when it is done."""
         self._stream.cancel()
 
-    def _scored(self, event: PromptScores) -> list[Piece]:
+    def _scored(self, event: PromptLogprobs) -> list[Piece]:
         """Take a prompt's scores; with the last of them its choices may begin."""
         number = event.index // self._n
         echo = self._echoes[number]

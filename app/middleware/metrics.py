@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from app.engine import Engine
-from app.engine.types import Stats
+from app.engine.types import EngineStats
 from app.middleware.model_facts import model_facts
 
 PREFIX = "westlake"
@@ -45,7 +45,7 @@ def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
 class EngineCollector(Collector):
     """One snapshot of the engine's counters."""
 
-    def __init__(self, stats: Stats, batch_invariant: bool | None = None) -> None:
+    def __init__(self, stats: EngineStats, batch_invariant: bool | None = None) -> None:
         """batch_invariant: None leaves its metric out."""
         self._stats, self._batch_invariant = stats, batch_invariant
 
@@ -69,13 +69,13 @@ class EngineCollector(Collector):
             yield HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets=bounds, sum_value=total)
 
 
-def _gauges(stats: Stats) -> Iterable[tuple[str, str, float]]:
+def _gauges(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
     yield "requests_running", "Requests being answered.", stats.running
     yield "requests_waiting", "Requests accepted and not begun.", stats.waiting
     yield "kv_cache_usage_ratio", "Share of the KV cache in use.", stats.kv_usage_ratio
 
 
-def _counters(stats: Stats) -> Iterable[tuple[str, str, float]]:
+def _counters(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
     yield "prompt_tokens", "Prompt tokens read.", stats.prompt_tokens
     yield "generation_tokens", "Tokens generated.", stats.generation_tokens
     yield "prefix_cache_queries", "Prompt tokens looked up.", stats.prefix_queried_tokens
@@ -87,7 +87,7 @@ def _counters(stats: Stats) -> Iterable[tuple[str, str, float]]:
 
 
 def _histograms(
-    stats: Stats,
+    stats: EngineStats,
 ) -> Iterable[tuple[str, str, tuple[tuple[float, int], ...], float]]:
     """Buckets are (upper bound, cumulative count); the last bound is infinity."""
     none = ((float("inf"), 0),)

@@ -124,7 +124,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (engine_errors.OutOfMemory, 503, SERVER_ERROR, "overloaded"),
     (engine_errors.ShuttingDown, 503, SERVER_ERROR, "shutting_down"),
     (engine_errors.Unavailable, 503, SERVER_ERROR, "overloaded"),
-    (engine_errors.SchemaFailed, 500, SERVER_ERROR, "json_schema_failed"),
+    (engine_errors.StructuredOutputFailed, 500, SERVER_ERROR, "json_schema_failed"),
 )
 
 

@@ -19,7 +19,7 @@ from app.server.startup import one_line
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.engine.async_engine import EngineService
+    from app.engine.async_engine import AsyncEngine
     from app.engine.types import ModelInfo
     from app.server.worker import HardenedWorker
     from config import Config
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LAST_WORDS_S = 2.0
 
 
-def serve(config: Config, worker: HardenedWorker, engine: EngineService) -> Flask:
+def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
     """The application around `engine`, which starts to load; its end is the worker's."""
     failure_code = HALT  # until the model is ready: what stopped it would stop it again
 

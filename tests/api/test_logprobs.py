@@ -135,7 +135,7 @@ def test_echo_with_logprobs(client: FlaskClient, engine: ScriptedEngine) -> None
 def test_echo_streamed_is_echo_whole(
     client: FlaskClient, engine: ScriptedEngine, late: bool, max_tokens: int
 ) -> None:
-    engine.scores_come_late = late
+    engine.logprobs_come_late = late
     fields = {
         "prompt": ["杭州", "a", "b"],
         "n": 3,

@@ -216,7 +216,7 @@ def test_shutdown_in_a_stream(client: FlaskClient, engine: ScriptedEngine) -> No
 def test_unexpected_exception_in_a_stream(client: FlaskClient, engine: ScriptedEngine) -> None:
     events = read_events(failing_body(client, engine, RuntimeError("secret")))
     assert "secret" not in str(events.chunks[-1])
-    assert engine.streams[-1].end == "failed"
+    assert engine.handles[-1].end == "failed"
 
 
 def test_cut_looks_like_a_reset_connection() -> None:
@@ -234,9 +234,9 @@ def test_closing_the_response_cancels(
     body = response.iter_encoded()
     for _ in range(pieces):
         next(body)
-    assert engine.streams[-1].end is None
+    assert engine.handles[-1].end is None
     response.close()
-    assert engine.streams[-1].end == "cancelled"
+    assert engine.handles[-1].end == "cancelled"
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_client_gone_in_silence(
         assert not streaming or not response.data
     except sse.StreamCut:
         assert streaming
-    assert engine.streams[-1].end == "cancelled"
+    assert engine.handles[-1].end == "cancelled"
 
 
 def test_embeddings_client_gone(
@@ -282,7 +282,7 @@ def test_embeddings_client_gone(
         "/v1/embeddings", json={"input": "a"}, environ_overrides={"gunicorn.socket": ours}
     )
     assert response.status_code == 499
-    assert engine.streams[-1].end == "cancelled"
+    assert engine.handles[-1].end == "cancelled"
 
 
 def test_ledger_adds_up(client: FlaskClient, engine: ScriptedEngine) -> None:

@@ -12,10 +12,10 @@ from flask import Flask
 
 from app import create_app
 from app.engine.errors import GenerationFailed, Overloaded
-from app.engine.types import GenerationRequest, Progress, Stats
+from app.engine.types import EngineStats, GenerationRequest, Progress
 from config import Config
 from tests.browser.payloads import NAME, PAYLOADS
-from tests.fakes import INFO, ScriptedEngine, ScriptedStream
+from tests.fakes import INFO, ScriptedEngine, ScriptedHandle
 
 #: What comes after "say " in a prompt is the answer.
 SAY = "say "
@@ -59,18 +59,18 @@ class PageEngine(ScriptedEngine):
     """A new engine for each request, steered by the last thing the person said."""
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> EngineStats:
         """With the pieces that were given out."""
-        given = sum(stream._pieces for stream in self.streams)
+        given = sum(handle._pieces for handle in self.handles)
         return replace(super().stats, generation_tokens=given)
 
-    def generate(self, request: GenerationRequest) -> ScriptedStream:
+    def generate(self, request: GenerationRequest) -> ScriptedHandle:
         """As the prompt says."""
         prompt = self.decode(request.prompts[0])
         said = _SAID.findall(prompt)
-        stream = self._engine_for(said[-1] if said else prompt).generate(request)
-        self.streams.append(stream)
-        return stream
+        handle = self._engine_for(said[-1] if said else prompt).generate(request)
+        self.handles.append(handle)
+        return handle
 
     def _engine_for(self, said: str) -> ScriptedEngine:
         if said.startswith(REFUSE):

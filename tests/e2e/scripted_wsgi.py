@@ -9,7 +9,7 @@ from app import create_app
 from app.engine.errors import GenerationFailed
 from app.engine.types import GenerationRequest
 from config import Config
-from tests.fakes import ScriptedEngine, ScriptedStream
+from tests.fakes import ScriptedEngine, ScriptedHandle
 
 #: Prompts, and what the engine does after two pieces of text.
 FAULTS: dict[str, Exception] = {
@@ -23,7 +23,7 @@ SILENCE_S = 60.0
 class BreakingEngine(ScriptedEngine):
     """A new engine for each request, so that they do not disturb one another."""
 
-    def generate(self, request: GenerationRequest) -> ScriptedStream:
+    def generate(self, request: GenerationRequest) -> ScriptedHandle:
         """As the prompt says."""
         prompt = self.decode(request.prompts[0])
         own = ScriptedEngine(
@@ -31,9 +31,9 @@ class BreakingEngine(ScriptedEngine):
             fail_after=2,
             first_delay_s=SILENCE_S if prompt == SILENT else 0.0,
         )
-        stream = own.generate(request)
-        self.streams.append(stream)
-        return stream
+        handle = own.generate(request)
+        self.handles.append(handle)
+        return handle
 
 
 app = create_app(Config(PROMPT_TEMPLATE="none"), BreakingEngine())

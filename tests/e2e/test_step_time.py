@@ -17,9 +17,9 @@ import pytest
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine import Engine, output_buffer
-from app.engine.async_engine import EngineService
-from app.engine.request_handle import Ticket
-from app.engine.types import Delta, EmbeddingRequest, GenerationRequest, SamplingParams
+from app.engine.async_engine import AsyncEngine
+from app.engine.request_handle import RequestHandle
+from app.engine.types import EmbeddingRequest, GenerationRequest, OutputDelta, SamplingParams
 from config import Config
 from tests.harness.in_process import collect_vectors, start
 from tests.harness.waiting import wait_until
@@ -34,25 +34,25 @@ MOST_CALLS = 24  #: as many where the first were not free of what else the machi
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[EngineService]:
+def engine() -> Iterator[AsyncEngine]:
     """The embedded model, in this process; each step's tokens come at once, to be timed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_buffer, "GATHER_S", 0.0)
         yield from _running()
 
 
-def _running() -> Iterator[EngineService]:
+def _running() -> Iterator[AsyncEngine]:
     config = Config(ONLY_CPU=True)
     engine = start(build_engine(config, check_model(config)))
     yield engine
     engine.drain(0)
 
 
-def follow(ticket: Ticket, times: list[float]) -> None:
+def follow(handle: RequestHandle, times: list[float]) -> None:
     """Note when each token came."""
-    while not ticket.done:
-        for event in ticket.next_events(30):
-            if isinstance(event, Delta):
+    while not handle.done:
+        for event in handle.next_events(30):
+            if isinstance(event, OutputDelta):
                 times.append(time.monotonic())
 
 
@@ -61,9 +61,9 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
     request = GenerationRequest(
         (engine.encode("你好"),), SamplingParams(temperature=0), max_tokens=250, ignore_eos=True
     )
-    tickets = [engine.generate(request) for _ in range(STREAMS)]
+    handles = [engine.generate(request) for _ in range(STREAMS)]
     times: list[float] = []
-    watcher = threading.Thread(target=follow, args=(tickets[0], times))
+    watcher = threading.Thread(target=follow, args=(handles[0], times))
     watcher.start()
     # The usual step, before the call.
     wait_until(lambda: len(times) >= 60, lambda: f"{len(times)} tokens only", pause_s=0.001)
@@ -71,8 +71,8 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
     collect_vectors(engine.embed(sentences))
     end = time.monotonic()
     watcher.join()
-    for ticket in tickets[1:]:
-        follow(ticket, [])
+    for handle in handles[1:]:
+        follow(handle, [])
     gaps = [(at, at - before) for before, at in pairwise(times)]
     usual = median(gap for at, gap in gaps if at < begin)
     return [gap / usual for at, gap in gaps if begin < at < end]
@@ -103,15 +103,15 @@ def step_beside(engine: Engine, first_prompt: int) -> float:
     """Seconds of a usual step of sixteen answers: one after a prompt of `first_prompt` tokens,
     fifteen after one of 96."""
 
-    def ask(length: int, max_tokens: int) -> Ticket:
+    def ask(length: int, max_tokens: int) -> RequestHandle:
         return engine.generate(
             GenerationRequest(((1, *[300] * (length - 1)),), max_tokens=max_tokens, ignore_eos=True)
         )
 
-    tickets = [ask(first_prompt, 64), *(ask(96, 120) for _ in range(15))]
-    times: list[list[float]] = [[] for _ in tickets]
+    handles = [ask(first_prompt, 64), *(ask(96, 120) for _ in range(15))]
+    times: list[list[float]] = [[] for _ in handles]
     watchers = [
-        threading.Thread(target=follow, args=pair) for pair in zip(tickets, times, strict=True)
+        threading.Thread(target=follow, args=pair) for pair in zip(handles, times, strict=True)
     ]
     for watcher in watchers:
         watcher.start()

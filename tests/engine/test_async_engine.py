@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.batch import Batch
 from app.engine.errors import (
     ContextExceeded,
@@ -20,25 +20,25 @@ from app.engine.errors import (
     UnknownToken,
 )
 from app.engine.loaded_model import LoadedModel
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.types import (
     EmbeddingRequest,
     EngineState,
+    EngineStats,
     FinishReason,
     GenerationRequest,
     Owner,
-    Stats,
 )
 from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, FollowingSampler, expected, fake_model
 from tests.harness.in_process import collect, collect_vectors, start
 from tests.harness.waiting import wait_until
 
 
-def serve(model: LoadedModel, max_in_flight: int = 1000) -> EngineService:
-    return start(EngineService(lambda: model, max_in_flight))
+def serve(model: LoadedModel, max_in_flight: int = 1000) -> AsyncEngine:
+    return start(AsyncEngine(lambda: model, max_in_flight))
 
 
-def settled(engine: EngineService) -> Stats:
+def settled(engine: AsyncEngine) -> EngineStats:
     """The counters once nothing is in flight."""
     wait_until(lambda: engine.stats.running + engine.stats.waiting == 0)
     stats = engine.stats
@@ -81,7 +81,7 @@ def test_lengths_are_cut_to_the_context() -> None:
     assert len(cut.tokens) == 4
     for asked in (4, 5, 8_000, 2**63 - 1):
         stream = engine.generate(GenerationRequest((prompt, prompt[:10]), max_tokens=asked))
-        assert stream.room == 4, "the least of both"
+        assert stream.max_new_tokens == 4, "the least of both"
         shorter, longer = collect(stream)
         assert (len(shorter.tokens), shorter.reason) == (4, FinishReason.LENGTH)
         assert len(longer.tokens) == min(asked, 54)
@@ -116,17 +116,17 @@ def test_more_than_the_limit_in_flight_is_refused_until_one_ends() -> None:
     gate = threading.Event()
     runner.on_step = lambda batch: gate.wait(10) and None
     engine = serve(fake_model(runner), max_in_flight=2)
-    engine.check_room()
-    tickets = [engine.generate(GenerationRequest(((5,),), max_tokens=3)) for _ in range(2)]
+    engine.check_capacity()
+    handles = [engine.generate(GenerationRequest(((5,),), max_tokens=3)) for _ in range(2)]
     with pytest.raises(Overloaded):
-        engine.check_room()
+        engine.check_capacity()
     with pytest.raises(Overloaded):
         engine.generate(GenerationRequest(((5,),), max_tokens=3))
     gate.set()
-    for ticket in tickets:
-        collect(ticket)
+    for handle in handles:
+        collect(handle)
     wait_until(lambda: engine.stats.completed == 2)
-    engine.check_room()
+    engine.check_capacity()
     collect(engine.generate(GenerationRequest(((5,),), max_tokens=3)))
 
 
@@ -139,16 +139,16 @@ def test_one_owner_of_several_cannot_hold_all_places(
     runner = CountingRunner()
     gate = threading.Event()
     runner.on_step = lambda batch: gate.wait(10) and None
-    engine = start(EngineService(lambda: fake_model(runner), max_in_flight, max_per_owner=given))
+    engine = start(AsyncEngine(lambda: fake_model(runner), max_in_flight, max_per_owner=given))
 
-    def ask(owner: Owner) -> Ticket:
+    def ask(owner: Owner) -> RequestHandle:
         return engine.generate(GenerationRequest(((5,),), max_tokens=3, owner=owner))
 
     one, other = Owner("one", limited=True), Owner("other", limited=True)
-    tickets = [ask(one) for _ in range(most)]
+    handles = [ask(one) for _ in range(most)]
     for refused in (
         ask,
-        engine.check_room,
+        engine.check_capacity,
         lambda owner: engine.embed(EmbeddingRequest(((5,),), owner)),
     ):
         with pytest.raises(
@@ -157,15 +157,15 @@ def test_one_owner_of_several_cannot_hold_all_places(
         ):
             refused(one)
     if most < max_in_flight:
-        engine.check_room(other)
-        tickets.append(ask(other))
-    tickets[0].cancel()
+        engine.check_capacity(other)
+        handles.append(ask(other))
+    handles[0].cancel()
     gate.set()
     wait_until(lambda: engine.stats.cancelled == 1)
-    tickets.append(ask(one))  # its place is free again
-    for ticket in tickets[1:]:
-        collect(ticket)
-    assert settled(engine).completed == len(tickets) - 1
+    handles.append(ask(one))  # its place is free again
+    for handle in handles[1:]:
+        collect(handle)
+    assert settled(engine).completed == len(handles) - 1
 
 
 def test_the_only_owner_may_have_all_places() -> None:
@@ -175,12 +175,12 @@ def test_the_only_owner_may_have_all_places() -> None:
     engine = serve(fake_model(runner), max_in_flight=4)
     only = Owner("only")
     request = GenerationRequest(((5,),), max_tokens=3, owner=only)
-    tickets = [engine.generate(request) for _ in range(4)]
+    handles = [engine.generate(request) for _ in range(4)]
     with pytest.raises(Overloaded, match="busy with 4"):
         engine.generate(request)
     gate.set()
-    for ticket in tickets:
-        collect(ticket)
+    for handle in handles:
+        collect(handle)
 
 
 def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
@@ -188,17 +188,17 @@ def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
     runner.on_step = lambda batch: time.sleep(0.002)
     engine = serve(fake_model(runner))
     long = GenerationRequest(((5,),), max_tokens=500)
-    tickets = [engine.generate(long) for _ in range(5)]  # two run, three wait
+    handles = [engine.generate(long) for _ in range(5)]  # two run, three wait
     wait_until(lambda: engine.stats.running == 2)
-    for ticket in tickets:
-        ticket.cancel()
-        ticket.cancel()
+    for handle in handles:
+        handle.cancel()
+        handle.cancel()
     stats = settled(engine)
     assert stats.cancelled == 5
     assert not runner.cache
-    for ticket in tickets:
-        while not ticket.done:
-            ticket.next_events(5)
+    for handle in handles:
+        while not handle.done:
+            handle.next_events(5)
 
 
 def test_one_broken_row_fails_alone() -> None:
@@ -207,18 +207,18 @@ def test_one_broken_row_fails_alone() -> None:
     engine = serve(fake_model(CountingRunner(), sampler))
     from app.engine.types import SamplingParams
 
-    tickets = [
+    handles = [
         engine.generate(
             GenerationRequest(((5, 6, seed),), SamplingParams(seed=seed), max_tokens=20)
         )
         for seed in range(10, 18)
     ]
-    for seed, ticket in zip(range(10, 18), tickets, strict=True):
+    for seed, handle in zip(range(10, 18), handles, strict=True):
         if seed == 13:
             with pytest.raises(GenerationFailed):
-                collect(ticket)
+                collect(handle)
         else:
-            assert collect(ticket)[0].tokens == expected((5, 6, seed), 20)
+            assert collect(handle)[0].tokens == expected((5, 6, seed), 20)
     stats = settled(engine)
     assert (stats.failed, stats.completed) == (1, 7)
 
@@ -249,22 +249,22 @@ def test_an_engine_that_keeps_failing_dies_loudly() -> None:
 
     runner.on_step = fail
     died: list[BaseException] = []
-    engine = EngineService(lambda: fake_model(runner))
+    engine = AsyncEngine(lambda: fake_model(runner))
     engine.start(on_failure=died.append)
     wait_until(lambda: engine.state is EngineState.READY)
-    tickets = []
+    handles = []
     while engine.state is EngineState.READY:
         try:
-            tickets.append(engine.generate(GenerationRequest(((5,),), max_tokens=5)))
+            handles.append(engine.generate(GenerationRequest(((5,),), max_tokens=5)))
         except ShuttingDown:
             break
         with pytest.raises(GenerationFailed):
-            collect(tickets[-1])
+            collect(handles[-1])
     wait_until(lambda: bool(died))
     with pytest.raises(ShuttingDown):
         engine.generate(GenerationRequest(((5,),), max_tokens=5))
-    assert engine.stats.failed == len(tickets)
-    assert len(tickets) <= 2, "the probe after the first failure tells that it is broken"
+    assert engine.stats.failed == len(handles)
+    assert len(handles) <= 2, "the probe after the first failure tells that it is broken"
 
 
 def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> None:
@@ -275,7 +275,7 @@ def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> Non
     long = engine.generate(GenerationRequest(((6,),), max_tokens=400))
     engine.drain(grace_s=0.5)
     with pytest.raises(ShuttingDown):
-        engine.check_room()
+        engine.check_capacity()
     with pytest.raises(ShuttingDown):
         engine.generate(GenerationRequest(((5,),), max_tokens=5))
     assert len(collect(short)[0].tokens) == 5
@@ -291,13 +291,13 @@ def test_nothing_is_answered_before_the_model_is_loaded() -> None:
         gate.wait(10)
         return fake_model(CountingRunner())
 
-    engine = EngineService(load)
+    engine = AsyncEngine(load)
     engine.start()
     assert engine.state is EngineState.LOADING
     for call in (lambda: engine.encode("5."), lambda: engine.info, lambda: engine.decode((5,))):
         with pytest.raises(ModelLoading):
             call()
-    engine.check_room()  # so that what is wrong with a request can be told meanwhile
+    engine.check_capacity()  # so that what is wrong with a request can be told meanwhile
     gate.set()
     wait_until(lambda: engine.state is EngineState.READY)
     assert engine.encode("5.6.") == (5, 6)
@@ -308,7 +308,7 @@ def test_a_load_that_fails_is_told() -> None:
         raise ValueError("no such file")
 
     failures: list[BaseException] = []
-    engine = EngineService(load)
+    engine = AsyncEngine(load)
     engine.start(on_failure=failures.append)
     wait_until(lambda: bool(failures))
     assert str(failures[0]) == "no such file"
@@ -332,11 +332,11 @@ def test_mixed_requests_with_cancels_add_up(prefix_reuse: bool) -> None:
             else:
                 vectors.cancel()
             continue
-        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=rng.randint(1, 300)))
+        handle = engine.generate(GenerationRequest((prompt,), max_tokens=rng.randint(1, 300)))
         if rng.random() < 0.3:
-            ticket.cancel()
+            handle.cancel()
         elif rng.random() < 0.3:
-            (choice,) = collect(ticket)
+            (choice,) = collect(handle)
             assert choice.tokens == expected(prompt, len(choice.tokens))
             answers += 1
     stats = settled(engine)
@@ -356,10 +356,10 @@ def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
     collect(engine.generate(GenerationRequest((first,), max_tokens=5)))
     runner.batches.clear()
     longer = (*first, *range(200, 240))
-    ticket = engine.generate(GenerationRequest((longer,), max_tokens=5))
-    assert collect(ticket)[0].tokens == expected(longer, 5)
+    handle = engine.generate(GenerationRequest((longer,), max_tokens=5))
+    assert collect(handle)[0].tokens == expected(longer, 5)
     assert [tile.start for batch in runner.batches for tile in batch.tiles] == [96, 112, 128]
-    assert ticket.cached_tokens == 96
+    assert handle.cached_tokens == 96
 
 
 def test_prompts_of_another_scope_are_not_found() -> None:
@@ -368,9 +368,9 @@ def test_prompts_of_another_scope_are_not_found() -> None:
     cached = []
     for scope in ("", "a", "b", "a", "b", ""):
         request = GenerationRequest((prompt,), max_tokens=5, owner=Owner(scope))
-        ticket = engine.generate(request)
-        assert collect(ticket)[0].tokens == expected(prompt, 5)
-        cached.append(ticket.cached_tokens)
+        handle = engine.generate(request)
+        assert collect(handle)[0].tokens == expected(prompt, 5)
+        cached.append(handle.cached_tokens)
     assert cached == [0, 0, 0, 96, 96, 96]
 
 
@@ -387,9 +387,9 @@ def test_a_prompt_known_to_its_last_token_still_computes_one() -> None:
     engine = serve(fake_model(CountingRunner(), prefix_reuse=True))
     prompt = tuple(range(3, 67))  # four whole tiles
     for _ in range(3):
-        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=3))
-        assert collect(ticket)[0].tokens == expected(prompt, 3)
-    assert ticket.cached_tokens == 48
+        handle = engine.generate(GenerationRequest((prompt,), max_tokens=3))
+        assert collect(handle)[0].tokens == expected(prompt, 3)
+    assert handle.cached_tokens == 48
 
 
 def test_scores_and_embeddings_read_their_whole_prompt() -> None:
@@ -426,6 +426,6 @@ def test_what_a_failed_step_left_is_not_remembered() -> None:
     runner.on_step = fail_late
     with pytest.raises(GenerationFailed):
         collect(engine.generate(GenerationRequest((prompt,), max_tokens=5)))
-    ticket = engine.generate(GenerationRequest((prompt,), max_tokens=5))
-    assert collect(ticket)[0].tokens == expected(prompt, 5)
-    assert ticket.cached_tokens == 0
+    handle = engine.generate(GenerationRequest((prompt,), max_tokens=5))
+    assert collect(handle)[0].tokens == expected(prompt, 5)
+    assert handle.cached_tokens == 0

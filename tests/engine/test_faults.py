@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.engine.async_engine import FAULTS_ALLOWED, EngineService
+from app.engine.async_engine import FAULTS_ALLOWED, AsyncEngine
 from app.engine.batch import Batch, Draw, Pick
 from app.engine.errors import EngineError, GenerationFailed, OutOfMemory, ShuttingDown
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.types import (
     EmbeddingRequest,
     EngineState,
@@ -45,19 +45,19 @@ class FaultySampler(FollowingSampler):
         return picks
 
 
-def ask(engine: EngineService, prompt: tuple[int, ...], **fields: Any) -> Ticket:
+def ask(engine: AsyncEngine, prompt: tuple[int, ...], **fields: Any) -> RequestHandle:
     return engine.generate(GenerationRequest((prompt,), max_tokens=TOKENS, **fields))
 
 
-def check_others(engine: EngineService, victim: Callable[[], Ticket], error: type) -> None:
+def check_others(engine: AsyncEngine, victim: Callable[[], RequestHandle], error: type) -> None:
     """Seven requests beside the victim's get exactly their own tokens."""
     first = [ask(engine, prompt) for prompt in PROMPTS[:4]]
     failing = victim()
     rest = [ask(engine, prompt) for prompt in PROMPTS[4:]]
     with pytest.raises(error):
         collect(failing)
-    for prompt, ticket in zip(PROMPTS, [*first, *rest], strict=True):
-        assert collect(ticket)[0].tokens == expected(prompt, TOKENS)
+    for prompt, handle in zip(PROMPTS, [*first, *rest], strict=True):
+        assert collect(handle)[0].tokens == expected(prompt, TOKENS)
     stats = settled(engine)
     assert (stats.completed, stats.failed) == (7, 1)
     assert stats.kv_usage_ratio == 0
@@ -144,13 +144,13 @@ def check_the_youngest_is_lost(
 
     runner.on_step = step
     engine = serve(fake_model(runner, sampler))
-    tickets = [ask(engine, prompt) for prompt in PROMPTS]
+    handles = [ask(engine, prompt) for prompt in PROMPTS]
     youngest = ask(engine, (700,) * 50, params=VICTIM)
     all_there.set()
     with pytest.raises(OutOfMemory):
         collect(youngest)
-    for prompt, ticket in zip(PROMPTS, tickets, strict=True):
-        assert collect(ticket)[0].tokens == expected(prompt, TOKENS)
+    for prompt, handle in zip(PROMPTS, handles, strict=True):
+        assert collect(handle)[0].tokens == expected(prompt, TOKENS)
     stats = settled(engine)
     assert (stats.completed, stats.failed) == (7, 1)
     assert engine.state is EngineState.READY
@@ -161,9 +161,9 @@ def test_twenty_times_in_a_row() -> None:
     runner.on_step = OneSlot(lambda batch: True, times=20)
     engine = serve(fake_model(runner))
     lost = 0
-    for ticket in [ask(engine, PROMPTS[0]) for _ in range(30)]:
+    for handle in [ask(engine, PROMPTS[0]) for _ in range(30)]:
         try:
-            assert collect(ticket)[0].tokens == expected(PROMPTS[0], TOKENS)
+            assert collect(handle)[0].tokens == expected(PROMPTS[0], TOKENS)
         except OutOfMemory:
             lost += 1
     assert lost == 20
@@ -195,7 +195,7 @@ def test_faults_that_pass_end_the_engine_when_there_are_too_many() -> None:
 
     runner.on_step = fail
     died: list[BaseException] = []
-    engine = EngineService(lambda: fake_model(runner))
+    engine = AsyncEngine(lambda: fake_model(runner))
     engine.start(on_failure=died.append)
     wait_until(lambda: engine.state is EngineState.READY)
     for _ in range(FAULTS_ALLOWED):
@@ -212,14 +212,14 @@ def test_a_hung_step_is_told_to_all_who_wait() -> None:
     hangs, released = threading.Event(), threading.Event()
     runner.on_step = lambda batch: released.wait() if hangs.is_set() else None
     died: list[BaseException] = []
-    engine = EngineService(lambda: fake_model(runner), hung_after_s=0.5)
+    engine = AsyncEngine(lambda: fake_model(runner), hung_after_s=0.5)
     engine.start(on_failure=died.append)
     wait_until(lambda: engine.state is EngineState.READY)
     collect(ask(engine, (5,)))
     hangs.set()
-    for ticket in [ask(engine, (number,)) for number in range(3, 11)]:  # more than slots
+    for handle in [ask(engine, (number,)) for number in range(3, 11)]:  # more than slots
         with pytest.raises(GenerationFailed):
-            collect(ticket)
+            collect(handle)
     assert engine.state is EngineState.DEAD
     wait_until(lambda: bool(died))
     assert len(died) == 1
@@ -236,8 +236,8 @@ def test_a_slow_model_does_not_hang() -> None:
     assert engine.state is EngineState.READY
 
 
-def serve_slow(runner: CountingRunner) -> EngineService:
-    engine = EngineService(lambda: fake_model(runner), hung_after_s=0.2)
+def serve_slow(runner: CountingRunner) -> AsyncEngine:
+    engine = AsyncEngine(lambda: fake_model(runner), hung_after_s=0.2)
     engine.start(on_failure=lambda error: None)
     wait_until(lambda: engine.state is EngineState.READY)
     return engine

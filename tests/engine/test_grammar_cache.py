@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from app.engine import grammar_cache
-from app.engine.errors import EngineError, InvalidRequest, SchemaRefused
+from app.engine.errors import EngineError, InvalidRequest, UnsupportedSchema
 from app.engine.grammar_cache import Grammars
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.types import Owner
 from app.structured_output.grammar_compiler import GrammarCompiler, grammar_tokens
 from app.structured_output.json_constraint import JsonConstraint
@@ -51,13 +51,13 @@ def ask(of: Grammars, schema: str, continued: str = "", owner: str = "") -> list
         told.append(each)
         done.set()
 
-    of.find(schema, continued, ticket(owner), on_found)
+    of.find(schema, continued, handle(owner), on_found)
     assert done.wait(30)
     return told
 
 
-def ticket(owner: str = "") -> Ticket:
-    return Ticket(1, 1, lambda: None, Owner(owner))
+def handle(owner: str = "") -> RequestHandle:
+    return RequestHandle(1, 1, lambda: None, Owner(owner))
 
 
 def test_a_schema_is_compiled_once(found: Grammars, compiled: list[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_schema_is_compiled_once(found: Grammars, compiled: list[str]) -> None
 
 def test_a_refusal_is_remembered(found: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = ask(found, '{"type": "no"}')
-    assert isinstance(first, SchemaRefused)
+    assert isinstance(first, UnsupportedSchema)
 
     def lost(*_: object) -> None:
         raise AssertionError("it is tried again")
@@ -92,7 +92,7 @@ def test_owners_take_turns(found: Grammars, compiled: list[str]) -> None:
     ask(found, SMALL)  # the child is there
     slow = json.dumps({"type": "integer", "multipleOf": 99_991})
     told = threading.Semaphore(0)
-    held = [ticket("greedy") for _ in range(6)]
+    held = [handle("greedy") for _ in range(6)]
     for number, each in enumerate(held):
         schema = json.dumps({**json.loads(slow), "multipleOf": 99_991 + 2 * number})
         found.find(schema, "", each, lambda _: told.release())

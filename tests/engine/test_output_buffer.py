@@ -7,9 +7,11 @@ import pytest
 from app.engine.errors import EngineError, GenerationFailed
 from app.engine.metrics import Ledger
 from app.engine.output_buffer import GATHER_S, SHORT_STEP_S, Deliveries
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
-from app.engine.types import Delta, FinishReason
+from app.engine.types import FinishReason, OutputDelta
+
+Buffered = tuple[Deliveries, RequestHandle, Sequence]
 
 
 class Clock:
@@ -25,8 +27,8 @@ class Clock:
 class Owing:
     """As much of a sequence as deliveries look at."""
 
-    def __init__(self, ticket: Ticket) -> None:
-        self.ticket = ticket
+    def __init__(self, handle: RequestHandle) -> None:
+        self.handle = handle
 
 
 @pytest.fixture
@@ -35,67 +37,65 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def told(clock: Clock) -> tuple[Deliveries, Ticket, Sequence]:
+def told(clock: Clock) -> Buffered:
     """A request whose first event has just gone out, in the middle of short steps."""
-    made, ticket = Deliveries(Ledger(), clock), Ticket(3, 1, lambda: None)
-    sequence: Sequence = Owing(ticket)  # type: ignore[assignment]
-    made.open(ticket, [sequence])
-    made.tell(sequence, Delta(0, "a", (1,)))
+    made, handle = Deliveries(Ledger(), clock), RequestHandle(3, 1, lambda: None)
+    sequence: Sequence = Owing(handle)  # type: ignore[assignment]
+    made.open(handle, [sequence])
+    made.tell(sequence, OutputDelta(0, "a", (1,)))
     made.flush()
-    assert ticket.next_events(0) == [Delta(0, "a", (1,))]
-    return made, ticket, sequence
+    assert handle.next_events(0) == [OutputDelta(0, "a", (1,))]
+    return made, handle, sequence
 
 
-def test_texts_of_short_steps_join(told: tuple[Deliveries, Ticket, Sequence], clock: Clock) -> None:
-    made, ticket, sequence = told
+def test_texts_of_short_steps_join(told: Buffered, clock: Clock) -> None:
+    made, handle, sequence = told
     step_s = GATHER_S / 3.5
     assert step_s < SHORT_STEP_S
     for token, text in enumerate("bcd", 2):
         clock.now_s += step_s
-        made.tell(sequence, Delta(0, text, (token,)))
+        made.tell(sequence, OutputDelta(0, text, (token,)))
         made.flush()
-        assert ticket.next_events(0) == []
+        assert handle.next_events(0) == []
     clock.now_s += step_s
     made.flush()
-    assert ticket.next_events(0) == [Delta(0, "bcd", (2, 3, 4))]
+    assert handle.next_events(0) == [OutputDelta(0, "bcd", (2, 3, 4))]
 
 
-def test_texts_of_long_steps_do_not_wait(
-    told: tuple[Deliveries, Ticket, Sequence], clock: Clock
-) -> None:
-    made, ticket, sequence = told
+def test_texts_of_long_steps_do_not_wait(told: Buffered, clock: Clock) -> None:
+    made, handle, sequence = told
     for token, text in enumerate("bcd", 2):
         clock.now_s += SHORT_STEP_S
-        made.tell(sequence, Delta(0, text, (token,)))
+        made.tell(sequence, OutputDelta(0, text, (token,)))
         made.flush()
-        assert ticket.next_events(0) == [Delta(0, text, (token,))]
+        assert handle.next_events(0) == [OutputDelta(0, text, (token,))]
 
 
-def test_the_end_does_not_wait(told: tuple[Deliveries, Ticket, Sequence]) -> None:
-    made, ticket, sequence = told
-    made.tell(sequence, Delta(0, "b", (2,)))
-    made.finish(sequence, [Delta(0, "", (), (), FinishReason.STOP)])
+def test_the_end_does_not_wait(told: Buffered) -> None:
+    made, handle, sequence = told
+    made.tell(sequence, OutputDelta(0, "b", (2,)))
+    made.finish(sequence, [OutputDelta(0, "", (), (), FinishReason.STOP)])
     made.flush()
-    assert ticket.next_events(0) == [
-        Delta(0, "b", (2,)),
-        Delta(0, "", (), (), FinishReason.STOP),
+    assert handle.next_events(0) == [
+        OutputDelta(0, "b", (2,)),
+        OutputDelta(0, "", (), (), FinishReason.STOP),
     ]
-    assert ticket.done
+    assert handle.done
 
 
-def test_other_choices_are_not_mixed(told: tuple[Deliveries, Ticket, Sequence]) -> None:
-    made, ticket, sequence = told
+def test_other_choices_are_not_mixed(told: Buffered) -> None:
+    made, handle, sequence = told
     for index in (0, 1, 1):
-        made.tell(sequence, Delta(index, "x", (5,)))
+        made.tell(sequence, OutputDelta(index, "x", (5,)))
     made.settle(sequence)
     made.flush()
-    assert ticket.next_events(0) == [Delta(0, "x", (5,)), Delta(1, "xx", (5, 5))]
+    assert handle.next_events(0) == [OutputDelta(0, "x", (5,)), OutputDelta(1, "xx", (5, 5))]
 
 
-def test_an_error_comes_after_what_was_told(told: tuple[Deliveries, Ticket, Sequence]) -> None:
-    made, ticket, sequence = told
-    made.tell(sequence, Delta(0, "b", (2,)))
-    made.fail(ticket, GenerationFailed("bad"))
-    assert ticket.next_events(0) == [Delta(0, "b", (2,))]
+def test_an_error_comes_after_what_was_told(told: Buffered) -> None:
+    made, handle, sequence = told
+    made.tell(sequence, OutputDelta(0, "b", (2,)))
+    made.fail(handle, GenerationFailed("bad"))
+    assert handle.next_events(0) == [OutputDelta(0, "b", (2,))]
     with pytest.raises(EngineError):
-        ticket.next_events(0)
+        handle.next_events(0)

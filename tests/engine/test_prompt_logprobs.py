@@ -9,8 +9,8 @@ from app.engine.batch import Batch, StepResult
 from app.engine.build_sequences import generation_sequences
 from app.engine.core import Stepper
 from app.engine.metrics import Ledger
-from app.engine.request_handle import Ticket
-from app.engine.types import GenerationRequest, PromptScores, TokenIds, TokenLogprob
+from app.engine.request_handle import RequestHandle
+from app.engine.types import GenerationRequest, PromptLogprobs, TokenIds, TokenLogprob
 from tests.engine.fakes import CountingRunner, FollowingSampler, fake_model
 from tests.engine.test_async_engine import serve
 from tests.harness.in_process import collect
@@ -33,15 +33,15 @@ def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
     stepper = Stepper(model, Ledger())
     running = GenerationRequest(((3, 4),), max_tokens=100)
     scored = GenerationRequest((tuple(range(3, 203)),), max_tokens=0, prompt_logprobs=0)
-    tickets = []
+    handles = []
     for request in (running, scored):
-        ticket = Ticket(len(request.prompts[0]), 1, lambda: None)
+        handle = RequestHandle(len(request.prompts[0]), 1, lambda: None)
         stepper.accept(
-            ticket, generation_sequences(request, model, ticket, [request.max_tokens or 0])
+            handle, generation_sequences(request, model, handle, [request.max_tokens or 0])
         )
         stepper.step()
         stepper.flush()
-        tickets.append(ticket)
+        handles.append(handle)
     stepper.step()
     stepper.scheduler.pool_tokens = 20  # the next step sends the youngest back
     stepper.step()
@@ -50,7 +50,7 @@ def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
     for _ in range(20):
         stepper.step()
         stepper.flush()
-    events = [event for event in tickets[1].next_events(1) if isinstance(event, PromptScores)]
+    events = [event for event in handles[1].next_events(1) if isinstance(event, PromptLogprobs)]
     told = [token.token_id for event in events for token in event.logprobs]
     assert told == list(range(4, 203))
 
@@ -59,6 +59,6 @@ def test_cached_tokens_count_a_prompt_once() -> None:
     engine = serve(fake_model(CountingRunner(slots=8), prefix_reuse=True))
     prompt = tuple(range(3, 103))
     for cached in (0, 96):
-        ticket = engine.generate(GenerationRequest((prompt,), max_tokens=3, n=4))
-        collect(ticket)
-        assert ticket.cached_tokens == cached
+        handle = engine.generate(GenerationRequest((prompt,), max_tokens=3, n=4))
+        collect(handle)
+        assert handle.cached_tokens == cached

@@ -18,17 +18,17 @@ from app.engine.core import Stepper
 from app.engine.detokenizer import Answer
 from app.engine.metrics import Ledger
 from app.engine.queues import HEAD_START
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.engine.types import (
-    Delta,
+    Embedding,
     EmbeddingRequest,
     Event,
     GenerationRequest,
+    OutputDelta,
     Owner,
     TokenIds,
-    Vector,
 )
 from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, expected, fake_model
 
@@ -48,8 +48,8 @@ class Bench:
     slots: int = 64
     pool_tokens: int = 64 * 2048
     steps: int = 0
-    told: dict[Ticket, list[Event]] = field(default_factory=dict)
-    first: dict[Ticket, int] = field(default_factory=dict)  #: steps until the first token
+    told: dict[RequestHandle, list[Event]] = field(default_factory=dict)
+    first: dict[RequestHandle, int] = field(default_factory=dict)  #: steps until the first token
 
     def __post_init__(self) -> None:
         self.runner = CountingRunner(self.slots, positions=2048)
@@ -57,49 +57,52 @@ class Bench:
         self.ledger = Ledger()
         self.stepper = Stepper(self.model, self.ledger)
 
-    def ask(self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1) -> Ticket:
+    def ask(
+        self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1
+    ) -> RequestHandle:
         request = GenerationRequest((prompt,), max_tokens=max_tokens, n=n, owner=owner)
         rooms = validation.check_generation(request, self.model)
-        ticket = Ticket(len(prompt), n, lambda: None, owner)
+        handle = RequestHandle(len(prompt), n, lambda: None, owner)
         return self._accept(
-            ticket, build_sequences.generation_sequences(request, self.model, ticket, rooms)
+            handle, build_sequences.generation_sequences(request, self.model, handle, rooms)
         )
 
-    def embed(self, owner: Owner, inputs: tuple[TokenIds, ...]) -> Ticket:
-        ticket = Ticket(sum(map(len, inputs)), len(inputs), lambda: None, owner)
+    def embed(self, owner: Owner, inputs: tuple[TokenIds, ...]) -> RequestHandle:
+        handle = RequestHandle(sum(map(len, inputs)), len(inputs), lambda: None, owner)
         return self._accept(
-            ticket, build_sequences.embedding_sequences(EmbeddingRequest(inputs, owner), ticket)
+            handle, build_sequences.embedding_sequences(EmbeddingRequest(inputs, owner), handle)
         )
 
-    def _accept(self, ticket: Ticket, sequences: list[Sequence]) -> Ticket:
+    def _accept(self, handle: RequestHandle, sequences: list[Sequence]) -> RequestHandle:
         self.ledger.accepted += 1
-        self.told[ticket] = []
-        self.stepper.accept(ticket, sequences)
-        return ticket
+        self.told[handle] = []
+        self.stepper.accept(handle, sequences)
+        return handle
 
     def step(self) -> bool:
         worked = self.stepper.step()
         self.stepper.flush()
         self.steps += 1
-        for ticket, events in self.told.items():
-            events += ticket.next_events(0) if not ticket.done else []
-            if ticket not in self.first and any(isinstance(e, Delta | Vector) for e in events):
-                self.first[ticket] = self.steps
+        for handle, events in self.told.items():
+            events += handle.next_events(0) if not handle.done else []
+            output = any(isinstance(event, OutputDelta | Embedding) for event in events)
+            if output and handle not in self.first:
+                self.first[handle] = self.steps
         return worked
 
     def steps_to_first_token(self, owner: Owner, prompt: TokenIds) -> int:
-        begin, ticket = self.steps, self.ask(owner, prompt, max_tokens=20)
-        while ticket not in self.first:
+        begin, handle = self.steps, self.ask(owner, prompt, max_tokens=20)
+        while handle not in self.first:
             assert self.steps - begin < 10_000, "never"
             self.step()
-        return self.first[ticket] - begin
+        return self.first[handle] - begin
 
     def finish(self) -> None:
         while self.step():
             pass
 
-    def tokens(self, ticket: Ticket, index: int = 0) -> list[int]:
-        deltas = [e for e in self.told[ticket] if isinstance(e, Delta) and e.index == index]
+    def tokens(self, handle: RequestHandle, index: int = 0) -> list[int]:
+        deltas = [e for e in self.told[handle] if isinstance(e, OutputDelta) and e.index == index]
         return [token for delta in deltas for token in delta.token_ids]
 
 
@@ -107,7 +110,7 @@ def alone(prompt: TokenIds) -> int:
     return Bench().steps_to_first_token(LIGHT, prompt)
 
 
-def loaded(load: str, seed: int = 7, owner: Owner = HEAVY) -> tuple[Bench, list[Ticket]]:
+def loaded(load: str, seed: int = 7, owner: Owner = HEAVY) -> tuple[Bench, list[RequestHandle]]:
     """128 streams of one key, none of them computed yet."""
     slots, pool_tokens, (shortest, longest) = LOADS[load]
     bench, lengths = Bench(slots, pool_tokens), random.Random(seed)
@@ -174,10 +177,10 @@ def test_an_embedding_is_not_delayed_either() -> None:
     bench, _ = loaded("all slots run short prompts")
     for _ in range(60):
         bench.step()
-    begin, ticket = bench.steps, bench.embed(LIGHT, (prompt_of(40, 999),))
-    while ticket not in bench.first:
+    begin, handle = bench.steps, bench.embed(LIGHT, (prompt_of(40, 999),))
+    while handle not in bench.first:
         bench.step()
-    assert bench.first[ticket] - begin <= 1 + MOST_STEPS_LATER
+    assert bench.first[handle] - begin <= 1 + MOST_STEPS_LATER
 
 
 def test_several_keys_that_come_together() -> None:
@@ -185,10 +188,10 @@ def test_several_keys_that_come_together() -> None:
     for _ in range(60):
         bench.step()
     begin = bench.steps
-    tickets = [bench.ask(Owner(f"key {n}", True), prompt_of(20, 900 + n), 20) for n in range(4)]
-    for _ in range(1 + len(tickets) * 2):
+    handles = [bench.ask(Owner(f"key {n}", True), prompt_of(20, 900 + n), 20) for n in range(4)]
+    for _ in range(1 + len(handles) * 2):
         bench.step()
-    assert max(bench.first[ticket] - begin for ticket in tickets) <= 1 + MOST_STEPS_LATER
+    assert max(bench.first[handle] - begin for handle in handles) <= 1 + MOST_STEPS_LATER
 
 
 def test_two_busy_keys_get_the_same() -> None:
@@ -202,9 +205,7 @@ def test_two_busy_keys_get_the_same() -> None:
         bench.step()
         running = [sequence.owner for sequence in bench.stepper.scheduler.running]
     assert abs(running.count("heavy") - running.count("light")) <= 2
-    done = {
-        owner: sum(t.settled for t in bench.told if t.owner is owner) for owner in (HEAVY, LIGHT)
-    }
+    done = {owner: sum(t.ended for t in bench.told if t.owner is owner) for owner in (HEAVY, LIGHT)}
     assert min(done.values()) > 10
     assert max(done.values()) <= 2 * min(done.values())
 
@@ -228,7 +229,7 @@ def test_a_request_that_waits_for_much_gets_it() -> None:
     large = None
     for number in range(2000):
         for owner in (HEAVY, LIGHT):
-            if sum(t.owner is owner and not t.settled for t in bench.told) < 20:
+            if sum(t.owner is owner and not t.ended for t in bench.told) < 20:
                 bench.ask(owner, prompt_of(5, number), 50)
         if number == 10:
             large = bench.ask(Owner("large", limited=True), prompt_of(1900, 998), 100)
@@ -257,10 +258,10 @@ def test_what_a_key_read_before_is_not_held_against_it() -> None:
 def test_a_newcomer_that_goes_on_asking_does_not_starve_the_others(connections: int) -> None:
     bench = Bench()
     heavy = bench.ask(HEAVY, prompt_of(1500, 1), 20)
-    light: list[Ticket] = []
+    light: list[RequestHandle] = []
     while heavy not in bench.first:
         # There is always one more as soon as one is through.
-        while sum(not each.settled for each in light) < connections:
+        while sum(not each.ended for each in light) < connections:
             light.append(bench.ask(LIGHT, prompt_of(200, len(light)), 1))
         bench.step()
         assert bench.steps < 100
@@ -272,7 +273,7 @@ def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
     choose = random.Random(seed)
     bench = Bench(choose.choice([3, 5, 8]), choose.choice([900, 3000]))
     owners = [Owner(name, limited=True) for name in "abcd"]
-    asked: list[tuple[Ticket, TokenIds, int]] = []
+    asked: list[tuple[RequestHandle, TokenIds, int]] = []
     for salt in range(60):
         length, most = choose.randint(1, 300), choose.randint(40, 80)
         prompt = prompt_of(length, salt % 20)
@@ -284,8 +285,8 @@ def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
             asked.pop(choose.randrange(len(asked)))[0].cancel()
             bench.stepper.drop_cancelled()
     bench.finish()
-    for ticket, prompt, most in asked:
-        assert bench.tokens(ticket) == expected(prompt, most)
+    for handle, prompt, most in asked:
+        assert bench.tokens(handle) == expected(prompt, most)
     ledger = bench.ledger
     assert ledger.in_flight == 0
     assert ledger.preemptions > 0, "nobody had to give a place to another: the test shows nothing"
@@ -313,8 +314,8 @@ def test_beam_searches_which_are_never_sent_back_leave_half_to_others() -> None:
         found = []
         for salt in range(6):
             prompt = list(prompt_of(20, salt))
-            ticket = Ticket(20, 1, lambda: None, owner)
-            lead = Sequence(ticket, 0, prompt, 20, 30, answer=Answer((), (), False))
+            handle = RequestHandle(20, 1, lambda: None, owner)
+            lead = Sequence(handle, 0, prompt, 20, 30, answer=Answer((), (), False))
             search = BeamSearch(8, 30, lambda tokens: False, 1)
             lead.group = BeamGroup(search, 1, lead, lambda: Answer((), (), False), frozenset())
             found.append(lead)

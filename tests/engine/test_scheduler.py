@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from app.engine.batch import Want
 from app.engine.detokenizer import Answer
-from app.engine.request_handle import Ticket
+from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.step_time import Pace
 from tests.engine.fakes import CHUNK
 
 
-def sequence(length: int, max_tokens: int = 50, ticket: Ticket | None = None) -> Sequence:
-    ticket = ticket or Ticket(length, 1, lambda: None)
+def sequence(length: int, max_tokens: int = 50, handle: RequestHandle | None = None) -> Sequence:
+    handle = handle or RequestHandle(length, 1, lambda: None)
     answer = Answer((), (), False) if max_tokens else None
-    return Sequence(ticket, 0, [7] * length, length, max_tokens, answer=answer)
+    return Sequence(handle, 0, [7] * length, length, max_tokens, answer=answer)
 
 
 def advance(scheduler: Scheduler) -> None:
@@ -64,7 +64,7 @@ def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
 
 def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
     scheduler = Scheduler(4, 10_000, CHUNK)
-    many = Ticket(0, 100, lambda: None)
+    many = RequestHandle(0, 100, lambda: None)
     scheduler.add([sequence(CHUNK, 0, many) for _ in range(100)])
     late = sequence(5)
     scheduler.add([late])

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from config import Config
 from tests.fuzz.answers import LEAK
 from tests.fuzz.corpus import CASES, CONTEXT, VOCAB, Case
@@ -72,7 +72,7 @@ class Neighbours:
 
 @pytest.fixture(scope="module")
 def clients(
-    real_engine: EngineService, tmp_path_factory: pytest.TempPathFactory
+    real_engine: AsyncEngine, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, FlaskClient]:
     """Three servers of one model: as it is, with keys, and with names."""
     keys = tmp_path_factory.mktemp("keys") / "keys"
@@ -86,7 +86,7 @@ def clients(
 
 
 @pytest.fixture(scope="module")
-def neighbours(real_engine: EngineService) -> Iterator[Neighbours]:
+def neighbours(real_engine: AsyncEngine) -> Iterator[Neighbours]:
     found = Neighbours(create_app(Config(), real_engine))
     yield found
     found.stop()
@@ -94,7 +94,7 @@ def neighbours(real_engine: EngineService) -> Iterator[Neighbours]:
     assert found.answers >= 2 * len(HEALTHY)
 
 
-def test_the_corpus_is_large_and_has_no_twins(real_engine: EngineService) -> None:
+def test_the_corpus_is_large_and_has_no_twins(real_engine: AsyncEngine) -> None:
     assert (VOCAB, CONTEXT) == (real_engine.info.vocab_size, real_engine.info.max_model_len)
     assert len(CASES) >= 250
     sent = {(case.path, case.body, case.method, case.server, str(case.headers)) for case in CASES}
@@ -119,7 +119,7 @@ def test_case(case: Case, clients: dict[str, FlaskClient], neighbours: Neighbour
 
 
 def test_nothing_is_left_behind(
-    real_engine: EngineService, clients: dict[str, FlaskClient], neighbours: Neighbours
+    real_engine: AsyncEngine, clients: dict[str, FlaskClient], neighbours: Neighbours
 ) -> None:
     neighbours.stop()
     stats = real_engine.stats

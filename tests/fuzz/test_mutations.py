@@ -49,7 +49,7 @@ class Fuzzed:
             assert good.status_code == 200
             now = self.engine.stats
             assert now.accepted == now.completed + now.cancelled
-            self.engine.streams.clear()
+            self.engine.handles.clear()
             self.engine.requests.clear()
             self.engine.encoded.clear()
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.engine.async_engine import EngineService
-from app.engine.request_handle import Ticket
-from app.engine.types import Delta, FinishReason, TokenLogprob, Vector
+from app.engine.async_engine import AsyncEngine
+from app.engine.request_handle import RequestHandle
+from app.engine.types import Embedding, FinishReason, OutputDelta, TokenLogprob
 
 WAIT_S = 120.0
 
 
-def start(engine: EngineService) -> EngineService:
+def start(engine: AsyncEngine) -> AsyncEngine:
     """Start an engine and wait until it answers."""
     ready, failures = threading.Event(), list[BaseException]()
 
@@ -32,12 +32,12 @@ def start(engine: EngineService) -> EngineService:
     return engine
 
 
-def engine_of(directory: Path, **settings: Any) -> EngineService:
+def engine_of(directory: Path, **settings: Any) -> AsyncEngine:
     """A started engine of a directory without a tokenizer."""
     # Imported here: this needs torch, which tests/engine do without.
     from tests.model.without_tokenizer import load_without_tokenizer
 
-    return start(EngineService(lambda: load_without_tokenizer(directory, **settings), 1000))
+    return start(AsyncEngine(lambda: load_without_tokenizer(directory, **settings), 1000))
 
 
 @dataclass
@@ -50,14 +50,14 @@ class Choice:
     reason: FinishReason | None = None
 
 
-def collect(ticket: Ticket) -> list[Choice]:
+def collect(handle: RequestHandle) -> list[Choice]:
     """Wait for all choices of a request."""
     choices: dict[int, Choice] = {}
-    while not ticket.done:
-        events = ticket.next_events(WAIT_S)
-        assert events or ticket.done, "the engine went silent"
+    while not handle.done:
+        events = handle.next_events(WAIT_S)
+        assert events or handle.done, "the engine went silent"
         for event in events:
-            if isinstance(event, Delta):
+            if isinstance(event, OutputDelta):
                 choice = choices.setdefault(event.index, Choice())
                 assert choice.reason is None, "a delta after the end"
                 choice.text += event.text
@@ -67,11 +67,11 @@ def collect(ticket: Ticket) -> list[Choice]:
     return [choices[index] for index in sorted(choices)]
 
 
-def collect_vectors(ticket: Ticket) -> list[bytes]:
+def collect_vectors(handle: RequestHandle) -> list[bytes]:
     """Wait for all embeddings of a request."""
     vectors: dict[int, bytes] = {}
-    while not ticket.done:
-        events = ticket.next_events(WAIT_S)
-        assert events or ticket.done, "the engine went silent"
-        vectors |= {event.index: event.values for event in events if isinstance(event, Vector)}
+    while not handle.done:
+        events = handle.next_events(WAIT_S)
+        assert events or handle.done, "the engine went silent"
+        vectors |= {event.index: event.values for event in events if isinstance(event, Embedding)}
     return [vectors[index] for index in sorted(vectors)]

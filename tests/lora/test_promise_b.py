@@ -9,7 +9,7 @@ import pytest
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
@@ -18,7 +18,7 @@ from tests.lora.making import LARGE, SMALL, reference
 from tests.model.test_promise_b import assert_greedy, assert_mean, prompts
 
 
-def served(base: Path, *loras: Path, **settings: Any) -> EngineService:
+def served(base: Path, *loras: Path, **settings: Any) -> AsyncEngine:
     """The engine as `python wsgi.py --lora_model A,B` builds it."""
     config = Config(BASE_MODEL=str(base), LORA_MODEL=tuple(map(str, loras)), ONLY_CPU=True)
     return start(build_engine(config, check_model(config, count_tokens)))
@@ -44,12 +44,12 @@ def test_answers_and_embeddings(
     for penalty in (1.0, 1.3):
         params = SamplingParams(temperature=0, repetition_penalty=penalty)
         asked = prompts(7, tokens)[: 25 if penalty == 1.0 else 10]
-        tickets = [
+        handles = [
             engine.generate(GenerationRequest((p,), params, max_tokens=24, ignore_eos=True))
             for p in asked
         ]
-        for prompt, ticket in zip(asked, tickets, strict=True):
-            (choice,) = collect(ticket)
+        for prompt, handle in zip(asked, handles, strict=True):
+            (choice,) = collect(handle)
             ties += assert_greedy(model, prompt, choice.tokens, penalty)
             beyond += any(token >= SMALL for token in choice.tokens)
     assert ties <= 3

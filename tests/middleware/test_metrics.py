@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.types import EngineState, ModelFacts, Stats
+from app.engine.types import EngineState, EngineStats, ModelFacts
 from tests.fakes import ScriptedEngine
 
 NAMES = """requests_running requests_waiting kv_cache_usage_ratio prompt_tokens_total
@@ -43,7 +43,7 @@ def test_every_name_has_help_and_type(client: FlaskClient) -> None:
 
 
 def test_values(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    stats = Stats(
+    stats = EngineStats(
         running=1,
         waiting=2,
         accepted=3,

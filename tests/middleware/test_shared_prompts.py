@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.async_engine import EngineService
-from app.engine.types import EVERYBODY, Owner
+from app.engine.async_engine import AsyncEngine
+from app.engine.types import ANONYMOUS, Owner
 from app.middleware import api_keys as keys_module
 from config import Config
 from tests.fakes import ScriptedEngine
@@ -19,7 +19,7 @@ USER = {"role": "user", "content": "你好"}
 
 
 @pytest.fixture
-def client(real_engine: EngineService, tmp_path: Path) -> FlaskClient:
+def client(real_engine: AsyncEngine, tmp_path: Path) -> FlaskClient:
     path = tmp_path / "keys"
     path.write_text(KEYS)
     return create_app(Config(API_KEYS_FILE=str(path)), real_engine).test_client()
@@ -45,7 +45,7 @@ def cached(client: FlaskClient, key: str | None, path: str, body: dict[str, obje
     ],
 )
 def test_another_key_finds_nothing(
-    client: FlaskClient, real_engine: EngineService, path: str, body: dict[str, object]
+    client: FlaskClient, real_engine: AsyncEngine, path: str, body: dict[str, object]
 ) -> None:
     assert cached(client, ALICE, path, body) == 0
     hits = real_engine.stats.prefix_reused_tokens
@@ -56,7 +56,7 @@ def test_another_key_finds_nothing(
     assert real_engine.stats.prefix_reused_tokens > hits
 
 
-def test_without_keys_all_share(real_engine: EngineService) -> None:
+def test_without_keys_all_share(real_engine: AsyncEngine) -> None:
     client = create_app(Config(), real_engine).test_client()
     body = {"prompt": "没有钥匙时大家共用" * 20, "prompt_template": "none"}
     assert cached(client, None, "/v1/completions", body) == 0
@@ -91,4 +91,4 @@ def test_whose_a_request_is_and_whether_there_are_others(
 def test_without_keys_nobody_is_limited(engine: ScriptedEngine) -> None:
     client = create_app(Config(), engine).test_client()
     client.post("/v1/embeddings", json={"input": "a"}, headers=bearer("any"))
-    assert engine.requests[-1].owner == EVERYBODY
+    assert engine.requests[-1].owner == ANONYMOUS

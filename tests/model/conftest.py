@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from tests.harness.in_process import engine_of
 
 VOCAB = 400
@@ -75,7 +75,7 @@ def tiny(save_model: SaveModel) -> SavedModel:
 
 
 @pytest.fixture(scope="module")
-def tiny_engine(tiny: SavedModel) -> Iterator[EngineService]:
+def tiny_engine(tiny: SavedModel) -> Iterator[AsyncEngine]:
     """`tiny`, served."""
     engine = engine_of(tiny.directory)
     yield engine

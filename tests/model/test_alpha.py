@@ -30,11 +30,11 @@ def test_the_base_is_scaled_once(save_model: SaveModel) -> None:
     answers = {}
     for name, given in (("scaled", alpha), ("plain", 1.0)):
         engine = engine_of(directory, ALPHA=given)
-        tickets = [
+        handles = [
             engine.generate(GenerationRequest((p,), params, max_tokens=16, ignore_eos=True))
             for p in asked
         ]
-        answers[name] = [collect(ticket)[0].tokens for ticket in tickets]
+        answers[name] = [collect(handle)[0].tokens for handle in handles]
         engine.drain(0)
     assert answers["scaled"] != answers["plain"]
     for prompt, answer in zip(asked, answers["scaled"], strict=True):

@@ -16,7 +16,7 @@ import pytest
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.types import GenerationRequest, SamplingParams, TokenIds
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SavedModel, SaveModel
@@ -37,7 +37,7 @@ def saved(save_model: SaveModel) -> SavedModel:
 
 
 @pytest.fixture(scope="module")
-def engine(saved: SavedModel) -> EngineService:
+def engine(saved: SavedModel) -> AsyncEngine:
     """It, served."""
     return engine_of(saved.directory)
 
@@ -90,7 +90,7 @@ def mean_score(
 )
 def test_answers_are_those_of_transformers(
     saved: SavedModel,
-    engine: EngineService,
+    engine: AsyncEngine,
     lengths: tuple[tuple[int, int], ...],
     beams: int,
     penalty: float,
@@ -113,7 +113,7 @@ def test_answers_are_those_of_transformers(
         assert other <= count // 10
 
 
-def test_the_n_best_come_in_order(saved: SavedModel, engine: EngineService) -> None:
+def test_the_n_best_come_in_order(saved: SavedModel, engine: AsyncEngine) -> None:
     prompt = prompts(1, 400)[30]
     request = GenerationRequest(
         (prompt,), SamplingParams(temperature=0), n=3, num_beams=4, max_tokens=12
@@ -129,7 +129,7 @@ def test_the_n_best_come_in_order(saved: SavedModel, engine: EngineService) -> N
     assert [choice.tokens for choice in choices] == theirs
 
 
-def test_beams_do_not_depend_on_the_company(engine: EngineService) -> None:
+def test_beams_do_not_depend_on_the_company(engine: AsyncEngine) -> None:
     rng = random.Random(2)
     wanted = []
     for number in range(40):
@@ -143,8 +143,8 @@ def test_beams_do_not_depend_on_the_company(engine: EngineService) -> None:
             GenerationRequest((prompt,), params, num_beams=beams, max_tokens=rng.randint(1, 40))
         )
     alone = [collect(engine.generate(request)) for request in wanted]
-    tickets = [engine.generate(request) for request in wanted]
-    assert [collect(ticket) for ticket in tickets] == alone
+    handles = [engine.generate(request) for request in wanted]
+    assert [collect(handle) for handle in handles] == alone
     assert engine.stats.kv_usage_ratio == 0
 
 
@@ -152,7 +152,7 @@ def test_beams_do_not_depend_on_the_company(engine: EngineService) -> None:
     ("temperature", "top_k", "top_p"), [(1.5, 4, 1.0), (1.0, 40, 0.3), (0.9, 1, 1.0)]
 )
 def test_beam_sampling_draws_from_the_references_distribution(
-    saved: SavedModel, engine: EngineService, temperature: float, top_k: int, top_p: float
+    saved: SavedModel, engine: AsyncEngine, temperature: float, top_k: int, top_p: float
 ) -> None:
     """Answers of two tokens: 2,000 of ours against as many of transformers', where the limits
     are wide, and where they leave no more than a search needs to branch."""
@@ -161,7 +161,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
     draws, batch = 2000, 100
     ours: Counter[tuple[int, ...]] = Counter()
     for first in range(0, draws, batch):
-        tickets = [
+        handles = [
             engine.generate(
                 GenerationRequest(
                     (prompt,), replace(law, seed=first + number),
@@ -170,7 +170,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
             )
             for number in range(batch)
         ]  # fmt: skip
-        ours.update(tuple(collect(ticket)[0].tokens) for ticket in tickets)
+        ours.update(tuple(collect(handle)[0].tokens) for handle in handles)
     config = GenerationConfig(
         num_beams=2, max_new_tokens=2, do_sample=True, temperature=temperature, top_k=top_k,
         top_p=top_p, pad_token_id=0, eos_token_id=None,
@@ -191,7 +191,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
     assert len(outcomes) > 2
 
 
-def test_a_stop_string_completes_a_beam(engine: EngineService) -> None:
+def test_a_stop_string_completes_a_beam(engine: AsyncEngine) -> None:
     prompt = prompts(6, 400)[15]
     request = GenerationRequest((prompt,), SamplingParams(temperature=0), num_beams=3, max_tokens=9)
     (free,) = collect(engine.generate(request))
@@ -208,10 +208,10 @@ def test_only_what_was_generated_moves() -> None:
     """The prompt is copied once per slot."""
     from app.engine.beam_group import BeamGroup  # the bookkeeping itself
     from app.engine.beam_search import BeamSearch, Candidate
-    from app.engine.request_handle import Ticket
+    from app.engine.request_handle import RequestHandle
     from app.engine.sequence import Sequence
 
-    lead = Sequence(Ticket(500, 1, lambda: None), 0, [5] * 500, 500, 50, slot=0)
+    lead = Sequence(RequestHandle(500, 1, lambda: None), 0, [5] * 500, 500, 50, slot=0)
     search = BeamSearch(4, 50, lambda tokens: False, 1)
     group = BeamGroup(search, 1, lead, lambda: None, frozenset(), [lead], [1, 2, 3])  # type: ignore[arg-type,return-value]
     lead.computed = 500
@@ -225,7 +225,7 @@ def test_only_what_was_generated_moves() -> None:
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 20])
-def test_as_many_answers_come_as_are_wanted(engine: EngineService, tokens: int) -> None:
+def test_as_many_answers_come_as_are_wanted(engine: AsyncEngine, tokens: int) -> None:
     """Even where sampling's limits leave hardly anything."""
     params = SamplingParams(temperature=0.1, top_k=40, top_p=0.1, seed=4)
     request = GenerationRequest(((5, 6),), params, n=4, num_beams=4, max_tokens=tokens)

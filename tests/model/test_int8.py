@@ -15,8 +15,8 @@ from sentencepiece import SentencePieceProcessor
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.async_engine import EngineService
-from app.engine.types import GenerationRequest, PromptScores, SamplingParams, TokenIds
+from app.engine.async_engine import AsyncEngine
+from app.engine.types import GenerationRequest, PromptLogprobs, SamplingParams, TokenIds
 from app.model.int8 import Int8Linear, balance
 from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config
@@ -87,12 +87,12 @@ def with_outliers(directory: Path) -> Path:
     return directory
 
 
-def engine_of(directory: str | Path, eight_bit: bool) -> EngineService:
+def engine_of(directory: str | Path, eight_bit: bool) -> AsyncEngine:
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, LOAD_IN_8BIT=eight_bit)
     return start(build_engine(config, check_model(config)))
 
 
-def held_out(engine: EngineService) -> list[tuple[TokenIds, int]]:
+def held_out(engine: AsyncEngine) -> list[tuple[TokenIds, int]]:
     """Sentences that the embedded model was not trained on, as answers to "translate this" (it
     has learnt nothing but answers), and how many tokens come before them."""
     texts = [
@@ -111,16 +111,16 @@ def held_out(engine: EngineService) -> list[tuple[TokenIds, int]]:
     return examples
 
 
-def perplexity(engine: EngineService, texts: Sequence[tuple[TokenIds, int]]) -> float:
+def perplexity(engine: AsyncEngine, texts: Sequence[tuple[TokenIds, int]]) -> float:
     """exp of the mean negative log-probability of the answers' tokens."""
     total, count = 0.0, 0
     for text, before in texts:
         request = GenerationRequest((text,), max_tokens=0, prompt_logprobs=0)
-        ticket = engine.generate(request)
+        handle = engine.generate(request)
         scores: list[float] = []
-        while not ticket.done:
-            for event in ticket.next_events(60):
-                if isinstance(event, PromptScores):
+        while not handle.done:
+            for event in handle.next_events(60):
+                if isinstance(event, PromptLogprobs):
                     scores += [each.logprob for each in event.logprobs]
         assert len(scores) == len(text) - 1
         total += sum(scores[before - 1 :])

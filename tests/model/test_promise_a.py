@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.async_engine import EngineService
-from app.engine.request_handle import Ticket
+from app.engine.async_engine import AsyncEngine
+from app.engine.request_handle import RequestHandle
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start
@@ -48,7 +48,7 @@ def requests(seed: int) -> list[GenerationRequest]:
 
 
 @pytest.fixture(scope="module", params=["float16", "float32", "8-bit"])
-def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[EngineService]:
+def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[AsyncEngine]:
     """16-bit storage, packed float32, and 8 bits; grouped queries."""
     eight_bit = request.param == "8-bit"
     saved = save_model("llama", "float16" if eight_bit else request.param, seed=3)
@@ -58,35 +58,35 @@ def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[En
 
 
 @pytest.fixture(scope="module")
-def alone(engine: EngineService) -> list[list[Choice]]:
+def alone(engine: AsyncEngine) -> list[list[Choice]]:
     """Every request's answer with nothing else running."""
     return [collect(engine.generate(request)) for request in requests(1)]
 
 
 @pytest.mark.parametrize("mix", [1, 2])
 def test_answers_do_not_depend_on_the_company(
-    engine: EngineService, alone: list[list[Choice]], mix: int
+    engine: AsyncEngine, alone: list[list[Choice]], mix: int
 ) -> None:
     rng = random.Random(mix)
     order = list(enumerate(requests(1)))
     rng.shuffle(order)
-    tickets: dict[int, Ticket] = {}
-    cancelled: list[Ticket] = []
+    handles: dict[int, RequestHandle] = {}
+    cancelled: list[RequestHandle] = []
     for number, request in order:
         if rng.random() < 0.2:  # company that leaves midway
             passing = engine.generate(replace(requests(9)[number], max_tokens=None))
             cancelled.append(passing)
         if rng.random() < 0.1:
             cancelled.append(engine.embed(EmbeddingRequest(request.prompts * 3)))
-        tickets[number] = engine.generate(request)
+        handles[number] = engine.generate(request)
         if rng.random() < 0.5:
             time.sleep(rng.random() * 0.01)
         if cancelled and rng.random() < 0.3:
             cancelled.pop().cancel()
-    for ticket in cancelled:
-        ticket.cancel()
-    for number, ticket in tickets.items():
-        assert collect(ticket) == alone[number], f"request {number}"
+    for handle in cancelled:
+        handle.cancel()
+    for number, handle in handles.items():
+        assert collect(handle) == alone[number], f"request {number}"
 
 
 def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> None:
@@ -99,14 +99,14 @@ def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> Non
         if len(request.prompts[0]) < 400
     ][:14]
     alone = [collect(roomy.generate(request)) for request in wanted]
-    tickets = [tight.generate(request) for request in wanted]
-    assert [collect(ticket) for ticket in tickets] == alone
+    handles = [tight.generate(request) for request in wanted]
+    assert [collect(handle) for handle in handles] == alone
     steps = sum(len(choices[0].tokens) for choices in alone)
     assert tight.stats.generation_tokens == steps
     assert tight.stats.preemptions > 0
 
 
-def test_giving_a_place_to_another_key_changes_nothing(engine: EngineService) -> None:
+def test_giving_a_place_to_another_key_changes_nothing(engine: AsyncEngine) -> None:
     """More streams of one key than there are slots, then requests of others: some streams start
     again, and nobody's bytes change."""
     company = [
@@ -116,27 +116,27 @@ def test_giving_a_place_to_another_key_changes_nothing(engine: EngineService) ->
     ][:70]
     others = company[:6]
     alike = [engine.generate(request) for request in company]  # nobody is sent back
-    wanted = [collect(ticket) for ticket in alike]
+    wanted = [collect(handle) for handle in alike]
     before = engine.stats.preemptions
-    tickets = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]
+    handles = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]
     wait_until(lambda: engine.stats.running >= 64, lambda: str(engine.stats), pause_s=0.001)
     late = [
         engine.generate(replace(request, owner=Owner(f"few {number % 2}", True)))
         for number, request in enumerate(others)
     ]
-    assert [collect(ticket) for ticket in late] == wanted[: len(others)]
-    assert [collect(ticket) for ticket in tickets] == wanted
+    assert [collect(handle) for handle in late] == wanted[: len(others)]
+    assert [collect(handle) for handle in handles] == wanted
     assert engine.stats.preemptions > before, "there were free slots: the test shows nothing"
 
 
-def test_embeddings_do_not_depend_on_the_company(engine: EngineService) -> None:
+def test_embeddings_do_not_depend_on_the_company(engine: AsyncEngine) -> None:
     inputs = tuple(request.prompts[0] for request in requests(6)[:60])
     together = collect_vectors(engine.embed(EmbeddingRequest(inputs)))
     for tokens, vector in zip(inputs, together, strict=True):
         assert collect_vectors(engine.embed(EmbeddingRequest((tokens,)))) == [vector]
 
 
-def test_choices_of_one_request_differ_and_repeat(engine: EngineService) -> None:
+def test_choices_of_one_request_differ_and_repeat(engine: AsyncEngine) -> None:
     params = SamplingParams(temperature=1.0, seed=11)
     request = GenerationRequest(((5, 6, 7),), params, n=4, max_tokens=20)
     first, second = collect(engine.generate(request)), collect(engine.generate(request))
@@ -148,7 +148,7 @@ def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
     """Prompts that begin alike, with the prefix cache off, cold and warm; beams too."""
     directory = save_model("llama", "float16", seed=3).directory
     cold = load_without_tokenizer(directory)
-    off = start(EngineService(lambda: replace(cold, prefix_reuse=False), 1000))
+    off = start(AsyncEngine(lambda: replace(cold, prefix_reuse=False), 1000))
     on = engine_of(directory)
     rng = random.Random(8)
     trunk = tuple(rng.randrange(3, VOCAB) for _ in range(300))
@@ -164,7 +164,7 @@ def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
     expected = [collect(off.generate(request)) for request in wanted]
     assert off.stats.prefix_reused_tokens == 0
     for _ in range(2):
-        tickets = [on.generate(request) for request in wanted]
-        assert [collect(ticket) for ticket in tickets] == expected
+        handles = [on.generate(request) for request in wanted]
+        assert [collect(handle) for handle in handles] == expected
     assert [collect(on.generate(request)) for request in wanted] == expected
     assert on.stats.prefix_reused_tokens > 5000

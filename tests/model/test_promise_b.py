@@ -21,11 +21,11 @@ from transformers import (
 
 from app.build import build_engine
 from app.checkpoint.check import check_model as check_model_files
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.types import (
     EmbeddingRequest,
     GenerationRequest,
-    PromptScores,
+    PromptLogprobs,
     SamplingParams,
     TokenIds,
     TokenLogprob,
@@ -114,7 +114,7 @@ def assert_mean(model: PreTrainedModel, tokens: TokenIds, vector: bytes) -> None
     assert np.abs(np.frombuffer(vector, "<f4") - expected).max() < 1e-5
 
 
-def check_model(engine: EngineService, saved: SavedModel, wanted: list[TokenIds]) -> None:
+def check_model(engine: AsyncEngine, saved: SavedModel, wanted: list[TokenIds]) -> None:
     for penalty in (1.0, 1.3):
         params = SamplingParams(temperature=0, repetition_penalty=penalty)
         for max_tokens in (1, 7, 90):
@@ -165,7 +165,7 @@ def test_scaled_positions_are_those_of_transformers(
         assert_greedy(saved.reference, prompt, choice.tokens, 1.0)
 
 
-def test_logprobs_are_the_models_own(tiny: SavedModel, tiny_engine: EngineService) -> None:
+def test_logprobs_are_the_models_own(tiny: SavedModel, tiny_engine: AsyncEngine) -> None:
     params = SamplingParams(temperature=0, repetition_penalty=1.5, logprobs=5)
     prompt = prompts(1, 400)[20]
     (choice,) = collect(
@@ -181,7 +181,7 @@ def test_logprobs_are_the_models_own(tiny: SavedModel, tiny_engine: EngineServic
 
 
 def test_embeddings_are_the_mean_of_the_last_hidden_state(
-    tiny: SavedModel, tiny_engine: EngineService
+    tiny: SavedModel, tiny_engine: AsyncEngine
 ) -> None:
     inputs = tuple(prompts(5, 400))
     vectors = collect_vectors(tiny_engine.embed(EmbeddingRequest(inputs)))
@@ -189,16 +189,16 @@ def test_embeddings_are_the_mean_of_the_last_hidden_state(
         assert_mean(tiny.reference, tokens, vector)
 
 
-def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: EngineService) -> None:
+def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: AsyncEngine) -> None:
     """Over several tiles, with nothing generated; their sum is the model's loss."""
     prompt = prompts(2, 400)[9]
     assert len(prompt) > 64
     request = GenerationRequest((prompt,), max_tokens=0, prompt_logprobs=2)
-    ticket = tiny_engine.generate(request)
+    handle = tiny_engine.generate(request)
     told: list[TokenLogprob] = []
-    while not ticket.done:
-        for event in ticket.next_events(30):
-            if isinstance(event, PromptScores):
+    while not handle.done:
+        for event in handle.next_events(30):
+            if isinstance(event, PromptLogprobs):
                 told += event.logprobs
     with torch.inference_mode():
         ids = torch.tensor([list(prompt)])
@@ -216,7 +216,7 @@ def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: EngineS
     SamplingParams(temperature=0, frequency_penalty=-0.7, logit_bias=((9, 3.0), (12, -100.0))),
 ])  # fmt: skip
 def test_penalties_count_the_output_as_openai_defines_them(
-    tiny: SavedModel, tiny_engine: EngineService, params: SamplingParams
+    tiny: SavedModel, tiny_engine: AsyncEngine, params: SamplingParams
 ) -> None:
     for prompt in prompts(4, 400)[:6]:
         request = GenerationRequest((prompt,), params, max_tokens=40, ignore_eos=True)

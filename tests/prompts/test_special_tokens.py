@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from config import Config
 from tests.fakes import INFO, ScriptedEngine
 
@@ -64,7 +64,7 @@ def check(client: FlaskClient, special: set[int]) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_the_embedded_model(real_engine: EngineService, template: str | None) -> None:
+def test_the_embedded_model(real_engine: AsyncEngine, template: str | None) -> None:
     client = create_app(Config(CHAT_TEMPLATE=template), real_engine).test_client()
     check(client, set(real_engine.info.special_ids))
 

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.client import Client
@@ -67,14 +67,14 @@ def reference_tokenizer(directory: Path) -> Any:
     return AutoTokenizer.from_pretrained(directory)
 
 
-def engine_of(directory: Path, **settings: Any) -> EngineService:
+def engine_of(directory: Path, **settings: Any) -> AsyncEngine:
     """Our engine of it, as `--only_cpu` builds it."""
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, KV_CACHE_MB=600, **settings)
     return start(build_engine(config, check_model(config, count_tokens)))
 
 
 @pytest.fixture(scope="session")
-def engine(directory: Path) -> Iterator[EngineService]:
+def engine(directory: Path) -> Iterator[AsyncEngine]:
     """16-bit weights, computing in float32."""
     engine = engine_of(directory)
     yield engine
@@ -82,7 +82,7 @@ def engine(directory: Path) -> Iterator[EngineService]:
 
 
 @pytest.fixture(scope="session")
-def eight_bit(directory: Path) -> Iterator[EngineService]:
+def eight_bit(directory: Path) -> Iterator[AsyncEngine]:
     """With --load_in_8bit."""
     engine = engine_of(directory, LOAD_IN_8BIT=True)
     yield engine

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from tests.harness.in_process import Choice, collect, collect_vectors
 from tests.real.asking import CONVERSATIONS
@@ -22,13 +22,13 @@ KINDS = [
 
 
 @pytest.fixture(scope="module", params=["engine", "eight_bit"])
-def served(request: pytest.FixtureRequest) -> EngineService:
+def served(request: pytest.FixtureRequest) -> AsyncEngine:
     """One after the other: the weights as they are, and --load_in_8bit."""
-    engine: EngineService = request.getfixturevalue(request.param)
+    engine: AsyncEngine = request.getfixturevalue(request.param)
     return engine
 
 
-def requests(engine: EngineService) -> list[GenerationRequest]:
+def requests(engine: AsyncEngine) -> list[GenerationRequest]:
     """Short and long prompts, greedy and seeded; some begin alike."""
     texts = [messages[-1]["content"] for messages in CONVERSATIONS[::6]]
     texts.append(texts[0] + " " + " ".join(ENGLISH[100:140]))
@@ -41,7 +41,7 @@ def requests(engine: EngineService) -> list[GenerationRequest]:
     ]
 
 
-def company(engine: EngineService) -> list[GenerationRequest]:
+def company(engine: AsyncEngine) -> list[GenerationRequest]:
     """What else runs: longer answers, several choices, beams."""
     sampled = SamplingParams(temperature=1.0, seed=7)
     made = [
@@ -60,23 +60,23 @@ def within(requests: list[GenerationRequest], scope: str) -> list[GenerationRequ
     return [replace(request, owner=Owner(scope)) for request in requests]
 
 
-def test_alone_and_in_company(served: EngineService) -> None:
+def test_alone_and_in_company(served: AsyncEngine) -> None:
     asked = requests(served)
     alone = [collect(served.generate(request)) for request in within(asked, "alone")]
     assert sum(bool(choices[0].logprobs) for choices in alone) > len(asked) // 2
     for scope in ("company", "company", "alone"):  # cold, warm, warm from another time
         others = [served.generate(request) for request in company(served)]
-        tickets = [served.generate(request) for request in within(asked, scope)]
-        assert 8 <= len(others) + len(tickets) - 1
-        together: list[list[Choice]] = [collect(ticket) for ticket in tickets]
+        handles = [served.generate(request) for request in within(asked, scope)]
+        assert 8 <= len(others) + len(handles) - 1
+        together: list[list[Choice]] = [collect(handle) for handle in handles]
         for number, (first, second) in enumerate(zip(alone, together, strict=True)):
             assert first == second, f"request {number}, {scope}"
-        for ticket in others:
-            collect(ticket)
+        for handle in others:
+            collect(handle)
     assert served.stats.prefix_reused_tokens > 0
 
 
-def test_embeddings(served: EngineService) -> None:
+def test_embeddings(served: AsyncEngine) -> None:
     inputs = tuple(served.encode(text) for text in (*ENGLISH[20:26], *CHINESE[20:26]))
     together = collect_vectors(served.embed(EmbeddingRequest(inputs)))
     for tokens, vector in zip(inputs[::3], together[::3], strict=True):

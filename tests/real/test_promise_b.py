@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.types import GenerationRequest, SamplingParams
 from tests.harness.in_process import collect
 from tests.real.asking import CONVERSATIONS
@@ -41,13 +41,13 @@ def ids_of(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[int, ...]:
     return tuple(rendered["input_ids"])
 
 
-def test_chats(engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any) -> None:
+def test_chats(engine: AsyncEngine, reference: PreTrainedModel, reference_tokenizer: Any) -> None:
     asked = [ids_of(reference_tokenizer, messages) for messages in CONVERSATIONS]
     assert len(asked) >= 40
-    tickets = [engine.generate(GenerationRequest((ids,), GREEDY, max_tokens=40)) for ids in asked]
+    handles = [engine.generate(GenerationRequest((ids,), GREEDY, max_tokens=40)) for ids in asked]
     ties = tokens = ended = 0
-    for prompt, ticket in zip(asked, tickets, strict=True):
-        (choice,) = collect(ticket)
+    for prompt, handle in zip(asked, handles, strict=True):
+        (choice,) = collect(handle)
         ties += assert_own(reference, prompt, choice.tokens)
         tokens += len(choice.tokens)
         ended += choice.reason == "stop"
@@ -68,7 +68,7 @@ def long_chat(tokenizer: Any, tokens: int) -> tuple[int, ...]:
     "tokens", [700, pytest.param(3100, marks=pytest.mark.figures)], ids=["700", "3100"]
 )
 def test_a_long_chat(
-    engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any, tokens: int
+    engine: AsyncEngine, reference: PreTrainedModel, reference_tokenizer: Any, tokens: int
 ) -> None:
     prompt = long_chat(reference_tokenizer, tokens)
     assert len(prompt) > tokens
@@ -76,7 +76,7 @@ def test_a_long_chat(
     assert assert_own(reference, prompt, choice.tokens) <= 1
 
 
-def test_beams(engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any) -> None:
+def test_beams(engine: AsyncEngine, reference: PreTrainedModel, reference_tokenizer: Any) -> None:
     for messages in (CONVERSATIONS[0], CONVERSATIONS[24]):
         prompt = ids_of(reference_tokenizer, messages)
         request = GenerationRequest((prompt,), GREEDY, num_beams=3, max_tokens=12)
@@ -91,7 +91,7 @@ def test_beams(engine: EngineService, reference: PreTrainedModel, reference_toke
 
 
 def test_repetition_penalty(
-    engine: EngineService, reference: PreTrainedModel, reference_tokenizer: Any
+    engine: AsyncEngine, reference: PreTrainedModel, reference_tokenizer: Any
 ) -> None:
     """Over prompt and output, on prompts that make a small model repeat itself."""
     from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from app.engine import output_buffer
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.server import worker
 from app.server.lifecycle import serve
 from config import Config
@@ -19,4 +19,4 @@ config = Config.from_env(os.environ)
 # Every token an event of its own, which the tests count and time.
 output_buffer.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
-app = serve(config, worker.current, EngineService(load, config.MAX_IN_FLIGHT, hung_after_s))
+app = serve(config, worker.current, AsyncEngine(load, config.MAX_IN_FLIGHT, hung_after_s))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.engine.async_engine import EngineService
+from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.server import worker
 from app.server.lifecycle import serve
@@ -32,4 +32,4 @@ def load_reading(*arguments: Any) -> LoadedModel:
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
-app = serve(config, worker.current, EngineService(load_reading, config.MAX_IN_FLIGHT, 60))
+app = serve(config, worker.current, AsyncEngine(load_reading, config.MAX_IN_FLIGHT, 60))

@@ -84,7 +84,7 @@ def start_chat(
                 stop=generation.stop,
                 ignore_eos=generation.ignore_eos,
                 json_schema=schema.text if schema else None,
-                continued=call.continued_text,
+                answer_prefix=call.continued_text,
                 # A blank after a text that is gone on with belongs to it.
                 drop_leading_space=not call.continued,
                 owner=caller.owner,

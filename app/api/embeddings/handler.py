@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from app.api.embeddings.request import EmbeddingsCall, read_embeddings
 from app.connection.request_context import RequestContext
-from app.engine import Engine, Stream
+from app.engine import Engine
+from app.engine.request_handle import RequestHandle
 from app.engine.types import EmbeddingRequest
 from app.generation import ServedModel
 from app.generation.rendering import plain_prompt
@@ -26,7 +27,7 @@ class EmbeddingsWork:
     """A request the engine has accepted."""
 
     call: EmbeddingsCall
-    stream: Stream
+    stream: RequestHandle
 
 
 def start_embeddings(
