@@ -39,7 +39,7 @@ from app.engine.types import (
     TokenIds,
     TokenLogprob,
 )
-from app.prompts import BREAK
+from app.tokenizer.added_tokens import BREAK
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
 VOCAB_SIZE = FIRST_BYTE + 256

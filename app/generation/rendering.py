@@ -11,12 +11,13 @@ from collections.abc import Callable
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
 from app.generation import ServedModel
-from app.prompts import BREAK, Call, Prompt, ReservedCharacter, TemplateRefused, Turn
+from app.prompts import Call, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.alpaca import render_instruction, render_turns
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
 from app.protocol.errors import BadRequest
 from app.protocol.messages import Conversation, Message
+from app.tokenizer.added_tokens import BREAK
 
 _SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
 

@@ -6,12 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-#: Stands inside a user's own spelling of a control token, after its first character, wherever
-#: a tokenizer's template is used. The tokenizer removes it after it has looked for control
-#: tokens (`app.tokenizer.added_tokens` has the same constant: neither room may import the other).
-BREAK = "\ue0ff"
-
-
 Role = Literal["system", "user", "assistant", "tool"]
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.prompts import BREAK, Call, ReservedCharacter, Turn
+from app.prompts import Call, ReservedCharacter, Turn
 from app.prompts.special_token_guard import break_inside, break_up
+from app.tokenizer.added_tokens import BREAK
 
 #: The last message is marked at its end where it is to be continued. Breaking up spellings
 #: never makes two in a row. The blank tells whether a template strips what it is given.

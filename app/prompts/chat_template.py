@@ -14,11 +14,12 @@ from typing import Any
 
 from jinja2 import Template
 
-from app.prompts import BREAK, Prompt, TemplateRefused, Turn
+from app.prompts import Prompt, TemplateRefused, Turn
 from app.prompts.chat_messages import END, MARK, holds_escaped_break, to_messages
 from app.prompts.sandbox.budget import METER, Meter
 from app.prompts.sandbox.environment import ChatEnvironment
 from app.prompts.sandbox.instrument import add_counters
+from app.tokenizer.added_tokens import BREAK
 
 #: Renderings at once. One holds Python's lock all the time it works: more gain nothing, and
 #: each may hold as much memory as a meter allows.

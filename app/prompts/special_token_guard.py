@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from app.prompts import BREAK
+from app.tokenizer.added_tokens import BREAK
 
 
 def break_up(text: str, special_texts: tuple[str, ...]) -> str:

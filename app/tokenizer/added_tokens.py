@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from app.tokenizer.config_files import AddedToken
 
-#: Stands inside a user's own spelling of a control token, after its first character, in text
-#: that a template made. A private character that no vocabulary uses; it is never encoded.
+#: Stands inside a user's own spelling of a control token, after its first character, wherever
+#: a tokenizer's chat template is used. A private character that no vocabulary uses; the encoder
+#: removes it after it has looked for control tokens.
 BREAK = "\ue0ff"
 
 #: Characters that are searched in one go.

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.engine.types import GenerationRequest, SamplingParams
-from app.prompts import BREAK
+from app.tokenizer.added_tokens import BREAK
 from tests.fakes import BOS, INFO, ScriptedEngine
 
 HEAD = ["id", "object", "created", "model"]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.prompts import BREAK, ReservedCharacter, TemplateRefused, Turn
+from app.prompts import ReservedCharacter, TemplateRefused, Turn
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template
+from app.tokenizer.added_tokens import BREAK
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -20,13 +20,14 @@ from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
 from app.generation import ServedModel
 from app.generation.rendering import _turn, render_conversation
-from app.prompts import BREAK, Prompt, TemplateRefused
+from app.prompts import Prompt, TemplateRefused
 from app.prompts.chat_messages import to_messages
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.template_features import Forms, forms_of
 from app.prompts.tool_text import calls_as_text, results_as_text
 from app.protocol.errors import BadRequest
 from app.protocol.messages import Messages
+from app.tokenizer.added_tokens import BREAK
 from app.tokenizer.tokenizer import Tokenizer as Face
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.fakes import INFO

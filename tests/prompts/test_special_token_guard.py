@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.prompts import BREAK
 from app.prompts.special_token_guard import break_inside, break_up
+from app.tokenizer.added_tokens import BREAK
 
 SPECIALS = ("<s>", "</s>", "<|im_start|>", "<|im_end|>", "[PAD]", "<<s>>", "aa")
 pieces = st.sampled_from(
@@ -57,9 +57,3 @@ def test_examples(text: str, broken: str) -> None:
 def test_no_specials() -> None:
     assert break_up("<s>", ()) == "<s>"
     assert break_up("<s>", ("",)) == "<s>"
-
-
-def test_break_is_the_tokenizers() -> None:
-    from app.tokenizer import added_tokens
-
-    assert added_tokens.BREAK == BREAK

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.prompts import BREAK, Call, Turn
+from app.prompts import Call, Turn
 from app.prompts.alpaca import render_turns
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
 from app.prompts.template_selection import NAMES, read_chat_template
+from app.tokenizer.added_tokens import BREAK
 
 TURNS = [
     Turn("system", "Be brief."),

@@ -15,7 +15,8 @@ from app.engine.types import TokenIds
 from app.generation import ServedModel
 from app.generation.rendering import instruction_renderer, render_conversation
 from app.generation.submission import check_ids, encode, engine_errors_as_fields
-from app.prompts import BREAK, Prompt
+from app.prompts import Prompt
+from app.tokenizer.added_tokens import BREAK
 
 
 @dataclass(frozen=True, slots=True)
