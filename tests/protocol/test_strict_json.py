@@ -117,7 +117,7 @@ def many(unit: str, count: int, opening: str = '{"a":[', closing: str = "]}") ->
 
 KEYED = ('{"a":{', "}}")
 #: By their size 8 MB at most, as a body may be.
-RATE_LIMITED = {
+TOO_MANY_VALUES = {
     "lists": many("[]", MAX_CONTAINERS),
     "objects": many("{}", MAX_CONTAINERS),
     "lists with blanks": many(" [ ] ", MAX_CONTAINERS),
@@ -139,7 +139,7 @@ RATE_LIMITED = {
 }
 
 
-@pytest.mark.parametrize("body", RATE_LIMITED.values(), ids=RATE_LIMITED)
+@pytest.mark.parametrize("body", TOO_MANY_VALUES.values(), ids=TOO_MANY_VALUES)
 def test_too_many_of_anything(body: bytes) -> None:
     assert len(body) < 8 << 20
     with pytest.raises(BadRequest, match="holds more than"):

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS
 from tests.harness.server import ROOT, Server, free_port, running, wait_ready
 from tests.harness.waiting import wait_until
-from tests.protocol.test_strict_json import TOO_MANY
+from tests.protocol.test_strict_json import TOO_MANY_VALUES
 from tests.stack.load import at_once
 from tests.stack.probe import probed
 
@@ -158,7 +158,7 @@ BODIES = {
     "strings": filled('"a"'),
     "escapes": ('{"prompt":"' + "\\u00e9" * 1_310_000 + '"}').encode(),
     "surrogates": filled('"\\ud83d\\ude00"'),
-    "allowed": TOO_MANY["numbers"].replace(b"0,0,0,", b"", 1),
+    "allowed": TOO_MANY_VALUES["numbers"].replace(b"0,0,0,", b"", 1),
 }
 
 
