@@ -25,6 +25,9 @@ def presented_key(header: str | None) -> bytes | None:
     from a form without JavaScript. None: there is none, or it cannot be read.
 
     header: as WSGI has it, each byte as one Latin-1 character.
+
+    werkzeug's `request.authorization` does not do: it reads `Bearer a=b` as parameters without
+    a token, and it decodes Basic as UTF-8 only.
     """
     if header is None or len(header) > MAX_BYTES:
         return None

@@ -97,6 +97,9 @@ def test_a_browser_may_present_it_as_a_password(keyed: FlaskClient) -> None:
         ("Bearer " + "x" * (MAX_BYTES - 7), b"x" * (MAX_BYTES - 7)),
         ("Bearer " + "x" * (MAX_BYTES - 6), None),
         ("Basic " + base64.b64encode(b"a:b:c").decode(), b"b:c"),
+        ("Basic " + base64.b64encode("a:é".encode("latin-1")).decode(), "é".encode("latin-1")),
+        ("Bearer a=b", b"a=b"),
+        ("Bearer " + "密à".encode().decode("latin-1"), "密à".encode()),
     ],
 )
 def test_what_a_header_presents(header: str, key: bytes | None) -> None:
