@@ -1,7 +1,7 @@
 """Checks at load that a row's bits do not depend on the rows computed with it.
 
-Knows nothing about requests. The loaded model's own decoder computes a prefill chunk and a decode
-row alone, and then beside other rows; their logits must be the same, bit for bit.
+The loaded model's own decoder computes a prefill chunk and a decode row, each alone, and then in
+larger batches; their logits must be the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from app.model.runner import TorchRunner
 
 log = logging.getLogger(__name__)
 
-#: After this time no other company is tried. The first three steps are computed in any case; on
-#: a large model they take longer than this, as each reads all weights.
+#: After this time no other batch is tried. The first three steps are computed in any case; on a
+#: large model they take longer than this, as each reads all weights.
 BUDGET_S = 0.15
 #: Tokens of the first prefill chunk: few, for large models. The second has the runner's length.
 FIRST_CHUNK = 5
-#: What is computed beside them: decode rows of other sequences, and tokens of a second chunk.
-#: Kernels change the order of their sums for few rows, and where rows do not fill a block.
-COMPANIES = ((6, 3), (1, 0), (2, 0), (0, 1), (3, 16), (12, 0), (30, 7))
-#: Positions of the other rows, by slot: neighbours close enough that attention pads them to one
-#: length, then others.
+#: What else is in the batch: decode rows of other sequences, and tokens of a second chunk. Kernels
+#: change the order of their sums for few rows, and where rows do not fill a block.
+OTHERS = ((6, 3), (1, 0), (2, 0), (0, 1), (3, 16), (12, 0), (30, 7))
+#: Positions of the other rows, in the order of their slots: the first are near enough to the
+#: row's own that torch's attention pads them to one length.
 POSITIONS = (9, 30, 0, 200)
 
 
@@ -40,9 +40,9 @@ def batch_variant_kernel(runner: TorchRunner) -> str | None:
     try:
         kernel = _try_all(runner, began + BUDGET_S)
     finally:
-        for slot in range(min(runner.slots, 2 + max(rows for rows, _ in COMPANIES))):
+        for slot in range(min(runner.slots, 2 + max(rows for rows, _ in OTHERS))):
             runner.release(slot)
-    log.info("batch invariance was tried for %.0f ms", 1000 * (time.perf_counter() - began))
+    log.info("checked batch invariance in %.0f ms", 1000 * (time.perf_counter() - began))
     if kernel is not None:
         log.warning(
             "batch_invariant=no: %s gives a row other bits when other rows are computed with it; "
@@ -58,7 +58,7 @@ class _Prompt:
 
     tokens: tuple[int, ...]  #: the chunk's, then the row's
     row_slot: int  #: the chunk is computed here alone, for the row
-    chunk_slot: int  #: and here in company: another slot, if there is one
+    chunk_slot: int  #: and here in larger batches: another slot, if there is one
 
     def chunk(self, slot: int) -> Tile:
         """With the logits of all its tokens."""
@@ -70,8 +70,8 @@ class _Prompt:
         """Needs the chunk in its slot."""
         return DecodeRow(self.row_slot, len(self.tokens) - 1, self.tokens[-1], True)
 
-    def beside(self, runner: TorchRunner, rows: int, tokens: int) -> Batch:
-        """Both, beside other decode rows and a second chunk, as far as the cache has room."""
+    def batch(self, runner: TorchRunner, rows: int, tokens: int) -> Batch:
+        """Both, with other decode rows and a second chunk as far as the cache has room."""
         slots = [s for s in range(runner.slots) if s not in (self.row_slot, self.chunk_slot)]
         others = [
             DecodeRow(slot, min(POSITIONS[number % len(POSITIONS)], runner.positions - 1), 0, True)
@@ -95,20 +95,20 @@ def _prompts(runner: TorchRunner) -> Iterator[_Prompt]:
 
 
 def _try_all(runner: TorchRunner, deadline: float) -> str | None:
-    """deadline: of time.perf_counter. The first prompt's first company is tried in any case."""
+    """deadline: of time.perf_counter. The first batch is tried in any case."""
     for number, prompt in enumerate(_prompts(runner)):
         if number and time.perf_counter() > deadline:
             return None
         chunk, row = Batch((), (prompt.chunk(prompt.row_slot),)), Batch((prompt.row,), ())
         chunk_alone, row_alone = runner.run(chunk), runner.run(row)
-        for company in COMPANIES:
-            together = prompt.beside(runner, *company)
-            result = runner.run(together)
-            at, end = together.rows.index(prompt.row), len(together.rows)
+        for others in OTHERS:
+            batched = prompt.batch(runner, *others)
+            result = runner.run(batched)
+            at, end = batched.rows.index(prompt.row), len(batched.rows)
             if not same_logits(row_alone, result, at):
-                return differing_stage(runner, row, together, at)
+                return differing_stage(runner, row, batched, at)
             if not same_logits(chunk_alone, result, end):
-                return differing_stage(runner, chunk, together, end)
+                return differing_stage(runner, chunk, batched, end)
             if time.perf_counter() > deadline:
                 return None
     return None

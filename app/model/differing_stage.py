@@ -1,7 +1,4 @@
-"""Finds the kernel that gives a row other bits in company: the first stage whose results differ.
-
-Knows nothing about which rows are worth trying.
-"""
+"""Finds the stage of a decoder whose results depend on the batch."""
 
 from __future__ import annotations
 
@@ -17,25 +14,25 @@ HEAD = "final norm or lm_head"
 NOT_REPEATED = "unknown kernel (the difference did not come again)"
 
 
-def same_logits(alone: StepResult, together: StepResult, row: int) -> bool:
-    """Whether the first logits of `alone` are those of a row of `together`, bit for bit, and so
+def same_logits(alone: StepResult, batched: StepResult, row: int) -> bool:
+    """Whether the first logits of `alone` are those of a row of `batched`, bit for bit, and so
     are the logits of the first chunk's other tokens, if `alone` has them."""
-    pairs = [(alone.logits[0], together.logits[row])]
-    pairs += zip(alone.scored[:1], together.scored[:1], strict=True) if alone.scored else []
+    pairs = [(alone.logits[0], batched.logits[row])]
+    pairs += zip(alone.scored[:1], batched.scored[:1], strict=True) if alone.scored else []
     return all(_bits(one) == _bits(other) for one, other in pairs)
 
 
-def differing_stage(runner: TorchRunner, alone: Batch, together: Batch, row: int) -> str:
+def differing_stage(runner: TorchRunner, alone: Batch, batched: Batch, row: int) -> str:
     """Compute both steps again, stage by stage. Returns the name of the first that differs.
 
-    alone: one decode row, or one chunk; row: where it begins in `together`.
+    alone: one decode row, or one chunk; row: where it begins in `batched`.
     """
-    mine, result = _traced(runner, alone, 0, alone.tokens)
-    theirs, result_beside = _traced(runner, together, row, alone.tokens)
-    for (layer, stage, bits), (_, _, others) in zip(mine, theirs, strict=True):
+    one, result = _traced(runner, alone, 0, alone.tokens)
+    other, batched_result = _traced(runner, batched, row, alone.tokens)
+    for (layer, stage, bits), (_, _, others) in zip(one, other, strict=True):
         if bits != others:
             return f"{stage} of layer {layer}"
-    return NOT_REPEATED if same_logits(result, result_beside, row) else HEAD
+    return NOT_REPEATED if same_logits(result, batched_result, row) else HEAD
 
 
 def _traced(
@@ -51,5 +48,5 @@ def _traced(
 
 
 def _bits(rows: Tensor) -> bytes:
-    """So that numbers that are none are compared too."""
+    """Compared as bytes, NaN equals NaN and 0 differs from -0."""
     return rows.cpu().contiguous().view(torch.uint8).numpy().tobytes()

@@ -1,7 +1,4 @@
-"""The stages of a decoder's step, by the names that both decoders share.
-
-Knows nothing about what they compute; the self-check names a kernel by its stage.
-"""
+"""The names of a decoder step's stages, which the check of batch invariance reports."""
 
 from __future__ import annotations
 

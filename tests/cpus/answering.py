@@ -24,7 +24,6 @@ PROMPTS = (
     "def add(a, b):\n    return",
     "1 2 3 4 5",
 )
-TILE = 16
 
 Likeliest = tuple[int, float]  #: a token, and how far its logit lies above the second's
 
@@ -32,11 +31,12 @@ Likeliest = tuple[int, float]  #: a token, and how far its logit lies above the 
 def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) -> list[Likeliest]:
     """After the prompt and after each of `forced`, or of the model's own where those end."""
     ids = loaded.tokenizer.encode(prompt)
+    chunk = loaded.runner.prefill_chunk_tokens
     logits = None
-    for start in range(0, len(ids), TILE):
-        last = start + TILE >= len(ids)
+    for start in range(0, len(ids), chunk):
+        last = start + chunk >= len(ids)
         want = Want.LOGITS if last else Want.NOTHING
-        logits = loaded.runner.run(Batch((), (Tile(0, start, ids[start : start + TILE], want),)))
+        logits = loaded.runner.run(Batch((), (Tile(0, start, ids[start : start + chunk], want),)))
     found: list[Likeliest] = []
     for number in range(tokens):
         assert logits is not None

@@ -1,4 +1,4 @@
-"""The check at load of a server with a kernel whose rows depend on their company."""
+"""The check at load of a server with a kernel whose results depend on the batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.server import ROOT, free_port, running, wait_ready
 from tests.harness.waiting import wait_until
 
 
-def test_a_kernel_that_depends_on_its_company_is_reported(log_file: Path) -> None:
+def test_a_kernel_that_depends_on_the_batch_is_reported(log_file: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
     command += ["--bind", f"127.0.0.1:{port}", "tests.e2e.disturbed_wsgi:app"]

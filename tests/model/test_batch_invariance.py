@@ -135,7 +135,7 @@ def test_small_caches(
         ("silu", StageName.SWIGLU),
     ],
 )
-def test_operations_of_torch_that_depend_on_the_company(
+def test_operations_of_torch_that_depend_on_the_batch(
     load: Callable[..., Weights], monkeypatch: pytest.MonkeyPatch, name: str, stage: StageName
 ) -> None:
     plain = getattr(forward, name)
@@ -157,7 +157,7 @@ def test_operations_of_torch_that_depend_on_the_company(
         ("down", StageName.DOWN),
     ],
 )
-def test_products_that_depend_on_the_company(
+def test_products_that_depend_on_the_batch(
     load: Callable[..., Weights], caplog: pytest.LogCaptureFixture, name: str, stage: StageName
 ) -> None:
     weights = load(TORCH)
@@ -183,7 +183,7 @@ COMPILED_FULL = [StageName.ATTENTION_NORM, StageName.MLP_NORM, StageName.SWIGLU]
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else type(value).__name__,
 )
-def test_compiled_stages_that_depend_on_the_company(
+def test_compiled_stages_that_depend_on_the_batch(
     load: Callable[..., Weights],
     monkeypatch: pytest.MonkeyPatch,
     packing: Packing,

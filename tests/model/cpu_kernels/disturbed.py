@@ -1,7 +1,4 @@
-"""A compiled decoder with a stage whose rows get other bits in company.
-
-Knows nothing about how that is found out.
-"""
+"""Plants a kernel in the compiled decoder that gives rows other bits in larger batches."""
 
 from __future__ import annotations
 
