@@ -15,7 +15,7 @@ from app.checkpoint.hardware.cpu_features import for_torch
 from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 from app.prompts.template_selection import try_own
 from app.tokenizer.chinese import made_for_chinese
 from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
@@ -35,24 +35,26 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     Raises:
         StartupError: they cannot be read, do not agree or do not fit.
     """
-    bound_spinning()
+    limit_openmp_spin()
     for name, value in for_torch().items():
         os.environ.setdefault(name, value)
     from app.model.batch_invariance import batch_variant_kernel
-    from app.model.cpu_backend import kernels_of
+    from app.model.cpu_backend import describe_kernels
     from app.model.loading.load import load_runner, max_model_len  # torch: seconds to import
     from app.model.sampling.sampler import TorchSampler
-    from app.model.step_profile import timed
+    from app.model.step_profile import profile_steps
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     if config.CHAT_TEMPLATE is None:  # also: compiled and known before the first request
         try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
-    kernels = None if checked.gpus else kernels_of(runner.decoder, config.LOAD_IN_8BIT)
+    kernels = None if checked.gpus else describe_kernels(runner.decoder, config.LOAD_IN_8BIT)
     variant = batch_variant_kernel(runner)
     info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels, variant)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
-    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))
+    return LoadedModel(
+        runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, profile_steps(runner)
+    )
 
 
 def _info(

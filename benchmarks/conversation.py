@@ -12,9 +12,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 import torch  # noqa: E402
 

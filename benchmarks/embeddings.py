@@ -14,9 +14,9 @@ import random
 import time
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 import numpy  # noqa: E402
 import torch  # noqa: E402

@@ -13,9 +13,9 @@ import argparse
 import time
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 from app.engine.types import TokenIds  # noqa: E402
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402

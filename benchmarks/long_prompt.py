@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 import torch  # noqa: E402
 

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: E402

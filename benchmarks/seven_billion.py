@@ -14,9 +14,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from app.model.threads import bound_spinning
+from app.model.threads import limit_openmp_spin
 
-bound_spinning()  # before torch
+limit_openmp_spin()  # before torch
 
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.http_load import closed_loop  # noqa: E402

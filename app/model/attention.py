@@ -32,7 +32,7 @@ Window = int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AttentionCall:
     """One attention call: rows [first, last) of the step against some slots' first tokens."""
 
     first: int
@@ -43,13 +43,13 @@ class Span:
     bias: dict[Window, Tensor]  #: 0 where a query may look, -inf elsewhere
 
 
-def plan_spans(
+def plan_attention_calls(
     batch: Batch,
     windows: Sequence[Window],
     bytes_per_token: int,
     dtype: torch.dtype,
     device: torch.device,
-) -> list[Span]:
+) -> list[AttentionCall]:
     """Attention calls for a batch whose rows stand in slot order, tiles after them.
 
     bytes_per_token: cache of one layer that one token takes.
@@ -63,13 +63,13 @@ def plan_spans(
         bias = _bias(positions, length, kinds, dtype, device)
         shaped = {window: mask[:, None, None] for window, mask in bias.items()}
         slots = slice(rows[0].slot, rows[-1].slot + 1)
-        spans.append(Span(first, last, slots, length, False, shaped))
-    return spans + tile_spans(batch, windows, dtype, device)
+        spans.append(AttentionCall(first, last, slots, length, False, shaped))
+    return spans + prefill_calls(batch, windows, dtype, device)
 
 
-def tile_spans(
+def prefill_calls(
     batch: Batch, windows: Sequence[Window], dtype: torch.dtype, device: torch.device
-) -> list[Span]:
+) -> list[AttentionCall]:
     """Attention calls for a batch's tiles alone, one each."""
     kinds, spans, first = set(windows), [], len(batch.rows)
     for tile in batch.tiles:
@@ -77,12 +77,12 @@ def tile_spans(
         length = _read_length(end)
         bias = _bias(torch.arange(tile.start, end)[:, None], length, kinds, dtype, device)
         slots = slice(tile.slot, tile.slot + 1)
-        spans.append(Span(first, last, slots, length, True, bias))
+        spans.append(AttentionCall(first, last, slots, length, True, bias))
         first = last
     return spans
 
 
-def spans_on(spans: list[Span], device: torch.device) -> list[Span]:
+def calls_on_device(spans: list[AttentionCall], device: torch.device) -> list[AttentionCall]:
     """The same calls for layers on another device."""
     return [
         replace(span, bias={window: mask.to(device) for window, mask in span.bias.items()})
@@ -91,7 +91,7 @@ def spans_on(spans: list[Span], device: torch.device) -> list[Span]:
 
 
 def attend(
-    query: Tensor, cache: Tensor, spans: list[Span], window: Window, grouped: bool
+    query: Tensor, cache: Tensor, spans: list[AttentionCall], window: Window, grouped: bool
 ) -> Tensor:
     """Attention of all rows of a step.
 

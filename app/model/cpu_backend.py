@@ -14,41 +14,41 @@ from app.checkpoint.config import ModelConfig
 from app.checkpoint.hardware.cpu_features import kernels, lacking
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
-from app.model.loading.quantization import EightBit, FullPrecision, Packing
+from app.model.loading.quantization import FullPrecisionPacker, Int8Packer, WeightPacker
 from app.model.runner import Cache, Decoder
 from app.model.weights import Weights
 
 log = logging.getLogger(__name__)
 
 
-def cpu_packing(config: ModelConfig, eight_bit: bool) -> Packing:
+def cpu_packer(config: ModelConfig, eight_bit: bool) -> WeightPacker:
     """How to store the weights."""
     reason = _obstacle(config, eight_bit)
     if reason is None:
-        from app.model.cpu_kernels.packed_weights import PanelBytes, PanelFloats
+        from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
 
-        return PanelBytes() if eight_bit else PanelFloats()
+        return Int8PanelPacker() if eight_bit else PanelPacker()
     log.warning("compiled kernels are not used (%s): slower, same answers", reason)
-    return EightBit() if eight_bit else FullPrecision(torch.float32)
+    return Int8Packer() if eight_bit else FullPrecisionPacker(torch.float32)
 
 
 def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, Cache]:
     """What runs the layers, and its cache: whatever their weights were packed for."""
     if hasattr(weights.head, "panels"):
-        from app.model.cpu_kernels.decoder import NativeDecoder
+        from app.model.cpu_kernels.decoder import CompiledDecoder
         from app.model.cpu_kernels.kv_cache import PanelCache
 
         # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
         rounded = getattr(weights.head, "eight_bit", False)
         dtype = torch.float16 if rounded else torch.float32
         panels = PanelCache(weights.config, slots, positions, dtype)
-        return NativeDecoder(weights, panels), panels
+        return CompiledDecoder(weights, panels), panels
     devices = tuple(layer.device for layer in weights.layers)
     cache = SlotCache(weights.config, slots, positions, weights.dtype, devices)
     return TorchDecoder(weights, cache), cache
 
 
-def kernels_of(decoder: Decoder, eight_bit: bool) -> str:
+def describe_kernels(decoder: Decoder, eight_bit: bool) -> str:
     """In words, what computes on this CPU."""
     if not isinstance(decoder, TorchDecoder):
         return kernels(eight_bit)
@@ -64,11 +64,11 @@ def _obstacle(config: ModelConfig, eight_bit: bool) -> str | None:
     if eight_bit and any(width % 4 for width in widths):
         return "a layer's width is not a multiple of 4"
     try:
-        from app.model.kernel_trial import fault
+        from app.model.kernel_trial import kernel_fault
 
-        if found := fault(eight_bit):
-            return found
-        from app.model.cpu_kernels.self_test import products_are_right
+        if fault := kernel_fault(eight_bit):
+            return fault
+        from app.model.cpu_kernels.self_test import gemm_matches_torch
     except ImportError as error:
         return f"{error.name} cannot be imported"
-    return None if products_are_right(eight_bit) else "their results were wrong on this machine"
+    return None if gemm_matches_torch(eight_bit) else "their results were wrong on this machine"

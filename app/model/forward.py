@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn.functional import rms_norm, silu
 
 from app.engine.batch import Batch
-from app.model.attention import Span, attend, plan_spans, spans_on
+from app.model.attention import AttentionCall, attend, calls_on_device, plan_attention_calls
 from app.model.kv_cache import SlotCache
 from app.model.rope import build_table
-from app.model.stages import Observer, StageName, unobserved
+from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
 
 
@@ -31,7 +31,7 @@ class Place:
     positions: Tensor  #: int64 [rows]
     cos: Tensor  #: [rows, 1, head_dim]
     sin: Tensor
-    spans: list[Span]
+    spans: list[AttentionCall]
 
 
 class TorchDecoder:
@@ -57,16 +57,16 @@ class TorchDecoder:
         tokens: Tensor,
         slots: Tensor,
         positions: Tensor,
-        observe: Observer = unobserved,
+        observe: Observer = no_observer,
     ) -> Tensor:
         """See `runner.Decoder`; tokens, slots and positions are on the embedding's device."""
         weights, first = self._weights, self._weights.device
-        spans = plan_spans(batch, self._windows, self._layer_bytes, weights.dtype, first)
+        spans = plan_attention_calls(batch, self._windows, self._layer_bytes, weights.dtype, first)
         places = {}
         for device, rope in self._ropes.items():
             here, there = positions.to(device), spans
             if device != first:
-                there = spans_on(spans, device)
+                there = calls_on_device(spans, device)
             cos, sin = rope.cos[here][:, None], rope.sin[here][:, None]
             places[device] = Place(slots.to(device), here, cos, sin, there)
         return forward(weights, self._cache.layers, places, tokens, observe)
@@ -77,7 +77,7 @@ def forward(
     cache: list[Tensor],
     places: Mapping[torch.device, Place],
     tokens: Tensor,
-    observe: Observer = unobserved,
+    observe: Observer = no_observer,
 ) -> Tensor:
     """Run a step and fill the cache.
 

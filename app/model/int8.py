@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 _ZERO_POINT = 128  # activations are unsigned: fed signed, the kernel never ends
-_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantised
+_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantized
 
 
 class Int8Linear:
@@ -22,7 +22,9 @@ class Int8Linear:
 
     def __init__(self, weight: Tensor, column_factors: Tensor | None = None) -> None:
         """weight: [out, in], any float dtype; column_factors: [in], multiplied into it."""
-        values, self._scales = quantised(weight, column_factors, 127 if _sums_are_exact() else 63)
+        values, self._scales = quantize_per_channel(
+            weight, column_factors, 127 if _sums_are_exact() else 63
+        )
         self._packed = torch.ops.onednn.qlinear_prepack(values, None)
         self._zeros = torch.zeros(weight.shape[0], dtype=torch.int32)
         self.nbytes = weight.numel() + self._scales.nbytes
@@ -36,7 +38,9 @@ class Int8Linear:
         return y.mul_(largest / 127.0)
 
 
-def quantised(weight: Tensor, column_factors: Tensor | None, top: int) -> tuple[Tensor, Tensor]:
+def quantize_per_channel(
+    weight: Tensor, column_factors: Tensor | None, top: int
+) -> tuple[Tensor, Tensor]:
     """A [out, in] weight as int8 in [-top, top], and each output's scale, float32 [out]."""
     rows = weight.shape[0]
     values = torch.empty(weight.shape, dtype=torch.int8)
@@ -51,7 +55,7 @@ def quantised(weight: Tensor, column_factors: Tensor | None, top: int) -> tuple[
     return values, scales
 
 
-def balance(norm: Tensor, *weights: Tensor) -> Tensor:
+def smoothing_factors(norm: Tensor, *weights: Tensor) -> Tensor:
     """Factors [in] to divide a norm by and multiply its product's columns with, so that neither
     side has channels far larger than the others: what one row's or column's single scale can
     follow (SmoothQuant, arXiv 2211.10438, with the norm in the place of measured activations).

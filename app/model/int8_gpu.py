@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from app.model.int8 import balance
+from app.model.int8 import smoothing_factors
 from app.model.linear import Linear
 
-_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantised
+_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantized
 
 
-class VectorwiseInt8Linear:
+class GpuInt8Linear:
     """y = x Wᵀ with both sides rounded to 8 bits, sums in int32, results in x's dtype."""
 
     scale = 1.0
@@ -32,35 +32,35 @@ class VectorwiseInt8Linear:
             block = weight[first:last].float()
             if column_factors is not None:
                 block = block * column_factors
-            self._weight[first:last], scales = _quantised(block)
+            self._weight[first:last], scales = _quantize_rows(block)
             self._scales[first:last] = scales[:, 0]
         self.nbytes = self._weight.nbytes + self._scales.nbytes
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], same dtype."""
-        rows, scales = _quantised(x.float())
+        rows, scales = _quantize_rows(x.float())
         sums = torch.ops.bitsandbytes.int8_linear_matmul(rows, self._weight)
         y: Tensor = sums.float().mul_(scales).mul_(self._scales)
         return y.to(x.dtype)
 
 
-def _quantised(rows: Tensor) -> tuple[Tensor, Tensor]:
+def _quantize_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     """int8 [rows, in] and the scale [rows, 1] of each row."""
     scales = rows.abs().amax(1, keepdim=True).clamp_min_(1e-30) / 127.0
     return (rows / scales).round_().to(torch.int8), scales
 
 
-class EightBitGpu:
-    """8-bit weights and activations on a GPU; implements `packing.Packing`."""
+class GpuInt8Packer:
+    """8-bit weights and activations on a GPU; implements `quantization.WeightPacker`."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
 
-    def plain(self, weight: Tensor) -> Linear:
+    def pack(self, weight: Tensor) -> Linear:
         """An 8-bit kernel."""
-        return VectorwiseInt8Linear(weight)
+        return GpuInt8Linear(weight)
 
-    def after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
+    def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
         """Channels that the norm makes large are evened out first."""
-        factors = balance(norm, weight)
-        return (norm.float() / factors).to(self._dtype), VectorwiseInt8Linear(weight, factors)
+        factors = smoothing_factors(norm, weight)
+        return (norm.float() / factors).to(self._dtype), GpuInt8Linear(weight, factors)

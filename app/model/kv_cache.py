@@ -17,7 +17,7 @@ READ_MULTIPLE = 16
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
-class SlotMapping:
+class SlotMemory:
     """Equal slots in one lazy mapping; each is contiguous, so it gives its memory back in one
     call."""
 
@@ -66,9 +66,9 @@ class SlotCache:
         self.bytes_per_token = (
             2 * config.layers * config.kv_heads * config.head_dim * dtype.itemsize
         )
-        self._mapping: SlotMapping | None = None
+        self._mapping: SlotMemory | None = None
         if devices[0].type == "cpu":
-            self._mapping = SlotMapping(slots, self.bytes_per_token * self.positions)
+            self._mapping = SlotMemory(slots, self.bytes_per_token * self.positions)
             whole = self._mapping.bytes.view(dtype).view(shape)
             self.layers = [whole[:, layer] for layer in range(config.layers)]
         else:

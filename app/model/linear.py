@@ -32,7 +32,7 @@ class Linear(Protocol):
         """[rows, in] -> [rows, out], same dtype."""
 
 
-class HalfLinear:
+class Float16Linear:
     """Weights kept as float16, arithmetic in float32 on float32 activations."""
 
     def __init__(self, weight: Tensor, scale: float) -> None:
@@ -57,14 +57,14 @@ def _half_rows() -> int:
     """A multiple of this many rows keeps FBGEMM's bits. Its kernels for AVX2 take six rows at a
     time, and sum in another order where one or two are left over."""
     generator = torch.Generator().manual_seed(0)
-    linear = HalfLinear(torch.randn(32, 128, generator=generator), 1.0)
+    linear = Float16Linear(torch.randn(32, 128, generator=generator), 1.0)
     x = torch.randn(14, 128, generator=generator)
     whole = linear.product(x)
     alike = all(linear.product(x[:count]).equal(whole[:count]) for count in range(1, 14))
     return 1 if alike else _HALF_BLOCK
 
 
-class PackedLinear:
+class OneDnnLinear:
     """float32 weights in oneDNN's blocked layout."""
 
     scale = 1.0
@@ -86,7 +86,7 @@ class PackedLinear:
         return y
 
 
-class PlainLinear:
+class TorchLinear:
     """torch's own product, in the weight's dtype and on its device."""
 
     scale = 1.0
@@ -99,17 +99,17 @@ class PlainLinear:
         return functional.linear(x, self._weight)
 
 
-def pack(weight: Tensor) -> Linear:
+def pack_linear(weight: Tensor) -> Linear:
     """The smallest exact CPU kernel for a [out, in] weight of any float dtype."""
     full = weight.float()
     if not _has_fbgemm():
-        return PackedLinear(full) if torch._C._has_mkldnn else PlainLinear(full)
+        return OneDnnLinear(full) if torch._C._has_mkldnn else TorchLinear(full)
     if weight.dtype == torch.float16:
-        return HalfLinear(full, 1.0)
+        return Float16Linear(full, 1.0)
     scaled, factor = _as_half(full)
     if scaled is None:
-        return PackedLinear(full)
-    return HalfLinear(scaled, 1.0 / factor)
+        return OneDnnLinear(full)
+    return Float16Linear(scaled, 1.0 / factor)
 
 
 def _as_half(weight: Tensor) -> tuple[Tensor | None, float]:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _ON_CPU = "can't allocate memory"
 
 
-def memory_errors_told(function: Callable[P, T]) -> Callable[P, T]:
+def raises_memory_error(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, raising MemoryError where it ran out of a device's memory or the machine's."""
 
     @wraps(function)

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import rms_norm
 
 from app.engine.batch import Batch, StepResult, Want
-from app.model.out_of_memory import memory_errors_told
-from app.model.stages import Observer, unobserved
+from app.model.out_of_memory import raises_memory_error
+from app.model.stages import Observer, no_observer
 from app.model.weights import Weights
 
 #: Small, so that a chunk beside decode rows delays their streams little; the products of all
@@ -47,7 +47,7 @@ class Decoder(Protocol):
         tokens: Tensor,
         slots: Tensor,
         positions: Tensor,
-        observe: Observer = unobserved,
+        observe: Observer = no_observer,
     ) -> Tensor:
         """Run a step and fill the cache.
 
@@ -80,9 +80,9 @@ class TorchRunner:
         end = weights.head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
 
-    @memory_errors_told
+    @raises_memory_error
     @torch.inference_mode()
-    def run(self, batch: Batch, observe: Observer = unobserved) -> StepResult:
+    def run(self, batch: Batch, observe: Observer = no_observer) -> StepResult:
         """Compute a batch whose rows stand in slot order. observe: see `Decoder.run`."""
         weights = self._weights
         ids = [row.token for row in batch.rows]

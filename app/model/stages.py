@@ -31,5 +31,5 @@ class Observer(Protocol):
         """rows: [rows of the step, ...], on the layer's device; later stages overwrite it."""
 
 
-def unobserved(layer: int, stage: StageName, rows: Tensor) -> None:
+def no_observer(layer: int, stage: StageName, rows: Tensor) -> None:
     """The observer of a step whose stages are not looked at."""

@@ -19,7 +19,7 @@ _SIZES = (1, 4, 8, 16, 32, 64)
 _SECONDS = 2.0
 
 
-def timed(runner: Runner) -> Pace:
+def profile_steps(runner: Runner) -> Pace:
     """The shortest of up to three steps of each size, all at a context's beginning."""
     began = time.perf_counter()
     points: list[tuple[int, float]] = []

@@ -13,7 +13,7 @@ import os
 SPIN_COUNT = "100"
 
 
-def bound_spinning() -> None:
+def limit_openmp_spin() -> None:
     """Limit the spin unless the operator has set a policy of his own."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

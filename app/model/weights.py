@@ -1,6 +1,6 @@
 """A model's weights as the forward pass wants them: frozen, fused, on their devices.
 
-Knows nothing about files or transformers; `assemble.py` fills these records.
+Knows nothing about files or transformers; `build_weights.py` fills these records.
 """
 
 from __future__ import annotations

@@ -52,13 +52,13 @@ def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) 
 def watched_trial() -> list[set[str]]:
     """The features that trials of kernels report from now on."""
     seen: list[set[str]] = []
-    judged = kernel_trial.judged
+    parse_report = kernel_trial.parse_report
 
     def keep(output: str) -> str | None:
         seen.append(set(json.loads(output.splitlines()[-1])["features"]))
-        return judged(output)
+        return parse_report(output)
 
-    kernel_trial.judged = keep
+    kernel_trial.parse_report = keep
     return seen
 
 

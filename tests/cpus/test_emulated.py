@@ -37,7 +37,7 @@ def test_haswell_tries_its_kernels_and_answers(here: Answers, haswell: Report) -
 
 def test_a_trial_on_the_machine_itself_is_no_trial(tmp_path: Path) -> None:
     """Here a child of the emulated Python is not emulated, as without the script."""
-    program = "from app.model.kernel_trial import fault; print(fault(False))"
+    program = "from app.model.kernel_trial import kernel_fault; print(kernel_fault(False))"
     done = subprocess.run(
         [*emulating("Haswell", Path(sys.executable)), "-c", program],
         env=environment(NUMBA_CACHE_DIR=str(tmp_path)),

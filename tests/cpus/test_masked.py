@@ -62,7 +62,7 @@ def test_it_starts_and_answers(
     else:
         assert len(found.trials) == 1
         again, kept = check(here, tmp_path, disabled, precision)
-        assert not again.trials, "a good trial is remembered"
+        assert not again.trials, "a good trial is self_test_passed"
         assert kept == files, "a second start compiles nothing"
 
 

@@ -107,7 +107,9 @@ FAULTS = [
 
 def fault(copy: Path, program: str = "", limit_s: int = 60) -> list[str]:
     """The command of a process that has the kernels tried, and prints what is wrong."""
-    program += f"from app.model.kernel_trial import fault; print(fault(False, {limit_s}))"
+    program += (
+        f"from app.model.kernel_trial import kernel_fault; print(kernel_fault(False, {limit_s}))"
+    )
     return ["env", f"PYTHONPATH={copy}", sys.executable, "-c", program]
 
 

@@ -16,15 +16,15 @@ from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, StepResult
 from app.model import batch_invariance, forward
 from app.model.batch_invariance import batch_variant_kernel
-from app.model.cpu_kernels.decoder import NativeDecoder
+from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_weights import PanelBytes, PanelFloats
+from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
 from app.model.differing_stage import HEAD, NOT_REPEATED
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import Linear
-from app.model.loading.build_weights import assemble
-from app.model.loading.quantization import EightBit, FullPrecision, Packing
+from app.model.loading.build_weights import build_weights
+from app.model.loading.quantization import FullPrecisionPacker, Int8Packer, WeightPacker
 from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import Cache, Decoder, TorchRunner
 from app.model.stages import StageName
@@ -33,7 +33,7 @@ from tests.model.conftest import SaveModel
 from tests.model.cpu_kernels.disturbed import disturb
 
 CPU = torch.device("cpu")
-TORCH: Packing = FullPrecision(torch.float32)
+TORCH: WeightPacker = FullPrecisionPacker(torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def load(save_model: SaveModel) -> Callable[..., Weights]:
         "qwen3": save_model("qwen3", "float16", head_dim=32).directory,
     }
 
-    def loaded(packing: Packing, kind: str = "llama") -> Weights:
+    def loaded(packer: WeightPacker, kind: str = "llama") -> Weights:
         directory = directories[kind]
         config, source = read_config(directory), from_checkpoint(read_index(directory))
-        return assemble(config, source, packing, torch.float32, lambda done, total: None)
+        return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
     return loaded
 
@@ -59,7 +59,7 @@ def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchR
     if hasattr(weights.head, "panels"):
         cached = torch.float16 if weights.head.eight_bit else torch.float32
         cache = PanelCache(weights.config, slots, positions, cached)
-        decoder = NativeDecoder(weights, cache)
+        decoder = CompiledDecoder(weights, cache)
     else:
         cache = SlotCache(weights.config, slots, positions, torch.float32, (CPU,) * 2)
         decoder = TorchDecoder(weights, cache)
@@ -81,11 +81,11 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_invariance, "BUDGET_S", 60.0)
 
 
-PACKINGS = [
-    pytest.param(PanelFloats(), id="compiled"),
-    pytest.param(PanelBytes(), id="compiled 8-bit"),
+PACKERS = [
+    pytest.param(PanelPacker(), id="compiled"),
+    pytest.param(Int8PanelPacker(), id="compiled 8-bit"),
     pytest.param(TORCH, id="torch"),
-    pytest.param(EightBit(), id="torch 8-bit"),
+    pytest.param(Int8Packer(), id="torch 8-bit"),
 ]
 
 
@@ -102,26 +102,26 @@ class Careless:
         return self._linear(x) * (1 + len(x) * 1e-6)
 
 
-@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("packer", PACKERS)
 @pytest.mark.parametrize("kind", ["llama", "qwen3"])
 def test_this_machine_keeps_rows_apart(
     load: Callable[..., Weights],
     patience: None,
     caplog: pytest.LogCaptureFixture,
-    packing: Packing,
+    packer: WeightPacker,
     kind: str,
 ) -> None:
     torch.set_num_threads(2)
-    assert batch_variant_kernel(runner_of(load(packing, kind))) is None
+    assert batch_variant_kernel(runner_of(load(packer, kind))) is None
     assert "batch_invariant=no" not in caplog.text
 
 
 @pytest.mark.parametrize(("slots", "positions"), [(1, 16), (2, 16), (3, 32), (4, 64)])
-@pytest.mark.parametrize("packing", [PanelFloats(), TORCH], ids=["compiled", "torch"])
+@pytest.mark.parametrize("packer", [PanelPacker(), TORCH], ids=["compiled", "torch"])
 def test_small_caches(
-    load: Callable[..., Weights], patience: None, packing: Packing, slots: int, positions: int
+    load: Callable[..., Weights], patience: None, packer: WeightPacker, slots: int, positions: int
 ) -> None:
-    weights = load(packing)
+    weights = load(packer)
     assert batch_variant_kernel(runner_of(weights, slots, positions)) is None
     careless = replace(weights, head=Careless(weights.head))
     assert batch_variant_kernel(runner_of(careless, slots, positions)) == HEAD
@@ -176,21 +176,21 @@ COMPILED_FULL = [StageName.ATTENTION_NORM, StageName.MLP_NORM, StageName.SWIGLU]
 
 
 @pytest.mark.parametrize(
-    ("packing", "stage"),
+    ("packer", "stage"),
     [
-        *((PanelFloats(), stage) for stage in COMPILED + COMPILED_FULL),
-        *((PanelBytes(), stage) for stage in COMPILED),
+        *((PanelPacker(), stage) for stage in COMPILED + COMPILED_FULL),
+        *((Int8PanelPacker(), stage) for stage in COMPILED),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else type(value).__name__,
 )
 def test_compiled_stages_that_depend_on_the_batch(
     load: Callable[..., Weights],
     monkeypatch: pytest.MonkeyPatch,
-    packing: Packing,
+    packer: WeightPacker,
     stage: StageName,
 ) -> None:
     disturb(monkeypatch, 1, stage)
-    assert batch_variant_kernel(runner_of(load(packing))) == f"{stage} of layer 1"
+    assert batch_variant_kernel(runner_of(load(packer))) == f"{stage} of layer 1"
 
 
 def test_a_difference_that_does_not_come_again(load: Callable[..., Weights]) -> None:
@@ -209,7 +209,7 @@ def test_three_steps_of_a_slow_model_are_enough(
     load: Callable[..., Weights], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_invariance, "BUDGET_S", 0.0)
-    runner = runner_of(load(PanelFloats()))
+    runner = runner_of(load(PanelPacker()))
     plain, sizes = runner.run, []
 
     def counted(batch: Batch) -> StepResult:
@@ -221,11 +221,11 @@ def test_three_steps_of_a_slow_model_are_enough(
     assert sizes == [5, 1, 5 + 1 + 6 + 3]
 
 
-@pytest.mark.parametrize("packing", [PanelFloats(), TORCH], ids=["compiled", "torch"])
+@pytest.mark.parametrize("packer", [PanelPacker(), TORCH], ids=["compiled", "torch"])
 def test_nothing_is_left_in_the_cache(
-    load: Callable[..., Weights], patience: None, packing: Packing
+    load: Callable[..., Weights], patience: None, packer: WeightPacker
 ) -> None:
-    weights = load(packing)
+    weights = load(packer)
     runner = runner_of(weights)
     batch_variant_kernel(runner)
     cache = runner._cache

@@ -18,10 +18,10 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
-from app.model.linear import PlainLinear
-from app.model.loading.build_weights import assemble
+from app.model.linear import TorchLinear
+from app.model.loading.build_weights import build_weights
 from app.model.loading.device_map import DeviceMap, device_of, placed, split
-from app.model.loading.quantization import FullPrecision
+from app.model.loading.quantization import FullPrecisionPacker
 from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import TorchRunner
 from app.model.weights import Weights
@@ -61,7 +61,7 @@ def split_weights(directory: Path, places: DeviceMap) -> Weights:
     config = read_config(directory)
     source = placed(from_checkpoint(read_index(directory)), places, config.tied_head)
     full = torch.float32
-    return assemble(config, source, FullPrecision(full), full, lambda done, total: None)
+    return build_weights(config, source, FullPrecisionPacker(full), full, lambda done, total: None)
 
 
 def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunner:
@@ -106,7 +106,7 @@ def test_the_stand_ins_see_a_tensor_on_the_wrong_device(directory: Path, spoiled
         elif spoiled == "norm":
             last = replace(last, mlp_norm=last.mlp_norm.to(GPUS[0]))
         else:
-            last = replace(last, down=PlainLinear(torch.zeros(64, 192).to(GPUS[0])))
+            last = replace(last, down=TorchLinear(torch.zeros(64, 192).to(GPUS[0])))
         weights = replace(weights, layers=(*weights.layers[:-1], last))
         with pytest.raises(RuntimeError, match="different devices"):
             outputs(split_runner(weights, devices))

@@ -17,7 +17,7 @@ from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
 from app.engine.types import GenerationRequest, PromptLogprobs, SamplingParams, TokenIds
-from app.model.int8 import Int8Linear, balance
+from app.model.int8 import Int8Linear, smoothing_factors
 from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config
 from tests.harness.in_process import collect, start
@@ -62,8 +62,8 @@ def test_balancing_undoes_a_rescale_of_channels() -> None:
     norm = torch.rand(64, generator=generator) + 0.5
     weight = torch.randn(96, 64, generator=generator)
     blown = torch.where(torch.arange(64) % 9 == 0, 50.0, 1.0)
-    plain = norm / balance(norm, weight)
-    other = norm * blown / balance(norm * blown, weight / blown)
+    plain = norm / smoothing_factors(norm, weight)
+    other = norm * blown / smoothing_factors(norm * blown, weight / blown)
     assert torch.allclose(plain, other)
 
 

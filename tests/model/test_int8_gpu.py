@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from app.model.int8_gpu import EightBitGpu, VectorwiseInt8Linear
+from app.model.int8_gpu import GpuInt8Linear, GpuInt8Packer
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -13,22 +13,22 @@ from app.model.int8_gpu import EightBitGpu, VectorwiseInt8Linear
 def test_the_product_is_the_rounded_sum(dtype: torch.dtype, rows: int) -> None:
     torch.manual_seed(0)
     weight, x = torch.randn(96, 128).to(dtype), torch.randn(rows, 128).to(dtype)
-    linear = VectorwiseInt8Linear(weight)
+    linear = GpuInt8Linear(weight)
     found = linear(x)
     assert found.dtype == dtype
     assert linear.nbytes == 96 * 128 + 96 * 4
-    quantised = []
+    quantized = []
     for side in (x, weight):
         scale = side.float().abs().amax(1, keepdim=True) / 127
-        quantised.append((side.float() / scale).round() * scale)
-    assert torch.allclose(found.float(), quantised[0] @ quantised[1].T, rtol=1e-2, atol=1e-2)
+        quantized.append((side.float() / scale).round() * scale)
+    assert torch.allclose(found.float(), quantized[0] @ quantized[1].T, rtol=1e-2, atol=1e-2)
     exact = x.float() @ weight.float().T
     assert (found.float() - exact).norm() / exact.norm() < 0.02
 
 
 def test_a_row_does_not_depend_on_the_others() -> None:
     torch.manual_seed(0)
-    linear, x = VectorwiseInt8Linear(torch.randn(64, 64)), torch.randn(20, 64)
+    linear, x = GpuInt8Linear(torch.randn(64, 64)), torch.randn(20, 64)
     x[3] *= 1000
     assert torch.equal(linear(x)[5:6], linear(x[5:6]))
 
@@ -38,8 +38,8 @@ def test_a_norms_large_channels_are_evened_out() -> None:
     norm, weight = torch.rand(64) + 0.5, torch.randn(32, 64)
     norm[7], weight[:, 7] = norm[7] * 50, weight[:, 7] / 50
     x = torch.randn(8, 64)
-    folded, linear = EightBitGpu(torch.float32).after_norm(norm, weight)
+    folded, linear = GpuInt8Packer(torch.float32).pack_after_norm(norm, weight)
     exact = (x * norm) @ weight.T
     assert (linear(x * folded) - exact).norm() / exact.norm() < 0.02
-    plain = VectorwiseInt8Linear(weight)(x * norm)
+    plain = GpuInt8Linear(weight)(x * norm)
     assert (plain - exact).norm() > 2 * (linear(x * folded) - exact).norm()

@@ -17,10 +17,10 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, Tile, Want
 from app.engine.types import GenerationRequest, SamplingParams
-from app.model.cpu_backend import cpu_packing, decoder_for
+from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.kv_cache import SlotCache
-from app.model.linear import HalfLinear, PackedLinear, pack
-from app.model.loading.build_weights import Source, assemble
+from app.model.linear import Float16Linear, OneDnnLinear, pack_linear
+from app.model.loading.build_weights import Source, build_weights
 from app.model.loading.tensor_sources import from_checkpoint, from_modules, from_pickles
 from app.model.runner import TorchRunner
 from app.model.weights import Weights
@@ -32,8 +32,8 @@ CPU = torch.device("cpu")
 
 
 def built(config: ModelConfig, source: Source) -> Weights:
-    packing = cpu_packing(config, eight_bit=False)
-    return assemble(config, source, packing, torch.float32, lambda done, total: None)
+    packer = cpu_packer(config, eight_bit=False)
+    return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
 
 def weights_of(directory: Path) -> Weights:
@@ -70,8 +70,8 @@ def test_modules_and_files_give_the_same_bits(save_model: SaveModel, kind: str, 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_sixteen_bit_weights_are_stored_in_sixteen_bits_exactly(dtype: torch.dtype) -> None:
     weight = (torch.randn(64, 128) * 0.05).to(dtype)
-    linear = pack(weight)
-    assert isinstance(linear, HalfLinear)
+    linear = pack_linear(weight)
+    assert isinstance(linear, Float16Linear)
     assert linear.nbytes == weight.numel() * 2
     x = torch.eye(128)
     assert torch.equal(linear(x) * linear.scale, weight.float().T)
@@ -79,15 +79,15 @@ def test_sixteen_bit_weights_are_stored_in_sixteen_bits_exactly(dtype: torch.dty
 
 def test_weights_that_float16_cannot_hold_stay_float32() -> None:
     full = torch.randn(64, 128)
-    assert isinstance(pack(full), PackedLinear)
-    assert torch.allclose(pack(full)(torch.eye(128)), full.T)
+    assert isinstance(pack_linear(full), OneDnnLinear)
+    assert torch.allclose(pack_linear(full)(torch.eye(128)), full.T)
     wide = full.bfloat16()
     wide[0, 0], wide[1, 1] = 2.0**60, 2.0**-60
-    assert isinstance(pack(wide), PackedLinear)
+    assert isinstance(pack_linear(wide), OneDnnLinear)
 
 
 def test_a_float32_checkpoint_of_sixteen_bit_numbers_is_stored_in_sixteen() -> None:
-    assert isinstance(pack(torch.randn(64, 64).half().float()), HalfLinear)
+    assert isinstance(pack_linear(torch.randn(64, 64).half().float()), Float16Linear)
 
 
 def test_sharded_files_load(save_model: SaveModel, tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ PROGRAM = f"""
 import threading
 from pathlib import Path
 import torch
-from app.model.loading.malloc_tuning import own_mappings
+from app.model.loading.malloc_tuning import mmap_large_blocks
 
 def anonymous_bytes():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 def load():  # on a thread of its own, as the engine does
-    with own_mappings():
+    with mmap_large_blocks():
         torch.ones(2**25, dtype=torch.uint8)  # freed at once: what raises glibc's limit
         blocks = [torch.ones({BLOCK}, dtype=torch.uint8) for _ in range({BLOCKS})]
         before = anonymous_bytes()

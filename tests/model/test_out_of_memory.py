@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from app.model.out_of_memory import memory_errors_told
+from app.model.out_of_memory import raises_memory_error
 
 
-@memory_errors_told
+@raises_memory_error
 def allocate(size: int) -> int:
     return torch.empty(size, dtype=torch.uint8).numel()
 
 
-@memory_errors_told
+@raises_memory_error
 def fail(error: Exception) -> None:
     raise error
 

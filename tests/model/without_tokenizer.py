@@ -13,7 +13,7 @@ from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelInfo
 from app.model.loading.load import load_runner, max_model_len
 from app.model.sampling.sampler import TorchSampler
-from app.model.step_profile import timed
+from app.model.step_profile import profile_steps
 from config import Config
 from tests.id_tokenizer import IdTokenizer
 
@@ -29,4 +29,6 @@ def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
     info = ModelInfo(max_model_len(config, checked), model.hidden_size, model.vocab_size)
     tokenizer = IdTokenizer(model.vocab_size, model.eos_ids)
     eos_ids = frozenset(model.eos_ids)
-    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, timed(runner))
+    return LoadedModel(
+        runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, profile_steps(runner)
+    )

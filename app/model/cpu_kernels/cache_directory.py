@@ -21,12 +21,12 @@ from app.checkpoint.hardware.cpu_features import for_compiler
 log = logging.getLogger(__name__)
 
 #: More than all kernels take together.
-_ROOM_BYTES = 16 << 20
+_REQUIRED_BYTES = 16 << 20
 _COMPILERS = ("numba", "llvmlite", "numpy", "torch")
 
 
 @cache
-def folder() -> Path | None:
+def cache_directory() -> Path | None:
     """In NUMBA_CACHE_DIR, beside this file, or in the user's cache, whichever can be written
     first; None if none can."""
     here = Path(__file__).parent
@@ -34,11 +34,11 @@ def folder() -> Path | None:
     of_user = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
     places = (os.environ.get("NUMBA_CACHE_DIR"), f"{here}/__pycache__", of_user)
     for place in filter(None, places):
-        found = Path(place, f"westlake-{_state(here)}").absolute()
+        found = Path(place, f"westlake-{_source_hash(here)}").absolute()
         try:
             found.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=found) as trial:  # a full disk would stop the start
-                trial.write(bytes(_ROOM_BYTES))
+                trial.write(bytes(_REQUIRED_BYTES))
             return found
         except OSError as error:
             log.debug("not in %s: %s", place, error)
@@ -46,26 +46,26 @@ def folder() -> Path | None:
     return None
 
 
-def remembered(eight_bit: bool) -> bool:
+def self_test_passed(eight_bit: bool) -> bool:
     """Whether these very kernels have been tried before, and were right."""
-    kept = folder()
-    return kept is not None and (kept / _mark(eight_bit)).is_file()
+    kept = cache_directory()
+    return kept is not None and (kept / _marker(eight_bit)).is_file()
 
 
-def remember(eight_bit: bool) -> None:
+def record_self_test(eight_bit: bool) -> None:
     """They were right."""
-    if kept := folder():
+    if kept := cache_directory():
         try:
-            (kept / _mark(eight_bit)).touch()
+            (kept / _marker(eight_bit)).touch()
         except OSError as error:
             log.debug("tried again at the next start: %s", error)
 
 
-def _mark(eight_bit: bool) -> str:
+def _marker(eight_bit: bool) -> str:
     return "right-8-bit" if eight_bit else "right"
 
 
-def _state(here: Path) -> str:
+def _source_hash(here: Path) -> str:
     sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
     told = (for_compiler(), os.environ.get("NUMBA_CPU_NAME"), sys.version)
     facts = repr((*told, *map(_version, _COMPILERS))).encode()

@@ -12,22 +12,27 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.engine.batch import Batch
-from app.model.cpu_kernels.attention import BLOCK, attend, scratch_floats
+from app.model.cpu_kernels.attention import QUERY_BLOCK, attend, scratch_floats
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.microkernel import PANEL, ROW_GAP
-from app.model.cpu_kernels.packed_weights import KINDS, BytePanels, FloatPanels, Panels
-from app.model.cpu_kernels.rmsnorm_swiglu import ROWS, add_and_norm, gate, to_bytes
-from app.model.cpu_kernels.rope_and_kv_write import HEADS, turn
+from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
+from app.model.cpu_kernels.packed_weights import (
+    DTYPE_CODES,
+    AnyPanelLinear,
+    Int8PanelLinear,
+    PanelLinear,
+)
+from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
+from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import Program, Stage
 from app.model.rope import build_table
-from app.model.stages import Observer, StageName, unobserved
+from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
 
 #: Rows that the buffers hold at first; a larger step makes them larger.
 _FIRST_CAPACITY = 64
 
 
-class NativeDecoder:
+class CompiledDecoder:
     """Owned by the engine thread, whose team of threads does the work."""
 
     row_invariant = True  #: every kernel sums a row in one order, see attention.py
@@ -41,7 +46,7 @@ class NativeDecoder:
         size = scratch_floats(cache.positions, cache.padded_dim)
         self._scratch = torch.empty(torch.get_num_threads(), size)
         self._step = np.zeros(2, np.int64)  #: rows, blocks
-        self._make(_FIRST_CAPACITY)
+        self._allocate(_FIRST_CAPACITY)
 
     def run(
         self,
@@ -49,7 +54,7 @@ class NativeDecoder:
         tokens: Tensor,
         slots: Tensor,
         positions: Tensor,
-        observe: Observer = unobserved,
+        observe: Observer = no_observer,
     ) -> Tensor:
         """Run a step and fill the cache.
 
@@ -58,7 +63,7 @@ class NativeDecoder:
         """
         count = len(tokens)
         if count > self._capacity:
-            self._make(1 << (count - 1).bit_length())
+            self._allocate(1 << (count - 1).bit_length())
         blocks = _blocks(batch)
         self._blocks[: len(blocks)] = blocks
         self._step[:] = count, len(blocks)
@@ -66,7 +71,7 @@ class NativeDecoder:
         self._positions[:count] = positions
         hidden = self._hidden[:count]
         hidden.copy_(self._weights.embedding[tokens])
-        if observe is unobserved:
+        if observe is no_observer:
             self._program.run()
         else:
             self._run_observed(count, observe)
@@ -77,30 +82,30 @@ class NativeDecoder:
         for layer, name, stage, out in self._stages:
             Program([stage]).run()
             observe(layer, name, out[:count])
-            if stage.job.dtype == ROWS and stage.job["bytes"][0]:
+            if stage.job.dtype == ROW_JOB and stage.job["bytes"][0]:
                 observe(layer, name, self._bytes[:count, : stage.job["width"][0]])
                 observe(layer, name, self._scales[:count])
 
-    def _make(self, capacity: int) -> None:
+    def _allocate(self, capacity: int) -> None:
         """Buffers for `capacity` rows, and the stages that work on them."""
         self._capacity = capacity
         config = self._weights.config
         qkv, _, gate_up, down = _linears(self._weights.layers[0])
-        inner = down.inputs
+        mlp_width = down.inputs
         width = config.heads * config.head_dim
         self._slots = torch.zeros(capacity, dtype=torch.int64)
         self._positions = torch.zeros(capacity, dtype=torch.int64)
         self._blocks = np.zeros((capacity, 2), np.int64)
         self._hidden = torch.empty(capacity, config.hidden_size)
-        self._normed = torch.empty(capacity, config.hidden_size + ROW_GAP)
+        self._normed = torch.empty(capacity, config.hidden_size + ROW_PADDING)
         self._qkv = torch.empty(capacity, qkv.panels * PANEL)
-        self._attended = torch.empty(capacity, width + ROW_GAP)
+        self._attended = torch.empty(capacity, width + ROW_PADDING)
         self._delta = torch.empty(capacity, down.panels * PANEL)
         self._both = torch.empty(capacity, gate_up.panels * PANEL)
-        self._gated = torch.empty(capacity, inner + ROW_GAP)
+        self._gated = torch.empty(capacity, mlp_width + ROW_PADDING)
         # bytes for the next product, as wide as the widest of them
-        widest = max(config.hidden_size, width, inner)
-        self._bytes = torch.empty(capacity, widest + 4 * ROW_GAP, dtype=torch.uint8)
+        widest = max(config.hidden_size, width, mlp_width)
+        self._bytes = torch.empty(capacity, widest + 4 * ROW_PADDING, dtype=torch.uint8)
         self._scales = torch.empty(capacity)
         self._biases: list[Tensor] = []
         #: layer, name, stage and its result [capacity, ...], in their order
@@ -112,35 +117,35 @@ class NativeDecoder:
         self._program = Program([stage for _, _, stage, _ in self._stages])
 
     def _layer(self, number: int, layer: LayerWeights) -> list[tuple[StageName, Stage, Tensor]]:
-        heads, attended = self._heads_job(number, layer), self._attended[:, :-ROW_GAP]
+        heads, attended = self._attention_job(number, layer), self._attended[:, :-ROW_PADDING]
         qkv, out, gate_up, down = _linears(layer)
         delta = self._delta if number else None
-        normed, gated = self._normed[:, :-ROW_GAP], self._gated[:, :-ROW_GAP]
+        normed, gated = self._normed[:, :-ROW_PADDING], self._gated[:, :-ROW_PADDING]
         norm = self._norm_stage(delta, layer.attention_norm, qkv.eight_bit)
         stages = [
             (StageName.ATTENTION_NORM, norm, normed),
             (StageName.QKV, self._product(qkv, self._normed, self._qkv, layer.qkv_bias), self._qkv),
-            (StageName.ROPE, Stage(turn, heads), self._qkv),
+            (StageName.ROPE, Stage(rope_and_kv_write, heads), self._qkv),
             (StageName.ATTENTION, Stage(attend, heads), attended),
         ]
         if out.eight_bit:
-            rounding = self._row_stage(to_bytes, self._attended, self._attended, True)
+            rounding = self._row_stage(quantize_rows, self._attended, self._attended, True)
             stages.append((StageName.ROUNDING, rounding, attended))
         projection = self._product(out, self._attended, self._delta, layer.out_bias)
         norm = self._norm_stage(self._delta, layer.mlp_norm, gate_up.eight_bit)
         widened = self._product(gate_up, self._normed, self._both, layer.gate_up_bias)
-        swiglu = self._row_stage(gate, self._both, self._gated, down.eight_bit)
+        gated_rows = self._row_stage(swiglu, self._both, self._gated, down.eight_bit)
         narrowed = self._product(down, self._gated, self._delta, layer.down_bias)
         return [
             *stages,
             (StageName.O_PROJ, projection, self._delta),
             (StageName.MLP_NORM, norm, normed),
             (StageName.GATE_UP, widened, self._both),
-            (StageName.SWIGLU, swiglu, gated),
+            (StageName.SWIGLU, gated_rows, gated),
             (StageName.DOWN, narrowed, self._delta),
         ]
 
-    def _product(self, linear: Panels, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
+    def _product(self, linear: AnyPanelLinear, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         if bias is not None:
             bias = pad(bias, (0, linear.panels * PANEL - len(bias)))
             self._biases.append(bias)
@@ -148,7 +153,7 @@ class NativeDecoder:
         return linear.stage(self._step.ctypes.data, source, self._scales, y, bias)
 
     def _norm_stage(self, delta: Tensor | None, norm: Tensor | None, eight_bit: bool) -> Stage:
-        stage = self._row_stage(add_and_norm, delta, self._normed, eight_bit)
+        stage = self._row_stage(add_rms_norm, delta, self._normed, eight_bit)
         stage.job["hidden"] = self._hidden.data_ptr()
         stage.job["epsilon"] = self._weights.config.norm_eps
         if norm is not None:
@@ -156,8 +161,8 @@ class NativeDecoder:
         return stage
 
     def _row_stage(self, kernel: object, x: Tensor | None, out: Tensor, eight_bit: bool) -> Stage:
-        job = np.zeros(1, ROWS)
-        job["rows"], job["width"] = self._step.ctypes.data, out.shape[1] - ROW_GAP
+        job = np.zeros(1, ROW_JOB)
+        job["rows"], job["width"] = self._step.ctypes.data, out.shape[1] - ROW_PADDING
         if x is not None:
             job["x"], job["stride"] = x.data_ptr(), x.shape[1]
         job["out"], job["out_stride"] = out.data_ptr(), out.shape[1]
@@ -166,14 +171,14 @@ class NativeDecoder:
             job["scales"] = self._scales.data_ptr()
         return Stage(kernel, job)
 
-    def _heads_job(self, number: int, layer: LayerWeights) -> np.ndarray:
+    def _attention_job(self, number: int, layer: LayerWeights) -> np.ndarray:
         config, cache = self._weights.config, self._cache.layer(number)
-        job = np.zeros(1, HEADS)
+        job = np.zeros(1, ATTENTION_JOB)
         job["rows"], job["blocks"] = self._step.ctypes.data, self._blocks.ctypes.data
         job["qkv"], job["stride"] = self._qkv.data_ptr(), self._qkv.shape[1]
         job["slots"], job["positions"] = self._slots.data_ptr(), self._positions.data_ptr()
         job["cache"], job["slot_stride"] = cache.data_ptr(), cache.stride(0)
-        job["kind"] = KINDS[cache.dtype]
+        job["kind"] = DTYPE_CODES[cache.dtype]
         job["capacity"], job["padded_dim"] = self._cache.positions, self._cache.padded_dim
         job["heads"], job["kv_heads"] = config.heads, config.kv_heads
         job["head_dim"], job["window"] = config.head_dim, layer.window or 0
@@ -186,11 +191,11 @@ class NativeDecoder:
         return job
 
 
-def _linears(layer: LayerWeights) -> list[Panels]:
+def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
     """A layer's products in their order."""
     linears = []
     for linear in (layer.qkv, layer.out, layer.gate_up, layer.down):
-        assert isinstance(linear, FloatPanels | BytePanels)
+        assert isinstance(linear, PanelLinear | Int8PanelLinear)
         linears.append(linear)
     return linears
 
@@ -201,6 +206,6 @@ def _blocks(batch: Batch) -> list[tuple[int, int]]:
     first = len(batch.rows)
     for tile in batch.tiles:
         last = first + len(tile.tokens)
-        blocks += [(row, min(BLOCK, last - row)) for row in range(first, last, BLOCK)]
+        blocks += [(row, min(QUERY_BLOCK, last - row)) for row in range(first, last, QUERY_BLOCK)]
         first = last
     return blocks

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype
 
-from app.model.cpu_kernels.intrinsics import pointer, pointer_to, take
-from app.model.cpu_kernels.jit import inner, kernel
-from app.model.cpu_kernels.microkernel import MOST_ROWS, PANEL, float_tile, size_of
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
+from app.model.cpu_kernels.jit import jit, kernel
+from app.model.cpu_kernels.microkernel import MAX_TILE_ROWS, PANEL, element_size, float_microkernel
 
 #: Addresses, and sizes in elements.
-PRODUCT = np.dtype(
+GEMM_JOB = np.dtype(
     [
         ("rows", np.int64),  #: address of the number of rows
         ("x", np.int64),  #: float32, or unsigned bytes around 128; inputs of each row
@@ -30,29 +30,29 @@ PRODUCT = np.dtype(
         ("panels", np.int64),
     ]
 )
-product_at = pointer_to(from_dtype(PRODUCT))
+gemm_job_at = pointer_to(from_dtype(GEMM_JOB))
 
 #: Panels are taken in runs, about this many for each thread: one that is slower than the others,
 #: or comes late, leaves its share to them.
-_RUNS = 16
+_CLAIMS_PER_THREAD = 16
 
 
-@inner
-def run_of(panels, team):
+@jit
+def panels_per_claim(panels, num_threads):
     """How many panels a thread takes at a time. They are computed one by one, so no bit of a
     row depends on it."""
-    return max(1, panels // (team * _RUNS))
+    return max(1, panels // (num_threads * _CLAIMS_PER_THREAD))
 
 
-@inner
-def part(rows, first):
+@jit
+def tile_rows(rows, first):
     """How many of the rows from `first` on make the next tile: as alike as can be."""
     left = rows - first
-    tiles = (left + MOST_ROWS - 1) // MOST_ROWS
+    tiles = (left + MAX_TILE_ROWS - 1) // MAX_TILE_ROWS
     return (left + tiles - 1) // tiles
 
 
-@inner
+@jit
 def add_bias(job, rows, panel):
     width = job.panels * PANEL
     first = panel * PANEL * 4
@@ -64,24 +64,24 @@ def add_bias(job, rows, panel):
 
 
 @kernel
-def float_product(address, counter, thread, team):
+def float_gemm(job_address, counter, thread, num_threads):
     """y = x Wᵀ in float32."""
-    job = carray(product_at(address), 1)[0]
+    job = carray(gemm_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
-    width, size = job.panels * PANEL, size_of(job.kind)
-    run = run_of(job.panels, team)
+    width, size = job.panels * PANEL, element_size(job.kind)
+    run = panels_per_claim(job.panels, num_threads)
     while True:
-        start = take(counter, run)
+        start = fetch_add(counter, run)
         if start >= job.panels:
             break
         for panel in range(start, min(start + run, job.panels)):
             weights = job.weights + panel * job.inputs * (PANEL * size)
             first = 0
             while first < rows:
-                count = part(rows, first)
+                count = tile_rows(rows, first)
                 x = job.x + first * job.x_stride * 4
                 y = job.y + (first * width + panel * PANEL) * 4
-                float_tile(job.kind, count, weights, x, job.x_stride, y, width, job.inputs)
+                float_microkernel(job.kind, count, weights, x, job.x_stride, y, width, job.inputs)
                 first += count
             if job.bias:
                 add_bias(job, rows, panel)

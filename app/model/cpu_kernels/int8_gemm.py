@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
-from app.model.cpu_kernels.gemm import add_bias, part, product_at, run_of
-from app.model.cpu_kernels.int8_microkernel import byte_tile
-from app.model.cpu_kernels.intrinsics import pointer, take
-from app.model.cpu_kernels.jit import inner, kernel
+from app.model.cpu_kernels.gemm import add_bias, gemm_job_at, panels_per_claim, tile_rows
+from app.model.cpu_kernels.int8_microkernel import int8_microkernel
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer
+from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.microkernel import PANEL
 
 
-@inner
+@jit
 def _unscale(job, first, count, panel):
     """Sums of integers to floats, in place."""
     width = job.panels * PANEL
@@ -33,24 +33,24 @@ def _unscale(job, first, count, panel):
 
 
 @kernel
-def byte_product(address, counter, thread, team):
+def int8_gemm(job_address, counter, thread, num_threads):
     """y = x Wᵀ with exact sums of 8-bit integers."""
-    job = carray(product_at(address), 1)[0]
+    job = carray(gemm_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     width, groups = job.panels * PANEL, job.inputs // 4
-    run = run_of(job.panels, team)
+    run = panels_per_claim(job.panels, num_threads)
     while True:
-        start = take(counter, run)
+        start = fetch_add(counter, run)
         if start >= job.panels:
             break
         for panel in range(start, min(start + run, job.panels)):
             weights = job.weights + panel * job.inputs * PANEL
             first = 0
             while first < rows:
-                count = part(rows, first)
+                count = tile_rows(rows, first)
                 x = job.x + first * job.x_stride
                 y = job.y + (first * width + panel * PANEL) * 4
-                byte_tile(count, weights, x, job.x_stride // 4, y, width, groups)
+                int8_microkernel(count, weights, x, job.x_stride // 4, y, width, groups)
                 _unscale(job, first, count, panel)
                 first += count
             if job.bias:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.checkpoint.hardware.cpu_features import lacking
-from app.model.cpu_kernels.jit import inner
+from app.model.cpu_kernels.jit import jit
 from app.model.cpu_kernels.microkernel import INT, INTS, call_vector, loops
 
 if missing := lacking(eight_bit=True):
@@ -31,8 +31,8 @@ def _byte_loop() -> Any:
 _bytes_loop = _byte_loop()
 
 
-@inner
-def byte_tile(rows, weights, x, x_stride, y, y_stride, inputs):
+@jit
+def int8_microkernel(rows, weights, x, x_stride, y, y_stride, inputs):
     """Exact sums in int32. x: unsigned bytes, weights: signed, both in groups of four inputs;
     the stride and the number of inputs count groups."""
     _bytes_loop(rows, weights, x, x_stride, y, y_stride, inputs)

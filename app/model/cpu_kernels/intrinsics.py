@@ -42,7 +42,7 @@ def pointer_to(record: Any) -> Any:
 
 
 @intrinsic
-def take(typing: Any, counter: Any, count: Any) -> Any:
+def fetch_add(typing: Any, counter: Any, count: Any) -> Any:
     """Add to the counter at an address, atomically; its value before."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -53,7 +53,7 @@ def take(typing: Any, counter: Any, count: Any) -> Any:
 
 
 @intrinsic
-def read(typing: Any, counter: Any) -> Any:
+def load_acquire(typing: Any, counter: Any) -> Any:
     """The counter at an address, and all that was written before it was last added to."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -64,7 +64,9 @@ def read(typing: Any, counter: Any) -> Any:
 
 
 @intrinsic
-def call(typing: Any, function: Any, job: Any, counter: Any, thread: Any, team: Any) -> Any:
+def call_kernel(
+    typing: Any, function: Any, job: Any, counter: Any, thread: Any, num_threads: Any
+) -> Any:
     """Call the kernel at an address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -77,19 +79,19 @@ def call(typing: Any, function: Any, job: Any, counter: Any, thread: Any, team: 
 
 
 @intrinsic
-def ask(typing: Any, function: Any) -> Any:
+def call_int_fn(typing: Any, function: Any) -> Any:
     """Call the C function `int f(void)` at an address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        asked = ir.FunctionType(ir.IntType(32), [])
-        target = builder.inttoptr(args[0], asked.as_pointer())
+        function_type = ir.FunctionType(ir.IntType(32), [])
+        target = builder.inttoptr(args[0], function_type.as_pointer())
         return builder.sext(builder.call(target, []), WORD)
 
     return types.int64(types.int64), emit
 
 
 @intrinsic
-def float_of(typing: Any, bits: Any) -> Any:
+def bits_to_float(typing: Any, bits: Any) -> Any:
     """The float32 with these 32 bits."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -99,7 +101,7 @@ def float_of(typing: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def half_bits(typing: Any, value: Any) -> Any:
+def float_to_half_bits(typing: Any, value: Any) -> Any:
     """The float16 nearest to a float32, as its bits."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -109,20 +111,20 @@ def half_bits(typing: Any, value: Any) -> Any:
 
 
 @intrinsic
-def larger(typing: Any, one: Any, other: Any) -> Any:
+def maximum(typing: Any, one: Any, other: Any) -> Any:
     """The larger float32; not-a-number if either is. Unlike `max` it is one instruction."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        number = ir.FloatType()
-        maximum = ir.FunctionType(number, [number, number])
+        float32 = ir.FloatType()
+        binary = ir.FunctionType(float32, [float32, float32])
         name = "llvm.maximum.f32"
-        return builder.call(cgutils.get_or_insert_function(builder.module, maximum, name), args)
+        return builder.call(cgutils.get_or_insert_function(builder.module, binary, name), args)
 
     return types.float32(types.float32, types.float32), emit
 
 
 @intrinsic
-def breathe(typing: Any) -> Any:
+def cpu_pause(typing: Any) -> Any:
     """Tell the core that this is a waiting loop, where it has a word for that."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.checkpoint.config import ModelConfig
 from app.model.cpu_kernels.microkernel import PANEL
-from app.model.kv_cache import SlotMapping
+from app.model.kv_cache import SlotMemory
 
 
 class PanelCache:
@@ -27,7 +27,7 @@ class PanelCache:
         self.padded_dim = -(-config.head_dim // PANEL) * PANEL
         elements = 2 * config.layers * config.kv_heads * self.padded_dim
         self.bytes_per_token = elements * dtype.itemsize
-        self._mapping = SlotMapping(slots, self.bytes_per_token * self.positions)
+        self._mapping = SlotMemory(slots, self.bytes_per_token * self.positions)
         head = self.positions * self.padded_dim
         shape = (slots, config.layers, 2, config.kv_heads, head)
         self._whole = self._mapping.bytes.view(dtype).view(shape)

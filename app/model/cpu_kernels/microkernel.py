@@ -19,20 +19,20 @@ from numba.extending import intrinsic
 
 from app.checkpoint.hardware.cpu_features import features
 from app.model.cpu_kernels.intrinsics import BYTES, WORD
-from app.model.cpu_kernels.jit import inner
+from app.model.cpu_kernels.jit import jit
 
 #: Outputs of a panel: two vectors of 16.
 PANEL = 32
 LANES = 16
 _VECTORS = PANEL // LANES
 #: Rows whose sums fit the registers beside the weights.
-MOST_ROWS = 12 if "avx512f" in features() else 3
+MAX_TILE_ROWS = 12 if "avx512f" in features() else 3
 #: How far ahead of their use weights are asked for: what the memory's latency takes.
-_AHEAD = 4096
+_PREFETCH_BYTES = 4096
 
 #: Floats to add to the length of rows that a tile reads together: at a power of two apart they
 #: would all want the same few lines of the core's first cache.
-ROW_GAP = 16
+ROW_PADDING = 16
 
 _FLOAT, _HALF = ir.FloatType(), ir.HalfType()
 INT, _SHORT = ir.IntType(32), ir.IntType(16)
@@ -73,7 +73,7 @@ def loops(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -
         rows, *rest = args
         end = builder.append_basic_block("end")
         switch = builder.switch(rows, end)
-        for count in range(1, MOST_ROWS + 1):
+        for count in range(1, MAX_TILE_ROWS + 1):
             block = builder.append_basic_block(f"rows{count}")
             switch.add_case(ir.Constant(WORD, count), block)
             builder.position_at_end(block)
@@ -121,11 +121,11 @@ def _loop(
         for number in range(_VECTORS)
     ]
     for line in range(0, PANEL * size, 64):
-        _prefetch(builder, builder.gep(panel, [builder.add(offset, WORD(_AHEAD + line))]))
+        _prefetch(builder, builder.gep(panel, [builder.add(offset, WORD(_PREFETCH_BYTES + line))]))
     following = builder.add(step, WORD(1))
     step.add_incoming(following, loop)
     for source, totals in zip(sources, sums, strict=True):
-        value = _spread(builder, builder.load(builder.gep(source, [step])), vector)
+        value = _broadcast(builder, builder.load(builder.gep(source, [step])), vector)
         for total, weight in zip(totals, loaded, strict=True):
             total.add_incoming(ir.Constant(vector, [0] * LANES), start)
             total.add_incoming(multiply(builder, value, weight, total), loop)
@@ -140,7 +140,7 @@ def _loop(
             builder.store(final, builder.bitcast(spot, vector.as_pointer()), align=4)
 
 
-def _spread(builder: Any, value: Any, vector: Any) -> Any:
+def _broadcast(builder: Any, value: Any, vector: Any) -> Any:
     undefined = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(undefined, value, INT(0))
     return builder.shuffle_vector(single, undefined, ir.Constant(INTS, [0] * LANES))
@@ -165,29 +165,29 @@ _bfloat16_loop = _float_loop(BFLOAT16)
 # function made by another one again in its cache, and compiled it at every start.
 
 
-@inner
+@jit
 def _float32_tile(rows, weights, x, x_stride, y, y_stride, inputs):
     _float32_loop(rows, weights, x, x_stride, y, y_stride, inputs)
 
 
-@inner
+@jit
 def _float16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
     _float16_loop(rows, weights, x, x_stride, y, y_stride, inputs)
 
 
-@inner
+@jit
 def _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
     _bfloat16_loop(rows, weights, x, x_stride, y, y_stride, inputs)
 
 
-@inner
-def size_of(kind):
+@jit
+def element_size(kind):
     """Bytes of a weight of this kind."""
     return 4 if kind == FLOAT32 else 2
 
 
-@inner
-def float_tile(kind, rows, weights, x, x_stride, y, y_stride, inputs):
+@jit
+def float_microkernel(kind, rows, weights, x, x_stride, y, y_stride, inputs):
     """y = x Wᵀ in float32, weights of a kind. Strides in floats."""
     if kind == FLOAT32:
         _float32_tile(rows, weights, x, x_stride, y, y_stride, inputs)

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from app.model.cpu_kernels.gemm import PRODUCT, float_product
+from app.model.cpu_kernels.gemm import GEMM_JOB, float_gemm
 from app.model.cpu_kernels.microkernel import BFLOAT16, FLOAT16, FLOAT32, PANEL
-from app.model.cpu_kernels.rmsnorm_swiglu import ROWS, to_bytes
+from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, quantize_rows
 from app.model.cpu_kernels.thread_pool import Program, Stage
-from app.model.int8 import balance, quantised
+from app.model.int8 import quantize_per_channel, smoothing_factors
 
-KINDS = {torch.float32: FLOAT32, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
+DTYPE_CODES = {torch.float32: FLOAT32, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
 
 
-class FloatPanels:
+class PanelLinear:
     """y = x Wᵀ in float32; the weights stay as they came."""
 
     scale = 1.0
@@ -32,16 +32,16 @@ class FloatPanels:
         """weight: [out, in], float32, float16 or bfloat16."""
         self.outputs, self.inputs = weight.shape
         self.panels = -(-self.outputs // PANEL)
-        self._weights = _panels(weight, 1)
+        self._weights = _to_panels(weight, 1)
         self.nbytes = self._weights.nbytes
-        self._kind = KINDS[weight.dtype]
+        self._kind = DTYPE_CODES[weight.dtype]
 
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         """The product as one stage. rows: the address of their number; x: [rows, >= inputs];
         y: [rows, panels * PANEL]; bias: [panels * PANEL]."""
         job = _job(self, rows, x, y, bias)
         job["kind"], job["weights"] = self._kind, self._weights.data_ptr()
-        return Stage(float_product, job)
+        return Stage(float_gemm, job)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""
@@ -51,7 +51,7 @@ class FloatPanels:
         return y[:, : self.outputs]
 
 
-class BytePanels:
+class Int8PanelLinear:
     """y = x Wᵀ with both sides rounded to 8 bits and exact sums, in float32."""
 
     scale = 1.0
@@ -61,22 +61,22 @@ class BytePanels:
         """weight: [out, in], any float dtype, `in` a multiple of 4; column_factors: [in]."""
         self.outputs, self.inputs = weight.shape
         self.panels = -(-self.outputs // PANEL)
-        values, scales = quantised(weight, column_factors, 127)
+        values, scales = quantize_per_channel(weight, column_factors, 127)
         missing = self.panels * PANEL - self.outputs
-        self._weights = _panels(values, 4)
+        self._weights = _to_panels(values, 4)
         self._scales = pad(scales, (0, missing))
         self._shift = pad(values.sum(1, dtype=torch.int32) * 128, (0, missing))
         self.nbytes = self._weights.nbytes + self._scales.nbytes + self._shift.nbytes
 
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         """The product as one stage. x: uint8 [rows, >= inputs] around 128; scales: [rows]; the rest
-        as in `FloatPanels.stage`."""
-        from app.model.cpu_kernels.int8_gemm import byte_product  # compiled only where it can be
+        as in `PanelLinear.stage`."""
+        from app.model.cpu_kernels.int8_gemm import int8_gemm  # compiled only where it can be
 
         job = _job(self, rows, x, y, bias)
         job["weights"], job["scales"] = self._weights.data_ptr(), self._scales.data_ptr()
         job["shift"], job["x_scales"] = self._shift.data_ptr(), scales.data_ptr()
-        return Stage(byte_product, job)
+        return Stage(int8_gemm, job)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""
@@ -84,51 +84,51 @@ class BytePanels:
         count = np.array([rows], np.int64)
         x, y = x.contiguous(), torch.empty(rows, self.panels * PANEL)
         values, scales = torch.empty(rows, width, dtype=torch.uint8), torch.empty(rows)
-        rounding = np.zeros(1, ROWS)
+        rounding = np.zeros(1, ROW_JOB)
         rounding["rows"], rounding["x"] = count.ctypes.data, x.data_ptr()
         rounding["stride"] = rounding["width"] = rounding["byte_stride"] = width
         rounding["bytes"], rounding["scales"] = values.data_ptr(), scales.data_ptr()
         stages = [
-            Stage(to_bytes, rounding),
+            Stage(quantize_rows, rounding),
             self.stage(count.ctypes.data, values, scales, y, None),
         ]
         Program(stages).run()
         return y[:, : self.outputs]
 
 
-Panels = FloatPanels | BytePanels
+AnyPanelLinear = PanelLinear | Int8PanelLinear
 
 
-class PanelFloats:
+class PanelPacker:
     """The packing of full precision."""
 
-    def plain(self, weight: Tensor) -> FloatPanels:
+    def pack(self, weight: Tensor) -> PanelLinear:
         """Exact; float32 numbers that 16 bits can hold are kept in 16."""
         if weight.dtype == torch.float32:
             for kind in (torch.float16, torch.bfloat16):
                 if torch.equal(weight.to(kind).float(), weight):
-                    return FloatPanels(weight.to(kind))
-        return FloatPanels(weight)
+                    return PanelLinear(weight.to(kind))
+        return PanelLinear(weight)
 
-    def after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, FloatPanels]:
+    def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, PanelLinear]:
         """Nothing to trade."""
-        return norm.float(), self.plain(weight)
+        return norm.float(), self.pack(weight)
 
 
-class PanelBytes:
+class Int8PanelPacker:
     """The packing of 8 bits."""
 
-    def plain(self, weight: Tensor) -> BytePanels:
+    def pack(self, weight: Tensor) -> Int8PanelLinear:
         """Rounded."""
-        return BytePanels(weight)
+        return Int8PanelLinear(weight)
 
-    def after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, BytePanels]:
+    def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Int8PanelLinear]:
         """Channels that the norm makes large are evened out first."""
-        factors = balance(norm, weight)
-        return norm.float() / factors, BytePanels(weight, factors)
+        factors = smoothing_factors(norm, weight)
+        return norm.float() / factors, Int8PanelLinear(weight, factors)
 
 
-def _panels(weight: Tensor, group: int) -> Tensor:
+def _to_panels(weight: Tensor, group: int) -> Tensor:
     """[panels, inputs / group, PANEL, group], the last panel filled up with zeros."""
     outputs, inputs = weight.shape
     padded = pad(weight, (0, 0, 0, -outputs % PANEL))
@@ -137,7 +137,7 @@ def _panels(weight: Tensor, group: int) -> Tensor:
 
 
 def _job(linear: Any, rows: int, x: Tensor, y: Tensor, bias: Tensor | None) -> np.ndarray:
-    job = np.zeros(1, PRODUCT)
+    job = np.zeros(1, GEMM_JOB)
     job["rows"], job["x"], job["y"] = rows, x.data_ptr(), y.data_ptr()
     job["bias"] = 0 if bias is None else bias.data_ptr()
     job["inputs"], job["panels"] = linear.inputs, linear.panels

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype
 
-from app.model.cpu_kernels.intrinsics import pointer, pointer_to, take
-from app.model.cpu_kernels.jit import inner, kernel
-from app.model.cpu_kernels.vector_math import quantise, silu
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
+from app.model.cpu_kernels.jit import jit, kernel
+from app.model.cpu_kernels.vector_math import quantize_row, silu
 
 #: Addresses, and sizes in elements.
-ROWS = np.dtype(
+ROW_JOB = np.dtype(
     [
         ("rows", np.int64),  #: address of the number of rows
         ("x", np.int64),  #: float32 [rows, stride]: what the kernel reads
@@ -30,21 +30,21 @@ ROWS = np.dtype(
         ("scales", np.int64),  #: float32 [rows]
     ]
 )
-_rows_at = pointer_to(from_dtype(ROWS))
+_row_job_at = pointer_to(from_dtype(ROW_JOB))
 
 
-@inner
-def _finish(job, out, row):
+@jit
+def _quantize_if_asked(job, out, row):
     if job.bytes:
-        quantised = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
+        quantized = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
         scales = carray(pointer(job.scales), row + 1, np.float32)
-        scales[row] = quantise(out[row], quantised[row, : job.width])
+        scales[row] = quantize_row(out[row], quantized[row, : job.width])
 
 
 @kernel
-def add_and_norm(address, counter, thread, team):
+def add_rms_norm(job_address, counter, thread, num_threads):
     """hidden += x; out = hidden / rms(hidden) * norm (RMSNorm, arXiv 1910.07467)."""
-    job = carray(_rows_at(address), 1)[0]
+    job = carray(_row_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     width = job.width
     hidden = carray(pointer(job.hidden), (rows, width), np.float32)
@@ -52,7 +52,7 @@ def add_and_norm(address, counter, thread, team):
     out = carray(pointer(job.out), (rows, job.out_stride), np.float32)
     norm = carray(pointer(job.norm), width, np.float32)
     while True:
-        row = take(counter, 1)
+        row = fetch_add(counter, 1)
         if row >= rows:
             break
         if job.x:
@@ -66,34 +66,34 @@ def add_and_norm(address, counter, thread, team):
             factor = np.float32(1) / np.sqrt(mean)
             for i in range(width):
                 out[row, i] = hidden[row, i] * factor * norm[i]
-            _finish(job, out, row)
+            _quantize_if_asked(job, out, row)
 
 
 @kernel
-def gate(address, counter, thread, team):
+def swiglu(job_address, counter, thread, num_threads):
     """out = silu(first half of x) * second half (SwiGLU, arXiv 2002.05202)."""
-    job = carray(_rows_at(address), 1)[0]
+    job = carray(_row_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     width = job.width
     x = carray(pointer(job.x), (rows, job.stride), np.float32)
     out = carray(pointer(job.out), (rows, job.out_stride), np.float32)
     while True:
-        row = take(counter, 1)
+        row = fetch_add(counter, 1)
         if row >= rows:
             break
         for i in range(width):
             out[row, i] = silu(x[row, i]) * x[row, width + i]
-        _finish(job, out, row)
+        _quantize_if_asked(job, out, row)
 
 
 @kernel
-def to_bytes(address, counter, thread, team):
+def quantize_rows(job_address, counter, thread, num_threads):
     """Only the rounding: x is what is rounded."""
-    job = carray(_rows_at(address), 1)[0]
+    job = carray(_row_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     x = carray(pointer(job.x), (rows, job.stride), np.float32)
     while True:
-        row = take(counter, 1)
+        row = fetch_add(counter, 1)
         if row >= rows:
             break
-        _finish(job, x, row)
+        _quantize_if_asked(job, x, row)

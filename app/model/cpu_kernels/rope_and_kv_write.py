@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype
 
-from app.model.cpu_kernels.intrinsics import pointer, pointer_to, take
-from app.model.cpu_kernels.jit import inner, kernel
-from app.model.cpu_kernels.microkernel import FLOAT32, PANEL, size_of
-from app.model.cpu_kernels.vector_math import half
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
+from app.model.cpu_kernels.jit import jit, kernel
+from app.model.cpu_kernels.microkernel import FLOAT32, PANEL, element_size
+from app.model.cpu_kernels.vector_math import to_half
 
 #: What turning and attention both need. Addresses, and sizes in elements.
-HEADS = np.dtype(
+ATTENTION_JOB = np.dtype(
     [
         ("rows", np.int64),  #: address of the numbers of rows and of blocks
         ("qkv", np.int64),  #: float32 [rows, stride]: queries, keys, values; changed in place
@@ -41,20 +41,20 @@ HEADS = np.dtype(
         ("scratch", np.int64),  #: float32, see attention.py
     ]
 )
-heads_at = pointer_to(from_dtype(HEADS))
+attention_job_at = pointer_to(from_dtype(ATTENTION_JOB))
 
 
-@inner
-def head_cache(job, slot, kv_head):
+@jit
+def kv_addresses(job, slot, kv_head):
     """Addresses of a head's keys and values."""
     size = job.capacity * job.padded_dim
-    width = size_of(job.kind)
+    width = element_size(job.kind)
     start = job.cache + (slot * job.slot_stride + kv_head * size) * width
     return start, start + job.kv_heads * size * width
 
 
-@inner
-def _turn(head, norm, epsilon, cos, sin, size):
+@jit
+def _rope(head, norm, epsilon, cos, sin, size):
     """Rotate a head (arXiv 2104.09864), after its own norm where there is one. In place."""
     if len(norm):
         total = np.float32(0)
@@ -70,16 +70,16 @@ def _turn(head, norm, epsilon, cos, sin, size):
         head[half + i] = right * cos[half + i] + left * sin[half + i]
 
 
-@inner
+@jit
 def _optional(address, size):
     return carray(pointer(address), size if address else 0, np.float32)
 
 
-@inner
-def _keep(job, row, kv_head, key, value, position):
+@jit
+def _write_kv(job, row, kv_head, key, value, position):
     """A key goes into a column of its panel, a value into a row of each of its panels."""
     slots = carray(pointer(job.slots), row + 1, np.int64)
-    key_place, value_place = head_cache(job, slots[row], kv_head)
+    key_place, value_place = kv_addresses(job, slots[row], kv_head)
     by_key = (job.capacity // PANEL, job.padded_dim, PANEL)
     by_value = (job.padded_dim // PANEL, job.capacity, PANEL)
     panel, column = position // PANEL, position % PANEL
@@ -93,21 +93,21 @@ def _keep(job, row, kv_head, key, value, position):
         half_keys = carray(pointer(key_place), by_key, np.int16)
         half_values = carray(pointer(value_place), by_value, np.int16)
         for i in range(job.head_dim):
-            half_keys[panel, i, column] = half(key[i])
-            half_values[i // PANEL, position, i % PANEL] = half(value[i])
+            half_keys[panel, i, column] = to_half(key[i])
+            half_values[i // PANEL, position, i % PANEL] = to_half(value[i])
 
 
 @kernel
-def turn(address, counter, thread, team):
+def rope_and_kv_write(job_address, counter, thread, num_threads):
     """Queries are turned in place."""
-    job = carray(heads_at(address), 1)[0]
+    job = carray(attention_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     size, group = job.head_dim, job.heads // job.kv_heads
     qkv = carray(pointer(job.qkv), (rows, job.stride), np.float32)
     positions = carray(pointer(job.positions), rows, np.int64)
     q_norm, k_norm = _optional(job.q_norm, size), _optional(job.k_norm, size)
     while True:
-        item = take(counter, 1)
+        item = fetch_add(counter, 1)
         row, kv_head = item // job.kv_heads, item % job.kv_heads
         if row >= rows:
             break
@@ -116,9 +116,9 @@ def turn(address, counter, thread, team):
         sin = carray(pointer(job.sin), (job.capacity, size), np.float32)[position]
         for head in range(kv_head * group, kv_head * group + group):
             query = qkv[row, head * size : head * size + size]
-            _turn(query, q_norm, job.epsilon, cos, sin, size)
+            _rope(query, q_norm, job.epsilon, cos, sin, size)
         start = (job.heads + kv_head) * size
         key = qkv[row, start : start + size]
-        _turn(key, k_norm, job.epsilon, cos, sin, size)
+        _rope(key, k_norm, job.epsilon, cos, sin, size)
         start += job.kv_heads * size
-        _keep(job, row, kv_head, key, qkv[row, start : start + size], position)
+        _write_kv(job, row, kv_head, key, qkv[row, start : start + size], position)

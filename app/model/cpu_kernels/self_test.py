@@ -12,11 +12,16 @@ from torch import Tensor
 
 from app.checkpoint.config import ModelConfig, RopeConfig
 from app.engine.batch import Batch, DecodeRow, Tile, Want
-from app.model.cpu_kernels.packed_weights import BytePanels, FloatPanels, PanelBytes, PanelFloats
-from app.model.cpu_kernels.thread_pool import NoTeamError
+from app.model.cpu_kernels.packed_weights import (
+    Int8PanelLinear,
+    Int8PanelPacker,
+    PanelLinear,
+    PanelPacker,
+)
+from app.model.cpu_kernels.thread_pool import NoSharedOpenMPError
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
-from app.model.loading.build_weights import assemble
+from app.model.loading.build_weights import build_weights
 from app.model.runner import TorchRunner
 
 _CONFIG = ModelConfig(
@@ -42,43 +47,43 @@ _CONFIG = ModelConfig(
 )
 
 
-def all_is_right(eight_bit: bool) -> bool:
+def kernels_match_torch(eight_bit: bool) -> bool:
     """Whether all kernels of this precision run and agree with torch, on a team of two."""
     torch.set_num_threads(2)
     with torch.inference_mode():
-        return products_are_right(eight_bit) and layers_are_right(eight_bit)
+        return gemm_matches_torch(eight_bit) and layers_match_torch(eight_bit)
 
 
-def products_are_right(eight_bit: bool) -> bool:
+def gemm_matches_torch(eight_bit: bool) -> bool:
     """Whether the products of this precision run and agree with torch."""
     weight, x = _random("weight", 80, 128), _random("x", 17, 128)
     linears = (
-        [BytePanels(weight)]
+        [Int8PanelLinear(weight)]
         if eight_bit
-        else [FloatPanels(weight.to(kind)) for kind in (torch.float32, torch.float16)]
+        else [PanelLinear(weight.to(kind)) for kind in (torch.float32, torch.float16)]
     )
     tolerance = 0.05 if eight_bit else 5e-3
     try:
         return all(
             torch.allclose(linear(x), x @ weight.T, atol=tolerance * 11.3) for linear in linears
         )
-    except NoTeamError:
+    except NoSharedOpenMPError:
         return False
 
 
-def layers_are_right(eight_bit: bool) -> bool:
+def layers_match_torch(eight_bit: bool) -> bool:
     """Whether all kernels together agree with torch's operations, whose layers have the same
     weights, over a prompt and a token after it."""
-    from app.model.cpu_kernels.decoder import NativeDecoder
+    from app.model.cpu_kernels.decoder import CompiledDecoder
     from app.model.cpu_kernels.kv_cache import PanelCache
 
-    packing = PanelBytes() if eight_bit else PanelFloats()
-    weights = assemble(_CONFIG, _tensor, packing, torch.float32, lambda done, total: None)
+    packer = Int8PanelPacker() if eight_bit else PanelPacker()
+    weights = build_weights(_CONFIG, _tensor, packer, torch.float32, lambda done, total: None)
     cpu = torch.device("cpu")
     plain = SlotCache(_CONFIG, 2, 64, torch.float32, (cpu,) * _CONFIG.layers)
     panels = PanelCache(_CONFIG, 2, 64, torch.float16 if eight_bit else torch.float32)
     runners = [
-        TorchRunner(weights, panels, NativeDecoder(weights, panels), _CONFIG.vocab_size),
+        TorchRunner(weights, panels, CompiledDecoder(weights, panels), _CONFIG.vocab_size),
         TorchRunner(weights, plain, TorchDecoder(weights, plain), _CONFIG.vocab_size),
     ]
     prompt = Batch((), (Tile(1, 0, tuple(range(3, 35)), Want.LOGITS),))

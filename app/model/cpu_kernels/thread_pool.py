@@ -16,8 +16,15 @@ import numpy as np
 import torch
 from numba import carray, from_dtype
 
-from app.model.cpu_kernels.intrinsics import ask, breathe, call, pointer_to, read, take
-from app.model.cpu_kernels.jit import main
+from app.model.cpu_kernels.intrinsics import (
+    call_int_fn,
+    call_kernel,
+    cpu_pause,
+    fetch_add,
+    load_acquire,
+    pointer_to,
+)
+from app.model.cpu_kernels.jit import thread_main
 
 _STAGE = np.dtype([("kernel", np.int64), ("job", np.int64)])
 _PROGRAM = np.dtype(
@@ -27,14 +34,14 @@ _PROGRAM = np.dtype(
         ("stages", np.int64),  #: address of _STAGE records
         ("count", np.int64),
         ("counters", np.int64),  #: address of one item counter per stage
-        ("team_size", np.int64),  #: address of omp_get_num_threads
+        ("num_threads_fn", np.int64),  #: address of omp_get_num_threads
         ("yield_core", np.int64),  #: address of sched_yield
     ]
 )
 _stage_at, _program_at = pointer_to(from_dtype(_STAGE)), pointer_to(from_dtype(_PROGRAM))
 
 #: Looks at the others' progress before the core is offered to another process: about 50 µs.
-_PATIENCE = 1000
+_SPINS_BEFORE_YIELD = 1000
 
 
 class Stage(NamedTuple):
@@ -44,7 +51,7 @@ class Stage(NamedTuple):
     job: np.ndarray  #: one record; kept alive by whoever holds the stage
 
 
-class NoTeamError(Exception):
+class NoSharedOpenMPError(Exception):
     """This torch does not run on an OpenMP that other code can use."""
 
 
@@ -52,7 +59,7 @@ class Program:
     """A fixed list of stages. Owned by one thread."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        self._kept = stages
+        self._kept_alive = stages
         self._stages = np.array(
             [(stage.kernel.address, stage.job.ctypes.data) for stage in stages], _STAGE
         )
@@ -74,7 +81,7 @@ class Program:
             _PROGRAM,
         )
         self._arguments = (
-            ctypes.c_void_p(_perform.address),
+            ctypes.c_void_p(_run_stages.address),
             ctypes.c_void_p(self._record.ctypes.data),
         )
 
@@ -85,22 +92,22 @@ class Program:
         self._fork(*self._arguments, torch.get_num_threads(), 0)
 
 
-@main
-def _perform(address):
+@thread_main
+def _run_stages(address):
     program = carray(_program_at(address), 1)[0]
-    thread = take(address, 1)
-    threads = ask(program.team_size)
+    thread = fetch_add(address, 1)
+    threads = call_int_fn(program.num_threads_fn)
     stages = carray(_stage_at(program.stages), program.count)
     for number in range(program.count):
         stage = stages[number]
-        call(stage.kernel, stage.job, program.counters + 8 * number, thread, threads)
-        take(address + 8, 1)
-        looks = 0
-        while read(address + 8) < (number + 1) * threads:
-            looks += 1
-            breathe()
-            if looks > _PATIENCE:
-                ask(program.yield_core)
+        call_kernel(stage.kernel, stage.job, program.counters + 8 * number, thread, threads)
+        fetch_add(address + 8, 1)
+        spins = 0
+        while load_acquire(address + 8) < (number + 1) * threads:
+            spins += 1
+            cpu_pause()
+            if spins > _SPINS_BEFORE_YIELD:
+                call_int_fn(program.yield_core)
 
 
 @cache
@@ -108,17 +115,17 @@ def _openmp() -> ctypes.CDLL:
     """The very OpenMP library that torch has loaded.
 
     Raises:
-        NoTeamError: it is not GNU's.
+        NoSharedOpenMPError: it is not GNU's.
     """
     torch_directory = str(Path(torch.__file__).parent)
     try:
         maps = Path("/proc/self/maps").read_text().splitlines()
     except OSError:  # not Linux
-        raise NoTeamError from None
+        raise NoSharedOpenMPError from None
     paths = {line.split()[-1] for line in maps if "libgomp" in line}
     for path in sorted(paths, key=lambda path: not path.startswith(torch_directory)):
         return ctypes.CDLL(path)
-    raise NoTeamError
+    raise NoSharedOpenMPError
 
 
 def _address(function: Any) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.model.cpu_kernels.intrinsics import float_of, half_bits, larger
-from app.model.cpu_kernels.jit import inner
+from app.model.cpu_kernels.intrinsics import bits_to_float, float_to_half_bits, maximum
+from app.model.cpu_kernels.jit import jit
 
 _LOG2E = np.float32(1.44269504088896341)
 # ln 2 in two parts, so that n * ln 2 is subtracted without rounding (Cody and Waite, 1980)
@@ -30,44 +30,44 @@ _P3, _P4, _P5 = (
 )
 
 
-@inner
+@jit
 def exp(x):
     """e^x to 2e-7 for |x| <= 87, and e^±87 beyond; not-a-number stays."""
-    x = -larger(-larger(x, -_MOST), -_MOST)
+    x = -maximum(-maximum(x, -_MOST), -_MOST)
     whole = np.floor(x * _LOG2E + _HALF)
     rest = x - whole * _LN2_HIGH - whole * _LN2_LOW
     series = ((((_P0 * rest + _P1) * rest + _P2) * rest + _P3) * rest + _P4) * rest + _P5
-    return (series * rest * rest + rest + _ONE) * float_of((np.int32(whole) + 127) << 23)
+    return (series * rest * rest + rest + _ONE) * bits_to_float((np.int32(whole) + 127) << 23)
 
 
-@inner
+@jit
 def silu(x):
     """x / (1 + e^-x)."""
     return x / (_ONE + exp(-x))
 
 
-@inner
-def largest(values):
+@jit
+def row_max(values):
     """Of a row; not-a-number if one is."""
     found = np.float32(-np.inf)
     for i in range(len(values)):
-        found = larger(found, values[i])
+        found = maximum(found, values[i])
     return found
 
 
-@inner
-def half(x):
+@jit
+def to_half(x):
     """The bits of the float16 nearest to x; what is too large for one becomes the largest."""
-    return half_bits(-larger(-larger(x, -_MOST_HALF), -_MOST_HALF))
+    return float_to_half_bits(-maximum(-maximum(x, -_MOST_HALF), -_MOST_HALF))
 
 
-@inner
-def quantise(values, out):
+@jit
+def quantize_row(values, out):
     """A row of floats to unsigned bytes around 128; returns their scale. A row that holds a
     not-a-number gets it as its scale, so that it does not turn into plausible numbers."""
     height = np.float32(1e-30)
     for i in range(len(out)):
-        height = larger(height, abs(values[i]))
+        height = maximum(height, abs(values[i]))
     factor = np.float32(127) / height
     for i in range(len(out)):
         out[i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))

@@ -1,1 +1,1 @@
-"""A checked model directory to weights: read, merged, fused, quantised, placed on devices."""
+"""A checked model directory to weights: read, merged, fused, quantized, placed on devices."""

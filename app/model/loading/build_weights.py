@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.config import ModelConfig
-from app.model.loading.quantization import Packing
+from app.model.loading.quantization import WeightPacker
 from app.model.weights import LayerWeights, Weights
 
 #: the tensor of a checkpoint name such as "model.norm.weight"
@@ -25,8 +25,8 @@ Report = Callable[[int, int], None]
 ROW_MULTIPLE = 64
 
 
-def assemble(
-    config: ModelConfig, source: Source, packing: Packing, dtype: torch.dtype, report: Report
+def build_weights(
+    config: ModelConfig, source: Source, packer: WeightPacker, dtype: torch.dtype, report: Report
 ) -> Weights:
     """Build every layer where its tensors live.
 
@@ -34,12 +34,12 @@ def assemble(
     """
     layers = []
     for number in range(config.layers):
-        layers.append(_layer(config, source, packing, number, dtype))
+        layers.append(_layer(config, source, packer, number, dtype))
         report(number + 1, config.layers)
     embedding = source("model.embed_tokens.weight")
     norm = source("model.norm.weight")
     head = embedding if config.tied_head else source("lm_head.weight")
-    head_norm, packed_head = packing.after_norm(norm, head)
+    head_norm, packed_head = packer.pack_after_norm(norm, head)
     return Weights(
         config=config,
         embedding=embedding,
@@ -53,7 +53,7 @@ def assemble(
 
 
 def _layer(
-    config: ModelConfig, source: Source, packing: Packing, number: int, dtype: torch.dtype
+    config: ModelConfig, source: Source, packer: WeightPacker, number: int, dtype: torch.dtype
 ) -> LayerWeights:
     prefix = f"model.layers.{number}."
     attention, mlp = prefix + "self_attn.", prefix + "mlp."
@@ -64,10 +64,10 @@ def _layer(
     def fused(part: str, *names: str) -> Tensor:
         return torch.cat([source(f"{part}{name}.weight") for name in names])
 
-    attention_norm, qkv = packing.after_norm(
+    attention_norm, qkv = packer.pack_after_norm(
         source(prefix + "input_layernorm.weight"), fused(attention, "q_proj", "k_proj", "v_proj")
     )
-    mlp_norm, gate_up = packing.after_norm(
+    mlp_norm, gate_up = packer.pack_after_norm(
         source(prefix + "post_attention_layernorm.weight"),
         _pad_rows(fused(mlp, "gate_proj", "up_proj"), 2),
     )
@@ -78,12 +78,12 @@ def _layer(
         qkv_bias=_joined([vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]),
         q_norm=vector(attention + "q_norm.weight", config.qk_norm),
         k_norm=vector(attention + "k_norm.weight", config.qk_norm),
-        out=packing.plain(source(attention + "o_proj.weight")),
+        out=packer.pack(source(attention + "o_proj.weight")),
         out_bias=vector(attention + "o_proj.bias", config.o_bias),
         mlp_norm=mlp_norm,
         gate_up=gate_up,
         gate_up_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
-        down=packing.plain(_pad_columns(source(mlp + "down_proj.weight"))),
+        down=packer.pack(_pad_columns(source(mlp + "down_proj.weight"))),
         down_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
         window=config.windows[number],
         device=attention_norm.device,

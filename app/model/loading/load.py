@@ -18,14 +18,14 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.available_memory import available_bytes
 from app.checkpoint.hardware.cpu_count import cores
 from app.checkpoint.lora.delta import PICKLE
-from app.model.cpu_backend import cpu_packing, decoder_for
-from app.model.int8_gpu import EightBitGpu
-from app.model.loading.build_weights import Report, Source, assemble
+from app.model.cpu_backend import cpu_packer, decoder_for
+from app.model.int8_gpu import GpuInt8Packer
+from app.model.loading.build_weights import Report, Source, build_weights
 from app.model.loading.device_map import placed, spread
 from app.model.loading.lora_merge import merged, resized
-from app.model.loading.malloc_tuning import own_mappings
+from app.model.loading.malloc_tuning import mmap_large_blocks
 from app.model.loading.peft_merge import head_is_embedding, merge_with_peft
-from app.model.loading.quantization import FullPrecision, Packing
+from app.model.loading.quantization import FullPrecisionPacker, WeightPacker
 from app.model.loading.tensor_sources import from_checkpoint, from_modules, from_pickles
 from app.model.runner import Cache, TorchRunner
 from app.model.weights import Weights
@@ -50,7 +50,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     torch.set_num_threads(config.THREADS or cores().threads)
     length = max_model_len(config, checked)
     with (
-        own_mappings(),
+        mmap_large_blocks(),
         torch.inference_mode(),
         tqdm(
             total=checked.model.layers,
@@ -75,8 +75,8 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
     if checked.gpus:
         return _gpu_weights(config, checked, model, report)
     source, model = _merged_source(checked, model)
-    packing = cpu_packing(model, config.LOAD_IN_8BIT)
-    return assemble(model, source, packing, torch.float32, report)
+    packer = cpu_packer(model, config.LOAD_IN_8BIT)
+    return build_weights(model, source, packer, torch.float32, report)
 
 
 def _merged_source(checked: CheckedModel, model: ModelConfig) -> tuple[Source, ModelConfig]:
@@ -121,7 +121,9 @@ def _gpu_weights(
 ) -> Weights:
     """Not run in CI, where there is no GPU; the same paths on a CPU are (tests/model)."""
     dtype = compute_dtype(config, checked)
-    packing: Packing = EightBitGpu(dtype) if config.LOAD_IN_8BIT else FullPrecision(dtype)
+    packer: WeightPacker = (
+        GpuInt8Packer(dtype) if config.LOAD_IN_8BIT else FullPrecisionPacker(dtype)
+    )
     if checked.loras or len(checked.gpus) > 1 or config.LOAD_IN_8BIT:
         source, model = _merged_source(checked, model)
         places = {"": torch.device("cuda", checked.gpus[0])}
@@ -129,7 +131,7 @@ def _gpu_weights(
             stored = torch.int8 if config.LOAD_IN_8BIT else dtype
             places = dict(spread(checked.directory, stored, checked.gpus))
         source = placed(source, places, model.tied_head)
-        return assemble(model, source, packing, dtype, report)
+        return build_weights(model, source, packer, dtype, report)
     from transformers import AutoModelForCausalLM  # seconds to import, so only where needed
 
     whole = AutoModelForCausalLM.from_pretrained(
@@ -141,7 +143,7 @@ def _gpu_weights(
         use_safetensors=not checked.pickled,
     )
     source = resized(from_modules(whole), checked.vocabulary.rows)
-    return assemble(model, source, packing, dtype, report)
+    return build_weights(model, source, packer, dtype, report)
 
 
 def _slots(config: Config, weights: Weights, length: int) -> int:

@@ -16,7 +16,7 @@ _WHILE_LOADING, _WHILE_SERVING = 2**20, 2**25
 
 
 @contextmanager
-def own_mappings() -> Iterator[None]:
+def mmap_large_blocks() -> Iterator[None]:
     """Inside, a block of a megabyte or more is a mapping that goes when it is freed. Afterwards
     only those of 32 MB: what a step needs again and again is not mapped anew each time. No
     effect where the C library is not glibc."""

@@ -1,4 +1,4 @@
-"""The best, or randomly drawn, continuations of one prompt's beams.
+"""The best, or randomly drawn, beam_candidates of one prompt's beams.
 
 Knows nothing about what a search makes of them. transformers' order: log-softmax first, then
 the processors; beam sampling draws without replacement from what the warpers leave.
@@ -14,12 +14,12 @@ from torch import Tensor
 from app.engine.batch import Draw
 from app.engine.beam_search import Candidate
 from app.model.sampling.penalties import process
-from app.model.sampling.top_k import keep_likeliest, size_needed
+from app.model.sampling.top_k import candidates_needed, filter_rows
 
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-def continuations(
+def beam_candidates(
     logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
 ) -> list[Candidate]:
     """At most `count` candidates of beams that have `scores` so far. least: tokens of each beam
@@ -55,8 +55,8 @@ def _drawn(
     """Gumbel-top-k (arXiv 1903.06059): the same law as drawing one by one without
     replacement, in the order of the draws."""
     params, vocab = draws[0].params, own.shape[-1]
-    size = size_needed(params, vocab) or vocab
-    kept = keep_likeliest(own, [params] * len(draws), max(size, min(least, vocab)), least)
+    size = candidates_needed(params, vocab) or vocab
+    kept = filter_rows(own, [params] * len(draws), max(size, min(least, vocab)), least)
     beams = np.concatenate([np.full(len(row.ids), number) for number, row in enumerate(kept)])
     tokens = np.concatenate([row.ids for row in kept])
     before = running.cpu().numpy()[beams]

@@ -16,22 +16,22 @@ from app.engine.types import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class TopLogits:
     """Rows of candidate logits, likeliest first, equal logits by id."""
 
     logits: NDArray[np.float64]  #: [rows, size]
     ids: NDArray[np.int64]
 
     @staticmethod
-    def of(logits: NDArray[np.float32], ids: NDArray[np.int64]) -> Candidates:
+    def of(logits: NDArray[np.float32], ids: NDArray[np.int64]) -> TopLogits:
         """Order candidates so that their order does not depend on how they were found."""
         order = np.lexsort((ids, -logits), axis=-1)
         ordered = np.take_along_axis(logits, order, -1).astype(np.float64)
-        return Candidates(ordered, np.take_along_axis(ids, order, -1))
+        return TopLogits(ordered, np.take_along_axis(ids, order, -1))
 
     def keep(
         self, row: int, params: SamplingParams, mass: float | None, least: int = 1
-    ) -> Kept | None:
+    ) -> FilteredRow | None:
         """What temperature, top_k, top_p and min_p leave of a row: at least `least` tokens.
 
         mass: log of the sum of exp(logit / temperature) over the whole vocabulary, given when
@@ -56,11 +56,11 @@ class Candidates:
             kept = chances >= params.min_p * chances[0]
             kept[:least] = True
             chances = chances[kept]
-        return Kept(self.ids[row][: len(chances)], scaled[: len(chances)], chances)
+        return FilteredRow(self.ids[row][: len(chances)], scaled[: len(chances)], chances)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FilteredRow:
     """One row's tokens that may be drawn, likeliest first."""
 
     ids: NDArray[np.int64]

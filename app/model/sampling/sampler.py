@@ -15,19 +15,19 @@ from app.engine.batch import Draw, Pick
 from app.engine.beam_search import Candidate
 from app.engine.counter_rng import uniform
 from app.engine.types import TokenIds, TokenLogprob
-from app.model.out_of_memory import memory_errors_told
-from app.model.sampling.beam_candidates import continuations
+from app.model.out_of_memory import raises_memory_error
+from app.model.sampling.beam_candidates import beam_candidates
 from app.model.sampling.penalties import process
-from app.model.sampling.top_k import keep_likeliest, size_needed
+from app.model.sampling.top_k import candidates_needed, filter_rows
 
 #: How many likeliest tokens are looked at for reported alternatives.
-MOST_REPORTED = 64
+MAX_TOP_LOGPROBS = 64
 
 
 class TorchSampler:
     """Stateless but for its scratch; called by the engine thread only."""
 
-    @memory_errors_told
+    @raises_memory_error
     @torch.inference_mode()
     def pick(self, logits: Tensor, draws: list[Draw]) -> list[Pick]:
         """One pick per row; logits: float32 [rows, vocab], changed in place."""
@@ -50,7 +50,7 @@ class TorchSampler:
             if not math.isfinite(value):
                 chosen[row] = -1
             elif not draw.params.greedy:
-                sizes.setdefault(size_needed(draw.params, logits.shape[-1]), []).append(row)
+                sizes.setdefault(candidates_needed(draw.params, logits.shape[-1]), []).append(row)
         for size, rows in sizes.items():
             own = logits if len(rows) == len(draws) else logits[torch.tensor(rows)]
             wanted = [draws[row] for row in rows]
@@ -63,23 +63,23 @@ class TorchSampler:
         points = [uniform(draw.seed, draw.choice, draw.position) for draw in draws]
         if size == 0:
             return _from_all(logits, draws, points)
-        kept = keep_likeliest(logits, [draw.params for draw in draws], size)
+        kept = filter_rows(logits, [draw.params for draw in draws], size)
         return [row.at(point) for row, point in zip(kept, points, strict=True)]
 
-    @memory_errors_told
+    @raises_memory_error
     @torch.inference_mode()
     def extend(
         self, logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
     ) -> list[Candidate]:
         """Continuations of one prompt's beams, by beam search or beam sampling."""
-        return continuations(logits, draws, scores, count, least)
+        return beam_candidates(logits, draws, scores, count, least)
 
-    @memory_errors_told
+    @raises_memory_error
     @torch.inference_mode()
     def score(self, logits: Tensor, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The model's own log-probability of one given token for each row."""
         own = torch.log_softmax(logits, -1)
-        top, ids = own.topk(min(MOST_REPORTED, own.shape[-1]), -1)
+        top, ids = own.topk(min(MAX_TOP_LOGPROBS, own.shape[-1]), -1)
         return [
             _report(own[row], top[row], ids[row], token, alternatives)
             for row, token in enumerate(targets)
@@ -93,7 +93,7 @@ class TorchSampler:
         if not rows:
             return {}
         own = torch.log_softmax(logits[torch.tensor(rows)], -1)
-        top, ids = own.topk(min(MOST_REPORTED, own.shape[-1]), -1)
+        top, ids = own.topk(min(MAX_TOP_LOGPROBS, own.shape[-1]), -1)
         return {row: (own[at], top[at], ids[at]) for at, row in enumerate(rows)}
 
 

@@ -31,10 +31,10 @@ def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
 
 def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
     """Let this stage be such a one, in all decoders made from now on."""
-    plain = decoder.NativeDecoder._layer
+    plain = decoder.CompiledDecoder._layer
 
     def with_disturbance(
-        self: decoder.NativeDecoder, number: int, weights: LayerWeights
+        self: decoder.CompiledDecoder, number: int, weights: LayerWeights
     ) -> list[tuple[StageName, Stage, Tensor]]:
         stages = plain(self, number, weights)
         if number == layer:
@@ -46,4 +46,4 @@ def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
             stages.insert(at + 1, (name, Stage(_disturb, job), out))
         return stages
 
-    patch.setattr(decoder.NativeDecoder, "_layer", with_disturbance)
+    patch.setattr(decoder.CompiledDecoder, "_layer", with_disturbance)

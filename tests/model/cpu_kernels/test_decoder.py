@@ -11,13 +11,13 @@ import torch
 from app.checkpoint.config import read_config
 from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, Tile, Want
-from app.model.cpu_kernels.decoder import NativeDecoder
+from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_weights import PanelBytes, PanelFloats
+from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
-from app.model.loading.build_weights import assemble
-from app.model.loading.quantization import Packing
+from app.model.loading.build_weights import build_weights
+from app.model.loading.quantization import WeightPacker
 from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from app.model.runner import TorchRunner
@@ -34,14 +34,14 @@ SHAPES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def weights_of(directory: Path, packing: Packing) -> Weights:
+def weights_of(directory: Path, packer: WeightPacker) -> Weights:
     config, source = read_config(directory), from_checkpoint(read_index(directory))
-    return assemble(config, source, packing, torch.float32, lambda done, total: None)
+    return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
 
 def native_runner(weights: Weights, cached: torch.dtype = torch.float32) -> TorchRunner:
     panels = PanelCache(weights.config, 6, 300, cached)
-    return TorchRunner(weights, panels, NativeDecoder(weights, panels), weights.config.vocab_size)
+    return TorchRunner(weights, panels, CompiledDecoder(weights, panels), weights.config.vocab_size)
 
 
 def torch_runner(weights: Weights) -> TorchRunner:
@@ -63,24 +63,24 @@ def batches() -> list[Batch]:
 
 @pytest.mark.parametrize(("kind", "changes"), SHAPES)
 @pytest.mark.parametrize(
-    ("packing", "cached", "tolerance"),
+    ("packer", "cached", "tolerance"),
     [
-        pytest.param(PanelFloats(), torch.float32, 2e-4, id="full"),
-        pytest.param(PanelFloats(), torch.float16, 4e-3, id="half cache"),
+        pytest.param(PanelPacker(), torch.float32, 2e-4, id="full"),
+        pytest.param(PanelPacker(), torch.float16, 4e-3, id="half cache"),
         # Rounding to 8 bits turns a difference in the last bit into one of a whole step.
-        pytest.param(PanelBytes(), torch.float16, 0.35, id="8-bit"),
+        pytest.param(Int8PanelPacker(), torch.float16, 0.35, id="8-bit"),
     ],
 )
 def test_both_decoders_agree(
     save_model: SaveModel,
     kind: str,
     changes: dict[str, Any],
-    packing: Packing,
+    packer: WeightPacker,
     cached: torch.dtype,
     tolerance: float,
 ) -> None:
     dtype = "float16" if kind == "llama" else "bfloat16"
-    weights = weights_of(save_model(kind, dtype, **changes).directory, packing)
+    weights = weights_of(save_model(kind, dtype, **changes).directory, packer)
     native, reference = native_runner(weights, cached), torch_runner(weights)
     for batch in batches():
         mine, theirs = native.run(batch), reference.run(batch)
@@ -94,14 +94,14 @@ def test_both_decoders_agree(
             assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("packing", [PanelFloats(), PanelBytes()], ids=["full", "8-bit"])
+@pytest.mark.parametrize("packer", [PanelPacker(), Int8PanelPacker()], ids=["full", "8-bit"])
 @pytest.mark.parametrize(("kind", "changes"), [SHAPES[0], SHAPES[3], SHAPES[5]])
 def test_how_a_prompt_is_cut_changes_no_bits(
-    save_model: SaveModel, kind: str, changes: dict[str, Any], packing: Packing
+    save_model: SaveModel, kind: str, changes: dict[str, Any], packer: WeightPacker
 ) -> None:
     """Which is what `row_invariant` says."""
-    weights = weights_of(save_model(kind, "float16", **changes).directory, packing)
-    cached = torch.float16 if isinstance(packing, PanelBytes) else torch.float32
+    weights = weights_of(save_model(kind, "float16", **changes).directory, packer)
+    cached = torch.float16 if isinstance(packer, Int8PanelPacker) else torch.float32
     runner = native_runner(weights, cached)
     assert runner.row_invariant
     tokens = tuple(range(3, 3 + 2 * CHUNK + 3))
@@ -126,7 +126,7 @@ def test_how_a_prompt_is_cut_changes_no_bits(
 
 
 def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -> None:
-    weights = weights_of(save_model("llama", "float16").directory, PanelFloats())
+    weights = weights_of(save_model("llama", "float16").directory, PanelPacker())
     small, large = native_runner(weights), native_runner(weights)
     tokens = tuple(range(3, 35))
     tiles = tuple(Tile(slot, 0, tokens, Want.LOGITS) for slot in range(6))

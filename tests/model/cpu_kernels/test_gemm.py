@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.model.cpu_kernels.gemm import run_of
-from app.model.cpu_kernels.packed_weights import BytePanels, FloatPanels, PanelFloats
+from app.model.cpu_kernels.gemm import panels_per_claim
+from app.model.cpu_kernels.packed_weights import Int8PanelLinear, PanelLinear, PanelPacker
 
 COUNTS = (1, 2, 3, 7, 12, 13, 16, 25, 64)
 
@@ -31,7 +31,7 @@ def matrix(rows: int, columns: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize(("outputs", "inputs"), [(32, 64), (200, 48), (1, 4), (4096, 17)])
 def test_float_products(dtype: torch.dtype, outputs: int, inputs: int, threads: int) -> None:
     weight, x = matrix(outputs, inputs).to(dtype), matrix(70, inputs, 1)
-    linear = FloatPanels(weight)
+    linear = PanelLinear(weight)
     exact = x.double() @ weight.double().T
     assert torch.allclose(linear(x).double(), exact, rtol=0, atol=1e-6 * inputs)
     assert linear(torch.eye(inputs)).equal(weight.float().T)
@@ -39,7 +39,7 @@ def test_float_products(dtype: torch.dtype, outputs: int, inputs: int, threads: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_rows_bits_do_not_depend_on_the_others(dtype: torch.dtype, threads: int) -> None:
-    linear, x = FloatPanels(matrix(300, 1000).to(dtype)), matrix(96, 1000, 1)
+    linear, x = PanelLinear(matrix(300, 1000).to(dtype)), matrix(96, 1000, 1)
     whole = linear(x)
     for count in COUNTS:
         first = 5 * count % (96 - count)
@@ -52,7 +52,7 @@ def test_a_rows_bits_do_not_depend_on_the_others(dtype: torch.dtype, threads: in
 def test_a_rows_bits_do_not_depend_on_the_size_of_the_team(eight_bit: bool, threads: int) -> None:
     """Panels are cut into pieces by it."""
     weight, x = matrix(4000, 64), matrix(14, 64, 1)
-    linear = BytePanels(weight) if eight_bit else FloatPanels(weight.half())
+    linear = Int8PanelLinear(weight) if eight_bit else PanelLinear(weight.half())
     whole = linear(x)
     for team in (1, 3, 5, 8):
         torch.set_num_threads(team)
@@ -62,7 +62,7 @@ def test_a_rows_bits_do_not_depend_on_the_size_of_the_team(eight_bit: bool, thre
 @pytest.mark.parametrize("team", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
 @pytest.mark.parametrize("panels", [6, 128, 384, 688, 1728, 4748])
 def test_every_thread_of_a_team_gets_its_share(panels: int, team: int) -> None:
-    run = int(run_of(panels, team))
+    run = int(panels_per_claim(panels, team))
     done, left = [0] * team, panels
     while left:
         slowest = min(range(team), key=done.__getitem__)
@@ -75,8 +75,13 @@ def test_the_smallest_exact_storage_is_taken() -> None:
     full = matrix(64, 128)
     wide = full.bfloat16()
     wide[0, 0], wide[1, 1] = 2.0**60, 2.0**-60
-    for weight, size in ((full, 4), (full.half(), 2), (full.half().float(), 2), (wide.float(), 2)):
-        linear = PanelFloats().plain(weight)
+    for weight, size in (
+        (full, 4),
+        (full.half(), 2),
+        (full.half().float(), 2),
+        (wide.float(), 2),
+    ):
+        linear = PanelPacker().pack(weight)
         assert linear.nbytes == size * weight.numel()
         assert linear(torch.eye(128)).equal(weight.float().T)
 
@@ -90,7 +95,7 @@ def test_byte_products_are_exact_sums(inputs: int, outputs: int, threads: int) -
     heights = x.abs().amax(1, keepdim=True)
     rounded = (x * (127 / heights) + 128.5).to(torch.uint8).double() - 128
     expected = (rounded @ whole.double().T).float() * scales * (heights / 127)
-    linear = BytePanels(weight)
+    linear = Int8PanelLinear(weight)
     y = linear(x)
     close = torch.isclose(y, expected, rtol=1e-6, atol=0)
     # a value on the very edge between two bytes may be rounded to either
@@ -101,7 +106,7 @@ def test_byte_products_are_exact_sums(inputs: int, outputs: int, threads: int) -
 
 
 def test_a_row_of_zeros_gives_zeros_and_a_bad_row_spoils_no_other() -> None:
-    linear, x = BytePanels(matrix(64, 128)), matrix(9, 128, 1)
+    linear, x = Int8PanelLinear(matrix(64, 128)), matrix(9, 128, 1)
     quiet = linear(x)
     x[2] = 0
     x[5, 7] = float("nan")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 KERNELS = """
 import app.model.cpu_kernels.decoder
-from app.model.cpu_kernels.self_test import products_are_right
-assert products_are_right(False)
+from app.model.cpu_kernels.self_test import gemm_matches_torch
+assert gemm_matches_torch(False)
 """
 
 
@@ -29,8 +29,8 @@ def test_a_second_start_compiles_nothing(tmp_path: Path) -> None:
 
 def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path) -> None:
     program = """
-from app.model.cpu_kernels.jit import inner
-assert inner(lambda x: x + 1)(2) == 3
+from app.model.cpu_kernels.jit import jit
+assert jit(lambda x: x + 1)(2) == 3
 """
     done = subprocess.run(
         ["prlimit", "--fsize=100000", sys.executable, "-c", program],
