@@ -95,9 +95,8 @@ def engine_of(directory: str | Path, eight_bit: bool) -> AsyncEngine:
 def held_out(engine: AsyncEngine) -> list[tuple[TokenIds, int]]:
     """Sentences that the embedded model was not trained on, as answers to "translate this" (it
     has learnt nothing but answers), and how many tokens come before them."""
-    texts = [
-        row.split("\t")[:2] for row in (DATA / "demo_translations.tsv").read_text().splitlines()
-    ]
+    rows = (DATA / "demo_translations.tsv").read_text(encoding="utf-8").splitlines()
+    texts = [row.split("\t")[:2] for row in rows]
     asked = [(f"把“{chinese}”翻译成英文", english) for english, chinese in texts]
     asked += [(f'Translate "{english}" into Chinese.', chinese) for english, chinese in texts]
     assert len(asked) == 600
