@@ -1,6 +1,6 @@
 """What went wrong and what to do about it, in the page's words: by code, field or status.
 
-Knows nothing about forms or scripts; static/js/error_messages.js finds the same sentences.
+Knows nothing about forms or scripts; static/js/error_texts.js finds the same sentences.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-// Shows a message as Markdown, also while it is still growing.
-// Knows nothing about turns; the Markdown reader comes with the first message, not with the page.
+// Renders a message as Markdown, also while it is being streamed. The Markdown renderer is loaded
+// with the first message, not with the page.
 import { patchChildren } from "./patch.js";
 
-let reader = null; // the module, once it has come
+let reader = null; // the module, once it is loaded
 
-// Where it does not come (the line is down, or the server has another version by now) a text stays
-// as it is, and the next one asks for it again.
+// If loading fails (offline, or the server has a newer version), the text stays plain and the next
+// message tries again.
 const loadReader = () =>
   import("./markdown.js").then((module) => (reader = module)).catch(() => null);
 
-// Tables and code have come, maybe later than the turn they are in.
+// Announces new tables and code blocks, which may be rendered after their turn.
 const tell = (place) => place.dispatchEvent(new Event("westlake:drawn", { bubbles: true }));
 
 export function showMarkdown(place, text) {
@@ -22,22 +22,22 @@ export function showMarkdown(place, text) {
   else loadReader().then((loaded) => loaded && draw());
 }
 
-// Between two drawings lies this time, and more where drawing takes long: the person may be
-// writing, and somebody else may need the processor.
+// Minimum time between two renderings; longer where rendering is slow, so that the page stays
+// responsive.
 const PAUSE_MS = 80;
 const PAUSE_OF_COST = 6;
 
 const withNewlines = (text) => text.replace(/\r\n?/g, "\n");
 
-// Blocks that have ended are drawn once. Only the last one is read again as it grows, and of that
-// only what has changed is drawn, so that the work of a piece hardly grows with the answer.
+// Finished blocks are rendered once. Only the last block is parsed again as it grows, and only
+// changed nodes are replaced, so the cost per chunk hardly grows with the answer.
 export class AnswerText {
   #place;
   #tail = document.createElement("div");
   #latest;
   #told = () => {};
-  #settled = 0; // characters whose blocks stand before the tail
-  #known = {}; // what those blocks said about links and headings
+  #settled = 0; // characters whose blocks are rendered before the tail
+  #known = {}; // link references and open headings of those blocks
   #timer = null;
   #pause = PAUSE_MS;
 
@@ -53,14 +53,14 @@ export class AnswerText {
     }
   }
 
-  // `text` is all there is so far; `told` is called when it has been drawn.
+  // `text` is the whole text so far; `onRender` is called after it has been rendered.
   write(text, told) {
     this.#latest = withNewlines(text);
     this.#told = told;
     this.#later();
   }
 
-  // Nothing more will come.
+  // Renders the final text.
   async end() {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -69,7 +69,8 @@ export class AnswerText {
       if (!(await loadReader())) return;
     }
     this.#tail.replaceWith(reader.markdown(this.#settle(), { known: this.#known }));
-    // A link's address may stand below its name, where blocks drawn earlier could not know it.
+    // A link reference may be defined below its use, where blocks rendered earlier could not
+    // know it.
     const addresses = Object.keys(this.#known.references ?? {});
     if (addresses.length) this.#place.replaceChildren(reader.markdown(this.#latest));
     tell(this.#place);
@@ -92,7 +93,7 @@ export class AnswerText {
     patchChildren(this.#tail, reader.markdown(rest, { known, growing: true }));
   }
 
-  // Draws the blocks that have ended; what comes after them is returned.
+  // Renders the finished blocks and returns the rest of the text.
   #settle() {
     const rest = this.#latest.slice(this.#settled);
     const end = reader.endedBlocks(rest);

@@ -1,12 +1,11 @@
-// Sends requests to this server and turns every failure into a Refusal.
-// Knows nothing about what is asked or answered.
+// Sends requests to this server and turns every failure into an ApiError.
 
 import { apiKey, ensureKey } from "./api_key.js";
 import { bootstrap } from "./bootstrap.js";
 
 export const baseUrl = () => location.origin + bootstrap.root;
 
-// What the server, or the network, said instead of an answer; `status` 0 is the network.
+// An error response, or a network failure (`status` 0).
 export class ApiError extends Error {
   constructor(status, { message = "", param = null, code = null } = {}, retryAfter = null) {
     super(message);
@@ -14,8 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-// A response whose status is good. `body` is JSON text, sent as it is; without one it is a GET.
-// Where a key is needed the person is asked for it first, but not by what they did not ask for.
+// Returns a successful response. `body` is JSON text, sent as it is; without one the method is GET.
+// Asks for the API key first where one is needed, except for background requests.
 export async function apiFetch(path, { body, signal, unasked = body === undefined } = {}) {
   if (!unasked && !(await ensureKey())) throw new ApiError(401, { code: "invalid_api_key" });
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
@@ -43,7 +42,7 @@ async function refusal(response) {
   try {
     error = JSON.parse(text).error ?? {};
   } catch {
-    // A proxy's page, say: the status tells enough.
+    // For example a proxy's HTML page: the status is enough.
   }
   return new ApiError(response.status, error, response.headers.get("Retry-After"));
 }

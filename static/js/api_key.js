@@ -1,5 +1,4 @@
-// The API key: asked for, tried, kept for this visit or for longer, and sent along.
-// Knows nothing about which requests need one.
+// The API key: dialog, validation, storage (this visit or longer) and access for requests.
 
 import { bootstrap, t } from "./bootstrap.js";
 import { byId } from "./element.js";
@@ -17,7 +16,7 @@ export function openKeyDialog() {
   if (!byId("key").open) byId("key").showModal();
 }
 
-// True at once where no key is needed or one is known, else when the person has given one.
+// True if no key is needed or one is known; otherwise opens the dialog and waits for it.
 export async function ensureKey() {
   if (!isKeyMissing()) return true;
   openKeyDialog();
@@ -53,9 +52,9 @@ async function save(event) {
   dispatchEvent(new Event("westlake:key"));
 }
 
-// What is wrong with a key, or null. A server that is busy or loading has taken it.
+// Why a key is rejected, or null. A server that is busy or loading has accepted it.
 async function tried(value) {
-  if (!/^[\x21-\x7e]+$/.test(value)) return "wrong_key"; // no header can carry it
+  if (!/^[\x21-\x7e]+$/.test(value)) return "wrong_key"; // not allowed in a header
   try {
     const headers = { Authorization: `Bearer ${value}` };
     const { status } = await fetch(`${bootstrap.root}/v1/models`, { headers });
@@ -84,7 +83,7 @@ function mark() {
   byId("key-needed").hidden = !isKeyMissing();
 }
 
-// Both storages can be forbidden; then the key lives as long as the page.
+// Storage can be blocked; then the key lives as long as the page.
 function read(storage) {
   try {
     return storage().getItem(NAME) ?? "";

@@ -1,9 +1,9 @@
-// Keeps the end of the conversation in view while it grows, unless the person has scrolled away; then
-// a button leads back to it. Knows nothing about turns.
+// Keeps the end of a growing conversation in view unless the user has scrolled away; then shows a
+// button that leads back.
 import { byId } from "./element.js";
 
-const NEAR = 60; // pixels from the end that still count as there
-const FAR = 300; // from here on the way back is worth a button
+const NEAR = 60; // pixels from the end that count as the end
+const FAR = 300; // from this distance on the button is shown
 
 class Scroller {
   #own = byId("chat-scroller");
@@ -19,15 +19,15 @@ class Scroller {
     });
   }
 
-  // `now`: even if the person was elsewhere, as when they have just sent something.
+  // `now`: scroll even if the user had scrolled away, for example after sending a message.
   follow(now = false) {
-    if (!this.#own.checkVisibility()) return; // another tab has the window
+    if (!this.#own.checkVisibility()) return; // another tab is shown
     const place = this.#place();
     if (now || this.#stays) place.scrollTop = place.scrollHeight;
     else this.#look();
   }
 
-  // In low windows the page scrolls as a whole.
+  // In short viewports the page scrolls as a whole.
   #place() {
     return getComputedStyle(this.#own).overflowY === "visible"
       ? document.scrollingElement

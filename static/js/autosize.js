@@ -1,5 +1,4 @@
-// Lets boxes grow with what is written in them, where the style sheet alone cannot.
-// Knows nothing about which boxes there are.
+// Grows text boxes with their content in browsers without `field-sizing`.
 export function startAutosize() {
   if (CSS.supports("field-sizing", "content")) return;
   addEventListener("input", ({ target }) => {

@@ -1,5 +1,5 @@
-// Lets two links of the bar lead to where a person was: the language to the same place, the chat to
-// the conversation that was shown last. Knows nothing about tabs; /docs has the same bar.
+// Two links in the header lead back to where the user was: the language link to the same tab, the
+// chat link to the last conversation. /docs has the same header.
 const NAME = "westlake:chat";
 
 export function startBarLinks() {
@@ -14,7 +14,7 @@ export function rememberChat(address) {
   try {
     sessionStorage.setItem(NAME, address);
   } catch {
-    // From /docs the way leads to a new chat then.
+    // Then the link on /docs leads to a new chat.
   }
   point(address);
 }

@@ -1,8 +1,8 @@
-// What the server put into the page for its scripts: its path, its model, the page's words.
-// Knows nothing about who needs which.
+// Data that the server embeds in the page for its scripts: the base path, the model, translations;
+// and helpers to format texts and numbers.
 export const bootstrap = JSON.parse(document.getElementById("bootstrap").textContent);
 
-// A text in the page's language, its {places} filled.
+// A translated text with its {placeholders} filled.
 export function t(key, values = {}) {
   const text = bootstrap.texts[key];
   if (text === undefined) throw new Error(`no text "${key}"`);
@@ -11,7 +11,7 @@ export function t(key, values = {}) {
 
 export const hasText = (key) => bootstrap.texts[key] !== undefined;
 
-// An error whose message is in the page's words.
+// An error whose message is already translated.
 export class UserError extends Error {}
 
 const language = document.documentElement.lang;

@@ -1,5 +1,4 @@
-// Reads <br>, the one tag that models write where Markdown has no words for it: in a table's cell.
-// Knows nothing about other markup, which stays text.
+// A markdown-it rule for <br>, which models write in table cells. All other HTML stays text.
 const BREAK = /<br *\/?>/iy;
 
 export function breakRule(reader) {

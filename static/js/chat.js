@@ -1,5 +1,4 @@
-// The chat: which conversation is shown, and what of it is drawn when.
-// Knows nothing about how turns look (thread.js), or how they come to be (submit.js).
+// The chat tab's controller: decides which conversation is shown and redraws it after each change.
 
 import { t } from "./bootstrap.js";
 import { showSettings, startSettings } from "./chat_settings.js";
@@ -34,7 +33,7 @@ import { editLast, turnActions } from "./turn_actions.js";
 import { startUndo } from "./undo.js";
 
 let conversation = null;
-let named = null; // its id, once the address may name it: something has been said in it
+let named = null; // its id, once the address names it: after the first message
 let shelf;
 let actions;
 
@@ -68,7 +67,7 @@ function goTo(id) {
   focusComposer();
 }
 
-// Shows the conversation that the address names.
+// Shows the conversation in the address.
 function arrive() {
   const id = currentChat();
   if (conversation && (id === named || currentTab() !== "chat")) return;
@@ -92,7 +91,7 @@ function open(other) {
   focusComposer();
 }
 
-// Another window, or an undo, has changed what is kept of these conversations.
+// Takes over changes that another window, or an undo, made to these conversations.
 function refresh(ids) {
   for (const id of ids) {
     const own = id === named ? conversation : runningAnswer(id)?.conversation;
@@ -105,7 +104,7 @@ function refresh(ids) {
   draw();
 }
 
-// A conversation is there again, or as it was; it is shown.
+// Shows a conversation that was restored.
 function restored(id) {
   refresh(new Set([id]));
   const stored = loadConversation(id);
@@ -120,7 +119,7 @@ function leave() {
 
 function sendWritten(text) {
   if (!text.trim()) return;
-  // A copy of this tab may have begun the same conversation.
+  // A duplicate of this browser tab may have started the same conversation.
   if (named === null && isSaved(conversation.id)) conversation.id = newId();
   if (text === composerText()) {
     clearComposer();
@@ -134,13 +133,14 @@ function drafted(text) {
   saveDraft(conversation.id, { text });
 }
 
-// The box as it was left; what waited for an answer that was lost with the page comes back to it.
+// Fills the composer with the draft. Messages that were queued behind an answer that was lost with
+// the page come back to it.
 function draft() {
   const { id } = conversation;
   setComposerText(runningAnswer(id) ? draftOf(id).text : queueToDraft(id));
 }
 
-// News of a conversation's questions.
+// Reacts to events of submit.js.
 function asked(own, what, answer) {
   if (own !== conversation) {
     if (answer)

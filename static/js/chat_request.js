@@ -1,5 +1,4 @@
-// The request a chat sends, as an object and as the JSON text that goes out.
-// Knows nothing about trees or streams.
+// Builds the request body of a chat.
 
 import { buildRequest } from "./api_request.js";
 import { bootstrap } from "./bootstrap.js";
@@ -21,7 +20,7 @@ export function buildChatRequest(
   );
 }
 
-// The same for turns as a conversation has them, under the system prompt in its box.
+// The same for a conversation's turns, with the system prompt from its box.
 export function requestForTurns(turns) {
   const system = byId("chat-system").value;
   const opening = system.trim() ? [{ role: "system", content: system }] : [];

@@ -1,5 +1,4 @@
-// The settings of the conversation that is shown: its system prompt and its parameters, kept with it
-// as they are written. Knows nothing about what they do.
+// The system prompt and parameters of the current conversation, saved with it on every change.
 
 import { isSaved, saveHead } from "./conversation_store.js";
 import { saveBlankConversation } from "./drafts.js";
@@ -8,12 +7,12 @@ import { updateParameterBadge } from "./parameter_badges.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import { startSavedDefaults } from "./saved_defaults.js";
 
-let drawn = ""; // what the boxes held when they were drawn or read last
+let drawn = ""; // the values last drawn or read
 let drawing = false;
 
 const told = () => JSON.stringify([byId("chat-system").value, readParameters("chat")]);
 
-// `shown` gives the conversation.
+// `current` returns the current conversation.
 export function startSettings(shown) {
   startSavedDefaults();
   const changed = () => {
@@ -31,7 +30,7 @@ export function startSettings(shown) {
   byId("chat-parameters").addEventListener("westlake:parameters", changed);
 }
 
-// What a person is writing is not taken from under their hands.
+// Does not overwrite a field that the user is editing.
 export function showSettings({ system, options }, anew = true) {
   if (!anew && byId("chat-parameters").contains(document.activeElement)) return;
   drawing = true;

@@ -1,5 +1,4 @@
-// The chat's buttons for the conversation that is shown: its request as code, and its text as a file.
-// Knows nothing about how either is written.
+// The chat's toolbar: shows the request as code and exports the conversation as Markdown.
 
 import { requestForTurns } from "./chat_request.js";
 import { openCodeDialog } from "./code_dialog.js";
@@ -9,7 +8,7 @@ import { activePath } from "./conversation_tree.js";
 import { byId } from "./element.js";
 import { sentRequest } from "./running_answers.js";
 
-// `shown` gives the conversation.
+// `current` returns the current conversation.
 export function startToolbar(shown) {
   byId("chat-code").addEventListener("click", () => openCodeDialog(pending(shown())));
   byId("chat-markdown").addEventListener("click", () => {
@@ -17,8 +16,7 @@ export function startToolbar(shown) {
   });
 }
 
-// What Send would send now. While the box is empty that is what was sent last; where nothing was, an
-// example's words stand in for it.
+// The request that Send would make. With an empty composer: the last request, or an example's text.
 function pending(conversation) {
   const turns = activePath(conversation);
   const last = turns.at(-1);

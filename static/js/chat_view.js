@@ -1,5 +1,4 @@
-// Draws the conversation that is shown and what stands around its turns.
-// Knows nothing about how a turn looks (thread.js), or what changes it.
+// Draws the current conversation and the elements around its thread.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { drawQueue, showBusy } from "./composer.js";
@@ -14,9 +13,9 @@ import { runningAnswer } from "./running_answers.js";
 import { failureOf, forgetFailure } from "./submit.js";
 import { showThread, turnView } from "./thread.js";
 
-let shown = null; // the conversation
-let failed = null; // the failure that is told
-let live = null; // the answer that is being written
+let shown = null; // the conversation on the page
+let failed = null; // the failure on the page
+let live = null; // the answer that is being generated
 
 export function drawChat(conversation, actions) {
   const other = conversation !== shown;
@@ -36,8 +35,7 @@ export function drawChat(conversation, actions) {
   drawFailure(failureOf(conversation.id), other);
 }
 
-// How full the context is: as the server has counted for the answer that is being written, else as the
-// turns tell.
+// Context usage: the server's count for the running answer, else from the turns.
 function drawMeter(conversation, answer) {
   if (answer && answer.tokens !== null)
     return showMeter(answer.tokens, false, answer.length ?? undefined);
@@ -45,7 +43,7 @@ function drawMeter(conversation, answer) {
   return showMeter(tokens, about);
 }
 
-// News of the answer that is being written in sight.
+// Updates the page after an event of the running answer.
 export function updateAnswer(answer, what) {
   const view = turnView(answer.node.id);
   if (what === "sent") drawMeter(answer.conversation, answer);
@@ -55,7 +53,7 @@ export function updateAnswer(answer, what) {
   checkRepetition("chat", answer.node.content);
 }
 
-// Says that it has ended.
+// Announces the end of an answer to screen readers.
 export function announceOutcome({ outcome, node }) {
   const words = {
     done: () => t("done", { count: formatNumber(node.speed.tokens) }),
@@ -64,7 +62,7 @@ export function announceOutcome({ outcome, node }) {
   announce(words[outcome]?.() ?? "");
 }
 
-// It was begun out of sight, or a moment ago.
+// Draws an answer that was started before its conversation was shown.
 function resume(answer) {
   if (answer.request) updateAnswer(answer, "sent");
   updateAnswer(answer, answer.saidNothing ? "state" : "text");

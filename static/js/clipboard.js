@@ -1,5 +1,4 @@
-// Copies a text, and lets the button that was pressed say so.
-// Knows nothing about the text.
+// Copies a text and shows a check mark on the button for a moment.
 
 import { t } from "./bootstrap.js";
 import { icon } from "./element.js";
@@ -27,7 +26,7 @@ async function written(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return selectedAndCopied(text); // over plain HTTP there is no clipboard object
+    return selectedAndCopied(text); // over plain HTTP there is no navigator.clipboard
   }
 }
 

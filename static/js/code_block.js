@@ -1,11 +1,10 @@
-// The frame around a block of code: its language, a button that copies it, and its colours.
-// Knows nothing about Markdown, or about how code is coloured.
+// Wraps a code block: language label, copy button, syntax highlighting.
 
 import { t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";
 import { element, iconButton } from "./element.js";
 
-let colours = null; // the module: it comes with the first code that has ended
+let colours = null; // the module, loaded with the first finished code block
 
 export function wrapCodeBlock(block, ended) {
   const code = block.querySelector("code");
@@ -25,9 +24,9 @@ export function wrapCodeBlock(block, ended) {
   else import("./highlight.js").then((module) => (colours = module).highlight(code, name), plain);
 }
 
-const plain = () => {}; // what does not come leaves the code as it is
+const plain = () => {}; // if loading fails the code stays plain
 
-// The code that stands there when the button is pressed: it may have grown.
+// Reads the code when the button is pressed: it may have grown.
 function copyCode({ currentTarget }) {
   copy(currentTarget.closest(".code-block").querySelector("code").textContent, currentTarget);
 }

@@ -1,5 +1,4 @@
-// The window that shows a request as JSON and as programs that send the same.
-// Knows nothing about how a language is written (snippets.js).
+// The dialog that shows a request as JSON and as code in several languages (snippets.js).
 
 import { baseUrl } from "./api_client.js";
 import { apiKey } from "./api_key.js";

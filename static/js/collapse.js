@@ -1,5 +1,4 @@
-// Folds a long text, so that what was pasted does not push its answer out of sight.
-// Knows nothing about what is written in it.
+// Collapses a long text, so that a pasted document does not push its answer out of sight.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";
@@ -7,7 +6,7 @@ import { element } from "./element.js";
 const MOST_CHARACTERS = 2500;
 const MOST_LINES = 40;
 
-// A button that shows all of the text in `place` and folds it again; null where it is short.
+// Returns a button that expands and collapses the text in `container`; null if it is short.
 export function collapseLongText(place, text) {
   const long =
     text.length > MOST_CHARACTERS || text.split("\n", MOST_LINES + 1).length > MOST_LINES;

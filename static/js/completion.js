@@ -1,5 +1,4 @@
-// The completion tab: one prompt, its answers, and how sure the model was of each token.
-// Knows nothing about how tokens are drawn.
+// The completion tab: one prompt, its answers, and the probability of each token.
 
 import { buildRequest } from "./api_request.js";
 import { bootstrap, formatNumber, t } from "./bootstrap.js";
@@ -18,7 +17,7 @@ import { StreamStats } from "./stream_stats.js";
 
 const ALTERNATIVES = 5;
 let controller = null;
-let answers = null; // that stand there
+let answers = null; // on the page
 
 export function startCompletion() {
   const box = byId("completion-prompt");
@@ -27,7 +26,7 @@ export function startCompletion() {
     run();
   });
   box.addEventListener("keydown", (event) => {
-    // A prompt may have lines: Enter is one of its own here.
+    // A prompt may have several lines, so Enter alone is a line break.
     if (!isSendKey(event) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     run();
@@ -48,18 +47,18 @@ export function startCompletion() {
   startExactPrompt(prompt);
 }
 
-// The prompt as it is sent: both the request and the exact-prompt view are made of it.
+// The prompt fields of the request; the exact-prompt view uses them too.
 function prompt() {
   const raw = byId("completion").querySelector("[name=prompt_template]:checked").value;
   return { prompt: byId("completion-prompt").value, prompt_template: raw };
 }
 
-// How the model reads the prompt: as an instruction, or as it is.
+// Sets the prompt template: "alpaca" (instruction) or "none" (raw text).
 function readAs(template) {
   byId("completion").querySelector(`[name=prompt_template][value=${template}]`).checked = true;
 }
 
-// An example's words, read as an example is, stand in for an empty box.
+// An empty prompt is replaced by the first example.
 function filled(fields) {
   if (fields.prompt) return fields;
   const example = byId("completion").querySelector("[data-example]");
@@ -77,7 +76,7 @@ function pending(fields = filled(prompt())) {
   );
 }
 
-// The text so far becomes the prompt, and is written on.
+// Continues from the text so far as the new prompt.
 function goOn(text) {
   if (controller) return;
   fill(text);

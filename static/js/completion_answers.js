@@ -1,5 +1,4 @@
-// The answers of one completion: several where several were asked for, token by token where the
-// model told how sure it was. Knows nothing about requests.
+// The answers of one completion request, token by token if logprobs were requested.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";
@@ -18,9 +17,9 @@ export class CompletionAnswers {
   #speed = element("span", { class: "stats" });
   #foot;
   #asked;
-  #told = null; // the speed, once they have ended
+  #told = null; // the statistics, once all answers have ended
 
-  // `goOn` continues a text from where its answer ended.
+  // `continueFrom` continues a text where its answer ended.
   constructor(place, asked, goOn) {
     this.#asked = asked;
     const many = asked.fields.n ?? 1;
@@ -31,7 +30,7 @@ export class CompletionAnswers {
       copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
     const copying = iconButton("copy", t("copy"), pressed);
     this.#foot = element("div", { class: "footer", hidden: true }, this.#speed, copying);
-    // What is written after an instruction is the model's turn; only a raw text goes on.
+    // An instruction's answer is complete; only raw text can be continued.
     if (many === 1 && asked.fields.prompt_template === "none") {
       const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
       this.#foot.append(
@@ -62,7 +61,7 @@ export class CompletionAnswers {
     return this.#answers[0].text;
   }
 
-  // An answer as it was kept.
+  // Restores a saved answer.
   take(index, { text, finish, scores }) {
     Object.assign(this.#answers[index], { text, finish });
     for (const each of scores) this.#score(this.#answers[index], each);
@@ -108,7 +107,7 @@ export class CompletionAnswers {
     this.#told = speed;
   }
 
-  // What was cut can go on: then the button says so in words.
+  // A cut answer offers in words to continue.
   #offer() {
     const button = this.#foot.querySelector("#completion-continue");
     button?.classList.replace("quiet", "outlined");
@@ -116,7 +115,7 @@ export class CompletionAnswers {
     button?.append(t("continue_answer"));
   }
 
-  // All that is needed to draw them again.
+  // The state from which restoreCompletion() redraws the answers.
   kept() {
     const answers = this.#answers.map(({ text, finish, scores }) => ({ text, finish, scores }));
     const tokens = answers.reduce((sum, { scores }) => sum + scores.length, 0);

@@ -1,5 +1,4 @@
-// Keeps what stands in the completion tab while the page is reloaded, for this tab only.
-// Knows nothing about requests.
+// Saves the completion tab's state across page reloads, in sessionStorage.
 import { CompletionAnswers } from "./completion_answers.js";
 import { byId } from "./element.js";
 import { readParameters, writeParameters } from "./parameters.js";
@@ -21,14 +20,14 @@ export function saveCompletion(answers) {
   try {
     sessionStorage.setItem(NAME, whole.length < MOST_CHARACTERS ? whole : JSON.stringify(kept));
   } catch {
-    // Storage can be full or forbidden; then nothing is kept.
+    // Storage can be full or blocked; then nothing is saved.
   }
 }
 
-// What was kept stands there again; its answers are returned, or null.
+// Restores the saved state; returns its answers, or null.
 export function restoreCompletion(goOn) {
   const kept = read();
-  // What the server has put into the page, as after a form without scripts, is newer.
+  // Content rendered by the server, after a form without scripts, is newer.
   if (!kept || byId("completion-prompt").value || byId("completion-answer").childElementCount)
     return null;
   byId("completion-prompt").value = kept.prompt;

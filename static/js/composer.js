@@ -1,5 +1,4 @@
-// The box a person writes in: what sends, what stops, what waits, and the examples over it.
-// Knows nothing about conversations.
+// The chat's composer: text box, Send and Stop buttons, queued messages, examples.
 
 import { t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
@@ -9,10 +8,10 @@ let busy = false;
 
 export const composerText = () => byId("chat-message").value;
 
-// An example's words, for whoever wants to see a request before writing one.
+// The first example's text.
 export const exampleText = () => byId("welcome").querySelector("[data-example]").textContent;
 
-// `drafted` hears what is in the box whenever a person has changed it.
+// `onDraft` is called with the text whenever the user has changed it.
 export function startComposer({ send, stop, drafted }) {
   const box = byId("chat-message");
   const take = (event) => {
@@ -38,19 +37,19 @@ export function setComposerText(text) {
   showBusy(busy);
 }
 
-// On a touch screen the focus would open the keyboard.
+// On touch screens focus would open the keyboard.
 export function focusComposer() {
   if (matchMedia("(pointer: fine)").matches) byId("chat-message").focus({ preventScroll: true });
 }
 
-// While an answer is being written, what is in the box can be sent to wait for its end.
+// While an answer is being generated a message can be queued.
 export function showBusy(now) {
   busy = now;
   byId("chat-send").hidden = busy && !composerText().trim();
   byId("chat-stop-button").hidden = !busy;
 }
 
-// The messages that wait; `takeBack` gives the text of one, with what is in the box.
+// Draws the queued messages; `unqueue` returns the text of one, joined with the draft.
 export function drawQueue(texts, takeBack) {
   const drawn = [...byId("chat-queue").children].map((item) => item.textContent);
   if (JSON.stringify(drawn) === JSON.stringify(texts)) return;

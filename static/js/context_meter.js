@@ -1,17 +1,16 @@
-// Shows how much of the model's context the conversation fills, with what is in the box.
-// Knows nothing about how it is counted.
+// Shows how much of the model's context the conversation and the draft fill.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { byId, element } from "./element.js";
 import { contextLength } from "./models.js";
 import { estimateTokens } from "./token_estimate.js";
 
-// A short text in a new chat is no matter of room.
+// Short drafts in a new chat show no meter.
 const LEAST = 100;
 
 let told = { tokens: null, about: false, length: null };
 
-// `tokens` is null while nothing has been said; `about`: they were guessed.
+// `tokens` is null in an empty chat; `isEstimate`: partly estimated.
 export function showMeter(tokens, about = false, length = contextLength()) {
   told = { tokens, about, length };
   draw();

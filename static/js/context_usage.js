@@ -1,16 +1,16 @@
-// How many tokens a conversation is: as the server counted them with its last answer, where nothing up
-// to there has changed since then; what follows is guessed. Knows nothing about where that is shown.
+// A conversation's token count: the server's count of the last answer while nothing before it has
+// changed, plus an estimate for what follows.
 
 import { activePath } from "./conversation_tree.js";
 import { estimateTokens } from "./token_estimate.js";
 
-// What an answer's turn keeps of the server's count: of how many letters it is true.
+// The server's count as saved with an answer, with the number of characters for which it is valid.
 export const countedUsage = (conversation, node, tokens) => ({
   tokens,
   letters: letters(conversation, activePath(conversation, node.id)),
 });
 
-// {tokens, about: some of them were guessed}; null tokens where nothing has been said.
+// {tokens, isEstimate}; tokens is null for an empty conversation.
 export function contextUsage(conversation) {
   const turns = activePath(conversation);
   const holds = ({ usage }, place) =>

@@ -1,17 +1,16 @@
-// Makes a conversation fit the model's context: the oldest turns are left out, in sight.
-// Knows nothing about how the page shows that.
+// Truncates a conversation to the model's context: the oldest turns are dropped.
 import { apiFetchJson } from "./api_client.js";
 
-// What an answer should have at least, when nobody said how long it may be.
+// Tokens reserved for the answer if max_tokens is not set.
 const LEAST_ROOM = 256;
 
-// The most tokens that a template may be expected to write by itself, and around each message.
+// Upper bounds of the template's own tokens, in total and per message.
 const TEMPLATE = 512;
 const AROUND = 64;
 
-// {messages: those to send, truncated: how many turns were left out, count, length}. `turns` begin
-// with the oldest; the last one is never left out: the server says when it alone is too long.
-// Where all is certain to fit into `length` tokens the server is not asked, and count is null.
+// Returns {messages, truncated: number of dropped turns, count, length}. `turns` begin with the
+// oldest; the last is never dropped: the server reports when it alone is too long. The server is
+// not asked, and count is null, if everything is certain to fit into `length` tokens.
 export async function fitToContext(system, turns, { model, length, maxTokens, continued, signal }) {
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
   const all = [...opening, ...turns];
@@ -44,13 +43,13 @@ export async function fitToContext(system, turns, { model, length, maxTokens, co
 const answerTokens = (length, maxTokens) =>
   Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
 
-// More tokens than these messages can be: a text has at least a byte for each of its own.
+// An upper bound of the messages' tokens: each token has at least one byte.
 function most(messages) {
   const bytes = new TextEncoder().encode(messages.map(({ content }) => content).join("")).length;
   return TEMPLATE + AROUND * messages.length + bytes;
 }
 
-// Leaves out about `share` of the text, at least one turn, up to a turn of the person's.
+// Drops about `share` of the text, at least one turn, up to the next user turn.
 function withoutOldest(turns, share, continued) {
   const least = continued ? 2 : 1;
   const size = (turn) => turn.content.length + 16;

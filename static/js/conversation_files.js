@@ -1,5 +1,4 @@
-// Conversations as files: JSON to come back with, Markdown to read elsewhere.
-// Knows nothing about where they are kept.
+// Conversations as files: JSON for export and import, Markdown for reading.
 
 import { t, UserError } from "./bootstrap.js";
 import { activePath } from "./conversation_tree.js";
@@ -12,7 +11,7 @@ export function toJson(conversations) {
   return JSON.stringify({ format: FORMAT, version: 1, conversations }, null, 1);
 }
 
-// The conversations in a file. Throws Told, which says what is wrong.
+// Reads an exported file. Throws UserError if it is invalid.
 export async function parseConversationFile(file) {
   if (file.size > MOST_BYTES) throw new UserError(t("import_large"));
   let value;

@@ -1,19 +1,18 @@
-// Keeps conversations in this browser. Each turn has a name of its own there, so two windows add to
-// one conversation without ever writing over each other's turns.
-// Knows nothing about pages; it checks what it reads like a stranger's.
+// Saves conversations in localStorage. Each turn has its own key, so two windows can add to one
+// conversation without overwriting each other's turns. Everything read is validated.
 
 import { byOrder } from "./conversation_tree.js";
 import { validateConversation, validateTurn } from "./conversation_validation.js";
 import * as storage from "./storage.js";
 
 const OURS = "westlake:v2:";
-const HEAD = `${OURS}chat:`; // a conversation but for its turns
-const TURN = `${OURS}turn:`; // a turn, after its conversation's name
-const WHOLE = "westlake:v1:chat:"; // how version 0.2 kept a conversation: in one piece
+const HEAD = `${OURS}chat:`; // a conversation without its turns
+const TURN = `${OURS}turn:`; // a turn, after its conversation's id
+const WHOLE = "westlake:v1:chat:"; // the format of version 0.2: one key per conversation
 
-let known = null; // every conversation but for its turns, newest first
+let known = null; // all heads, newest first
 
-// Every conversation but for its turns, newest first.
+// All conversations without their turns, newest first.
 export function conversationHeads() {
   known ??= storage
     .keys(HEAD)
@@ -25,7 +24,7 @@ export function conversationHeads() {
 
 export const isSaved = (id) => storage.read(HEAD + id) !== null;
 
-// A conversation with its turns, in their order; null where there is none.
+// A conversation with its turns, in order; null if there is none.
 export function loadConversation(id) {
   const head = headOf(storage.read(HEAD + id));
   if (!head) return null;
@@ -62,8 +61,8 @@ export function deleteConversation(id) {
   for (const name of [...storage.keys(turnName(id, "")), HEAD + id]) storage.write(name, null);
 }
 
-// Makes a change and returns what takes it back, turn by turn; what was written since then stays, and
-// a conversation that has left the list since then is listed again.
+// Runs `change` and returns a function that undoes it turn by turn. Turns written after the change
+// stay; a conversation that was deleted after it is listed again.
 export function undoable(change) {
   const before = storage.recordChanges(change);
   const after = new Map(before.map(([name]) => [name, storage.read(name)]));
@@ -78,7 +77,7 @@ export function undoable(change) {
   };
 }
 
-// Calls `told` with the ids of the conversations that other windows have changed.
+// Calls `listener` with the ids of conversations that other windows have changed.
 export function onStoreChange(told) {
   storage.onChange(OURS, (names) => {
     const ids = names?.map((name) => name.split(":")[3]) ?? conversationHeads().map(({ id }) => id);
@@ -87,23 +86,23 @@ export function onStoreChange(told) {
   });
 }
 
-// Takes over what version 0.2 has kept.
+// Converts conversations saved by version 0.2.
 export function migrateV1() {
   for (const name of storage.keys(WHOLE)) {
     const text = storage.read(name);
     try {
       const conversation = validateConversation(JSON.parse(text));
-      storage.write(name, null); // first, for there may be no room for both
+      storage.write(name, null); // first: there may not be enough space for both
       saveConversation(conversation);
     } catch {
-      // Not ours, or damaged: left where it is, not shown.
+      // Damaged or foreign values are left in place and not shown.
     }
   }
 }
 
 const turnName = (id, turn) => `${TURN}${id}:${turn}`;
 
-// What is not ours, or damaged, is left where it is and not shown.
+// Damaged or foreign values are left in place and not shown.
 function headOf(text) {
   try {
     const value = JSON.parse(text);
@@ -124,7 +123,7 @@ function turnOf(name) {
   }
 }
 
-// Those that lead back to a first one: another window may have removed what one follows.
+// Turns connected to a root: another window may have removed the parent of some.
 function reached(turns) {
   const after = new Map();
   for (const turn of turns) after.set(turn.parent, [...(after.get(turn.parent) ?? []), turn.id]);

@@ -1,7 +1,6 @@
-// A conversation as a tree of turns, so that nothing said is lost: a new try is a new branch.
-// Knows nothing about pages, storage or the server.
+// A conversation as a tree of turns: each new attempt is a new branch, and nothing is lost.
 
-// No crypto.randomUUID: it is missing on pages served over plain HTTP.
+// crypto.randomUUID is missing on pages served over plain HTTP.
 export const newId = () =>
   `n${Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("")}`;
 
@@ -19,10 +18,10 @@ export function newConversation() {
   };
 }
 
-// The order in which turns were added; two windows may have added one each at the same moment.
+// Sorts turns by the order in which they were added; two windows may use the same number.
 export const byOrder = (a, b) => a.order - b.order || (a.id < b.id ? -1 : 1);
 
-// From the first turn to the one that is shown last.
+// The turns from the root to `leaf`.
 export function activePath(conversation, leaf = conversation.leaf) {
   const turns = [];
   for (let id = leaf; id !== null; id = conversation.nodes[id].parent)
@@ -30,7 +29,7 @@ export function activePath(conversation, leaf = conversation.leaf) {
   return turns;
 }
 
-// A new turn after `parent` (null: the first), which becomes the last one shown.
+// Adds a turn after `parent` (null: as a root) and makes it the leaf.
 export function addTurn(conversation, parent, role, content) {
   const node = { id: newId(), parent, order: 1 + lastOrder(conversation), role, content };
   conversation.nodes[node.id] = node;
@@ -40,7 +39,7 @@ export function addTurn(conversation, parent, role, content) {
   return node;
 }
 
-// Also that of a turn which was removed since this page was opened: it may come back.
+// Includes turns that were removed since the page was opened: they may be restored.
 function lastOrder(conversation) {
   const orders = Object.values(conversation.nodes).map(({ order }) => order);
   conversation.lastOrder = Math.max(conversation.lastOrder ?? -1, ...orders);
@@ -52,20 +51,19 @@ const after = (conversation, id) =>
     .filter(({ parent }) => parent === id)
     .sort(byOrder);
 
-// The turns that follow the same turn, oldest first: a turn's branches.
+// The siblings of a turn and itself, oldest first.
 export const branches = (conversation, node) => after(conversation, node.parent);
 
 export const hasFollowers = (conversation, node) => after(conversation, node.id).length > 0;
 
-// Shows another branch, down to its end; of several ends the newest.
+// Selects the branch through `node`, down to its newest leaf.
 export function showBranch(conversation, node) {
   let last = node;
   for (let next = node; next; next = after(conversation, last.id).at(-1)) last = next;
   conversation.leaf = last.id;
 }
 
-// Takes a turn away with all that follows it, and returns them; its neighbour is shown, or the
-// turn before.
+// Removes a turn and its descendants and returns them; selects its neighbour, or its parent.
 export function removeTurn(conversation, node) {
   const neighbour = branches(conversation, node).findLast(({ id }) => id !== node.id);
   const gone = [node];
@@ -77,9 +75,9 @@ export function removeTurn(conversation, node) {
   return gone;
 }
 
-// Takes over what another window has made of the same conversation. Turns are known by their ids,
-// and objects of turns stay the same. What `live` (being written here, or null) needs stays as it is
-// here; returned are those of its turns that the other window has taken away.
+// Merges the stored version of a conversation, as changed by another window. Turns are matched by
+// id and their objects are kept. The path to `live` (the turn being generated here, or null) is
+// kept; returns its turns that are missing in the stored version.
 export function mergeStored(conversation, stored, live) {
   const { nodes } = conversation;
   const needed = new Set(live ? activePath(conversation, live.id) : []);
@@ -103,7 +101,7 @@ export function titleFor(conversation) {
   const first = Object.values(conversation.nodes).find(({ role }) => role === "user");
   const letters = [...(first?.content.trim().split("\n")[0] ?? "")];
   if (letters.length <= MOST_LETTERS) return letters.join("");
-  // Between two words, where there are words.
+  // Cuts between two words where possible.
   const cut = letters.slice(0, MOST_LETTERS - 1).join("");
   const words = cut.lastIndexOf(" ");
   return `${words > MOST_LETTERS / 2 ? cut.slice(0, words) : cut}\u2026`;

@@ -1,11 +1,10 @@
-// Reads a conversation that may come from anywhere, and lets nothing else through.
-// Knows nothing about where it was kept.
+// Validates untrusted conversations, from files or from storage.
 const ROLES = new Set(["user", "assistant"]);
 const MOST_TURNS = 5000;
 const MOST_CHARACTERS = 4_000_000;
 
-// A new object with just the fields a conversation has. Throws TypeError where one is wrong,
-// whose message is the key of the words for it.
+// Returns a new object with only the known fields. Throws TypeError, whose message is a translation
+// key.
 export function validateConversation(value) {
   want(isRecord(value) && isId(value.id) && isText(value.title, 200), "damaged_conversation");
   want(Number.isFinite(value.created) && Number.isFinite(value.updated), "damaged_times");
@@ -23,7 +22,7 @@ export function validateConversation(value) {
   return { id, title, created, updated, system, options: texts(value.options), nodes, leaf };
 }
 
-// The same for one turn. `place` is its place among the others where it does not say so itself.
+// The same for one turn. `index` is its order if it has none.
 export function validateTurn(value, place = 0) {
   want(isRecord(value) && isId(value.id) && ROLES.has(value.role), "damaged_turn");
   want(isText(value.content, MOST_CHARACTERS), "damaged_text");

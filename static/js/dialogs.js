@@ -1,5 +1,4 @@
-// Opens and closes dialogs, and asks a question that must be answered.
-// Knows nothing about what is in them.
+// Opens and closes dialogs; asks for confirmation.
 import { byId } from "./element.js";
 
 export function startDialogs() {
@@ -11,7 +10,7 @@ export function startDialogs() {
   byId("help-open").addEventListener("click", () => byId("help").showModal());
 }
 
-// Other pages lead to a dialog by its name; it opens as if its button had been pressed.
+// Links from other pages open a dialog by its fragment.
 const OPENERS = { "#about-model": "model-open", "#key": "key-open", "#help": "help-open" };
 
 export function openFromHash() {
@@ -22,7 +21,7 @@ export function openFromHash() {
   opener.click();
 }
 
-// True when the person agrees.
+// Resolves to true if the user confirms.
 export function confirmDialog(question, yes) {
   const dialog = byId("confirm");
   byId("confirm-text").textContent = question;

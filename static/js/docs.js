@@ -1,5 +1,4 @@
-// Starts the API page's switch and its ways back.
-// Knows nothing about routes: the page is complete without scripts.
+// Starts the scripts of /docs: theme button and header links.
 
 import { startBarLinks } from "./bar_links.js";
 import { startThemeButton } from "./theme_button.js";

@@ -1,12 +1,12 @@
-// Tells a formula between single dollars from prices, shell variables and the sign itself.
-// Knows nothing about how a formula is set.
+// A markdown-it rule for $formulas$. It distinguishes them from prices, shell variables and plain
+// dollar signs.
 
-// No space inside the dollars, all in one line; \$ inside is a dollar. No backtick: that is code.
+// No space next to the dollars, on one line; \$ inside is a dollar sign. No backtick: that is code.
 const BETWEEN = /\$(?![\s$])((?:[^$\\`\n]|\\[^\n])+)(?<!\s)\$(?![${])/y;
-// No digit or letter may touch the dollars: $5 and US$6, $HOME/$USER; but the $n$th and the $x$s.
+// No digit or letter next to the dollars ($5 and US$6, $HOME/$USER), except the $n$th and the $x$s.
 const BEFORE = /[\w$]$/;
 const AFTER = /^(?!(?:th|st|nd|rd|s)\b)\w/;
-// With a command it is TeX, whatever touches it: 3$\times$3.
+// A command makes it TeX even next to a digit: 3$\times$3.
 const COMMAND = /^\\[a-zA-Z]/;
 const NO_FORMULA = /^["'”’»)\]},.;:!?]|^[\p{Script=Han}\p{P}\s]+$/u;
 const COMMANDS = /\\[a-zA-Z]+\s*(?:\{[^{}]*\})?/g;
@@ -33,5 +33,5 @@ function isFormula(text, before, after) {
   if (before === "$") return false;
   if (COMMAND.test(text)) return true;
   if (BEFORE.test(before) || AFTER.test(after) || NO_FORMULA.test(text)) return false;
-  return !/^\d/.test(text) || !WORDS.test(text.replace(COMMANDS, "")); // 5, and 6: two prices
+  return !/^\d/.test(text) || !WORDS.test(text.replace(COMMANDS, "")); // "5, and 6": two prices
 }

@@ -1,5 +1,4 @@
-// What a person has begun in each conversation and not sent, and where they were reading: it
-// survives a reload, and ends with the tab. Knows nothing about boxes or scrolling.
+// Per conversation: unsent text, queued messages and reading position, in sessionStorage.
 
 import { newConversation } from "./conversation_tree.js";
 import { validateConversation } from "./conversation_validation.js";
@@ -9,9 +8,9 @@ const DRAFT = "westlake:draft:";
 const FRESH = "westlake:fresh";
 const NOTHING = { text: "", queue: [], reading: null };
 
-const kept = new Map(); // where the browser has no room or forbids storage, this page's life has to do
+const kept = new Map(); // fallback where storage is full or blocked
 
-// {text, queue: messages that wait for an answer to end, reading: the place that is in sight}
+// {text, queue: messages that wait for an answer to end, reading: scroll position}
 export function draftOf(id) {
   try {
     const { text, queue, reading } = JSON.parse(get(DRAFT + id));
@@ -27,7 +26,7 @@ export function saveDraft(id, changes) {
   put(DRAFT + id, empty ? null : JSON.stringify(draft));
 }
 
-// What waited for an answer that was lost with its page stands in the box again, and only there.
+// Moves messages that were queued behind a lost answer into the draft and returns the draft's text.
 export function queueToDraft(id) {
   const { text, queue } = draftOf(id);
   if (!queue.length) return text;
@@ -35,15 +34,15 @@ export function queueToDraft(id) {
   return draftOf(id).text;
 }
 
-// The conversation in which nothing has been said yet: there is one at a time. Its settings are the
-// person's own until they are changed. `begun` tells whether a copy of this tab has used it.
+// The new conversation before its first message: there is one per browser tab. It starts with the
+// user's saved defaults. `isUsed(id)` tells whether a duplicate of this tab has started it.
 export function blankConversation(begun) {
   const made = { ...newConversation(), ...savedDefaults() };
   try {
     const fresh = validateConversation({ ...made, ...JSON.parse(get(FRESH)) });
     if (fresh.id !== made.id && !begun(fresh.id)) return fresh;
   } catch {
-    // What stands there is not ours.
+    // Damaged or foreign value.
   }
   put(FRESH, JSON.stringify({ id: made.id }));
   return made;

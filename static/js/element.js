@@ -1,5 +1,4 @@
-// Builds elements: text is always text, never markup.
-// Knows nothing about what they are for.
+// Builds DOM elements; text is never parsed as markup.
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -29,13 +28,13 @@ export function icon(name) {
   );
 }
 
-// A button that shows an icon and says its name to those who cannot see it.
+// An icon button with an accessible name.
 export function iconButton(name, label, pressed, attributes = {}) {
   const own = { type: "button", class: "quiet", title: label, "aria-label": label, ...attributes };
   return element("button", { ...own, onclick: pressed }, icon(name));
 }
 
-// Moves nothing that stands right already: a moved element loses its focus.
+// Does not move elements that are in place already: a moved element loses its focus.
 export function syncChildren(list, elements) {
   elements.forEach((each, place) => {
     if (list.children[place] !== each) list.insertBefore(each, list.children[place] ?? null);

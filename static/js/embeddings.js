@@ -1,5 +1,4 @@
-// The embeddings tab: texts in, their likeness out, in five views.
-// Knows nothing about how a view is drawn.
+// The embeddings tab: texts and five views of their similarity.
 
 import { apiFetchJson } from "./api_client.js";
 import { buildRequest } from "./api_request.js";
@@ -98,7 +97,7 @@ async function run() {
     return;
   }
   busy = true;
-  byId("embeddings-send").setAttribute("aria-disabled", "true"); // a disabled button loses the focus
+  byId("embeddings-send").setAttribute("aria-disabled", "true"); // a disabled button would lose focus
   announce(t("generating"));
   try {
     const begun = performance.now();

@@ -1,5 +1,4 @@
-// Keeps the texts of the embeddings tab while the page is reloaded, for this tab only.
-// Knows nothing about vectors.
+// Saves the embeddings tab's texts across page reloads, in sessionStorage.
 const NAME = "westlake:embeddings";
 const MOST_CHARACTERS = 1_000_000;
 
@@ -8,7 +7,7 @@ export function saveTexts(texts) {
     if (texts && texts.length < MOST_CHARACTERS) sessionStorage.setItem(NAME, texts);
     else sessionStorage.removeItem(NAME);
   } catch {
-    // Storage can be full or forbidden; then nothing is kept.
+    // Storage can be full or blocked; then nothing is saved.
   }
 }
 

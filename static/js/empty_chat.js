@@ -1,5 +1,4 @@
-// Takes a conversation off the list in which nothing is left: no turn, no draft, no settings of its own.
-// Knows nothing about lists, or about how it came to be empty.
+// Deletes a conversation without turns, draft or changed settings.
 
 import { deleteConversation, loadConversation } from "./conversation_store.js";
 import { draftOf, saveDraft } from "./drafts.js";

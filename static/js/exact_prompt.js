@@ -1,10 +1,9 @@
-// Shows the text the model will really read, template and all, and how many tokens it is.
-// Knows nothing about templates: the server renders.
+// Shows the rendered prompt, template included, and its token count. The server renders it.
 
 import { apiFetchJson } from "./api_client.js";
 import { formatNumber, t } from "./bootstrap.js";
 import { byId } from "./element.js";
-import { describeError } from "./error_messages.js";
+import { describeError } from "./error_texts.js";
 
 const PAUSE_MS = 250;
 let timer = null;

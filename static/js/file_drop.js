@@ -1,5 +1,4 @@
-// Files dropped on the page or pasted into it: their text goes into the box of the tab that is shown.
-// Knows nothing about what is done with it. Whatever is dropped, the page stays.
+// Inserts the text of dropped or pasted files into the current tab's text box.
 
 import { formatNumber, t, UserError } from "./bootstrap.js";
 import { byId } from "./element.js";
@@ -11,7 +10,7 @@ const MOST_BYTES = 1_000_000;
 export function startFileDrop() {
   addEventListener("dragover", (event) => {
     const files = event.dataTransfer.types.includes("Files");
-    if (!files && event.target.closest(":is(textarea,input)")) return; // text that is moved
+    if (!files && event.target.closest(":is(textarea,input)")) return; // selected text that is dragged
     event.preventDefault();
     event.dataTransfer.dropEffect = files ? "copy" : "none";
     document.body.classList.toggle("drop-target", files);
@@ -51,7 +50,7 @@ async function take(files, target) {
   }
 }
 
-// Throws Told, whose message says what is wrong.
+// Throws UserError.
 async function textOf(file) {
   if (file.size > MOST_BYTES) throw new UserError(t("file_large", { name: file.name }));
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -59,13 +58,13 @@ async function textOf(file) {
     try {
       return new TextDecoder(encoding, { fatal: true }).decode(bytes).replace(/\r\n?/g, "\n");
     } catch {
-      // The next one, then.
+      // Try the next encoding.
     }
   }
   throw new UserError(t("file_no_text", { name: file.name }));
 }
 
-// Where the person writes; a text that is there already ends before it.
+// Inserts at the cursor, after an empty line.
 function insert(box, text) {
   const before = box.value.slice(0, box.selectionStart);
   const apart = before && !before.endsWith("\n") ? "\n\n" : "";

@@ -1,5 +1,5 @@
-// Keeps the focus on the page: when what has it is taken away or hidden, what stands nearest gets it.
-// Knows nothing about what that is, or who took it away.
+// Keeps keyboard focus on the page: when the focused element is removed or hidden, the nearest
+// focusable element gets it.
 const REACHABLE = ":is(a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex])";
 const WATCHED = {
   childList: true,
@@ -8,15 +8,15 @@ const WATCHED = {
   attributeFilter: ["hidden", "open", "class"],
 };
 
-let held = null; // what had the focus last
-let way = []; // where it stood: each element around it, and its place in there
+let held = null; // the element that had focus last
+let way = []; // its position: each ancestor, and its index there
 
 export function startFocusKeeper() {
   addEventListener("focusin", ({ target }) => {
     held = target;
     way = wayTo(target);
   });
-  // A person who clicks on an empty part of the page has left it, and nothing was taken away.
+  // A click on an empty part of the page removes focus on purpose.
   addEventListener("click", () => {
     if (document.activeElement === document.body && held?.isConnected && seen(held)) held = null;
   });
@@ -25,7 +25,7 @@ export function startFocusKeeper() {
     waiting = false;
     keep();
   };
-  // Not at once: who changes the page, or closes a window, may be about to give the focus itself.
+  // Deferred: the code that changed the page may move focus itself.
   new MutationObserver((changes) => {
     if (waiting || !held || (held.isConnected && changes.every(({ type }) => type === "childList")))
       return;
@@ -72,7 +72,7 @@ function nearest() {
   return null;
 }
 
-// What can have the focus in there, itself first.
+// The focusable elements in a subtree, its root first.
 const within = (place) =>
   place ? [...(place.matches(REACHABLE) ? [place] : []), ...place.querySelectorAll(REACHABLE)] : [];
 

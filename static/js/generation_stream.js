@@ -1,10 +1,9 @@
-// One streamed answer of the server, as the few kinds of news it is made of.
-// Knows nothing about chats or pages.
+// Streams one generation as a sequence of events.
 import { ApiError, apiFetch } from "./api_client.js";
 import { readEvents } from "./sse.js";
 
 // Yields {waiting}, {read, of}, {text, index, logprobs}, {finish, index} and {usage}.
-// Throws Refusal for an error in the stream and for a stream that was cut.
+// Throws ApiError for an error event and for a connection that breaks.
 export async function* streamGeneration(path, body, signal) {
   const response = await apiFetch(path, { body, signal });
   try {
@@ -14,7 +13,7 @@ export async function* streamGeneration(path, body, signal) {
       else yield* news(JSON.parse(data));
     }
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // a TypeError is a connection that broke
+    if (!(error instanceof TypeError)) throw error; // fetch reports a broken connection as TypeError
   }
   throw new ApiError(0, { code: "cut" });
 }

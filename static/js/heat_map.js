@@ -1,5 +1,5 @@
-// The likeness of each text with each as a table whose cells are coloured.
-// Knows nothing about vectors. The number stands in every cell: colour alone tells nobody.
+// Pairwise similarities as a coloured table. Every cell also shows its number, because colour alone
+// is not accessible.
 
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";

@@ -1,5 +1,5 @@
-// Colours code: at once in the languages the page itself writes, and in others as soon as their
-// grammar has come. Knows nothing about where the code stands; it comes with the first code.
+// Syntax highlighting. The languages of the code dialog are built in; other grammars are loaded on
+// demand.
 
 import bash from "../vendor/highlight/bash.js";
 import hljs from "../vendor/highlight/core.js";
@@ -15,7 +15,7 @@ for (const [name, grammar] of Object.entries({ bash, javascript, json, powershel
 }
 hljs.registerAliases(["shell", "console"], { languageName: "bash" });
 
-// What else people call the languages whose grammars lie in vendor/highlight.
+// Aliases of the languages whose grammars are in vendor/highlight.
 const OTHERS = {
   c: ["h"],
   cpp: ["c++", "cc", "cxx", "hpp"],
@@ -42,7 +42,7 @@ const LONGEST = 20_000;
 
 export async function highlight(code, name) {
   const language = name.toLowerCase();
-  if (!hljs.getLanguage(language)) await fetched(FILES.get(language)).catch(() => {}); // what does not come leaves it plain
+  if (!hljs.getLanguage(language)) await fetched(FILES.get(language)).catch(() => {}); // if loading fails the code stays plain
   const text = code.textContent;
   if (hljs.getLanguage(language) && text.length <= LONGEST)
     code.replaceChildren(coloured(text, language));

@@ -1,5 +1,4 @@
-// Conversations out of the browser into a file, and back.
-// Knows nothing about what is in them, or how they are listed.
+// Exports conversations to a file and imports them.
 
 import { t } from "./bootstrap.js";
 import { download, parseConversationFile, toJson } from "./conversation_files.js";
@@ -8,7 +7,7 @@ import { byId } from "./element.js";
 import { showFailure } from "./notices.js";
 import { offerUndo } from "./undo.js";
 
-// `restored` is told which conversation has been brought, or is as it was before.
+// `onRestore` is called with the id of the imported conversation, also after its undo.
 export function startImportExport({ restored }) {
   byId("export-all").addEventListener("click", exportConversations);
   byId("import").addEventListener("click", () => byId("import-file").click());
@@ -30,7 +29,7 @@ async function importFile(restored) {
   }
 }
 
-// What is here already gets the file's turns beside its own; where both have one, the file's counts.
+// Turns from the file are added to existing conversations; they replace turns with the same id.
 function bring(brought, restored) {
   if (!brought.length) return;
   const undo = undoable(() => brought.forEach(saveConversation));

@@ -1,8 +1,8 @@
-// Makes links of bare addresses, and of images: a picture from elsewhere is never loaded here.
-// Knows nothing about which links are safe (sanitize.js).
+// Markdown-it rules: bare URLs become links, and so do images, because external images are not
+// loaded.
 
-// An address ends at white space, quotes, brackets and Chinese punctuation; a pair of brackets
-// inside it belongs to it.
+// A URL ends at white space, quotes, brackets and Chinese punctuation; balanced parentheses belong
+// to it.
 const INSIDE = String.raw`[^\s<>\x22\x27\x60{}|\\^()[\]“”‘’…—·\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]`;
 const ADDRESS = new RegExp(String.raw`\/\/[\p{L}\p{N}](?:${INSIDE}|\(${INSIDE}*\))*`, "uy");
 const NOT_AT_END = ".,;:!?*_~";
@@ -23,7 +23,7 @@ function addressLength(text, begin) {
   return length;
 }
 
-// A link cannot stand in a link: there an image is its description.
+// Links cannot be nested: inside a link an image becomes its description.
 const imageLink = (escapeHtml) => (tokens, place, options, env, self) => {
   const address = tokens[place].attrGet("src");
   const words =

@@ -1,5 +1,4 @@
-// Reads what Markdown's own rules leave out of lists: tasks, and notes at the foot of a text.
-// Knows nothing about how they look.
+// Markdown-it rules for task lists and footnotes.
 
 const MARK = /^\[([ xX])\][ \u3000]/;
 const NOTE = /^\[\^(\d{1,4})\]:[ \t]*(?=\S)/;
@@ -19,7 +18,7 @@ export function taskRule(reader) {
   });
 }
 
-// Its text is not seen, but copied with what stands after it.
+// The text is invisible but included when copied.
 function box(Token, done) {
   const open = new Token("task_open", "span", 1);
   open.attrs = [["class", "task"]];
@@ -29,7 +28,7 @@ function box(Token, done) {
   return [open, text, new Token("task_close", "span", -1)];
 }
 
-// A note is shown where it is written, so that it never changes what stands before it.
+// A footnote is shown where it is defined, so that it never changes the text before it.
 export function footnoteRule(reader) {
   reader.block.ruler.before("reference", "footnote", footnoteBlock, { alt: ["paragraph"] });
   reader.inline.ruler.before("link", "footnote", footnoteReference);

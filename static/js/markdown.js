@@ -1,5 +1,4 @@
-// Markdown to elements: read by markdown-it, and let through only what the sanitiser knows.
-// Knows nothing about where the text comes from: it is a stranger's, always.
+// Renders Markdown to DOM nodes: markdown-it, then sanitize.js. The text is untrusted.
 
 import MarkdownIt from "../vendor/markdown-it/markdown-it.js";
 import cjkFriendly from "../vendor/markdown-it-cjk-friendly/cjk-friendly.js";
@@ -17,8 +16,8 @@ for (const rules of [cjkFriendly, mathRules, linkRules, taskRule, footnoteRule, 
   reader.use(rules);
 const { rules } = reader.renderer;
 
-// A message's headings lie below its author's, and none skips a level, whatever the model wrote;
-// the look goes by what it wrote. `headings` are the ranks that are open.
+// Headings of a message come below its author's heading (h2) and skip no level; their size follows
+// the level in the source. `headings` are the open levels.
 rules.heading_open = (tokens, place, options, env, self) => {
   const [open, , close] = tokens.slice(place, place + 3);
   const rank = Number(open.tag[1]);
@@ -28,7 +27,7 @@ rules.heading_open = (tokens, place, options, env, self) => {
   return self.renderToken(tokens, place, options);
 };
 
-// Alignment as a class: the page's policy forbids styles in markup.
+// Alignment becomes a class: the page's CSP forbids inline styles.
 for (const name of ["th_open", "td_open"]) {
   rules[name] = (tokens, place, options, _, self) => {
     const style = tokens[place].attrGet("style");
@@ -37,14 +36,15 @@ for (const name of ["th_open", "td_open"]) {
   };
 }
 
-// What formulas need comes with the first of them; until then they stay as they are.
+// Loaded with the first formula; until then formulas stay TeX.
 let math = null;
 
-// The elements of a text. `known` keeps what it says about links and headings, for the text that follows it;
-// what a growing text ends with waits for its colours until it has ended.
+// Renders a text to a fragment. `known` is markdown-it's environment (link references, open
+// headings) and is shared by consecutive parts of one text. The last code block of a growing text
+// is not highlighted yet.
 export function markdown(text, { known = {}, growing = false } = {}) {
   const made = sanitize(reader.render(text, known));
-  // A text in Arabic may follow one in English, and code is written from the left in both.
+  // Direction per block, for mixed languages; code is always left to right.
   for (const block of made.children)
     if (!block.matches("pre, .math")) block.setAttribute("dir", "auto");
   made.querySelectorAll("a").forEach(outward);
@@ -63,8 +63,8 @@ export function markdown(text, { known = {}, growing = false } = {}) {
   return made;
 }
 
-// How many characters of a growing text are blocks that nothing written after them can change:
-// all but the last block, and no line that has not ended, which may yet become another kind.
+// Length of the part of a growing text that later text cannot change: all but the last block and
+// any unfinished line.
 export function endedBlocks(text) {
   const lines = text.slice(0, text.lastIndexOf("\n") + 1);
   const blocks = [];
@@ -79,7 +79,7 @@ export function endedBlocks(text) {
 
 function outward(link) {
   if (!link.hasAttribute("href")) {
-    link.replaceWith(...link.childNodes); // the sanitiser did not like where it leads
+    link.replaceWith(...link.childNodes); // removed by the sanitizer
     return;
   }
   link.target = "_blank";
@@ -95,5 +95,5 @@ function typeset(formulas) {
   };
   if (math) set();
   else if (formulas.length)
-    import("./math.js").then((module) => (math = module)).then(set, () => {}); // else they stay
+    import("./math.js").then((module) => (math = module)).then(set, () => {}); // or leave them as TeX
 }

@@ -1,11 +1,10 @@
-// Sets a formula as MathML, which browsers draw themselves.
-// Knows nothing about Markdown; it comes with the first formula.
+// Renders a formula as MathML. Loaded with the first formula.
 import temml from "../vendor/temml/temml.js";
 import { memoizeNodes } from "./memoize.js";
 
 const LONGEST = 5000;
 
-// `code` holds the TeX; what cannot be read stays as it is.
+// `code` holds the TeX; it stays if it is invalid.
 export function typeset(code) {
   const tex = code.textContent;
   const made = tex.length > LONGEST ? null : formula(tex, code.className);

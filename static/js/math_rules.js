@@ -1,6 +1,6 @@
-// Finds formulas between \( \), \[ \] and $$ $$ before Markdown eats their backslashes, environments
-// as \begin{align}, fences called math, and the line where one begins that does not end.
-// Knows nothing about what a formula means, or about a single $ (dollar_rule.js).
+// Markdown-it rules for formulas in \( \), \[ \] and $$ $$, environments such as \begin{align}, and
+// ```math fences, before Markdown's escapes. Single dollars: dollar_rule.js. env.openFormula is the
+// line of a formula that is not closed yet.
 import { dollarRule } from "./dollar_rule.js";
 
 const INLINE = [
@@ -28,7 +28,7 @@ export function mathRules(reader) {
     isFormula(tokens[place]) ? code(tokens[place].content, true) : fence(tokens, place, ...rest);
 }
 
-// A fence that has not ended yet stays code: half a formula is none.
+// An unfinished fence stays code.
 function isFormula({ info, content, map: [first, next] }) {
   return (
     info.trim() === "math" &&
@@ -37,7 +37,7 @@ function isFormula({ info, content, map: [first, next] }) {
   );
 }
 
-// What opens and closes the formula that a text begins with; an environment's own words belong to it.
+// The delimiters of the formula at the start of `text`. An environment's delimiters belong to it.
 function marks(text, kinds) {
   const name = ENVIRONMENT.exec(text)?.[1];
   if (name)
@@ -69,7 +69,7 @@ function blockRule(state, first, last, silent) {
   const found = marks(line(first), BLOCK);
   if (!found) return false;
   const { open, close, whole } = found;
-  const inside = `${close} ${last}`; // a list's item ends earlier than the text around it
+  const inside = `${close} ${last}`; // a list item ends earlier than the text around it
   if (isUnclosed(state, inside)) return false;
   let text = line(first).slice(open.length);
   let next = first + 1;
@@ -89,7 +89,7 @@ function blockRule(state, first, last, silent) {
   return true;
 }
 
-// What is nowhere from here on is nowhere later on: a text of nothing but beginnings is read once.
+// Remembers delimiters without a closing one, so that many opening ones take linear time.
 const isUnclosed = (state, close) => state.unclosed?.has(close);
 const unclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
 

@@ -1,8 +1,8 @@
-// Makes elements once for what they are made of, and gives copies of them after that: an answer that
-// grows is drawn over and over. Knows nothing about what the elements are.
+// Memoizes a function that builds DOM nodes and returns clones: a streamed answer is rendered many
+// times.
 const MOST = 300;
 
-// `make` gives a node, or null where none can be made.
+// `build` returns a node, or null if it fails.
 export function memoizeNodes(make) {
   const made = new Map();
   return (...given) => {

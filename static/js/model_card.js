@@ -1,5 +1,4 @@
-// The model's card, and examples that fit it, where the page was opened before it was loaded.
-// Knows nothing about what a card says or what an example does.
+// Updates the model card and the examples once the model is loaded.
 
 import { apiFetchJson } from "./api_client.js";
 import { isKeyMissing } from "./api_key.js";
@@ -9,17 +8,17 @@ import { fetchState } from "./readiness.js";
 
 export function startModelCard() {
   const open = byId("model-open");
-  // Browsers that know no commands need a script.
+  // For browsers without `command` attributes.
   if (!("commandForElement" in open))
     open.addEventListener("click", () => byId("about-model").showModal());
   open.addEventListener("click", mindServer);
   addEventListener("westlake:ready", refresh);
 }
 
-// What the card tells was true when the page came.
+// The card shows the state at page load; check the current one.
 async function mindServer() {
   const state = await fetchState();
-  const well = state === "ready" || state === "loading"; // of loading it tells itself
+  const well = state === "ready" || state === "loading"; // the card itself shows the loading state
   byId("model-unavailable").hidden = well;
   byId("model-unavailable").textContent = well ? "" : t(`state_${state}`);
 }
@@ -30,7 +29,7 @@ async function refresh() {
   try {
     told = await apiFetchJson(`/playground/model${location.search}`);
   } catch {
-    return; // what is known stays
+    return; // keep what is shown
   }
   byId("model-loading-hint").hidden = true;
   byId("model-rows").replaceChildren(

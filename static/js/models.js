@@ -1,5 +1,4 @@
-// Which of the served models is asked: a name where there is one, a choice where there are more.
-// Knows nothing about what a model can do but how much it can read.
+// The model selector: a name, or a choice if the server has several.
 
 import { apiFetchJson } from "./api_client.js";
 import { isKeyMissing } from "./api_key.js";
@@ -10,7 +9,7 @@ let served = [];
 
 export const selectedModel = () => byId("model").value || bootstrap.model;
 
-// Tokens of prompt and answer together; null while unknown.
+// The model's context length in tokens; null while unknown.
 export function contextLength() {
   const own = served.find(({ id }) => id === selectedModel());
   return own ? own.max_model_len : null;
@@ -28,13 +27,13 @@ async function fill() {
   try {
     served = (await apiFetchJson("/v1/models")).data;
   } catch {
-    return; // loading, say: whoever asks for an answer is told
+    return; // for example while loading: the next request reports it
   }
   const choice = byId("model");
   const before = selectedModel();
   choice.replaceChildren(...served.map(({ id }) => element("option", { value: id }, id)));
   if (served.some(({ id }) => id === before)) choice.value = before;
-  choice.title = choice.value; // where it is cut
+  choice.title = choice.value; // if the name is truncated
   const many = served.length > 1;
   choice.hidden = !many;
   choice.labels[0].hidden = !many;

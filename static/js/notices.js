@@ -1,22 +1,21 @@
-// Tells a person what went wrong and what to do next, and a screen reader what has happened.
-// Knows nothing about who failed at what.
+// Error notices, and announcements for screen readers.
 
 import { openKeyDialog } from "./api_key.js";
 import { t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
-import { describeError, inputOf } from "./error_messages.js";
+import { describeError, inputOf } from "./error_texts.js";
 import { pollReadiness } from "./readiness.js";
 
-// What passes by itself: it is told calmly, and taken back when the model is ready.
+// Temporary conditions: shown as information and removed when the model is ready.
 const PASSING = new Set(["model_loading", "shutting_down"]);
-const shown = new Map(); // by tab: {error, again, closed, parameter: its box, value}
+const shown = new Map(); // by tab: {error, retry, onDismiss, parameter: its input, value}
 
 export function announce(text) {
   byId("announcer").textContent = text;
 }
 
-// Shows a failure in the tab's own place; `again` is what its button tries, and `closed` hears that the
-// person has closed it, or has changed the parameter it is about.
+// Shows a failure in its tab. `retry` is called by its button; `onDismiss` when the user closes it
+// or changes the parameter it is about.
 export function showFailure(tab, error, again = null, closed = () => {}) {
   const box = byId(`${tab}-failure`);
   const passing = PASSING.has(error.code);
@@ -60,13 +59,13 @@ export function startNotices() {
   addEventListener("westlake:ready", () => {
     clearThose(({ error }) => PASSING.has(error.code));
   });
-  // Who has just given the key need not ask again.
+  // Retry once the key has been entered.
   addEventListener("westlake:key", () => {
     for (const { again } of clearThose(({ error }) => error.status === 401)) again?.();
   });
 }
 
-// A failure that names a parameter is told until the person changes it.
+// A failure about a parameter is shown until the user changes it.
 function dismissSettled() {
   for (const [tab, { parameter, value }] of [...shown])
     if (parameter && parameter.value !== value) dismiss(tab);
@@ -78,9 +77,9 @@ function clearThose(wanted) {
   return found.map(([, failure]) => failure);
 }
 
-// What has happened, and what to do.
+// A paragraph with what happened and what to do.
 export function errorParagraph(what, next) {
-  const blank = what.endsWith("\u3002") ? "" : " "; // none after a Chinese full stop
+  const blank = what.endsWith("\u3002") ? "" : " "; // no space after a Chinese full stop
   return element("p", {}, element("strong", {}, what), blank, next);
 }
 

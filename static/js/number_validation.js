@@ -1,8 +1,7 @@
-// Whether a number box holds what the API takes, and how the range is told where it does not.
-// Knows nothing about parameters: the box carries its range.
+// Validates number inputs against the range in their data attributes.
 import { t } from "./bootstrap.js";
 
-// The name of the sentence for the range; null where there is none, the box is empty or right.
+// The key of the violated range's text; null if the value is empty or valid.
 export function rangeViolation(input) {
   const { min, max, integer, exclusiveMin } = input.dataset;
   if (min === undefined || input.value.trim() === "") return null;
@@ -15,7 +14,7 @@ export function rangeViolation(input) {
   return exclusiveMin === undefined ? "field_range" : "field_exclusive_min";
 }
 
-// The sentence itself; "" where there is none to tell.
+// The text itself; "" if the value is valid.
 export function rangeMessage(input) {
   const name = rangeViolation(input);
   const { min, max } = input.dataset;

@@ -1,5 +1,4 @@
-// Starts the page: each tab, and what stands around them.
-// Knows nothing about what happens inside any of them.
+// Entry point of the playground page.
 
 import { startApiKey } from "./api_key.js";
 import { startAutosize } from "./autosize.js";

@@ -1,5 +1,4 @@
-// The page's title says what is shown, so that a window is found among others.
-// Knows nothing about what that is.
+// Keeps document.title up to date with the current conversation or tab.
 import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 

@@ -1,19 +1,18 @@
-// A panel at the side: a column where there is room, a sheet over the page where there is none, and
-// where there is room for one column only, the one that was opened last.
-// Knows nothing about what is in it.
+// A side panel: a column in wide windows, a sheet over the page in narrow ones. If only one column
+// fits, opening one closes the other.
 import { byId } from "./element.js";
 
-// Narrower than this a tab has one column beside it.
+// In narrower windows only one column fits beside a tab's content.
 const ONE_COLUMN = matchMedia("(max-width: 70rem)");
 const started = []; // {panel, button}
 
 const isSheet = (panel) => getComputedStyle(panel).position === "fixed";
 
-// What stands over the sheets is used with them.
+// Elements above the sheets can be used without closing them.
 const above = (target) => target.closest("[data-above-sheets]") !== null;
 
-// `panel` is a <details>, or has the class "open" or "closed" once `button` has been pressed; until
-// then it is open where it is a column.
+// `panel` is a <details>, or gets the class "open" or "closed" after `button` is pressed; before
+// that it is open if it is a column.
 export function startPanel(panel, button) {
   started.push({ panel, button });
   panel.addEventListener("click", (event) => {
@@ -24,7 +23,7 @@ export function startPanel(panel, button) {
     event.stopPropagation();
     close(panel, button);
   });
-  // Whoever leaves a sheet by keyboard must not stand behind it.
+  // Keyboard focus must not end up behind a sheet.
   panel.addEventListener("focusout", ({ relatedTarget }) => {
     const left =
       relatedTarget &&

@@ -1,5 +1,4 @@
-// Tells what of a form's parameters is not as the API would have it: how many on the button that opens
-// them, and beside each a button that takes it back. Knows nothing about what they do.
+// Marks changed parameters: a count on the panel's button, and a reset button beside each.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
@@ -15,7 +14,7 @@ export function updateParameterBadge(tab) {
   opener.append(" ", element("b", { class: "count-badge" }, formatNumber(number), read));
 }
 
-// `reset` takes the row's parameter back.
+// `reset` restores the row's default.
 export function addResetButton(row, reset) {
   const label = row.querySelector("label");
   label.after(

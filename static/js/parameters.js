@@ -1,5 +1,5 @@
-// One form's parameters: number boxes, their sliders, presets, and what of them is sent.
-// Knows nothing about what a parameter does; the boxes are the truth, sliders follow them.
+// The parameters of a form: number inputs, their sliders and presets. The inputs hold the values;
+// sliders follow them.
 
 import { bootstrap } from "./bootstrap.js";
 import { byId } from "./element.js";
@@ -12,7 +12,7 @@ const ZERO = new Set(["temperature", "top_p"]);
 export function startParameters(tab) {
   const panel = byId(`${tab}-parameters`);
   startPanel(panel, document.querySelector(`[data-parameters="${panel.id}"]`));
-  // Without scripts an answer must not run on; with them there is a stop button.
+  // The server fills in a limit for forms without scripts, which have no stop button.
   box(tab, "max_tokens").value = "";
   for (const row of panel.querySelectorAll("[data-name]")) startRow(row, () => changed(tab));
   byId(`${tab}-system`)?.addEventListener("input", () => updateParameterBadge(tab));
@@ -23,8 +23,7 @@ export function startParameters(tab) {
   changed(tab);
 }
 
-// The numbers and switches as the API wants them, of the form or of a snapshot; what is left empty
-// is not sent.
+// Request fields from the form, or from readParameters()'s result. Empty inputs are left out.
 export function requestOptions(tab, texts = readParameters(tab)) {
   const bootstrap = Object.entries(texts).filter(([, text]) => text.trim());
   return Object.fromEntries(bootstrap.map(([name, text]) => [name, value(name, text)]));
@@ -33,11 +32,11 @@ export function requestOptions(tab, texts = readParameters(tab)) {
 function value(name, text) {
   if (name === "stop") return text.split("\n").filter((line) => line);
   if (name === "do_sample") return text !== "false";
-  // What is no number is sent as it is: the server's answer names the field.
+  // Invalid numbers are sent unchanged: the server's error names the field.
   return Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-// Every box of the form, to keep with a conversation and to bring back.
+// All non-empty inputs of the form, to save with a conversation.
 export function readParameters(tab) {
   const rows = byId(`${tab}-parameters`).querySelectorAll("[data-name]");
   const pairs = [...rows].map(({ dataset }) => [dataset.name, box(tab, dataset.name).value]);
@@ -74,7 +73,7 @@ function choose(tab, preset) {
   changed(tab);
 }
 
-// `chosen`: by the person, who has the form before them.
+// `byUser`: changed by the user, not by writeParameters().
 function changed(tab, chosen = true) {
   const panel = byId(`${tab}-parameters`);
   for (const row of panel.querySelectorAll("[data-name]")) follow(row, box(tab, row.dataset.name));
@@ -92,7 +91,7 @@ function changed(tab, chosen = true) {
   );
 }
 
-// What is written out as the default is no change.
+// A value equal to the default is no change.
 const differs = (text, byDefault) =>
   text !== "" && (byDefault === undefined || Number(text) !== Number(byDefault));
 
@@ -107,7 +106,7 @@ function follow(row, input) {
   if (place && place.textContent !== told) place.textContent = told;
 }
 
-// Greedy decoding does not look at what shapes a draw.
+// Greedy decoding ignores sampling parameters.
 function markUnused(tab, panel) {
   const { temperature, top_p: topP, do_sample: sampled } = requestOptions(tab);
   const greedy = sampled === false || [temperature, topP].includes(0);

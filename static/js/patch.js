@@ -1,5 +1,4 @@
-// Makes an element's children those of a fragment, and leaves alone what is the same already.
-// Knows nothing about what they mean.
+// Replaces an element's children by a fragment's, and leaves equal nodes in place.
 export function patchChildren(place, wanted) {
   const next = [...wanted.childNodes];
   next.forEach((node, at) => {

@@ -1,10 +1,9 @@
-// The two directions in which vectors differ most, and where each vector lies along them.
-// Knows nothing about drawing. Power iteration on the vectors' own products: few texts, many
-// numbers each.
+// Principal component analysis in two dimensions, by power iteration on the Gram matrix: there are
+// few texts and many dimensions.
 
 const ROUNDS = 200;
 
-// {points: [[x, y], …], explained: [share, share]} of three vectors or more.
+// Returns {points: [[x, y], …], explained: [ratio, ratio]} for three or more vectors.
 export function principalComponents(vectors) {
   const size = vectors[0].length;
   const mean = Array.from(
@@ -32,7 +31,7 @@ export function principalComponents(vectors) {
 }
 
 function strongest(matrix, which) {
-  // A fixed start, so that the same texts give the same picture.
+  // A fixed start vector, so that the same texts give the same picture.
   let vector = unit(matrix.map((_, i) => Math.sin(i * 1.7 + which + 1)));
   let value = 0;
   for (let round = 0; round < ROUNDS; round += 1) {

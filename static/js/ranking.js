@@ -1,5 +1,4 @@
-// All texts in order of their likeness to one of them, which can be chosen.
-// Knows nothing about vectors.
+// Texts ranked by their similarity to a selected one.
 
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";

@@ -1,5 +1,4 @@
-// The line under the bar that says when the model cannot answer yet, or any more.
-// Knows nothing about why.
+// The status line under the header while the model is not ready.
 
 import { bootstrap, t } from "./bootstrap.js";
 import { byId } from "./element.js";
@@ -11,7 +10,7 @@ export function startReadiness() {
   if (byId("state").dataset.state !== "ready") pollReadiness();
 }
 
-// Looks until the model is ready, and says so.
+// Polls until the model is ready, then dispatches "westlake:ready".
 export function pollReadiness() {
   if (watching) return;
   watching = true;

@@ -1,11 +1,11 @@
-// Whether a text goes round in circles: its last eight lines or sentences are the same, its last eight
-// groups of up to four, or its last words over and over. Knows nothing about who writes it.
+// Detects repetition at the end of a text: eight equal lines or sentences, eight equal groups of up
+// to four, or a phrase of up to 100 characters eight times.
 const ROUNDS = 8;
-const LONGEST = 4; // lines of a group
-const READ = 4000; // characters from the end
-const PERIOD = 100; // characters of words that come again
-const LETTERS = /[\p{L}\p{N}][^\p{L}\p{N}]*[\p{L}\p{N}]/u; // brackets alone may well be repeated
-const LEAST_LETTERS = 3; // rows of noughts and laughter too
+const LONGEST = 4; // lines per group
+const READ = 4000; // characters read from the end
+const PERIOD = 100; // characters of a repeated phrase
+const LETTERS = /[\p{L}\p{N}][^\p{L}\p{N}]*[\p{L}\p{N}]/u; // punctuation alone may repeat
+const LEAST_LETTERS = 3; // and so may "000" and "haha"
 
 export function isRepetitive(text) {
   const end = text.slice(-READ);

@@ -1,13 +1,12 @@
-// Tells that an answer repeats itself, and offers to stop it.
-// Knows nothing about how it is stopped: the tab's own button does it.
+// Shows a notice when an answer repeats itself, with a button that stops it.
 
 import { t } from "./bootstrap.js";
 import { byId } from "./element.js";
 import { announce } from "./notices.js";
 import { isRepetitive } from "./repetition.js";
 
-const EVERY = 200; // characters between two looks
-const looked = {}; // by tab: the length at the last look
+const EVERY = 200; // characters between two checks
+const looked = {}; // by tab: text length at the last check
 
 export function startRepetitionNotices() {
   for (const button of document.querySelectorAll("[data-stop-answer]")) {
@@ -17,7 +16,7 @@ export function startRepetitionNotices() {
   }
 }
 
-// `text` is all of an answer so far.
+// `text` is the whole answer so far.
 export function checkRepetition(tab, text) {
   const box = byId(`${tab}-repetition`);
   if (!box.hidden || Math.abs(text.length - (looked[tab] ?? 0)) < EVERY) return;

@@ -1,11 +1,11 @@
-// One stop for the tab key in a list whose rows have buttons: arrows left and right go to the next
-// button of a row, up and down to the same button of the next row. Knows nothing about what is pressed.
+// Roving tabindex for a list whose rows have buttons: one tab stop; left and right arrows move
+// within a row, up and down to the same button of the next row.
 const BUTTONS = "button:not(.editing *)";
 const SCROLLED = "pre[tabindex], .scroll[tabindex]";
 
 export class RovingTabindex {
   #list;
-  #stop = null; // the button that the tab key reaches
+  #stop = null; // the button with tabindex 0
 
   constructor(list) {
     this.#list = list;
@@ -16,8 +16,8 @@ export class RovingTabindex {
     list.addEventListener("westlake:drawn", () => this.#stop && this.#reach(this.#stop, 0));
   }
 
-  // After rows have come or gone: `row` is the one, or the last, unless a person is in another. Code
-  // and tables that scroll are stops in that row only.
+  // Call after rows were added or removed. The tab stop moves to `row` (default: the last),
+  // unless focus is in the list. Scrollable code and tables are tab stops in that row only.
   settle(row = null) {
     const buttons = [...this.#list.querySelectorAll(BUTTONS)];
     for (const each of buttons) each.tabIndex = -1;

@@ -1,31 +1,32 @@
-// Has answers written, one at a time in each conversation, whichever is shown, and keeps what is said.
-// Knows nothing about pages: `told` hears what happens to which answer.
+// The answers being generated, at most one per conversation, whether shown or not; saves them as
+// they grow.
 
 import { saveHead, saveTurn } from "./conversation_store.js";
 import { removeTurn } from "./conversation_tree.js";
 import { StreamingAnswer } from "./streaming_answer.js";
 
-const SAVE_MS = 1000; // so much at most is lost with the browser
-const running = new Map(); // by the conversation's id
-const requests = new Map(); // what was sent for which turn, during this visit
+const SAVE_MS = 1000; // at most this much is lost if the browser closes
+const running = new Map(); // by conversation id
+const requests = new Map(); // requests sent during this visit, by turn id
 let told = () => {};
 let left = false;
 
-// `listener` gets an Answer and "sent", "state" or "text".
+// `listener` is called with a StreamingAnswer and "sent", "state" or "text".
 export function startRunningAnswers(listener) {
   told = listener;
   addEventListener("pagehide", leave);
-  // A page that comes back as it was has lost its answers: it begins anew.
+  // A page restored from the back/forward cache has lost its answers: reload it.
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
 
-// The answer that is being written in a conversation, or null.
+// The running answer of a conversation, or null.
 export const runningAnswer = (id) => running.get(id) ?? null;
 
 export const sentRequest = (node) => requests.get(node.id);
 
-// Ends with the Answer, whose `outcome` is "done", "stopped" or "failed"; a turn in which nothing
-// was said is gone then. Never ends once the page is being left.
+// Generates the answer for `node` and resolves to the StreamingAnswer, whose `outcome` is "done",
+// "stopped" or "failed". An empty turn is removed, unless it is done. Never resolves once the page
+// is being left.
 export async function runAnswer(conversation, node, continued) {
   const answer = new StreamingAnswer(conversation, node, continued);
   running.set(conversation.id, answer);
@@ -47,7 +48,7 @@ export async function runAnswer(conversation, node, continued) {
   return answer;
 }
 
-// Stops the answer of a conversation, if there is one, and waits for its end.
+// Stops a conversation's answer, if any, and waits for its end.
 export async function stopAnswer(id) {
   const answer = runningAnswer(id);
   answer?.stop();

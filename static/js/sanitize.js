@@ -1,5 +1,4 @@
-// The only way from markup to elements: DOMPurify with a short list of what may be there.
-// Knows nothing about Markdown or code.
+// The only way from markup to DOM nodes: DOMPurify with a short allowlist.
 import DOMPurify from "../vendor/dompurify/purify.js";
 
 const ALLOWED = {

@@ -1,5 +1,4 @@
-// A person's own settings for new chats: a system prompt and parameters, kept in this browser.
-// Knows nothing about what they do.
+// The user's defaults for new chats (system prompt and parameters), in localStorage.
 
 import { t } from "./bootstrap.js";
 import { byId, element } from "./element.js";
@@ -8,7 +7,7 @@ import { readParameters } from "./parameters.js";
 
 const NAME = "westlake:defaults";
 
-// {system, options}; empty where nothing was kept.
+// {system, options}; empty if nothing was saved.
 export function savedDefaults() {
   try {
     const { system, options } = JSON.parse(localStorage.getItem(NAME));
@@ -19,7 +18,7 @@ export function savedDefaults() {
   }
 }
 
-// The button under the parameters that makes them the settings of new chats.
+// Adds the button that saves the current settings as defaults.
 export function startSavedDefaults() {
   const keep = () => {
     try {

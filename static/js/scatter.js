@@ -1,5 +1,4 @@
-// Texts as points on a plane: near ones are alike.
-// Knows nothing about how the plane is found (pca.js).
+// Texts as points in two dimensions (pca.js): similar texts are close.
 
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element, svgElement } from "./element.js";
@@ -8,7 +7,7 @@ import { principalComponents } from "./pca.js";
 const WIDTH = 640;
 const HEIGHT = 360;
 const EDGE = 36;
-// Marks nearer than this would hide each other's numbers.
+// Closer markers would hide each other's numbers.
 const LEAST = 24;
 const ROUNDS = 100;
 
@@ -51,12 +50,12 @@ export function scatter(texts, vectors) {
   );
 }
 
-// Moves marks that lie on each other a little apart: what was near stays near.
+// Moves overlapping markers apart.
 function apart(places) {
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [i, a] of places.entries()) {
       for (const [j, b] of places.slice(0, i).entries()) {
-        const angle = i + j; // for those in the same place: any direction, and always the same
+        const angle = i + j; // a fixed arbitrary direction for equal positions
         const [dx, dy] = [
           a[0] - b[0] || 0.01 * Math.cos(angle),
           a[1] - b[1] || 0.01 * Math.sin(angle),

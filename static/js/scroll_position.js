@@ -1,18 +1,19 @@
-// Where in the conversation a person is reading: as a turn and a distance, so that it can be found
-// again when the turns are drawn anew. Knows nothing about where it is kept.
+// The reading position in a conversation, as a turn and an offset, so that it can be restored after
+// redrawing.
 import { byId } from "./element.js";
 
 const own = byId("chat-scroller");
-const NEAR = 60; // pixels from the end that still count as there
-let held = null; // what to bring back into sight while turns are still growing to their sizes
-let set = { top: 0, height: 0 }; // as it was when that was done last
+const NEAR = 60; // pixels from the end that count as the end
+let held = null; // the position to restore while turns are still growing
+let set = { top: 0, height: 0 }; // scroll state after the last restore
 
-// In low windows the page scrolls as a whole.
+// In short viewports the page scrolls as a whole.
 const moving = () =>
   getComputedStyle(own).overflowY === "visible" ? document.scrollingElement : own;
 const edge = (place) => (place === own ? own.getBoundingClientRect().top : 0);
 
-// {turn, above: pixels of it out of sight}, or null at the end; undefined while another tab is shown.
+// {turn, above: its pixels above the viewport}; null at the end; undefined while another tab is
+// shown.
 export function readingPosition() {
   if (!own.checkVisibility()) return undefined;
   const place = moving();
@@ -25,7 +26,7 @@ export function readingPosition() {
     : null;
 }
 
-// Shows a place as reading() told it, until the person moves.
+// Restores a position of readingPosition() and holds it until the user scrolls.
 export function restorePosition(there) {
   held = there ?? "end";
   apply();
@@ -36,11 +37,11 @@ function apply() {
   const place = moving();
   const turn = held === "end" ? null : byId("thread").querySelector(`[data-id="${held.turn}"]`);
   if (turn) place.scrollTop += turn.getBoundingClientRect().top + held.above - edge(place);
-  else place.scrollTop = byId("thread").childElementCount ? place.scrollHeight : 0; // a welcome is read from its top
+  else place.scrollTop = byId("thread").childElementCount ? place.scrollHeight : 0; // the welcome page starts at its top
   set = { top: place.scrollTop, height: place.scrollHeight };
 }
 
-// A person has moved where the turns have not grown, or has touched what moves them.
+// The user scrolled if the position changed without the content growing.
 function moved() {
   const { scrollTop, scrollHeight } = moving();
   if (held && scrollHeight === set.height && Math.abs(scrollTop - set.top) > 2) held = null;

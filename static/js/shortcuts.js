@@ -1,5 +1,4 @@
-// Keys that work anywhere on the page.
-// Knows nothing about what they set off.
+// Keyboard shortcuts of the whole page.
 import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 import { announceTooLate, canUndo, undoLast } from "./undo.js";
@@ -35,7 +34,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
   });
 }
 
-// An empty box may have something of its own to take back: that is seen when the browser has done it.
+// The browser may undo something in the empty text box itself; check after its default action.
 function takeBack(event) {
   if (!canUndo()) {
     setTimeout(() => event.target.value || announceTooLate());

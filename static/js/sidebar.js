@@ -1,5 +1,4 @@
-// The list of conversations kept in this browser: open one, begin one, remove them.
-// Knows nothing about turns, or about files (import_export.js).
+// The sidebar: the list of conversations in this browser, to open, start and remove them.
 
 import { t } from "./bootstrap.js";
 import { conversationHeads, deleteConversation, undoable } from "./conversation_store.js";
@@ -13,13 +12,14 @@ import { startStorageFull } from "./storage_full.js";
 import { failureOf } from "./submit.js";
 import { offerUndo } from "./undo.js";
 
-const items = new Map(); // by the conversation's id
+const items = new Map(); // by conversation id
 const roving = new RovingTabindex(byId("conversations"));
 let current = null;
 let open = () => {};
 let restored = () => {};
 
-// `given.open` shows a conversation, null a new one; `given.restored` is told which is there again.
+// `open` shows a conversation, or a new one for null; `onRestore` is called with the id of a
+// restored one.
 export function startSidebar(given) {
   ({ restored } = given);
   open = (id) => {
@@ -54,7 +54,7 @@ function item({ id, title }) {
   return own.element;
 }
 
-// The same two buttons as before, so that neither loses the focus.
+// Reuses the two buttons, so that they keep focus.
 function fill(place, id, title, state) {
   if (!place.firstChild) {
     place.append(

@@ -1,5 +1,4 @@
-// The link at the page's very beginning: past the bar and the list, to the tab's own box.
-// Knows nothing about what is written there; without scripts it goes to the tab.
+// The skip link: moves focus to the current tab's text box. Without scripts it leads to the tab.
 import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 

@@ -1,5 +1,5 @@
-// One request as a command or a program in several languages, ready to be run as it stands.
-// Knows nothing about pages. A key is never written out, only where to find it.
+// A request as runnable code in several languages. API keys are never included, only the
+// environment variable's name.
 const VARIABLE = "WESTLAKE_API_KEY";
 
 export const SNIPPETS = {
@@ -13,7 +13,7 @@ export const SNIPPETS = {
 
 const pretty = (value) => JSON.stringify(value, null, 2);
 
-// Where in an answer its text is, as one path for every language.
+// The path to the text in a response.
 const WHERE = {
   "/v1/chat/completions": ["choices", 0, "message", "content"],
   "/v1/completions": ["choices", 0, "text"],
@@ -26,7 +26,7 @@ function curl({ path, fields }, base, keyed) {
   return `curl ${base}${path} \\\n  -H "Content-Type: application/json"${key} \\\n  -d ${quoted}\n`;
 }
 
-// Bytes both ways: Windows PowerShell 5.1 would neither send nor read UTF-8 by itself.
+// Windows PowerShell 5.1 does not send or read UTF-8 by default, so both are bytes.
 function powershell({ path, fields }, base, keyed) {
   const key = keyed ? ` \`\n  -Headers @{ Authorization = "Bearer $env:${VARIABLE}" }` : "";
   const text = WHERE[path]
@@ -115,7 +115,7 @@ console.log(answer${text});
 `;
 }
 
-// JSON's strings and numbers are Python's too; its three words are not.
+// JSON strings and numbers are valid Python; true, false and null are not.
 function python(value, indent) {
   const inner = `${indent}    `;
   if (value === null) return "None";

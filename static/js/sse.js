@@ -1,7 +1,6 @@
-// Reads server-sent events from a stream of bytes, however the bytes are cut.
-// Knows nothing about what is in them.
+// Parses server-sent events from a byte stream.
 
-// Yields {data} for an event and {comment} for a comment line.
+// Yields {data} per event and {comment} per comment line.
 export async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -14,7 +13,7 @@ export async function* readEvents(body) {
       for (const block of blocks) yield* read(block);
     }
   } finally {
-    reader.cancel().catch(() => {}); // the connection may be gone already
+    reader.cancel().catch(() => {}); // the connection may be closed already
   }
 }
 

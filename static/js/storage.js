@@ -1,11 +1,10 @@
-// Texts under names, kept in this browser for all of its windows.
-// Knows nothing about what the texts say. What the browser has no room for, or forbids, lives here
-// until the page is left, and is read like the rest.
+// Strings in localStorage. Values that cannot be written (storage full or blocked) are kept in
+// memory until the page is left.
 const beside = new Map();
-let changes = null; // each name's text before, while somebody may want to have it back
+let changes = null; // previous values while recordChanges() runs
 let full = () => {};
 
-// `told` is called when a text could not be kept in the browser, with whether it is forbidden.
+// `listener(isBlocked)` is called when a value could not be written.
 export function onWriteError(told) {
   full = told;
 }
@@ -25,7 +24,7 @@ export function read(name) {
   }
 }
 
-// `text` null: the name is to have none.
+// `text` null removes the key.
 export function write(name, text) {
   if (changes && !changes.has(name)) changes.set(name, read(name));
   beside.delete(name);
@@ -33,18 +32,18 @@ export function write(name, text) {
     if (text === null) localStorage.removeItem(name);
     else localStorage.setItem(name, text);
   } catch (error) {
-    if (text === null) return; // what could not be stored need not be removed
+    if (text === null) return; // nothing to remove
     beside.set(name, text);
     full(error.name === "SecurityError");
   }
 }
 
-// Tries again what there was no room for.
+// Retries failed writes.
 export function retryFailedWrites() {
   for (const [name, text] of [...beside]) write(name, text);
 }
 
-// Makes a change and returns, as [name, text] pairs, what was there before it.
+// Runs `change` and returns the previous values as [key, text] pairs.
 export function recordChanges(change) {
   changes = new Map();
   try {
@@ -55,8 +54,7 @@ export function recordChanges(change) {
   }
 }
 
-// Calls `told` with the names whose texts other windows have changed: all of a moment at once; null
-// when everything has been taken away.
+// Calls `listener` with the keys that other windows changed, batched; null if all were cleared.
 export function onChange(prefix, told) {
   let changed = null;
   addEventListener("storage", ({ key, storageArea }) => {

@@ -1,5 +1,5 @@
-// Says that the browser has no room for what was said, and makes some, or that it forbids storage.
-// Knows nothing about how conversations are listed.
+// Shows that storage is full, with buttons to export and to remove old conversations, or that it is
+// blocked.
 
 import { t } from "./bootstrap.js";
 import { conversationHeads, deleteConversation, undoable } from "./conversation_store.js";

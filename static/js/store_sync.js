@@ -1,10 +1,9 @@
-// Brings a conversation that lies open here up to what is kept of it.
-// Knows nothing about who has changed that.
+// Updates an open conversation from the store.
 import { loadConversation, saveHead, saveTurn } from "./conversation_store.js";
 import { mergeStored } from "./conversation_tree.js";
 
-// `live`, the turn that is being written here, or null, stays with all that it answers. False when
-// the conversation has been removed.
+// Keeps `live`, the turn being generated here (or null), and its ancestors. Returns false if the
+// conversation was deleted.
 export function syncFromStore(conversation, live) {
   const stored = loadConversation(conversation.id);
   if (!stored && !live) return false;

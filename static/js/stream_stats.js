@@ -1,8 +1,7 @@
-// Times one answer: when its first text came, and how fast the rest did.
-// Knows nothing about where the text goes.
+// Statistics of a streamed answer: time to first token, tokens per second, finish reason.
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 
-// Pieces that came together say nothing about speed.
+// Shorter intervals say nothing about speed.
 const SHORTEST_S = 0.05;
 
 export class StreamStats {
@@ -12,7 +11,7 @@ export class StreamStats {
   #pieces = 0;
   #before;
 
-  // `before` is what an answer had been read as that now goes on.
+  // `previous` are the statistics of an answer that is being continued.
   constructor(before = null) {
     this.#before = before;
   }
@@ -23,7 +22,7 @@ export class StreamStats {
     this.#pieces += 1;
   }
 
-  // What is known; until the server has counted the tokens, pieces stand for them.
+  // The statistics so far; until the server reports usage, chunks count as tokens.
   read(tokens = null, finish = null) {
     const counted = tokens ?? this.#pieces;
     const seconds = (this.#last - this.#first) / 1000;
@@ -38,7 +37,7 @@ export class StreamStats {
   }
 }
 
-// The figures of an answer that was written in two goes.
+// Combines the statistics of an answer and its continuation.
 function joined(before, now) {
   const timed = [before, now].filter(({ perSecond }) => perSecond !== null);
   const counted = timed.reduce((sum, { tokens }) => sum + tokens - 1, 0);
@@ -52,7 +51,7 @@ function joined(before, now) {
   };
 }
 
-// "12 tok · 8.3 tok/s · first 0.41 s · stop"
+// For example "12 tokens · 8.3 tokens/s · first token 0.41 s · finished".
 export function formatStats({ tokens, exact, perSecond, first, finish }) {
   const parts = [(exact ? "" : "~") + t("tokens", { count: formatNumber(tokens) })];
   if (perSecond !== null) parts.push(t("per_second", { number: formatFixed(perSecond, 1) }));

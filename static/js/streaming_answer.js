@@ -1,5 +1,4 @@
-// Writes one answer into its turn while it streams, shown or not.
-// Knows nothing about which turn comes next, or what is kept of it when.
+// Streams one answer into its turn, whether it is shown or not.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { buildChatRequest } from "./chat_request.js";
@@ -11,22 +10,21 @@ import { contextLength, selectedModel } from "./models.js";
 import { requestOptions } from "./parameters.js";
 import { StreamStats } from "./stream_stats.js";
 
-// The answers that are being written: their turn, how to stop them, and what they tell.
 export class StreamingAnswer {
-  tokens = null; // of prompt and answer together, as far as they are known
-  length = null; // how many of them the model can read
-  request = null; // what was sent
-  state = [t("sending")]; // what is happening before the first word
+  tokens = null; // prompt and answer tokens, as far as known
+  length = null; // the model's context length
+  request = null; // the request that was sent
+  state = [t("sending")]; // text and progress before the first token
   watch;
   error = null;
   outcome = null; // "done", "stopped" or "failed"
-  end = new Promise((resolve) => (this.ended = resolve)); // when all of it has been kept
+  end = new Promise((resolve) => (this.ended = resolve)); // resolves when everything is saved
   #controller = new AbortController();
 
   constructor(conversation, node, continued) {
     Object.assign(this, { conversation, node, continued, before: node.content });
     this.watch = new StreamStats(continued ? node.speed : null);
-    // The settings of this moment: the person may look at another conversation before it is sent.
+    // Settings at this moment: the user may switch conversations before it is sent.
     this.settings = {
       model: selectedModel(),
       length: contextLength(),
@@ -42,7 +40,7 @@ export class StreamingAnswer {
     return this.node.content === this.before;
   }
 
-  // Ends with the turn finished, stopped or failed, which is returned; `told` hears of each change.
+  // Resolves to the outcome; `onUpdate` is called on each change.
   async write(told) {
     try {
       await this.#prepare(told);

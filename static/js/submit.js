@@ -1,24 +1,24 @@
-// What happens to a message: it is asked, waits for the answer before it, or is given back.
-// Knows nothing about which conversation is shown; `changed` hears when one is to be drawn anew.
+// Submits messages: sends them, queues them behind a running answer, or returns them to the
+// composer after a failure.
 
 import { deleteTurns, saveHead, saveTurn } from "./conversation_store.js";
 import { addTurn, hasFollowers, removeTurn, titleFor } from "./conversation_tree.js";
 import { draftOf, saveDraft } from "./drafts.js";
 import { runAnswer, runningAnswer } from "./running_answers.js";
 
-const failures = new Map(); // by the conversation's id: {error, again}
+const failures = new Map(); // by conversation id: {error, retry}
 let changed = () => {};
 
 export function startSubmit(listener) {
   changed = listener;
 }
 
-// What went wrong last in a conversation, and how to try it again; null when nothing did.
+// The last failure of a conversation, or null.
 export const failureOf = (id) => failures.get(id) ?? null;
 
 export const forgetFailure = (id) => failures.delete(id);
 
-// While an answer is being written a message waits for its end.
+// A message is queued while an answer is running.
 export async function submitMessage(conversation, text) {
   const { id } = conversation;
   if (runningAnswer(id)) {
@@ -31,7 +31,7 @@ export async function submitMessage(conversation, text) {
   settle(conversation, outcome, outcome === "done" ? [] : takenBack(conversation, question));
 }
 
-// A first or a further answer to a turn of the person's.
+// Generates another answer to a user turn.
 export async function regenerate(conversation, question) {
   settle(conversation, await ask(conversation, question, () => regenerate(conversation, question)));
 }
@@ -48,8 +48,8 @@ async function ask(conversation, question, again) {
   return run(conversation, addTurn(conversation, question.id, "assistant", ""), false, again);
 }
 
-// What has waited for the answer's end is sent now; where that was not a good one it is given back,
-// after the texts that got no answer.
+// Sends the queued messages after a successful answer; otherwise returns them to the composer,
+// after the texts without an answer.
 function settle(conversation, outcome, unanswered = []) {
   const { queue } = draftOf(conversation.id);
   saveDraft(conversation.id, { queue: [] });
@@ -57,7 +57,7 @@ function settle(conversation, outcome, unanswered = []) {
   else if (unanswered.length || queue.length) giveBack(conversation, unanswered, queue);
 }
 
-// Ends with the answer's outcome.
+// Resolves to the answer's outcome.
 async function run(conversation, node, continued, again) {
   failures.delete(conversation.id);
   conversation.title ||= titleFor(conversation);
@@ -71,14 +71,13 @@ async function run(conversation, node, continued, again) {
   return answered.outcome;
 }
 
-// Where a new turn goes: no turn of the person's follows another. One without an answer is still
-// there, as another branch.
+// The parent of a new user turn. A user turn without an answer becomes a sibling branch.
 function lastAnswered(conversation) {
   const last = conversation.nodes[conversation.leaf];
   return last?.role === "user" ? last.parent : conversation.leaf;
 }
 
-// A question that nothing was said to goes back to where it was written.
+// Removes a question without an answer, and returns its text for the composer.
 function takenBack(conversation, question) {
   if (!conversation.nodes[question.id] || hasFollowers(conversation, question)) return [];
   removeTurn(conversation, question);
@@ -94,7 +93,7 @@ function giveBack(conversation, ...texts) {
   changed(conversation, "draft");
 }
 
-// The text has been given back to the box, where it may have been rewritten.
+// The text was returned to the composer, where the user may have edited it.
 function retry(conversation, text) {
   if (draftOf(conversation.id).text === text) saveDraft(conversation.id, { text: "" });
   changed(conversation, "draft");

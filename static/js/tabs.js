@@ -1,11 +1,10 @@
-// Which tab is shown (chat, completion, embeddings), and which conversation in the chat: those that
-// the address names, as "#completion" or "#chat/ID".
-// Knows nothing about what is in them; the style sheet shows and hides.
+// The current tab and conversation, from the address: "#completion" or "#chat/ID". The style sheet
+// shows and hides tabs.
 import { rememberChat } from "./bar_links.js";
 
 const TABS = ["chat", "completion", "embeddings"];
 
-// `arrived` is called when the address has changed, whoever changed it.
+// `onNavigate` is called after each change of the address.
 export function startTabs(arrived) {
   addEventListener("hashchange", () => {
     mark();
@@ -19,18 +18,18 @@ export function currentTab() {
   return TABS.includes(named) ? named : "chat";
 }
 
-// The conversation's id; null for a new one.
+// The current conversation's id; null for a new one.
 export function currentChat() {
   const [tab, id] = parts();
   return tab === "chat" && id ? id : null;
 }
 
-// Goes to a conversation; null: to a new one. Back leads to where the person was.
+// Navigates to a conversation, or to a new one for null; adds a history entry.
 export function goToChat(id) {
   location.hash = address(id);
 }
 
-// Says in the address which conversation is shown already.
+// Puts the shown conversation into the address, without a history entry.
 export function replaceChatAddress(id) {
   history.replaceState(null, "", `#${address(id)}`);
   mark();
@@ -45,6 +44,6 @@ function mark() {
     else link.removeAttribute("aria-current");
   }
   if (currentTab() === "chat") rememberChat(address(currentChat()));
-  // The browser scrolls to what the address names; tabs fill the window already.
+  // Undo the browser's scrolling to the fragment: tabs fill the window.
   scrollTo(0, 0);
 }

@@ -1,19 +1,19 @@
-// Reads pasted text as lines, or as a table of comma- or tab-separated columns.
-// Knows nothing about what the texts are for.
+// Parses pasted text as lines, or as comma- or tab-separated columns.
 export const textLines = (text) =>
   text
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line);
 
-// {names, rows, likeliest} where every line has the same two or more columns, else null.
+// Returns {names, rows, likeliest: index of the column with the most text}, or null if the lines do
+// not all have the same number of columns, two or more.
 export function parseTable(text) {
   for (const mark of ["\t", ","]) {
     if (!text.includes(mark)) continue;
     const rows = parse(text, mark).filter((row) => row.some((cell) => cell.trim()));
     const width = rows[0]?.length ?? 0;
     if (rows.length < 2 || width < 2 || rows.some((row) => row.length !== width)) continue;
-    // Sentences have commas too, with a blank after them: those are no columns.
+    // Commas followed by a space are prose, not columns.
     const headed = rows[0].every((cell) => /^[\p{L}\p{N} _.-]{1,30}$/u.test(cell.trim()));
     const prose = rows.some((row) => row.slice(1).some((cell) => cell.startsWith(" ")));
     if (mark === "," && !text.includes('"') && (prose || !headed)) continue;
@@ -32,7 +32,7 @@ function described(all, headed) {
   return { names, rows, likeliest: sizes.indexOf(Math.max(...sizes)) };
 }
 
-// RFC 4180: a cell in quotes may hold marks, line ends and doubled quotes.
+// RFC 4180: a quoted cell may contain separators, line breaks and doubled quotes.
 function parse(text, mark) {
   const rows = [[]];
   const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^${mark}\\n]*))(${mark}|\\r?\\n|$)`, "gy");

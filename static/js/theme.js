@@ -1,8 +1,8 @@
-// Puts the chosen theme on the page before it is drawn, so that nothing flashes.
-// Knows nothing about colours or buttons; a page that was never asked follows the system.
+// Applies the saved theme before the first paint, so that nothing flashes. Without one the page
+// follows the system.
 try {
   const theme = localStorage.getItem("westlake:theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage can be forbidden; the system's theme is a good one.
+  // Storage can be blocked; then the system's theme is used.
 }

@@ -1,5 +1,4 @@
-// The button that turns the page light or dark: for good, until it is as the system has it again.
-// Knows nothing about colours: style sheets have both for each.
+// The theme button. The choice is saved, unless it equals the system's.
 import { byId } from "./element.js";
 
 export function startThemeButton() {
@@ -13,7 +12,7 @@ export function startThemeButton() {
       if (theme === system) localStorage.removeItem("westlake:theme");
       else localStorage.setItem("westlake:theme", theme);
     } catch {
-      // It holds until the page is left.
+      // The choice lasts until the page is left.
     }
   });
 }

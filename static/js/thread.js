@@ -1,5 +1,4 @@
-// The turns of a conversation on the page, drawn anew only where something has changed.
-// Knows nothing about what its buttons do.
+// The turns of a conversation; redraws only what has changed.
 
 import { autoScroll } from "./auto_scroll.js";
 import { t } from "./bootstrap.js";
@@ -8,7 +7,7 @@ import { byId, element, syncChildren } from "./element.js";
 import { RovingTabindex } from "./roving_tabindex.js";
 import { TurnView } from "./turn_view.js";
 
-const views = new Map(); // by the turn's id
+const views = new Map(); // by turn id
 const roving = new RovingTabindex(byId("thread"));
 
 export function showThread(conversation, live, actions) {
@@ -35,7 +34,7 @@ export function showThread(conversation, live, actions) {
 
 export const turnView = (id) => views.get(id);
 
-// Puts the focus on one of a turn's buttons, and presses it if asked.
+// Focuses one of a turn's buttons, and clicks it if `press`.
 export function focusTurn(id, action, press = false) {
   const button = views.get(id)?.element.querySelector(`[data-action="${action}"]`);
   button?.focus();

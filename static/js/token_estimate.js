@@ -1,5 +1,4 @@
-// About how many tokens a text is, before the server has counted them.
-// Knows nothing about the model: a Chinese character is about one, of other texts four letters are.
+// Estimates a text's tokens: one per CJK character, one per four other characters.
 const WIDE = /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]/g;
 const LETTERS = 4;
 

@@ -1,10 +1,9 @@
-// What the colours of tokens, and the lines under them, stand for.
-// Knows nothing about tokens.
+// Probability levels of tokens and the legend of their colours.
 
 import { t } from "./bootstrap.js";
 import { element } from "./element.js";
 
-// From sure to hardly: a probability at least this high has the level of its place.
+// Lower bounds of the levels, highest first.
 export const LEVELS = [0.9, 0.6, 0.3, 0.1];
 
 export const probabilityLevel = (probability) => {

@@ -1,9 +1,8 @@
-// Joins tokens that are bytes of one character into one, as a person reads them.
-// Knows nothing about pages; the server spells such tokens "bytes:\xe4\xbd".
+// Merges byte tokens into characters. The server writes such tokens as "bytes:\xe4\xbd".
 const SPELLED = /^bytes:((?:\\x[0-9a-f]{2})+)$/;
 
-// [{text, logprob, top: [[text, logprob], …], parts}]. Bytes that are no character yet wait for
-// more, unless `all` says that no more will come.
+// Returns [{text, logprob, top: [[text, logprob], …], parts}]. Incomplete characters wait for more
+// tokens, unless `all` tokens are there.
 export function mergeByteTokens(tokens, all) {
   const whole = [];
   for (let place = 0; place < tokens.length; ) {

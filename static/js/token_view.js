@@ -1,5 +1,5 @@
-// An answer token by token, each with its probability: by colour, by its line below, and in a
-// table of the likeliest five. Knows nothing about where the numbers come from.
+// An answer token by token: each token's probability by colour and underline, and its five most
+// likely alternatives in a popover.
 
 import { formatFixed, t } from "./bootstrap.js";
 import { element } from "./element.js";
@@ -13,7 +13,7 @@ function percent(logprob) {
 
 export class TokenView {
   #place;
-  #parts = []; // as the server told them
+  #parts = []; // as received
   #shown = 0;
   #popover = element("div", { class: "alternatives", popover: "auto" });
 
@@ -37,7 +37,8 @@ export class TokenView {
     }
   }
 
-  // Pieces of one character come one by one; only whole characters are shown, until `all` is there.
+  // Byte tokens arrive one by one; incomplete characters are not shown until `all` tokens are
+  // there.
   draw(all) {
     const whole = mergeByteTokens(this.#parts.slice(this.#shown), all);
     for (const token of whole) {
@@ -54,7 +55,7 @@ export class TokenView {
       class: `token p${probabilityLevel(Math.exp(token.logprob))}`,
       "aria-label": name,
     };
-    // No button: browsers never break a line in one, and a text would be torn into boxes.
+    // Not a <button>, because browsers do not wrap lines inside one.
     const button = element("span", {
       ...own,
       tabindex: first ? "0" : "-1",
@@ -114,14 +115,14 @@ export class TokenView {
   }
 }
 
-// The text itself, so that it is copied as it is; the style sheet marks where a line ends.
+// Keeps the text as it is for copying; the style sheet marks line breaks.
 function withBreaks(text) {
   return text
     .split(/(\n)/)
     .map((part) => (part === "\n" ? element("span", { class: "newline" }, part) : part));
 }
 
-// White space that a table cell would hide, and bytes that are no text.
+// Makes white space and byte tokens visible.
 function visible(text) {
   return (
     text

@@ -1,5 +1,4 @@
-// What the buttons of a turn do.
-// Knows nothing about how they look; `shown` gives the conversation they are in.
+// The actions of a turn's buttons. `current` returns the current conversation.
 
 import { t } from "./bootstrap.js";
 import { requestForTurns } from "./chat_request.js";
@@ -12,7 +11,7 @@ import { continueAnswer, regenerate } from "./submit.js";
 import { focusTurn } from "./thread.js";
 import { offerUndo } from "./undo.js";
 
-// `restored` is told the id of a conversation in which something is there again.
+// `onRestore` is called with the id of a conversation after an undo.
 export function turnActions({ shown, draw, restored }) {
   const drop = (node) => {
     const conversation = shown();
@@ -20,7 +19,7 @@ export function turnActions({ shown, draw, restored }) {
     let gone = [];
     const undo = undoable(() => {
       gone = removeTurn(conversation, node);
-      if (conversation.leaf === null) conversation.title = ""; // the first message gives it one
+      if (conversation.leaf === null) conversation.title = ""; // the next first message sets it
       deleteTurns(conversation, gone);
       saveHead(conversation);
     });
@@ -58,7 +57,7 @@ export function turnActions({ shown, draw, restored }) {
   };
 }
 
-// Opens the person's last message for rewriting.
+// Opens the user's last message in the editor.
 export function editLast(conversation) {
   const last = activePath(conversation).findLast(({ role }) => role === "user");
   if (last && !runningAnswer(conversation.id)) focusTurn(last.id, "edit", true);
@@ -72,7 +71,7 @@ function rewrite(conversation, node, content, draw) {
   focusTurn(node.id, "edit");
 }
 
-// What would get an answer in this turn's place, where what was sent is no longer known.
+// The request for this turn, rebuilt if the original is no longer known.
 function wouldBeSent(conversation, node) {
   const turns = activePath(conversation);
   return requestForTurns(turns.slice(0, turns.indexOf(node)));

@@ -1,5 +1,4 @@
-// Lets a person rewrite a turn where it stands.
-// Knows nothing about what saving does.
+// Edits a turn in place.
 
 import { t } from "./bootstrap.js";
 import { element } from "./element.js";

@@ -1,27 +1,26 @@
-// Offers to take back what has just been removed, for ten seconds, in sight.
-// Knows nothing about what that was.
+// Offers to undo a removal for ten seconds.
 
 import { formatNumber, t } from "./bootstrap.js";
 import { byId } from "./element.js";
 import { announce } from "./notices.js";
 
 const OFFER_MS = 10_000;
-const LATE_MS = 4_000; // how long it is told that there is nothing to take back
+const LATE_MS = 4_000; // how long "nothing to undo" is shown
 const STEP_MS = 250;
 
-let offers = []; // {text, undo, left}, the newest last: that is the one shown
-let offered = false; // ever
+let offers = []; // {text, undo, left: milliseconds}, the newest last; that one is shown
+let offered = false; // ever since the page was opened
 let clock = null;
 let leave = () => {};
 
-// `left` is called when the focus must go elsewhere because the offer has gone.
+// `onFocusLost` is called when the notice had focus and disappears.
 export function startUndo(left) {
   leave = left;
   byId("undo-button").addEventListener("click", undoLast);
   byId("undo-close").addEventListener("click", () => drop(offers.at(-1)));
 }
 
-// With `focus` the next key press can take it back, as after a press of a button that is gone now.
+// With `focus` the Undo button gets focus, for keyboard users whose button disappeared.
 export function offerUndo(text, undo, focus = false) {
   offered = true;
   show({ text, undo, left: OFFER_MS });
@@ -31,7 +30,7 @@ export function offerUndo(text, undo, focus = false) {
 
 export const canUndo = () => offers.some(({ undo }) => undo);
 
-// For who comes after the time has run out.
+// Tells the user that the time for undo has passed.
 export function announceTooLate() {
   if (!offered || canUndo()) return;
   show({ text: t("undo_late"), undo: null, left: LATE_MS });
@@ -45,7 +44,7 @@ export function undoLast() {
   announce(t("undone"));
 }
 
-// Nobody's time runs out while they are about to press the button.
+// The countdown pauses while the user is about to press the button.
 function pass() {
   if (byId("undo").matches(":hover, :focus-within")) return;
   for (const offer of [...offers]) {

@@ -1,5 +1,4 @@
-// The first numbers of each vector as bars above and below a line.
-// Knows nothing about likeness.
+// The first dimensions of each vector as a bar chart.
 
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";

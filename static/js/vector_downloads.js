@@ -1,5 +1,4 @@
-// Texts and their vectors as files, for programs (JSON) and tables (CSV).
-// Knows nothing about pages beyond its two buttons.
+// Downloads texts and vectors as JSON or CSV.
 
 import { t } from "./bootstrap.js";
 import { download } from "./conversation_files.js";
@@ -29,14 +28,14 @@ function button(label, pressed) {
   );
 }
 
-// The mark in front lets spreadsheets know that it is UTF-8.
+// The BOM tells spreadsheets that it is UTF-8.
 function csv(texts, vectors) {
   const head = ["text", ...vectors[0].map((_, place) => place)].join(",");
   const rows = texts.map((text, i) => [quoted(text), ...vectors[i]].join(","));
   return `\ufeff${[head, ...rows].join("\r\n")}\r\n`;
 }
 
-// A cell that begins like a formula is one to a spreadsheet, unless an apostrophe stands first.
+// Prevents formula injection: an apostrophe before cells that begin like a formula.
 function quoted(text) {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;

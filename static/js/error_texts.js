@@ -1,5 +1,5 @@
-// What went wrong and what to do about it, in the page's words: by code, field or status.
-// Knows nothing about where it is shown; app/translations/error_texts.py finds the same sentences.
+// Turns an error into translated texts, by its code, parameter or status.
+// app/translations/error_texts.py does the same for pages without scripts.
 
 import { apiKey } from "./api_key.js";
 import { hasText, t, UserError } from "./bootstrap.js";
@@ -8,7 +8,7 @@ import { rangeViolation } from "./number_validation.js";
 
 const TEXTS = new Set(["prompt", "messages", "input"]);
 
-// {what, next, details}: two sentences, and the server's own text where it says more than they do.
+// Returns {what, next, details}: two sentences, and the server's message if it says more.
 export function describeError(tab, error) {
   if (error instanceof UserError)
     return { what: t("failed_here"), next: error.message, details: "" };
@@ -19,7 +19,7 @@ export function describeError(tab, error) {
   const code = error.code === "invalid_api_key" && apiKey() ? "wrong_key" : text(error.code);
   const general = [String(status), status >= 500 ? "fault" : "refused"];
   const name = [code, ...names, ...general].find((each) => hasText(`error_${each}`));
-  // For "field_range": its own sentence, else that of "field".
+  // "field_range" falls back to "field".
   const then = [`${name}_${tab}`, name, name.split("_")[0]].find((each) => hasText(`next_${each}`));
   const filled = { seconds: error.retryAfter ?? "1", ...places };
   const what = t(`error_${name}`, filled);
@@ -27,7 +27,7 @@ export function describeError(tab, error) {
   return { what, next, details: adds(text(message), what, next) ? text(message) : "" };
 }
 
-// The box of the parameter that is refused, or null.
+// The input of the rejected parameter, or null.
 export function inputOf(tab, param) {
   const name = nameOf(param);
   const input = TEXTS.has(name) ? null : byId(`${tab}-${name}`);
@@ -36,7 +36,7 @@ export function inputOf(tab, param) {
 
 const nameOf = (param) => text(param).split(".")[0];
 
-// A field is called as its label on the page says.
+// Fields are named by their labels.
 function field(tab, param) {
   if (TEXTS.has(nameOf(param))) return { names: ["text"], places: {} };
   const input = inputOf(tab, param);
@@ -46,11 +46,11 @@ function field(tab, param) {
   return { names: [rangeViolation(input), "field"], places: { field: label, min, max } };
 }
 
-// Whether the server's text differs from the page's in more than case and punctuation.
+// Whether the server's message differs in more than case and punctuation.
 function adds(message, ...sentences) {
   const bare = (each) => each.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   return ![...sentences, sentences.join("")].map(bare).includes(bare(message));
 }
 
-// A proxy's answer may hold anything.
+// Responses of a proxy may hold anything.
 const text = (value) => (typeof value === "string" ? value : "");
