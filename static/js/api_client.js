@@ -15,8 +15,8 @@ export class ApiError extends Error {
 
 // Returns a successful response. `body` is JSON text, sent as it is; without one the method is GET.
 // Asks for the API key first where one is needed, except for background requests.
-export async function apiFetch(path, { body, signal, unasked = body === undefined } = {}) {
-  if (!unasked && !(await ensureKey())) throw new ApiError(401, { code: "invalid_api_key" });
+export async function apiFetch(path, { body, signal, background = body === undefined } = {}) {
+  if (!background && !(await ensureKey())) throw new ApiError(401, { code: "invalid_api_key" });
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   if (apiKey()) headers.Authorization = `Bearer ${apiKey()}`;
   const method = body === undefined ? "GET" : "POST";
@@ -27,7 +27,7 @@ export async function apiFetch(path, { body, signal, unasked = body === undefine
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, { code: "network" });
   }
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await toApiError(response);
   return response;
 }
 
@@ -36,7 +36,7 @@ export async function apiFetchJson(path, options) {
   return response.json();
 }
 
-async function refusal(response) {
+async function toApiError(response) {
   const text = await response.text();
   let error = {};
   try {

@@ -3,7 +3,7 @@
 import { bootstrap, t } from "./bootstrap.js";
 import { byId } from "./element.js";
 
-const NAME = "westlake:key";
+const STORAGE_KEY = "westlake:key";
 let key = "";
 
 export const apiKey = () => key;
@@ -12,7 +12,7 @@ export const isKeyMissing = () => bootstrap.keyed && key === "";
 
 export function openKeyDialog() {
   byId("key-value").value = key;
-  complain(null);
+  showError(null);
   if (!byId("key").open) byId("key").showModal();
 }
 
@@ -33,27 +33,27 @@ export function startApiKey() {
   for (const id of ["key-open", "key-enter"]) byId(id).addEventListener("click", openKeyDialog);
   byId("key-value").form.addEventListener("submit", save);
   byId("key").addEventListener("close", () => (byId("key-value").value = ""));
-  mark();
+  updateButtons();
 }
 
 async function save(event) {
   event.preventDefault();
   const value = byId("key-value").value.trim();
   byId("key-save").disabled = true;
-  const wrong = value ? await tried(value) : null;
+  const error = value ? await checkKey(value) : null;
   byId("key-save").disabled = false;
-  complain(wrong);
-  if (wrong) {
+  showError(error);
+  if (error) {
     byId("key-value").focus();
     return;
   }
-  keep(value);
+  saveKey(value);
   byId("key").close("save");
   dispatchEvent(new Event("westlake:key"));
 }
 
 // Why a key is rejected, or null. A server that is busy or loading has accepted it.
-async function tried(value) {
+async function checkKey(value) {
   if (!/^[\x21-\x7e]+$/.test(value)) return "wrong_key"; // not allowed in a header
   try {
     const headers = { Authorization: `Bearer ${value}` };
@@ -64,21 +64,21 @@ async function tried(value) {
   }
 }
 
-function complain(wrong) {
-  byId("key-error").textContent = wrong ? t(`error_${wrong}`) : "";
-  byId("key-error").hidden = !wrong;
-  if (wrong) byId("key-value").setAttribute("aria-invalid", "true");
+function showError(error) {
+  byId("key-error").textContent = error ? t(`error_${error}`) : "";
+  byId("key-error").hidden = !error;
+  if (error) byId("key-value").setAttribute("aria-invalid", "true");
   else byId("key-value").removeAttribute("aria-invalid");
 }
 
-function keep(value) {
+function saveKey(value) {
   key = value;
   write(() => sessionStorage, value);
   write(() => localStorage, byId("key-remember").checked ? value : "");
-  mark();
+  updateButtons();
 }
 
-function mark() {
+function updateButtons() {
   byId("key-open").classList.toggle("set", key !== "");
   byId("key-needed").hidden = !isKeyMissing();
 }
@@ -86,7 +86,7 @@ function mark() {
 // Storage can be blocked; then the key lives as long as the page.
 function read(storage) {
   try {
-    return storage().getItem(NAME) ?? "";
+    return storage().getItem(STORAGE_KEY) ?? "";
   } catch {
     return "";
   }
@@ -94,8 +94,8 @@ function read(storage) {
 
 function write(storage, value) {
   try {
-    if (value) storage().setItem(NAME, value);
-    else storage().removeItem(NAME);
+    if (value) storage().setItem(STORAGE_KEY, value);
+    else storage().removeItem(STORAGE_KEY);
   } catch {
     // See above.
   }

@@ -2,44 +2,44 @@
 // button that leads back.
 import { byId } from "./element.js";
 
-const NEAR = 60; // pixels from the end that count as the end
-const FAR = 300; // from this distance on the button is shown
+const NEAR_PX = 60; // pixels from the end that count as the end
+const FAR_PX = 300; // from this distance on the button is shown
 
 class Scroller {
-  #own = byId("chat-scroller");
-  #back = byId("chat-scroll-end");
-  #stays = true;
+  #scroller = byId("chat-scroller");
+  #button = byId("chat-scroll-end");
+  #atEnd = true;
 
   constructor() {
-    for (const place of [this.#own, window])
-      place.addEventListener("scroll", () => this.#look(), { passive: true });
-    this.#back.addEventListener("click", () => {
+    for (const container of [this.#scroller, window])
+      container.addEventListener("scroll", () => this.#update(), { passive: true });
+    this.#button.addEventListener("click", () => {
       this.follow(true);
-      this.#look();
+      this.#update();
     });
   }
 
   // `now`: scroll even if the user had scrolled away, for example after sending a message.
   follow(now = false) {
-    if (!this.#own.checkVisibility()) return; // another tab is shown
-    const place = this.#place();
-    if (now || this.#stays) place.scrollTop = place.scrollHeight;
-    else this.#look();
+    if (!this.#scroller.checkVisibility()) return; // another tab is shown
+    const container = this.#container();
+    if (now || this.#atEnd) container.scrollTop = container.scrollHeight;
+    else this.#update();
   }
 
   // In short viewports the page scrolls as a whole.
-  #place() {
-    return getComputedStyle(this.#own).overflowY === "visible"
+  #container() {
+    return getComputedStyle(this.#scroller).overflowY === "visible"
       ? document.scrollingElement
-      : this.#own;
+      : this.#scroller;
   }
 
-  #look() {
-    if (!this.#own.checkVisibility()) return;
-    const { scrollHeight, scrollTop, clientHeight } = this.#place();
-    const left = scrollHeight - scrollTop - clientHeight;
-    this.#stays = left < NEAR;
-    this.#back.hidden = left < FAR || byId("thread").childElementCount === 0;
+  #update() {
+    if (!this.#scroller.checkVisibility()) return;
+    const { scrollHeight, scrollTop, clientHeight } = this.#container();
+    const distance = scrollHeight - scrollTop - clientHeight;
+    this.#atEnd = distance < NEAR_PX;
+    this.#button.hidden = distance < FAR_PX || byId("thread").childElementCount === 0;
   }
 }
 

@@ -1,31 +1,31 @@
 // Two links in the header lead back to where the user was: the language link to the same tab, the
 // chat link to the last conversation. /docs has the same header.
-const NAME = "westlake:chat";
+const STORAGE_KEY = "westlake:chat";
 
 export function startBarLinks() {
-  const language = document.querySelector("a.language-link");
+  const languageLink = document.querySelector("a.language-link");
   for (const kind of ["click", "auxclick", "contextmenu"]) {
-    language.addEventListener(kind, () => (language.hash = location.hash));
+    languageLink.addEventListener(kind, () => (languageLink.hash = location.hash));
   }
-  point(remembered());
+  setChatLink(lastChat());
 }
 
 export function rememberChat(address) {
   try {
-    sessionStorage.setItem(NAME, address);
+    sessionStorage.setItem(STORAGE_KEY, address);
   } catch {
     // Then the link on /docs leads to a new chat.
   }
-  point(address);
+  setChatLink(address);
 }
 
-function point(address) {
+function setChatLink(address) {
   if (address) document.querySelector("[data-tab=chat]").hash = address;
 }
 
-function remembered() {
+function lastChat() {
   try {
-    return sessionStorage.getItem(NAME);
+    return sessionStorage.getItem(STORAGE_KEY);
   } catch {
     return null;
   }

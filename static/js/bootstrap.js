@@ -15,9 +15,9 @@ export const hasText = (key) => bootstrap.texts[key] !== undefined;
 export class UserError extends Error {}
 
 const language = document.documentElement.lang;
-const whole = new Intl.NumberFormat(language);
+const integerFormat = new Intl.NumberFormat(language);
 
-export const formatNumber = (number) => whole.format(number);
+export const formatNumber = (number) => integerFormat.format(number);
 
 export function formatFixed(number, digits) {
   return number.toFixed(digits).replace("-", "\u2212");

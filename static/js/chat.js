@@ -33,59 +33,67 @@ import { editLast, turnActions } from "./turn_actions.js";
 import { startUndo } from "./undo.js";
 
 let conversation = null;
-let named = null; // its id, once the address names it: after the first message
-let shelf;
+let addressId = null; // its id, once the address names it: after the first message
+let sidebar;
 let actions;
 
 export function startChat() {
   migrateV1();
-  startComposer({ send: sendWritten, stop: () => stopAnswer(conversation.id), drafted });
-  startSubmit(asked);
+  startComposer({
+    send: sendWritten,
+    stop: () => stopAnswer(conversation.id),
+    onDraft: saveDraftText,
+  });
+  startSubmit(onSubmitEvent);
   startRunningAnswers(
-    (answer, what) => answer.conversation === conversation && updateAnswer(answer, what),
+    (answer, event) => answer.conversation === conversation && updateAnswer(answer, event),
   );
   startSettings(() => conversation);
   startScrollPosition();
   startUndo(focusComposer);
   startToolbar(() => conversation);
-  addEventListener("pagehide", leave);
-  actions = turnActions({ shown: () => conversation, draw, restored });
-  shelf = startSidebar({ open: goTo, restored });
+  addEventListener("pagehide", savePosition);
+  actions = turnActions({
+    current: () => conversation,
+    draw,
+    onRestore: showRestored,
+  });
+  sidebar = startSidebar({ open: navigate, onRestore: showRestored });
   startShortcuts({
     stop: () => stopAnswer(conversation.id),
-    fresh: () => shelf.fresh(),
+    newChat: () => sidebar.newChat(),
     editLast: () => editLast(conversation),
   });
   onStoreChange(refresh);
-  startTabs(arrive);
-  arrive();
+  startTabs(showFromAddress);
+  showFromAddress();
 }
 
-function goTo(id) {
+function navigate(id) {
   goToChat(id);
-  arrive();
+  showFromAddress();
   focusComposer();
 }
 
 // Shows the conversation in the address.
-function arrive() {
+function showFromAddress() {
   const id = currentChat();
-  if (conversation && (id === named || currentTab() !== "chat")) return;
-  const found = id === null ? null : (runningAnswer(id)?.conversation ?? loadConversation(id));
-  if (id !== null && !found) {
+  if (conversation && (id === addressId || currentTab() !== "chat")) return;
+  const known = id === null ? null : (runningAnswer(id)?.conversation ?? loadConversation(id));
+  if (id !== null && !known) {
     announce(t("not_found"));
     replaceChatAddress(null);
   }
-  open(found ?? blankConversation(isSaved));
+  openConversation(known ?? blankConversation(isSaved));
 }
 
-function open(other) {
-  leave();
+function openConversation(other) {
+  savePosition();
   if (conversation && conversation.id !== other.id) removeIfEmpty(conversation.id);
   conversation = other;
-  named = isSaved(other.id) ? other.id : null;
+  addressId = isSaved(other.id) ? other.id : null;
   showSettings(conversation);
-  draft();
+  restoreDraft();
   draw();
   restorePosition(draftOf(conversation.id).reading);
   focusComposer();
@@ -94,9 +102,9 @@ function open(other) {
 // Takes over changes that another window, or an undo, made to these conversations.
 function refresh(ids) {
   for (const id of ids) {
-    const own = id === named ? conversation : runningAnswer(id)?.conversation;
-    if (own && !syncFromStore(own, runningAnswer(id)?.node ?? null)) {
-      goTo(null);
+    const affected = id === addressId ? conversation : runningAnswer(id)?.conversation;
+    if (affected && !syncFromStore(affected, runningAnswer(id)?.node ?? null)) {
+      navigate(null);
       announce(t("not_found"));
     }
   }
@@ -105,65 +113,65 @@ function refresh(ids) {
 }
 
 // Shows a conversation that was restored.
-function restored(id) {
+function showRestored(id) {
   refresh(new Set([id]));
   const stored = loadConversation(id);
-  if (conversation.id === id && stored && !runningAnswer(id)) open(stored);
-  else if (stored) goTo(id);
+  if (conversation.id === id && stored && !runningAnswer(id)) openConversation(stored);
+  else if (stored) navigate(id);
 }
 
-function leave() {
-  const place = conversation ? readingPosition() : undefined;
-  if (place !== undefined) saveDraft(conversation.id, { reading: place });
+function savePosition() {
+  const position = conversation ? readingPosition() : undefined;
+  if (position !== undefined) saveDraft(conversation.id, { reading: position });
 }
 
 function sendWritten(text) {
   if (!text.trim()) return;
   // A duplicate of this browser tab may have started the same conversation.
-  if (named === null && isSaved(conversation.id)) conversation.id = newId();
+  if (addressId === null && isSaved(conversation.id)) conversation.id = newId();
   if (text === composerText()) {
     clearComposer();
-    drafted("");
+    saveDraftText("");
   }
   submitMessage(conversation, text);
   restorePosition(null);
 }
 
-function drafted(text) {
+function saveDraftText(text) {
   saveDraft(conversation.id, { text });
 }
 
 // Fills the composer with the draft. Messages that were queued behind an answer that was lost with
 // the page come back to it.
-function draft() {
+function restoreDraft() {
   const { id } = conversation;
   setComposerText(runningAnswer(id) ? draftOf(id).text : queueToDraft(id));
 }
 
 // Reacts to events of submit.js.
-function asked(own, what, answer) {
-  if (own !== conversation) {
+function onSubmitEvent(affected, event, answer) {
+  if (affected !== conversation) {
     if (answer)
-      announce(t(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: own.title }));
-    shelf.draw(conversation.id);
+      announce(t(answer.error ? "failed_elsewhere" : "done_elsewhere", { title: affected.title }));
+    sidebar.draw(conversation.id);
     return;
   }
-  if (what === "draft") draft();
-  if (what === "waiting") announce(t("queue_hint"));
-  if (what === "begun") {
+  if (event === "draft") restoreDraft();
+  if (event === "queued") announce(t("queue_hint"));
+  if (event === "started") {
     announce(t("generating"));
-    if (named === null) {
-      named = own.id;
+    if (addressId === null) {
+      addressId = affected.id;
       clearBlankConversation();
-      replaceChatAddress(named);
+      replaceChatAddress(addressId);
     }
   }
   draw();
-  if (what === "begun") restorePosition(null);
+  if (event === "started") restorePosition(null);
   if (answer) announceOutcome(answer);
 }
 
 function draw() {
-  shelf?.draw(conversation.id);
+  sidebar?.draw(conversation.id);
   drawChat(conversation, actions);
 }

@@ -8,14 +8,14 @@ import { requestOptions } from "./parameters.js";
 
 export function buildChatRequest(
   messages,
-  continued,
-  own = requestOptions("chat"),
+  isContinuation,
+  options = requestOptions("chat"),
   model = selectedModel(),
 ) {
-  const going = continued ? { continue_final_message: true } : {};
+  const continuation = isContinuation ? { continue_final_message: true } : {};
   return buildRequest(
     "/v1/chat/completions",
-    { model, messages, ...going, max_tokens: bootstrap.maxTokens, ...own },
+    { model, messages, ...continuation, max_tokens: bootstrap.maxTokens, ...options },
     true,
   );
 }

@@ -7,18 +7,18 @@ import { updateParameterBadge } from "./parameter_badges.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import { startSavedDefaults } from "./saved_defaults.js";
 
-let drawn = ""; // the values last drawn or read
+let lastValues = ""; // the values last drawn or read
 let drawing = false;
 
-const told = () => JSON.stringify([byId("chat-system").value, readParameters("chat")]);
+const currentValues = () => JSON.stringify([byId("chat-system").value, readParameters("chat")]);
 
 // `current` returns the current conversation.
-export function startSettings(shown) {
+export function startSettings(current) {
   startSavedDefaults();
   const changed = () => {
-    if (drawing || !shown() || told() === drawn) return;
-    drawn = told();
-    const conversation = shown();
+    if (drawing || !current() || currentValues() === lastValues) return;
+    lastValues = currentValues();
+    const conversation = current();
     Object.assign(conversation, {
       system: byId("chat-system").value,
       options: readParameters("chat"),
@@ -31,14 +31,14 @@ export function startSettings(shown) {
 }
 
 // Does not overwrite a field that the user is editing.
-export function showSettings({ system, options }, anew = true) {
-  if (!anew && byId("chat-parameters").contains(document.activeElement)) return;
+export function showSettings({ system, options }, force = true) {
+  if (!force && byId("chat-parameters").contains(document.activeElement)) return;
   drawing = true;
   if (byId("chat-system").value !== system) byId("chat-system").value = system;
   const now = readParameters("chat");
   const same = Object.keys({ ...now, ...options }).every((name) => now[name] === options[name]);
   if (!same) writeParameters("chat", options);
   updateParameterBadge("chat");
-  drawn = told();
+  lastValues = currentValues();
   drawing = false;
 }

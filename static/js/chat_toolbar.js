@@ -9,15 +9,15 @@ import { byId } from "./element.js";
 import { sentRequest } from "./running_answers.js";
 
 // `current` returns the current conversation.
-export function startToolbar(shown) {
-  byId("chat-code").addEventListener("click", () => openCodeDialog(pending(shown())));
+export function startToolbar(current) {
+  byId("chat-code").addEventListener("click", () => openCodeDialog(pendingRequest(current())));
   byId("chat-markdown").addEventListener("click", () => {
-    download(`${shown().title || "westlake"}.md`, "text/markdown", toMarkdown(shown()));
+    download(`${current().title || "westlake"}.md`, "text/markdown", toMarkdown(current()));
   });
 }
 
 // The request that Send would make. With an empty composer: the last request, or an example's text.
-function pending(conversation) {
+function pendingRequest(conversation) {
   const turns = activePath(conversation);
   const last = turns.at(-1);
   if (last && !composerText().trim())

@@ -13,13 +13,13 @@ import { runningAnswer } from "./running_answers.js";
 import { failureOf, forgetFailure } from "./submit.js";
 import { showThread, turnView } from "./thread.js";
 
-let shown = null; // the conversation on the page
-let failed = null; // the failure on the page
-let live = null; // the answer that is being generated
+let shownConversation = null; // the conversation on the page
+let shownFailure = null; // the failure on the page
+let liveAnswer = null; // the answer that is being generated
 
 export function drawChat(conversation, actions) {
-  const other = conversation !== shown;
-  shown = conversation;
+  const other = conversation !== shownConversation;
+  shownConversation = conversation;
   const answer = runningAnswer(conversation.id);
   byId("welcome").hidden = conversation.leaf !== null;
   byId("conversation-title").textContent = conversation.title || t("untitled");
@@ -29,9 +29,9 @@ export function drawChat(conversation, actions) {
   drawQueue(draftOf(conversation.id).queue, unqueue);
   showThread(conversation, answer?.node ?? null, actions);
   drawMeter(conversation, answer);
-  if (answer && (other || answer !== live)) resume(answer);
+  if (answer && (other || answer !== liveAnswer)) showRunning(answer);
   if (other || !answer) resetRepetition("chat");
-  live = answer;
+  liveAnswer = answer;
   drawFailure(failureOf(conversation.id), other);
 }
 
@@ -39,46 +39,46 @@ export function drawChat(conversation, actions) {
 function drawMeter(conversation, answer) {
   if (answer && answer.tokens !== null)
     return showMeter(answer.tokens, false, answer.length ?? undefined);
-  const { tokens, about } = contextUsage(conversation);
-  return showMeter(tokens, about);
+  const { tokens, isEstimate } = contextUsage(conversation);
+  return showMeter(tokens, isEstimate);
 }
 
 // Updates the page after an event of the running answer.
-export function updateAnswer(answer, what) {
+export function updateAnswer(answer, event) {
   const view = turnView(answer.node.id);
-  if (what === "sent") drawMeter(answer.conversation, answer);
-  if (what === "state") view?.setState(...answer.state);
-  if (what !== "text") return;
-  view?.write(answer.node.content, answer.watch);
+  if (event === "sent") drawMeter(answer.conversation, answer);
+  if (event === "state") view?.setState(...answer.state);
+  if (event !== "text") return;
+  view?.write(answer.node.content, answer.stats);
   checkRepetition("chat", answer.node.content);
 }
 
 // Announces the end of an answer to screen readers.
 export function announceOutcome({ outcome, node }) {
-  const words = {
+  const texts = {
     done: () => t("done", { count: formatNumber(node.speed.tokens) }),
     stopped: () => t("stopped"),
   };
-  announce(words[outcome]?.() ?? "");
+  announce(texts[outcome]?.() ?? "");
 }
 
 // Draws an answer that was started before its conversation was shown.
-function resume(answer) {
+function showRunning(answer) {
   if (answer.request) updateAnswer(answer, "sent");
-  updateAnswer(answer, answer.saidNothing ? "state" : "text");
+  updateAnswer(answer, answer.isEmpty ? "state" : "text");
 }
 
 function drawFailure(failure, other) {
-  if (failure === failed && !other) return;
-  failed = failure;
-  const { id } = shown;
-  if (failure) showFailure("chat", failure.error, failure.again, () => forgetFailure(id));
+  if (failure === shownFailure && !other) return;
+  shownFailure = failure;
+  const { id } = shownConversation;
+  if (failure) showFailure("chat", failure.error, failure.retry, () => forgetFailure(id));
   else clearFailure("chat");
 }
 
-function unqueue(place) {
-  const { queue, text } = draftOf(shown.id);
-  saveDraft(shown.id, { queue: queue.toSpliced(place, 1) });
-  drawQueue(draftOf(shown.id).queue, unqueue);
-  return [queue[place], text].filter((each) => each).join("\n\n");
+function unqueue(index) {
+  const { queue, text } = draftOf(shownConversation.id);
+  saveDraft(shownConversation.id, { queue: queue.toSpliced(index, 1) });
+  drawQueue(draftOf(shownConversation.id).queue, unqueue);
+  return [queue[index], text].filter((each) => each).join("\n\n");
 }

@@ -5,41 +5,41 @@ import { icon } from "./element.js";
 import { announce } from "./notices.js";
 
 export async function copy(text, button) {
-  if (!(await written(text))) {
+  if (!(await copyText(text))) {
     announce(t("copy_failed"));
     return;
   }
   announce(t("copied"));
-  const old = button.querySelector(".icon");
-  if (!old || button.dataset.copied !== undefined) return;
-  const done = icon("check");
-  old.replaceWith(done);
+  const previous = button.querySelector(".icon");
+  if (!previous || button.dataset.copied !== undefined) return;
+  const copied = icon("check");
+  previous.replaceWith(copied);
   button.dataset.copied = "";
   setTimeout(() => {
-    done.replaceWith(old);
+    copied.replaceWith(previous);
     delete button.dataset.copied;
   }, 1500);
 }
 
-async function written(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return selectedAndCopied(text); // over plain HTTP there is no navigator.clipboard
+    return copySelection(text); // over plain HTTP there is no navigator.clipboard
   }
 }
 
-function selectedAndCopied(text) {
+function copySelection(text) {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "visually-hidden";
-  const place = document.querySelector("dialog[open]") ?? document.body;
+  const container = document.querySelector("dialog[open]") ?? document.body;
   const focused = document.activeElement;
-  place.append(area);
+  container.append(area);
   area.select();
-  const done = document.execCommand("copy");
+  const copied = document.execCommand("copy");
   area.remove();
   focused?.focus();
-  return done;
+  return copied;
 }

@@ -6,7 +6,7 @@ import { copy } from "./clipboard.js";
 import { byId } from "./element.js";
 import { SNIPPETS } from "./snippets.js";
 
-const COLOURS = {
+const HIGHLIGHT_LANGUAGES = {
   json: "json",
   curl: "bash",
   powershell: "powershell",
@@ -41,6 +41,7 @@ function draw(name) {
   const text = SNIPPETS[name](shown, baseUrl(), apiKey() !== "");
   byId("code-text").textContent = text;
   import("./highlight.js").then(({ highlight }) => {
-    if (byId("code-text").textContent === text) highlight(byId("code-text"), COLOURS[name]);
+    if (byId("code-text").textContent === text)
+      highlight(byId("code-text"), HIGHLIGHT_LANGUAGES[name]);
   });
 }

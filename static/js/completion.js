@@ -33,17 +33,17 @@ export function startCompletion() {
   });
   byId("completion").addEventListener("click", ({ target }) => {
     if (target.dataset.example !== "completion") return;
-    readAs(target.dataset.template);
-    fill(target.textContent);
+    setTemplate(target.dataset.template);
+    setPrompt(target.textContent);
     run();
   });
   byId("completion-stop-button").addEventListener("click", () => controller?.abort());
-  byId("completion-code").addEventListener("click", () => openCodeDialog(pending()));
+  byId("completion-code").addEventListener("click", () => openCodeDialog(pendingRequest()));
   addEventListener("pagehide", () => {
     controller?.abort();
     saveCompletion(answers);
   });
-  answers = restoreCompletion(goOn);
+  answers = restoreCompletion(continueFrom);
   startExactPrompt(prompt);
 }
 
@@ -54,36 +54,36 @@ function prompt() {
 }
 
 // Sets the prompt template: "alpaca" (instruction) or "none" (raw text).
-function readAs(template) {
+function setTemplate(template) {
   byId("completion").querySelector(`[name=prompt_template][value=${template}]`).checked = true;
 }
 
 // An empty prompt is replaced by the first example.
-function filled(fields) {
+function orExample(fields) {
   if (fields.prompt) return fields;
   const example = byId("completion").querySelector("[data-example]");
   return { prompt: example.textContent, prompt_template: example.dataset.template };
 }
 
-function pending(fields = filled(prompt())) {
-  const own = requestOptions("completion");
-  const beams = own.num_beams > 1;
-  const scored = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
+function pendingRequest(fields = orExample(prompt())) {
+  const options = requestOptions("completion");
+  const beams = options.num_beams > 1;
+  const logprobs = byId("completion-logprobs").checked && !beams ? { logprobs: ALTERNATIVES } : {};
   return buildRequest(
     "/v1/completions",
-    { model: selectedModel(), ...fields, max_tokens: bootstrap.maxTokens, ...own, ...scored },
+    { model: selectedModel(), ...fields, max_tokens: bootstrap.maxTokens, ...options, ...logprobs },
     true,
   );
 }
 
 // Continues from the text so far as the new prompt.
-function goOn(text) {
+function continueFrom(text) {
   if (controller) return;
-  fill(text);
+  setPrompt(text);
   run();
 }
 
-function fill(text) {
+function setPrompt(text) {
   const box = byId("completion-prompt");
   box.value = text;
   box.dispatchEvent(new Event("input", { bubbles: true }));
@@ -93,45 +93,47 @@ async function run() {
   if (controller || !byId("completion-prompt").value) return;
   clearFailure("completion");
   controller = new AbortController();
-  const asked = pending();
-  answers = new CompletionAnswers(byId("completion-answer"), asked, goOn);
-  busy(true);
-  const watch = new StreamStats();
+  const request = pendingRequest();
+  answers = new CompletionAnswers(byId("completion-answer"), request, continueFrom);
+  setBusy(true);
+  const stats = new StreamStats();
   announce(t("generating"));
   try {
-    await listen(asked, watch);
+    await stream(request, stats);
   } catch (error) {
     const stopped = error.name === "AbortError";
     if (!stopped) showFailure("completion", error, run);
     announce(stopped ? t("stopped") : "");
-    answers.end(watch.read(null, stopped ? "stopped" : null));
+    answers.end(stats.snapshot(null, stopped ? "stopped" : null));
   }
   controller = null;
   resetRepetition("completion");
-  busy(false);
+  setBusy(false);
 }
 
-async function listen(asked, watch) {
+async function stream(request, stats) {
   let usage = null;
-  for await (const news of streamGeneration(asked.path, asked.body, controller.signal)) {
-    if (news.waiting) answers.state(t("queued", { count: formatNumber(news.waiting) }));
-    if (news.of)
-      answers.state(t("reading", { done: formatNumber(news.read), of: formatNumber(news.of) }));
-    if (news.text !== undefined) {
-      watch.tick();
-      answers.write(news, watch);
-      checkRepetition("completion", answers.first);
+  for await (const event of streamGeneration(request.path, request.body, controller.signal)) {
+    if (event.waiting) answers.setState(t("queued", { count: formatNumber(event.waiting) }));
+    if (event.of)
+      answers.setState(
+        t("reading", { done: formatNumber(event.read), of: formatNumber(event.of) }),
+      );
+    if (event.text !== undefined) {
+      stats.addChunk();
+      answers.write(event, stats);
+      checkRepetition("completion", answers.firstText);
     }
-    if (news.finish) answers.finish(news);
-    usage = news.usage ?? usage;
+    if (event.finish) answers.finish(event);
+    usage = event.usage ?? usage;
   }
-  answers.end(watch.read(usage?.completion_tokens ?? null));
+  answers.end(stats.snapshot(usage?.completion_tokens ?? null));
   announce(t("done", { count: formatNumber(usage?.completion_tokens ?? 0) }));
 }
 
-function busy(now) {
-  byId("completion-send").hidden = now;
-  byId("completion-stop-button").hidden = !now;
+function setBusy(isBusy) {
+  byId("completion-send").hidden = isBusy;
+  byId("completion-stop-button").hidden = !isBusy;
   if (document.activeElement === document.body)
-    byId(now ? "completion-halt" : "completion-send").focus();
+    byId(isBusy ? "completion-stop-button" : "completion-send").focus();
 }

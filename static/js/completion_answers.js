@@ -10,72 +10,79 @@ import { TokenView } from "./token_view.js";
 const PAUSE_MS = 80;
 
 export class CompletionAnswers {
-  #words = element("span", {}, t("sending"));
-  #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#words);
+  #stateText = element("span", {}, t("sending"));
+  #state = element("p", { class: "state" }, element("span", { class: "pulse" }), this.#stateText);
   #timer = null;
   #answers = [];
-  #speed = element("span", { class: "stats" });
-  #foot;
-  #asked;
-  #told = null; // the statistics, once all answers have ended
+  #statsText = element("span", { class: "stats" });
+  #footer;
+  #request;
+  #stats = null; // the statistics, once all answers have ended
 
   // `continueFrom` continues a text where its answer ended.
-  constructor(place, asked, goOn) {
-    this.#asked = asked;
-    const many = asked.fields.n ?? 1;
-    const scored = asked.fields.logprobs !== undefined;
-    for (let number = 0; number < many; number += 1)
-      this.#answers.push(answer(number, many, scored));
-    const pressed = (event) =>
+  constructor(container, request, continueFrom) {
+    this.#request = request;
+    const count = request.fields.n ?? 1;
+    const hasLogprobs = request.fields.logprobs !== undefined;
+    for (let index = 0; index < count; index += 1)
+      this.#answers.push(createAnswer(index, count, hasLogprobs));
+    const onClick = (event) =>
       copy(this.#answers.map(({ text }) => text).join("\n\n"), event.currentTarget);
-    const copying = iconButton("copy", t("copy"), pressed);
-    this.#foot = element("div", { class: "footer", hidden: true }, this.#speed, copying);
+    const copyButton = iconButton("copy", t("copy"), onClick);
+    this.#footer = element("div", { class: "footer", hidden: true }, this.#statsText, copyButton);
     // An instruction's answer is complete; only raw text can be continued.
-    if (many === 1 && asked.fields.prompt_template === "none") {
-      const pressed = () => goOn(asked.fields.prompt + this.#answers[0].text);
-      this.#foot.append(
-        iconButton("continue", t("append"), pressed, { id: "completion-continue" }),
+    if (count === 1 && request.fields.prompt_template === "none") {
+      const onContinue = () => continueFrom(request.fields.prompt + this.#answers[0].text);
+      this.#footer.append(
+        iconButton("continue", t("append"), onContinue, { id: "completion-continue" }),
       );
     }
-    if (scored)
-      this.#foot.append(element("span", { class: "hint" }, t("probabilities_hint")), tokenLegend());
-    place.replaceChildren(this.#state, ...this.#answers.map((each) => each.element), this.#foot);
+    if (hasLogprobs)
+      this.#footer.append(
+        element("span", { class: "hint" }, t("probabilities_hint")),
+        tokenLegend(),
+      );
+    container.replaceChildren(
+      this.#state,
+      ...this.#answers.map((each) => each.element),
+      this.#footer,
+    );
   }
 
-  state(text) {
-    this.#words.textContent = text;
+  setState(text) {
+    this.#stateText.textContent = text;
   }
 
-  write({ text, index, logprobs }, watch) {
-    const own = this.#answers[index];
-    own.text += text;
-    if (logprobs) this.#score(own, logprobs);
+  write({ text, index, logprobs }, stats) {
+    const answer = this.#answers[index];
+    answer.text += text;
+    if (logprobs) this.#addLogprobs(answer, logprobs);
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#draw(false);
-      this.state(`${t("writing")} \u00b7 ${formatStats(watch.read())}`);
+      this.setState(`${t("writing")} \u00b7 ${formatStats(stats.snapshot())}`);
     }, PAUSE_MS);
   }
 
-  get first() {
+  get firstText() {
     return this.#answers[0].text;
   }
 
   // Restores a saved answer.
-  take(index, { text, finish, scores }) {
+  restoreAnswer(index, { text, finish, scores }) {
     Object.assign(this.#answers[index], { text, finish });
-    for (const each of scores) this.#score(this.#answers[index], each);
+    for (const each of scores) this.#addLogprobs(this.#answers[index], each);
   }
 
-  #score(own, logprobs) {
-    own.scores.push(logprobs);
-    own.row.push(logprobs);
+  #addLogprobs(answer, logprobs) {
+    answer.scores.push(logprobs);
+    answer.tokenView.push(logprobs);
   }
 
   #draw(all) {
-    for (const { text, said, row } of this.#answers) {
-      if (row) row.draw(all);
-      else said.textContent = text;
+    for (const { text, content, tokenView } of this.#answers) {
+      if (tokenView) tokenView.draw(all);
+      else content.textContent = text;
     }
   }
 
@@ -83,18 +90,18 @@ export class CompletionAnswers {
     this.#answers[index].finish = finish;
   }
 
-  end(speed) {
+  end(stats) {
     clearTimeout(this.#timer);
     this.#draw(true);
     this.#state.remove();
-    const [only] = this.#answers;
-    const finish = this.#answers.length === 1 ? (speed.finish ?? only.finish) : speed.finish;
-    this.#speed.textContent = formatStats({ ...speed, finish });
-    this.#foot.hidden = false;
-    if (finish === "length") this.#offer();
-    for (const { text, said, row, finish: own } of this.#answers) {
-      if (row && own === "stop" && !this.#asked.fields.stop) {
-        said.append(
+    const [first] = this.#answers;
+    const finish = this.#answers.length === 1 ? (stats.finish ?? first.finish) : stats.finish;
+    this.#statsText.textContent = formatStats({ ...stats, finish });
+    this.#footer.hidden = false;
+    if (finish === "length") this.#offerToContinue();
+    for (const { text, content, tokenView, finish: answerFinish } of this.#answers) {
+      if (tokenView && answerFinish === "stop" && !this.#request.fields.stop) {
+        content.append(
           element("span", {
             class: "end-token",
             role: "img",
@@ -102,39 +109,40 @@ export class CompletionAnswers {
             "data-name": t("end_token"),
           }),
         );
-      } else if (!text) said.replaceChildren(element("span", { class: "hint" }, t("empty_answer")));
+      } else if (!text)
+        content.replaceChildren(element("span", { class: "hint" }, t("empty_answer")));
     }
-    this.#told = speed;
+    this.#stats = stats;
   }
 
   // A cut answer offers in words to continue.
-  #offer() {
-    const button = this.#foot.querySelector("#completion-continue");
+  #offerToContinue() {
+    const button = this.#footer.querySelector("#completion-continue");
     button?.classList.replace("quiet", "outlined");
     button?.removeAttribute("aria-label");
     button?.append(t("continue_answer"));
   }
 
   // The state from which restoreCompletion() redraws the answers.
-  kept() {
+  getState() {
     const answers = this.#answers.map(({ text, finish, scores }) => ({ text, finish, scores }));
     const tokens = answers.reduce((sum, { scores }) => sum + scores.length, 0);
-    const broken = { tokens, exact: false, perSecond: null, first: null, finish: "stopped" };
-    return { fields: this.#asked.fields, answers, speed: this.#told ?? broken };
+    const stopped = { tokens, exact: false, perSecond: null, first: null, finish: "stopped" };
+    return { fields: this.#request.fields, answers, speed: this.#stats ?? stopped };
   }
 }
 
-function answer(number, many, scored) {
-  const said = element("div", { class: "content completion-text", dir: "auto" });
-  const row = scored ? new TokenView(said) : null;
+function createAnswer(index, count, hasLogprobs) {
+  const content = element("div", { class: "content completion-text", dir: "auto" });
+  const tokenView = hasLogprobs ? new TokenView(content) : null;
   const label =
-    many > 1 ? element("h3", {}, t("answer_number", { number: formatNumber(number + 1) })) : null;
+    count > 1 ? element("h3", {}, t("answer_number", { number: formatNumber(index + 1) })) : null;
   return {
     text: "",
     finish: null,
     scores: [],
-    said,
-    row,
-    element: element("div", {}, label, said),
+    content,
+    tokenView,
+    element: element("div", {}, label, content),
   };
 }

@@ -12,16 +12,16 @@ export const composerText = () => byId("chat-message").value;
 export const exampleText = () => byId("welcome").querySelector("[data-example]").textContent;
 
 // `onDraft` is called with the text whenever the user has changed it.
-export function startComposer({ send, stop, drafted }) {
+export function startComposer({ send, stop, onDraft }) {
   const box = byId("chat-message");
-  const take = (event) => {
+  const submit = (event) => {
     event.preventDefault();
     send(box.value);
   };
-  box.form.addEventListener("submit", take);
-  box.addEventListener("keydown", (event) => isSendKey(event) && take(event));
+  box.form.addEventListener("submit", submit);
+  box.addEventListener("keydown", (event) => isSendKey(event) && submit(event));
   box.addEventListener("input", () => {
-    drafted(box.value);
+    onDraft(box.value);
     showBusy(busy);
   });
   byId("chat-stop-button").addEventListener("click", stop);
@@ -43,23 +43,23 @@ export function focusComposer() {
 }
 
 // While an answer is being generated a message can be queued.
-export function showBusy(now) {
-  busy = now;
+export function showBusy(isBusy) {
+  busy = isBusy;
   byId("chat-send").hidden = busy && !composerText().trim();
   byId("chat-stop-button").hidden = !busy;
 }
 
 // Draws the queued messages; `unqueue` returns the text of one, joined with the draft.
-export function drawQueue(texts, takeBack) {
-  const drawn = [...byId("chat-queue").children].map((item) => item.textContent);
-  if (JSON.stringify(drawn) === JSON.stringify(texts)) return;
-  const items = texts.map((text, place) =>
+export function drawQueue(texts, unqueue) {
+  const shown = [...byId("chat-queue").children].map((item) => item.textContent);
+  if (JSON.stringify(shown) === JSON.stringify(texts)) return;
+  const items = texts.map((text, index) =>
     element(
       "li",
       {},
       element("span", {}, text),
       iconButton("close", t("unqueue"), () => {
-        setComposerText(takeBack(place));
+        setComposerText(unqueue(index));
         byId("chat-message").dispatchEvent(new Event("input"));
         focusComposer();
       }),

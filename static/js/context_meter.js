@@ -6,13 +6,13 @@ import { contextLength } from "./models.js";
 import { estimateTokens } from "./token_estimate.js";
 
 // Short drafts in a new chat show no meter.
-const LEAST = 100;
+const MIN_DRAFT_TOKENS = 100;
 
-let told = { tokens: null, about: false, length: null };
+let usage = { tokens: null, isEstimate: false, length: null };
 
 // `tokens` is null in an empty chat; `isEstimate`: partly estimated.
-export function showMeter(tokens, about = false, length = contextLength()) {
-  told = { tokens, about, length };
+export function showMeter(tokens, isEstimate = false, length = contextLength()) {
+  usage = { tokens, isEstimate, length };
   draw();
 }
 
@@ -20,14 +20,14 @@ byId("chat-message").addEventListener("input", draw);
 addEventListener("westlake:model", draw);
 
 function draw() {
-  const place = byId("chat-meter");
-  const more = estimateTokens(byId("chat-message").value);
-  const length = told.length ?? contextLength();
-  place.replaceChildren();
-  if (!length || (told.tokens === null && more < LEAST)) return;
-  const tokens = (told.tokens ?? 0) + more;
+  const container = byId("chat-meter");
+  const draftTokens = estimateTokens(byId("chat-message").value);
+  const length = usage.length ?? contextLength();
+  container.replaceChildren();
+  if (!length || (usage.tokens === null && draftTokens < MIN_DRAFT_TOKENS)) return;
+  const tokens = (usage.tokens ?? 0) + draftTokens;
   const text =
-    (more || told.about ? "~" : "") +
+    (draftTokens || usage.isEstimate ? "~" : "") +
     t("context", { tokens: formatNumber(tokens), length: formatNumber(length) });
   const bar = element("meter", {
     min: 0,
@@ -35,6 +35,6 @@ function draw() {
     value: Math.min(tokens, length),
     "aria-label": text,
   });
-  place.classList.toggle("over", tokens > length);
-  place.append(bar, element("span", {}, text));
+  container.classList.toggle("over", tokens > length);
+  container.append(bar, element("span", {}, text));
 }

@@ -2,63 +2,71 @@
 import { apiFetchJson } from "./api_client.js";
 
 // Tokens reserved for the answer if max_tokens is not set.
-const LEAST_ROOM = 256;
+const MIN_ANSWER_TOKENS = 256;
 
 // Upper bounds of the template's own tokens, in total and per message.
-const TEMPLATE = 512;
-const AROUND = 64;
+const MAX_TEMPLATE_TOKENS = 512;
+const MAX_MESSAGE_TOKENS = 64;
 
 // Returns {messages, truncated: number of dropped turns, count, length}. `turns` begin with the
 // oldest; the last is never dropped: the server reports when it alone is too long. The server is
 // not asked, and count is null, if everything is certain to fit into `length` tokens.
-export async function fitToContext(system, turns, { model, length, maxTokens, continued, signal }) {
-  const opening = system.trim() ? [{ role: "system", content: system }] : [];
-  const all = [...opening, ...turns];
-  if (length && most(all) + answerTokens(length, maxTokens) <= length)
+export async function fitToContext(
+  system,
+  turns,
+  { model, length, maxTokens, isContinuation, signal },
+) {
+  const systemMessages = system.trim() ? [{ role: "system", content: system }] : [];
+  const all = [...systemMessages, ...turns];
+  if (length && maxTokensOf(all) + answerTokens(length, maxTokens) <= length)
     return { messages: all, truncated: 0, count: null, length };
-  let kept = turns;
+  let keptTurns = turns;
   for (;;) {
-    const messages = [...opening, ...kept];
-    const question = {
+    const messages = [...systemMessages, ...keptTurns];
+    const fields = {
       model,
       messages,
-      ...(continued ? { continue_final_message: true } : {}),
+      ...(isContinuation ? { continue_final_message: true } : {}),
       count_only: true,
     };
-    const read = await apiFetchJson("/tokenize", { body: JSON.stringify(question), signal });
-    const excess = read.count + answerTokens(read.max_model_len, maxTokens) - read.max_model_len;
-    const shorter = excess > 0 ? withoutOldest(kept, excess / read.count, continued) : kept;
-    if (shorter === kept) {
+    const reply = await apiFetchJson("/tokenize", { body: JSON.stringify(fields), signal });
+    const excess = reply.count + answerTokens(reply.max_model_len, maxTokens) - reply.max_model_len;
+    const shorter =
+      excess > 0 ? withoutOldest(keptTurns, excess / reply.count, isContinuation) : keptTurns;
+    if (shorter === keptTurns) {
       return {
         messages,
-        truncated: turns.length - kept.length,
-        count: read.count,
-        length: read.max_model_len,
+        truncated: turns.length - keptTurns.length,
+        count: reply.count,
+        length: reply.max_model_len,
       };
     }
-    kept = shorter;
+    keptTurns = shorter;
   }
 }
 
 const answerTokens = (length, maxTokens) =>
-  Number.isInteger(maxTokens) ? maxTokens : Math.min(LEAST_ROOM, Math.floor(length / 4));
+  Number.isInteger(maxTokens) ? maxTokens : Math.min(MIN_ANSWER_TOKENS, Math.floor(length / 4));
 
 // An upper bound of the messages' tokens: each token has at least one byte.
-function most(messages) {
+function maxTokensOf(messages) {
   const bytes = new TextEncoder().encode(messages.map(({ content }) => content).join("")).length;
-  return TEMPLATE + AROUND * messages.length + bytes;
+  return MAX_TEMPLATE_TOKENS + MAX_MESSAGE_TOKENS * messages.length + bytes;
 }
 
-// Drops about `share` of the text, at least one turn, up to the next user turn.
-function withoutOldest(turns, share, continued) {
-  const least = continued ? 2 : 1;
+// Drops about `ratio` of the text, at least one turn, up to the next user turn.
+function withoutOldest(turns, ratio, isContinuation) {
+  const minTurns = isContinuation ? 2 : 1;
   const size = (turn) => turn.content.length + 16;
   const total = turns.reduce((sum, turn) => sum + size(turn), 0);
-  let cut = 0;
-  let gone = 0;
-  while (turns.length - cut > least && (gone < share * total || turns[cut].role !== "user")) {
-    gone += size(turns[cut]);
-    cut += 1;
+  let dropped = 0;
+  let droppedSize = 0;
+  while (
+    turns.length - dropped > minTurns &&
+    (droppedSize < ratio * total || turns[dropped].role !== "user")
+  ) {
+    droppedSize += size(turns[dropped]);
+    dropped += 1;
   }
-  return cut ? turns.slice(cut) : turns;
+  return dropped ? turns.slice(dropped) : turns;
 }

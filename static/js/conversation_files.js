@@ -5,7 +5,7 @@ import { activePath } from "./conversation_tree.js";
 import { validateConversation } from "./conversation_validation.js";
 
 const FORMAT = "westlake-conversations";
-const MOST_BYTES = 20_000_000;
+const MAX_BYTES = 20_000_000;
 
 export function toJson(conversations) {
   return JSON.stringify({ format: FORMAT, version: 1, conversations }, null, 1);
@@ -13,7 +13,7 @@ export function toJson(conversations) {
 
 // Reads an exported file. Throws UserError if it is invalid.
 export async function parseConversationFile(file) {
-  if (file.size > MOST_BYTES) throw new UserError(t("import_large"));
+  if (file.size > MAX_BYTES) throw new UserError(t("import_large"));
   let value;
   try {
     value = JSON.parse(await file.text());

@@ -5,21 +5,21 @@ import { byOrder } from "./conversation_tree.js";
 import { validateConversation, validateTurn } from "./conversation_validation.js";
 import * as storage from "./storage.js";
 
-const OURS = "westlake:v2:";
-const HEAD = `${OURS}chat:`; // a conversation without its turns
-const TURN = `${OURS}turn:`; // a turn, after its conversation's id
-const WHOLE = "westlake:v1:chat:"; // the format of version 0.2: one key per conversation
+const PREFIX = "westlake:v2:";
+const HEAD = `${PREFIX}chat:`; // a conversation without its turns
+const TURN = `${PREFIX}turn:`; // a turn, after its conversation's id
+const V1_CHAT = "westlake:v1:chat:"; // the format of version 0.2: one key per conversation
 
-let known = null; // all heads, newest first
+let cachedHeads = null; // all heads, newest first
 
 // All conversations without their turns, newest first.
 export function conversationHeads() {
-  known ??= storage
+  cachedHeads ??= storage
     .keys(HEAD)
-    .map((name) => headOf(storage.read(name)))
+    .map((key) => headOf(storage.read(key)))
     .filter(Boolean)
     .sort((a, b) => b.updated - a.updated);
-  return known;
+  return cachedHeads;
 }
 
 export const isSaved = (id) => storage.read(HEAD + id) !== null;
@@ -28,7 +28,7 @@ export const isSaved = (id) => storage.read(HEAD + id) !== null;
 export function loadConversation(id) {
   const head = headOf(storage.read(HEAD + id));
   if (!head) return null;
-  const turns = reached(storage.keys(turnName(id, "")).map(turnOf).filter(Boolean).sort(byOrder));
+  const turns = connected(storage.keys(turnKey(id, "")).map(turnOf).filter(Boolean).sort(byOrder));
   const leaf = turns.some((turn) => turn.id === head.leaf) ? head.leaf : (turns.at(-1)?.id ?? null);
   return { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])), leaf };
 }
@@ -39,12 +39,12 @@ export const loadAllConversations = () =>
     .filter(Boolean);
 
 export function saveHead({ id, title, created, updated, system, options, leaf }) {
-  known = null;
+  cachedHeads = null;
   storage.write(HEAD + id, JSON.stringify({ id, title, created, updated, system, options, leaf }));
 }
 
 export function saveTurn({ id }, node) {
-  storage.write(turnName(id, node.id), JSON.stringify(node));
+  storage.write(turnKey(id, node.id), JSON.stringify(node));
 }
 
 export function saveConversation(conversation) {
@@ -53,46 +53,46 @@ export function saveConversation(conversation) {
 }
 
 export function deleteTurns({ id }, nodes) {
-  for (const node of nodes) storage.write(turnName(id, node.id), null);
+  for (const node of nodes) storage.write(turnKey(id, node.id), null);
 }
 
 export function deleteConversation(id) {
-  known = null;
-  for (const name of [...storage.keys(turnName(id, "")), HEAD + id]) storage.write(name, null);
+  cachedHeads = null;
+  for (const key of [...storage.keys(turnKey(id, "")), HEAD + id]) storage.write(key, null);
 }
 
 // Runs `change` and returns a function that undoes it turn by turn. Turns written after the change
 // stay; a conversation that was deleted after it is listed again.
 export function undoable(change) {
   const before = storage.recordChanges(change);
-  const after = new Map(before.map(([name]) => [name, storage.read(name)]));
+  const after = new Map(before.map(([key]) => [key, storage.read(key)]));
   return () => {
-    known = null;
-    for (const [name, text] of before) {
-      const now = storage.read(name);
-      const head = name.startsWith(HEAD);
-      if (now === after.get(name) || (head && now === null)) storage.write(name, text);
-      else if (head && text) showAsBefore(name, now, text);
+    cachedHeads = null;
+    for (const [key, text] of before) {
+      const now = storage.read(key);
+      const head = key.startsWith(HEAD);
+      if (now === after.get(key) || (head && now === null)) storage.write(key, text);
+      else if (head && text) restoreLeaf(key, now, text);
     }
   };
 }
 
 // Calls `listener` with the ids of conversations that other windows have changed.
-export function onStoreChange(told) {
-  storage.onChange(OURS, (names) => {
-    const ids = names?.map((name) => name.split(":")[3]) ?? conversationHeads().map(({ id }) => id);
-    known = null;
-    told(new Set(ids));
+export function onStoreChange(listener) {
+  storage.onChange(PREFIX, (keys) => {
+    const ids = keys?.map((key) => key.split(":")[3]) ?? conversationHeads().map(({ id }) => id);
+    cachedHeads = null;
+    listener(new Set(ids));
   });
 }
 
 // Converts conversations saved by version 0.2.
 export function migrateV1() {
-  for (const name of storage.keys(WHOLE)) {
-    const text = storage.read(name);
+  for (const key of storage.keys(V1_CHAT)) {
+    const text = storage.read(key);
     try {
       const conversation = validateConversation(JSON.parse(text));
-      storage.write(name, null); // first: there may not be enough space for both
+      storage.write(key, null); // first: there may not be enough space for both
       saveConversation(conversation);
     } catch {
       // Damaged or foreign values are left in place and not shown.
@@ -100,7 +100,7 @@ export function migrateV1() {
   }
 }
 
-const turnName = (id, turn) => `${TURN}${id}:${turn}`;
+const turnKey = (id, turn) => `${TURN}${id}:${turn}`;
 
 // Damaged or foreign values are left in place and not shown.
 function headOf(text) {
@@ -115,23 +115,24 @@ function headOf(text) {
   }
 }
 
-function turnOf(name) {
+function turnOf(key) {
   try {
-    return validateTurn(JSON.parse(storage.read(name)));
+    return validateTurn(JSON.parse(storage.read(key)));
   } catch {
     return null;
   }
 }
 
 // Turns connected to a root: another window may have removed the parent of some.
-function reached(turns) {
-  const after = new Map();
-  for (const turn of turns) after.set(turn.parent, [...(after.get(turn.parent) ?? []), turn.id]);
-  const found = new Set(after.get(null));
-  for (const id of found) for (const next of after.get(id) ?? []) found.add(next);
-  return turns.filter(({ id }) => found.has(id));
+function connected(turns) {
+  const children = new Map();
+  for (const turn of turns)
+    children.set(turn.parent, [...(children.get(turn.parent) ?? []), turn.id]);
+  const reachable = new Set(children.get(null));
+  for (const id of reachable) for (const child of children.get(id) ?? []) reachable.add(child);
+  return turns.filter(({ id }) => reachable.has(id));
 }
 
-function showAsBefore(name, now, text) {
-  storage.write(name, JSON.stringify({ ...JSON.parse(now), leaf: JSON.parse(text).leaf }));
+function restoreLeaf(key, now, text) {
+  storage.write(key, JSON.stringify({ ...JSON.parse(now), leaf: JSON.parse(text).leaf }));
 }

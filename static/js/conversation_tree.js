@@ -46,33 +46,33 @@ function lastOrder(conversation) {
   return conversation.lastOrder;
 }
 
-const after = (conversation, id) =>
+const childrenOf = (conversation, id) =>
   Object.values(conversation.nodes)
     .filter(({ parent }) => parent === id)
     .sort(byOrder);
 
 // The siblings of a turn and itself, oldest first.
-export const branches = (conversation, node) => after(conversation, node.parent);
+export const branches = (conversation, node) => childrenOf(conversation, node.parent);
 
-export const hasFollowers = (conversation, node) => after(conversation, node.id).length > 0;
+export const hasFollowers = (conversation, node) => childrenOf(conversation, node.id).length > 0;
 
 // Selects the branch through `node`, down to its newest leaf.
 export function showBranch(conversation, node) {
-  let last = node;
-  for (let next = node; next; next = after(conversation, last.id).at(-1)) last = next;
-  conversation.leaf = last.id;
+  let leaf = node;
+  for (let next = node; next; next = childrenOf(conversation, leaf.id).at(-1)) leaf = next;
+  conversation.leaf = leaf.id;
 }
 
 // Removes a turn and its descendants and returns them; selects its neighbour, or its parent.
 export function removeTurn(conversation, node) {
   const neighbour = branches(conversation, node).findLast(({ id }) => id !== node.id);
-  const gone = [node];
+  const removed = [node];
   lastOrder(conversation);
-  for (const { id } of gone) gone.push(...after(conversation, id));
-  for (const { id } of gone) delete conversation.nodes[id];
+  for (const { id } of removed) removed.push(...childrenOf(conversation, id));
+  for (const { id } of removed) delete conversation.nodes[id];
   if (neighbour) showBranch(conversation, neighbour);
   else conversation.leaf = node.parent;
-  return gone;
+  return removed;
 }
 
 // Merges the stored version of a conversation, as changed by another window. Turns are matched by
@@ -95,14 +95,14 @@ export function mergeStored(conversation, stored, live) {
   return [...needed].filter(({ id }) => !stored.nodes[id]);
 }
 
-const MOST_LETTERS = 60;
+const MAX_TITLE_LENGTH = 60;
 
 export function titleFor(conversation) {
   const first = Object.values(conversation.nodes).find(({ role }) => role === "user");
-  const letters = [...(first?.content.trim().split("\n")[0] ?? "")];
-  if (letters.length <= MOST_LETTERS) return letters.join("");
+  const characters = [...(first?.content.trim().split("\n")[0] ?? "")];
+  if (characters.length <= MAX_TITLE_LENGTH) return characters.join("");
   // Cuts between two words where possible.
-  const cut = letters.slice(0, MOST_LETTERS - 1).join("");
-  const words = cut.lastIndexOf(" ");
-  return `${words > MOST_LETTERS / 2 ? cut.slice(0, words) : cut}\u2026`;
+  const shortened = characters.slice(0, MAX_TITLE_LENGTH - 1).join("");
+  const wordEnd = shortened.lastIndexOf(" ");
+  return `${wordEnd > MAX_TITLE_LENGTH / 2 ? shortened.slice(0, wordEnd) : shortened}\u2026`;
 }

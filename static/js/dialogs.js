@@ -22,10 +22,10 @@ export function openFromHash() {
 }
 
 // Resolves to true if the user confirms.
-export function confirmDialog(question, yes) {
+export function confirmDialog(question, confirmLabel) {
   const dialog = byId("confirm");
   byId("confirm-text").textContent = question;
-  byId("confirm-yes").textContent = yes;
+  byId("confirm-yes").textContent = confirmLabel;
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {

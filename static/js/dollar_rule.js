@@ -16,15 +16,15 @@ export function dollarRule(state, silent) {
   const { src, pos, posMax } = state;
   if (src[pos] !== "$") return false;
   BETWEEN.lastIndex = pos;
-  const found = BETWEEN.exec(src);
+  const match = BETWEEN.exec(src);
   const next = BETWEEN.lastIndex;
   if (
-    !found ||
+    !match ||
     next > posMax ||
-    !isFormula(found[1], src.slice(Math.max(0, pos - 1), pos), src.slice(next, next + 3))
+    !isFormula(match[1], src.slice(Math.max(0, pos - 1), pos), src.slice(next, next + 3))
   )
     return false;
-  if (!silent) state.push("math", "code", 0).content = found[1];
+  if (!silent) state.push("math", "code", 0).content = match[1];
   state.pos = next;
   return true;
 }

@@ -5,25 +5,25 @@ import { validateConversation } from "./conversation_validation.js";
 import { savedDefaults } from "./saved_defaults.js";
 
 const DRAFT = "westlake:draft:";
-const FRESH = "westlake:fresh";
-const NOTHING = { text: "", queue: [], reading: null };
+const BLANK = "westlake:fresh";
+const EMPTY_DRAFT = { text: "", queue: [], reading: null };
 
-const kept = new Map(); // fallback where storage is full or blocked
+const fallback = new Map(); // fallback where storage is full or blocked
 
 // {text, queue: messages that wait for an answer to end, reading: scroll position}
 export function draftOf(id) {
   try {
-    const { text, queue, reading } = JSON.parse(get(DRAFT + id));
+    const { text, queue, reading } = JSON.parse(readItem(DRAFT + id));
     return { text: String(text), queue: queue.map(String), reading };
   } catch {
-    return NOTHING;
+    return EMPTY_DRAFT;
   }
 }
 
 export function saveDraft(id, changes) {
   const draft = { ...draftOf(id), ...changes };
   const empty = !draft.text && !draft.queue.length && !draft.reading;
-  put(DRAFT + id, empty ? null : JSON.stringify(draft));
+  writeItem(DRAFT + id, empty ? null : JSON.stringify(draft));
 }
 
 // Moves messages that were queued behind a lost answer into the draft and returns the draft's text.
@@ -36,40 +36,40 @@ export function queueToDraft(id) {
 
 // The new conversation before its first message: there is one per browser tab. It starts with the
 // user's saved defaults. `isUsed(id)` tells whether a duplicate of this tab has started it.
-export function blankConversation(begun) {
-  const made = { ...newConversation(), ...savedDefaults() };
+export function blankConversation(isUsed) {
+  const created = { ...newConversation(), ...savedDefaults() };
   try {
-    const fresh = validateConversation({ ...made, ...JSON.parse(get(FRESH)) });
-    if (fresh.id !== made.id && !begun(fresh.id)) return fresh;
+    const saved = validateConversation({ ...created, ...JSON.parse(readItem(BLANK)) });
+    if (saved.id !== created.id && !isUsed(saved.id)) return saved;
   } catch {
     // Damaged or foreign value.
   }
-  put(FRESH, JSON.stringify({ id: made.id }));
-  return made;
+  writeItem(BLANK, JSON.stringify({ id: created.id }));
+  return created;
 }
 
 export function saveBlankConversation(conversation) {
-  put(FRESH, JSON.stringify(conversation));
+  writeItem(BLANK, JSON.stringify(conversation));
 }
 
 export function clearBlankConversation() {
-  put(FRESH, null);
+  writeItem(BLANK, null);
 }
 
-function get(name) {
+function readItem(key) {
   try {
-    return kept.get(name) ?? sessionStorage.getItem(name);
+    return fallback.get(key) ?? sessionStorage.getItem(key);
   } catch {
-    return kept.get(name) ?? null;
+    return fallback.get(key) ?? null;
   }
 }
 
-function put(name, text) {
-  kept.delete(name);
+function writeItem(key, text) {
+  fallback.delete(key);
   try {
-    if (text === null) sessionStorage.removeItem(name);
-    else sessionStorage.setItem(name, text);
+    if (text === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, text);
   } catch {
-    if (text !== null) kept.set(name, text);
+    if (text !== null) fallback.set(key, text);
   }
 }

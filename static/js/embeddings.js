@@ -17,7 +17,7 @@ import { columnTexts, parseTable, textLines } from "./text_table.js";
 import { vectorBars } from "./vector_bars.js";
 import { vectorDownloads } from "./vector_downloads.js";
 
-const MOST = 64;
+const MAX_TEXTS = 64;
 let busy = false;
 
 export function startEmbeddings() {
@@ -26,8 +26,8 @@ export function startEmbeddings() {
     event.preventDefault();
     run();
   });
-  box.addEventListener("input", recount);
-  byId("column").addEventListener("change", recount);
+  box.addEventListener("input", updateCount);
+  byId("column").addEventListener("change", updateCount);
   box.addEventListener("keydown", (event) => {
     if (!isSendKey(event) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
@@ -36,23 +36,23 @@ export function startEmbeddings() {
   byId("embeddings").addEventListener("click", ({ target }) => {
     if (target.dataset.example !== "embeddings") return;
     box.value = target.dataset.lines;
-    recount();
+    updateCount();
     run();
   });
-  byId("embeddings-code").addEventListener("click", () => openCodeDialog(pending()));
+  byId("embeddings-code").addEventListener("click", () => openCodeDialog(pendingRequest()));
   box.value ||= loadTexts();
-  recount();
+  updateCount();
 }
 
 function inputs() {
   const table = parseTable(byId("embeddings-input").value);
-  const chosen = byId("column").value;
-  return table && chosen !== ""
-    ? columnTexts(table, Number(chosen))
+  const selected = byId("column").value;
+  return table && selected !== ""
+    ? columnTexts(table, Number(selected))
     : textLines(byId("embeddings-input").value);
 }
 
-function recount() {
+function updateCount() {
   saveTexts(byId("embeddings-input").value);
   const table = parseTable(byId("embeddings-input").value);
   const choice = byId("column");
@@ -60,38 +60,38 @@ function recount() {
   const names = table?.names ?? [];
   if (choice.dataset.names !== JSON.stringify(names)) {
     choice.dataset.names = JSON.stringify(names);
-    const whole = element("option", { value: "" }, t("whole_line"));
+    const wholeLine = element("option", { value: "" }, t("whole_line"));
     choice.replaceChildren(
-      whole,
-      ...names.map((name, place) => element("option", { value: place }, name)),
+      wholeLine,
+      ...names.map((name, index) => element("option", { value: index }, name)),
     );
     if (table) choice.value = table.likeliest;
   }
-  const found = inputs().length;
-  byId("embeddings-meter").textContent = found
-    ? t("texts", { count: formatNumber(found), max: formatNumber(MOST) })
+  const total = inputs().length;
+  byId("embeddings-meter").textContent = total
+    ? t("texts", { count: formatNumber(total), max: formatNumber(MAX_TEXTS) })
     : "";
 }
 
-function pending() {
-  const own = inputs();
+function pendingRequest() {
+  const texts = inputs();
   const example = byId("embeddings").querySelector("[data-example]").dataset.lines.split("\n");
   return buildRequest(
     "/v1/embeddings",
-    { model: selectedModel(), input: own.length ? own : example },
+    { model: selectedModel(), input: texts.length ? texts : example },
     false,
   );
 }
 
 async function run() {
-  const own = inputs();
-  if (busy || !own.length) return;
+  const texts = inputs();
+  if (busy || !texts.length) return;
   clearFailure("embeddings");
-  if (own.length > MOST) {
+  if (texts.length > MAX_TEXTS) {
     showFailure(
       "embeddings",
       new UserError(
-        t("too_many_texts", { count: formatNumber(own.length), max: formatNumber(MOST) }),
+        t("too_many_texts", { count: formatNumber(texts.length), max: formatNumber(MAX_TEXTS) }),
       ),
     );
     return;
@@ -100,10 +100,10 @@ async function run() {
   byId("embeddings-send").setAttribute("aria-disabled", "true"); // a disabled button would lose focus
   announce(t("generating"));
   try {
-    const begun = performance.now();
-    const asked = pending();
-    const answer = await apiFetchJson(asked.path, { body: asked.body });
-    show(own, answer, performance.now() - begun);
+    const started = performance.now();
+    const request = pendingRequest();
+    const answer = await apiFetchJson(request.path, { body: request.body });
+    show(texts, answer, performance.now() - started);
   } catch (error) {
     showFailure("embeddings", error, run);
   }
@@ -111,28 +111,28 @@ async function run() {
   byId("embeddings-send").removeAttribute("aria-disabled");
 }
 
-function show(own, answer, milliseconds) {
+function show(texts, answer, milliseconds) {
   const vectors = answer.data
     .toSorted((a, b) => a.index - b.index)
     .map(({ embedding }) => embedding);
-  const facts = t("vectors_facts", {
+  const summary = t("vectors_facts", {
     count: formatNumber(vectors.length),
     size: formatNumber(vectors[0].length),
     tokens: formatNumber(answer.usage.prompt_tokens),
     milliseconds: formatFixed(milliseconds, 0),
   });
-  const likeness = cosineSimilarities(vectors);
+  const similarities = cosineSimilarities(vectors);
   byId("embeddings-answer").replaceChildren(
     element(
       "div",
       { class: "summary-line" },
-      element("p", { class: "stats" }, facts),
-      vectorDownloads(own, vectors, answer.model),
+      element("p", { class: "stats" }, summary),
+      vectorDownloads(texts, vectors, answer.model),
     ),
-    ranking(own, likeness),
-    ...(own.length > 1 ? [heatMap(own, likeness)] : []),
-    ...(own.length > 2 ? [scatter(own, vectors)] : []),
-    vectorBars(own, vectors),
+    ranking(texts, similarities),
+    ...(texts.length > 1 ? [heatMap(texts, similarities)] : []),
+    ...(texts.length > 2 ? [scatter(texts, vectors)] : []),
+    vectorBars(texts, vectors),
   );
-  announce(t("compared", { count: formatNumber(own.length) }));
+  announce(t("compared", { count: formatNumber(texts.length) }));
 }

@@ -1,11 +1,11 @@
 // Saves the embeddings tab's texts across page reloads, in sessionStorage.
-const NAME = "westlake:embeddings";
-const MOST_CHARACTERS = 1_000_000;
+const STORAGE_KEY = "westlake:embeddings";
+const MAX_CHARACTERS = 1_000_000;
 
 export function saveTexts(texts) {
   try {
-    if (texts && texts.length < MOST_CHARACTERS) sessionStorage.setItem(NAME, texts);
-    else sessionStorage.removeItem(NAME);
+    if (texts && texts.length < MAX_CHARACTERS) sessionStorage.setItem(STORAGE_KEY, texts);
+    else sessionStorage.removeItem(STORAGE_KEY);
   } catch {
     // Storage can be full or blocked; then nothing is saved.
   }
@@ -13,7 +13,7 @@ export function saveTexts(texts) {
 
 export function loadTexts() {
   try {
-    return sessionStorage.getItem(NAME) ?? "";
+    return sessionStorage.getItem(STORAGE_KEY) ?? "";
   } catch {
     return "";
   }

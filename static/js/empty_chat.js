@@ -5,17 +5,18 @@ import { draftOf, saveDraft } from "./drafts.js";
 import { savedDefaults } from "./saved_defaults.js";
 
 export function removeIfEmpty(id) {
-  const kept = loadConversation(id);
+  const saved = loadConversation(id);
   if (
-    !kept ||
-    kept.leaf !== null ||
-    begun(draftOf(id)) ||
-    settings(kept) !== settings(savedDefaults())
+    !saved ||
+    saved.leaf !== null ||
+    hasDraft(draftOf(id)) ||
+    settingsKey(saved) !== settingsKey(savedDefaults())
   )
     return;
   saveDraft(id, { reading: null });
   deleteConversation(id);
 }
 
-const begun = ({ text, queue }) => text !== "" || queue.length > 0;
-const settings = ({ system, options }) => JSON.stringify([system, Object.entries(options).sort()]);
+const hasDraft = ({ text, queue }) => text !== "" || queue.length > 0;
+const settingsKey = ({ system, options }) =>
+  JSON.stringify([system, Object.entries(options).sort()]);

@@ -7,37 +7,40 @@ import { describeError } from "./error_texts.js";
 
 const PAUSE_MS = 250;
 let timer = null;
-let latest = 0;
+let lastRequest = 0;
 
 export function startExactPrompt(prompt) {
-  const later = () => {
+  const schedule = () => {
     clearTimeout(timer);
     if (byId("exact-prompt").open) timer = setTimeout(() => refresh(prompt()), PAUSE_MS);
   };
-  byId("exact-prompt").addEventListener("toggle", later);
-  byId("completion").addEventListener("input", later);
+  byId("exact-prompt").addEventListener("toggle", schedule);
+  byId("completion").addEventListener("input", schedule);
 }
 
 async function refresh(fields) {
-  const mine = (latest += 1);
+  const requestNumber = (lastRequest += 1);
   if (!fields.prompt) return show("", "");
   try {
-    const read = await apiFetchJson("/tokenize", { body: JSON.stringify(fields), unasked: true });
-    if (mine === latest)
+    const reply = await apiFetchJson("/tokenize", {
+      body: JSON.stringify(fields),
+      background: true,
+    });
+    if (requestNumber === lastRequest)
       show(
-        read.prompt,
+        reply.prompt,
         t("context", {
-          tokens: formatNumber(read.count),
-          length: formatNumber(read.max_model_len),
+          tokens: formatNumber(reply.count),
+          length: formatNumber(reply.max_model_len),
         }),
       );
   } catch (error) {
-    if (mine === latest) show(describeError("completion", error).what, "");
+    if (requestNumber === lastRequest) show(describeError("completion", error).what, "");
   }
   return undefined;
 }
 
-function show(text, tokens) {
+function show(text, tokenCount) {
   byId("exact-prompt-text").textContent = text;
-  byId("exact-prompt-count").textContent = tokens;
+  byId("exact-prompt-count").textContent = tokenCount;
 }

@@ -5,7 +5,7 @@ import { byId } from "./element.js";
 import { announce, clearFailure, showFailure } from "./notices.js";
 import { currentTab } from "./tabs.js";
 
-const MOST_BYTES = 1_000_000;
+const MAX_BYTES = 1_000_000;
 
 export function startFileDrop() {
   addEventListener("dragover", (event) => {
@@ -24,17 +24,17 @@ export function startFileDrop() {
     const { files } = event.dataTransfer;
     if (!files.length && event.target.closest(":is(textarea,input)")) return;
     event.preventDefault();
-    take([...files], event.target);
+    insertFiles([...files], event.target);
   });
   addEventListener("paste", (event) => {
     const { files, types } = event.clipboardData;
     if (!files.length || types.includes("text/plain")) return;
     event.preventDefault();
-    take([...files], event.target);
+    insertFiles([...files], event.target);
   });
 }
 
-async function take(files, target) {
+async function insertFiles(files, target) {
   const tab = currentTab();
   const box = target.closest("textarea") ?? byId(tab).querySelector("textarea[required]");
   if (!files.length || document.querySelector("dialog[open]")) return;
@@ -52,7 +52,7 @@ async function take(files, target) {
 
 // Throws UserError.
 async function textOf(file) {
-  if (file.size > MOST_BYTES) throw new UserError(t("file_large", { name: file.name }));
+  if (file.size > MAX_BYTES) throw new UserError(t("file_large", { name: file.name }));
   const bytes = new Uint8Array(await file.arrayBuffer());
   for (const encoding of bytes.includes(0) ? [] : ["utf-8", "gb18030"]) {
     try {
@@ -67,8 +67,8 @@ async function textOf(file) {
 // Inserts at the cursor, after an empty line.
 function insert(box, text) {
   const before = box.value.slice(0, box.selectionStart);
-  const apart = before && !before.endsWith("\n") ? "\n\n" : "";
-  box.setRangeText(apart + text, box.selectionStart, box.selectionEnd, "end");
+  const separator = before && !before.endsWith("\n") ? "\n\n" : "";
+  box.setRangeText(separator + text, box.selectionStart, box.selectionEnd, "end");
   box.dispatchEvent(new Event("input", { bubbles: true }));
   box.focus();
 }

@@ -1,48 +1,57 @@
 // Keeps keyboard focus on the page: when the focused element is removed or hidden, the nearest
 // focusable element gets it.
-const REACHABLE = ":is(a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex])";
-const WATCHED = {
+const FOCUSABLE = ":is(a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex])";
+const OBSERVED = {
   childList: true,
   subtree: true,
   attributes: true,
   attributeFilter: ["hidden", "open", "class"],
 };
 
-let held = null; // the element that had focus last
-let way = []; // its position: each ancestor, and its index there
+let lastFocused = null; // the element that had focus last
+let ancestors = []; // its position: each ancestor, and its index there
 
 export function startFocusKeeper() {
   addEventListener("focusin", ({ target }) => {
-    held = target;
-    way = wayTo(target);
+    lastFocused = target;
+    ancestors = ancestorsOf(target);
   });
   // A click on an empty part of the page removes focus on purpose.
   addEventListener("click", () => {
-    if (document.activeElement === document.body && held?.isConnected && seen(held)) held = null;
+    if (
+      document.activeElement === document.body &&
+      lastFocused?.isConnected &&
+      isVisible(lastFocused)
+    )
+      lastFocused = null;
   });
-  let waiting = false;
-  const look = () => {
-    waiting = false;
-    keep();
+  let scheduled = false;
+  const check = () => {
+    scheduled = false;
+    restoreFocus();
   };
   // Deferred: the code that changed the page may move focus itself.
   new MutationObserver((changes) => {
-    if (waiting || !held || (held.isConnected && changes.every(({ type }) => type === "childList")))
+    if (
+      scheduled ||
+      !lastFocused ||
+      (lastFocused.isConnected && changes.every(({ type }) => type === "childList"))
+    )
       return;
-    waiting = true;
-    setTimeout(look);
-  }).observe(document.body, WATCHED);
+    scheduled = true;
+    setTimeout(check);
+  }).observe(document.body, OBSERVED);
 }
 
-function keep() {
-  const now = document.activeElement;
-  const elsewhere = now !== document.body && now !== held;
-  if (!held || elsewhere || (held.isConnected && seen(held))) return;
-  if (document.querySelector("dialog[open]")?.contains(held) === false) return;
+function restoreFocus() {
+  const focused = document.activeElement;
+  const isElsewhere = focused !== document.body && focused !== lastFocused;
+  if (!lastFocused || isElsewhere || (lastFocused.isConnected && isVisible(lastFocused))) return;
+  if (document.querySelector("dialog[open]")?.contains(lastFocused) === false) return;
   nearest()?.focus({ preventScroll: true });
 }
 
-function wayTo(target) {
+function ancestorsOf(target) {
   const steps = [];
   for (
     let child = target;
@@ -50,30 +59,30 @@ function wayTo(target) {
     child = child.parentElement
   ) {
     steps.push({
-      around: child.parentElement,
-      place: [...child.parentElement.children].indexOf(child),
+      parent: child.parentElement,
+      index: [...child.parentElement.children].indexOf(child),
     });
   }
   return steps;
 }
 
 function nearest() {
-  const { action } = held.dataset;
-  for (const { around, place } of way) {
-    if (!around.isConnected || !seen(around)) continue;
-    const far = (child) => Math.abs(place - 0.25 - [...around.children].indexOf(child));
-    const near = [...around.children].sort((a, b) => far(a) - far(b));
-    const same = action && near[0]?.querySelector(`[data-action="${action}"]`);
-    const found = [same, ...near.flatMap(within), around].find(
-      (each) => each?.matches(REACHABLE) && seen(each),
+  const { action } = lastFocused.dataset;
+  for (const { parent, index } of ancestors) {
+    if (!parent.isConnected || !isVisible(parent)) continue;
+    const distance = (child) => Math.abs(index - 0.25 - [...parent.children].indexOf(child));
+    const siblings = [...parent.children].sort((a, b) => distance(a) - distance(b));
+    const sameAction = action && siblings[0]?.querySelector(`[data-action="${action}"]`);
+    const target = [sameAction, ...siblings.flatMap(focusableIn), parent].find(
+      (candidate) => candidate?.matches(FOCUSABLE) && isVisible(candidate),
     );
-    if (found) return found;
+    if (target) return target;
   }
   return null;
 }
 
 // The focusable elements in a subtree, its root first.
-const within = (place) =>
-  place ? [...(place.matches(REACHABLE) ? [place] : []), ...place.querySelectorAll(REACHABLE)] : [];
+const focusableIn = (root) =>
+  root ? [...(root.matches(FOCUSABLE) ? [root] : []), ...root.querySelectorAll(FOCUSABLE)] : [];
 
-const seen = (each) => each.checkVisibility({ visibilityProperty: true });
+const isVisible = (candidate) => candidate.checkVisibility({ visibilityProperty: true });

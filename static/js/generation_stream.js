@@ -8,9 +8,9 @@ export async function* streamGeneration(path, body, signal) {
   const response = await apiFetch(path, { body, signal });
   try {
     for await (const { comment, data } of readEvents(response.body)) {
-      if (comment !== undefined) yield* progress(comment);
+      if (comment !== undefined) yield* parseProgress(comment);
       else if (data === "[DONE]") return;
-      else yield* news(JSON.parse(data));
+      else yield* parseChunk(JSON.parse(data));
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // fetch reports a broken connection as TypeError
@@ -18,7 +18,7 @@ export async function* streamGeneration(path, body, signal) {
   throw new ApiError(0, { code: "cut" });
 }
 
-function* progress(comment) {
+function* parseProgress(comment) {
   const [kind, value = ""] = comment.split(" ");
   if (kind === "queued") yield { waiting: Number(value) };
   if (kind === "prefill") {
@@ -27,7 +27,7 @@ function* progress(comment) {
   }
 }
 
-function* news(chunk) {
+function* parseChunk(chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error);
   for (const choice of chunk.choices) {
     const { index, logprobs = null } = choice;

@@ -7,37 +7,37 @@ import { similarityRange } from "./similarity.js";
 
 const STEPS = 10;
 
-export function heatMap(texts, likeness) {
-  const scaled = element("input", { type: "checkbox", id: "heat-scale", checked: true });
-  const place = element("div", {
+export function heatMap(texts, similarities) {
+  const useRange = element("input", { type: "checkbox", id: "heat-scale", checked: true });
+  const container = element("div", {
     class: "scroll",
     tabindex: "0",
     role: "group",
     "aria-labelledby": "heat-title",
   });
-  const draw = () => place.replaceChildren(table(texts, likeness, scaled.checked));
-  scaled.addEventListener("change", draw);
+  const draw = () => container.replaceChildren(table(texts, similarities, useRange.checked));
+  useRange.addEventListener("change", draw);
   draw();
-  const label = element("label", { class: "check" }, scaled, t("heat_scale"));
+  const label = element("label", { class: "check" }, useRange, t("heat_scale"));
   return element(
     "section",
     { class: "view", "aria-labelledby": "heat-title" },
     element("h2", { id: "heat-title" }, t("heat_map")),
     element("p", { class: "choice" }, label),
-    place,
+    container,
   );
 }
 
-function table(texts, likeness, scaled) {
-  const { low, high } = scaled ? similarityRange(likeness) : { low: 0, high: 1 };
+function table(texts, similarities, useRange) {
+  const { min, max } = useRange ? similarityRange(similarities) : { min: 0, max: 1 };
   const level = (value) => {
-    const share = high > low ? (value - low) / (high - low) : 1;
-    return Math.round(STEPS * Math.min(1, Math.max(0, share)));
+    const ratio = max > min ? (value - min) / (max - min) : 1;
+    return Math.round(STEPS * Math.min(1, Math.max(0, ratio)));
   };
-  const heads = texts.map((text, place) =>
-    element("th", { scope: "col", title: text }, formatNumber(place + 1)),
+  const headers = texts.map((text, index) =>
+    element("th", { scope: "col", title: text }, formatNumber(index + 1)),
   );
-  const rows = likeness.map((row, i) =>
+  const rows = similarities.map((row, i) =>
     element(
       "tr",
       {},
@@ -59,7 +59,7 @@ function table(texts, likeness, scaled) {
   return element(
     "table",
     { class: "heat-map" },
-    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("text")), ...heads)),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("text")), ...headers)),
     element("tbody", {}, ...rows),
   );
 }

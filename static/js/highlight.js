@@ -16,7 +16,7 @@ for (const [name, grammar] of Object.entries({ bash, javascript, json, powershel
 hljs.registerAliases(["shell", "console"], { languageName: "bash" });
 
 // Aliases of the languages whose grammars are in vendor/highlight.
-const OTHERS = {
+const ALIASES = {
   c: ["h"],
   cpp: ["c++", "cc", "cxx", "hpp"],
   csharp: ["cs", "c#"],
@@ -34,27 +34,27 @@ const OTHERS = {
   xml: ["html", "xhtml", "svg", "vue"],
   yaml: ["yml"],
 };
-const FILES = new Map(
-  Object.entries(OTHERS).flatMap(([file, names]) => [file, ...names].map((name) => [name, file])),
+const GRAMMAR_FILES = new Map(
+  Object.entries(ALIASES).flatMap(([file, names]) => [file, ...names].map((name) => [name, file])),
 );
 
-const LONGEST = 20_000;
+const MAX_LENGTH = 20_000;
 
 export async function highlight(code, name) {
   const language = name.toLowerCase();
-  if (!hljs.getLanguage(language)) await fetched(FILES.get(language)).catch(() => {}); // if loading fails the code stays plain
+  if (!hljs.getLanguage(language)) await loadGrammar(GRAMMAR_FILES.get(language)).catch(() => {}); // if loading fails the code stays plain
   const text = code.textContent;
-  if (hljs.getLanguage(language) && text.length <= LONGEST)
-    code.replaceChildren(coloured(text, language));
+  if (hljs.getLanguage(language) && text.length <= MAX_LENGTH)
+    code.replaceChildren(highlightNodes(text, language));
 }
 
-const coloured = memoizeNodes((text, language) =>
+const highlightNodes = memoizeNodes((text, language) =>
   sanitize(hljs.highlight(text, { language }).value),
 );
 
-async function fetched(file) {
+async function loadGrammar(file) {
   if (!file) return;
   const grammar = await import(`../vendor/highlight/${file}.js`);
   hljs.registerLanguage(file, grammar.default);
-  hljs.registerAliases(OTHERS[file], { languageName: file });
+  hljs.registerAliases(ALIASES[file], { languageName: file });
 }

@@ -8,34 +8,34 @@ import { showFailure } from "./notices.js";
 import { offerUndo } from "./undo.js";
 
 // `onRestore` is called with the id of the imported conversation, also after its undo.
-export function startImportExport({ restored }) {
+export function startImportExport({ onRestore }) {
   byId("export-all").addEventListener("click", exportConversations);
   byId("import").addEventListener("click", () => byId("import-file").click());
-  byId("import-file").addEventListener("change", () => importFile(restored));
+  byId("import-file").addEventListener("change", () => importFile(onRestore));
 }
 
 export function exportConversations() {
   download("westlake.json", "application/json", toJson(loadAllConversations()));
 }
 
-async function importFile(restored) {
+async function importFile(onRestore) {
   const [file] = byId("import-file").files;
   byId("import-file").value = "";
   if (!file) return;
   try {
-    bring(await parseConversationFile(file), restored);
+    importConversations(await parseConversationFile(file), onRestore);
   } catch (error) {
     showFailure("chat", error);
   }
 }
 
 // Turns from the file are added to existing conversations; they replace turns with the same id.
-function bring(brought, restored) {
-  if (!brought.length) return;
-  const undo = undoable(() => brought.forEach(saveConversation));
-  restored(brought[0].id);
-  offerUndo(t("imported", { count: brought.length }), () => {
+function importConversations(conversations, onRestore) {
+  if (!conversations.length) return;
+  const undo = undoable(() => conversations.forEach(saveConversation));
+  onRestore(conversations[0].id);
+  offerUndo(t("imported", { count: conversations.length }), () => {
     undo();
-    restored(brought[0].id);
+    onRestore(conversations[0].id);
   });
 }

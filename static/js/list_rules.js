@@ -4,15 +4,15 @@ const MARK = /^\[([ xX])\][ \u3000]/;
 const NOTE = /^\[\^(\d{1,4})\]:[ \t]*(?=\S)/;
 const REFERENCE = /\[\^(\d{1,4})\](?!:)/y;
 
-export function taskRule(reader) {
-  reader.core.ruler.after("inline", "tasks", ({ tokens, Token }) => {
-    tokens.forEach(({ type, children }, place) => {
-      const item = tokens[place - 2];
+export function taskRule(md) {
+  md.core.ruler.after("inline", "tasks", ({ tokens, Token }) => {
+    tokens.forEach(({ type, children }, index) => {
+      const item = tokens[index - 2];
       if (type !== "inline" || item?.type !== "list_item_open") return;
-      const found = MARK.exec(children[0]?.content ?? "");
-      if (!found || children[0].type !== "text") return;
-      children[0].content = children[0].content.slice(found[0].length);
-      children.unshift(...box(Token, found[1] !== " "));
+      const match = MARK.exec(children[0]?.content ?? "");
+      if (!match || children[0].type !== "text") return;
+      children[0].content = children[0].content.slice(match[0].length);
+      children.unshift(...box(Token, match[1] !== " "));
       item.attrJoin("class", "task-item");
     });
   });
@@ -29,17 +29,17 @@ function box(Token, done) {
 }
 
 // A footnote is shown where it is defined, so that it never changes the text before it.
-export function footnoteRule(reader) {
-  reader.block.ruler.before("reference", "footnote", footnoteBlock, { alt: ["paragraph"] });
-  reader.inline.ruler.before("link", "footnote", footnoteReference);
-  reader.renderer.rules.footnote = (tokens, place) => `<sup>${tokens[place].content}</sup>`;
+export function footnoteRule(md) {
+  md.block.ruler.before("reference", "footnote", footnoteBlock, { alt: ["paragraph"] });
+  md.inline.ruler.before("link", "footnote", footnoteReference);
+  md.renderer.rules.footnote = (tokens, index) => `<sup>${tokens[index].content}</sup>`;
 }
 
 function footnoteBlock(state, first, last, silent) {
-  const line = (number) =>
-    state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
-  const found = NOTE.exec(line(first));
-  if (!found || state.sCount[first] - state.blkIndent >= 4) return false;
+  const line = (lineNumber) =>
+    state.src.slice(state.bMarks[lineNumber] + state.tShift[lineNumber], state.eMarks[lineNumber]);
+  const match = NOTE.exec(line(first));
+  if (!match || state.sCount[first] - state.blkIndent >= 4) return false;
   if (silent) return true;
   let next = first + 1;
   while (
@@ -53,7 +53,7 @@ function footnoteBlock(state, first, last, silent) {
   open.attrs = [["class", "footnote"]];
   open.map = [first, next];
   const inline = state.push("inline", "", 0);
-  inline.content = `[^${found[1]}] ${state.getLines(first, next, state.blkIndent, false).trim().slice(found[0].length)}`;
+  inline.content = `[^${match[1]}] ${state.getLines(first, next, state.blkIndent, false).trim().slice(match[0].length)}`;
   inline.map = open.map;
   inline.children = [];
   state.push("paragraph_close", "p", -1);
@@ -63,9 +63,9 @@ function footnoteBlock(state, first, last, silent) {
 
 function footnoteReference(state, silent) {
   REFERENCE.lastIndex = state.pos;
-  const found = REFERENCE.exec(state.src);
-  if (!found || REFERENCE.lastIndex > state.posMax) return false;
-  if (!silent) state.push("footnote", "sup", 0).content = found[1];
+  const match = REFERENCE.exec(state.src);
+  if (!match || REFERENCE.lastIndex > state.posMax) return false;
+  if (!silent) state.push("footnote", "sup", 0).content = match[1];
   state.pos = REFERENCE.lastIndex;
   return true;
 }

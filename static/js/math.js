@@ -2,23 +2,23 @@
 import temml from "../vendor/temml/temml.js";
 import { memoizeNodes } from "./memoize.js";
 
-const LONGEST = 5000;
+const MAX_LENGTH = 5000;
 
 // `code` holds the TeX; it stays if it is invalid.
 export function typeset(code) {
   const tex = code.textContent;
-  const made = tex.length > LONGEST ? null : formula(tex, code.className);
-  if (made) code.replaceWith(made);
+  const rendered = tex.length > MAX_LENGTH ? null : formula(tex, code.className);
+  if (rendered) code.replaceWith(rendered);
 }
 
 const formula = memoizeNodes((tex, className) => {
-  const place = document.createElement("span");
-  place.className = className;
-  const displayMode = place.classList.contains("display");
+  const container = document.createElement("span");
+  container.className = className;
+  const displayMode = container.classList.contains("display");
   try {
-    temml.render(tex, place, { displayMode, throwOnError: true, trust: false, maxExpand: 200 });
+    temml.render(tex, container, { displayMode, throwOnError: true, trust: false, maxExpand: 200 });
   } catch {
     return null;
   }
-  return place;
+  return container;
 });

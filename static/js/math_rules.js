@@ -15,17 +15,17 @@ const BLOCK = [
 const ENVIRONMENT =
   /^\\begin\{((?:align|aligned|alignat|alignedat|equation|gather|gathered|multline|split|array|d?cases|rcases|smallmatrix|[pbBvV]?matrix)\*?)\}/;
 
-export function mathRules(reader) {
-  reader.inline.ruler.before("escape", "math", inlineRule);
-  reader.inline.ruler.after("math", "dollars", dollarRule);
-  reader.block.ruler.before("fence", "math", blockRule, { alt: ["paragraph", "list"] });
-  const { rules } = reader.renderer;
+export function mathRules(md) {
+  md.inline.ruler.before("escape", "math", inlineRule);
+  md.inline.ruler.after("math", "dollars", dollarRule);
+  md.block.ruler.before("fence", "math", blockRule, { alt: ["paragraph", "list"] });
+  const { rules } = md.renderer;
   const code = (content, display) =>
-    `<code class="math${display ? " display" : ""}">${reader.utils.escapeHtml(content.trim())}</code>`;
-  rules.math = (tokens, place) => code(tokens[place].content, tokens[place].markup);
+    `<code class="math${display ? " display" : ""}">${md.utils.escapeHtml(content.trim())}</code>`;
+  rules.math = (tokens, index) => code(tokens[index].content, tokens[index].markup);
   const fence = rules.fence;
-  rules.fence = (tokens, place, ...rest) =>
-    isFormula(tokens[place]) ? code(tokens[place].content, true) : fence(tokens, place, ...rest);
+  rules.fence = (tokens, index, ...rest) =>
+    isFormula(tokens[index]) ? code(tokens[index].content, true) : fence(tokens, index, ...rest);
 }
 
 // An unfinished fence stays code.
@@ -38,52 +38,61 @@ function isFormula({ info, content, map: [first, next] }) {
 }
 
 // The delimiters of the formula at the start of `text`. An environment's delimiters belong to it.
-function marks(text, kinds) {
+function delimiters(text, kinds) {
   const name = ENVIRONMENT.exec(text)?.[1];
   if (name)
-    return { open: `\\begin{${name}}`, close: `\\end{${name}}`, display: true, whole: true };
+    return {
+      open: `\\begin{${name}}`,
+      close: `\\end{${name}}`,
+      display: true,
+      isEnvironment: true,
+    };
   const [open, close, display] = kinds.find(([begin]) => text.startsWith(begin)) ?? [];
-  return open ? { open, close, display, whole: false } : null;
+  return open ? { open, close, display, isEnvironment: false } : null;
 }
 
 function inlineRule(state, silent) {
   const { src, pos, posMax } = state;
   if (src[pos] !== "\\" && src[pos] !== "$") return false;
-  const found = marks(src.slice(pos, pos + 30), INLINE);
-  if (!found) return false;
-  const begin = pos + found.open.length;
-  if (isUnclosed(state, found.close)) return false;
-  const end = src.indexOf(found.close, begin);
-  if (end < 0) unclosed(state, found.close);
-  const next = end + found.close.length;
+  const formula = delimiters(src.slice(pos, pos + 30), INLINE);
+  if (!formula) return false;
+  const begin = pos + formula.open.length;
+  if (isUnclosed(state, formula.close)) return false;
+  const end = src.indexOf(formula.close, begin);
+  if (end < 0) markUnclosed(state, formula.close);
+  const next = end + formula.close.length;
   if (end < 0 || next > posMax || end === begin) return false;
   if (!silent)
-    push(state, found.whole ? src.slice(pos, next) : src.slice(begin, end), found.display);
+    push(
+      state,
+      formula.isEnvironment ? src.slice(pos, next) : src.slice(begin, end),
+      formula.display,
+    );
   state.pos = next;
   return true;
 }
 
 function blockRule(state, first, last, silent) {
-  const line = (number) =>
-    state.src.slice(state.bMarks[number] + state.tShift[number], state.eMarks[number]);
-  const found = marks(line(first), BLOCK);
-  if (!found) return false;
-  const { open, close, whole } = found;
-  const inside = `${close} ${last}`; // a list item ends earlier than the text around it
-  if (isUnclosed(state, inside)) return false;
+  const line = (lineNumber) =>
+    state.src.slice(state.bMarks[lineNumber] + state.tShift[lineNumber], state.eMarks[lineNumber]);
+  const formula = delimiters(line(first), BLOCK);
+  if (!formula) return false;
+  const { open, close, isEnvironment } = formula;
+  const key = `${close} ${last}`; // a list item ends earlier than the text around it
+  if (isUnclosed(state, key)) return false;
   let text = line(first).slice(open.length);
   let next = first + 1;
-  for (let latest = text; !latest.includes(close) && next < last; next += 1) {
-    latest = line(next);
-    text += `\n${latest}`;
+  for (let lastLine = text; !lastLine.includes(close) && next < last; next += 1) {
+    lastLine = line(next);
+    text += `\n${lastLine}`;
   }
   if (!text.includes(close)) {
     state.env.openFormula = Math.min(first, state.env.openFormula ?? first);
-    unclosed(state, inside);
+    markUnclosed(state, key);
   }
   if (!text.trimEnd().endsWith(close)) return false;
   if (silent) return true;
-  const content = whole ? open + text : text.trimEnd().slice(0, -close.length);
+  const content = isEnvironment ? open + text : text.trimEnd().slice(0, -close.length);
   push(state, content, true).map = [first, next];
   state.line = next;
   return true;
@@ -91,7 +100,7 @@ function blockRule(state, first, last, silent) {
 
 // Remembers delimiters without a closing one, so that many opening ones take linear time.
 const isUnclosed = (state, close) => state.unclosed?.has(close);
-const unclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
+const markUnclosed = (state, close) => (state.unclosed ??= new Set()).add(close);
 
 function push(state, content, display) {
   const token = state.push("math", "code", 0);

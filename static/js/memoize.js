@@ -1,16 +1,16 @@
 // Memoizes a function that builds DOM nodes and returns clones: a streamed answer is rendered many
 // times.
-const MOST = 300;
+const MAX_ENTRIES = 300;
 
 // `build` returns a node, or null if it fails.
-export function memoizeNodes(make) {
-  const made = new Map();
-  return (...given) => {
-    const key = JSON.stringify(given);
-    if (!made.has(key)) {
-      if (made.size >= MOST) made.clear();
-      made.set(key, make(...given));
+export function memoizeNodes(build) {
+  const cache = new Map();
+  return (...args) => {
+    const key = JSON.stringify(args);
+    if (!cache.has(key)) {
+      if (cache.size >= MAX_ENTRIES) cache.clear();
+      cache.set(key, build(...args));
     }
-    return made.get(key)?.cloneNode(true) ?? null;
+    return cache.get(key)?.cloneNode(true) ?? null;
   };
 }

@@ -11,55 +11,55 @@ export function startModelCard() {
   // For browsers without `command` attributes.
   if (!("commandForElement" in open))
     open.addEventListener("click", () => byId("about-model").showModal());
-  open.addEventListener("click", mindServer);
+  open.addEventListener("click", checkServer);
   addEventListener("westlake:ready", refresh);
 }
 
 // The card shows the state at page load; check the current one.
-async function mindServer() {
+async function checkServer() {
   const state = await fetchState();
-  const well = state === "ready" || state === "loading"; // the card itself shows the loading state
-  byId("model-unavailable").hidden = well;
-  byId("model-unavailable").textContent = well ? "" : t(`state_${state}`);
+  const isFine = state === "ready" || state === "loading"; // the card itself shows the loading state
+  byId("model-unavailable").hidden = isFine;
+  byId("model-unavailable").textContent = isFine ? "" : t(`state_${state}`);
 }
 
 async function refresh() {
   if (isKeyMissing()) return;
-  let told;
+  let card;
   try {
-    told = await apiFetchJson(`/playground/model${location.search}`);
+    card = await apiFetchJson(`/playground/model${location.search}`);
   } catch {
     return; // keep what is shown
   }
   byId("model-loading-hint").hidden = true;
   byId("model-rows").replaceChildren(
-    ...told.rows.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]),
+    ...card.rows.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]),
   );
-  tell("[data-purpose]", told.purpose);
-  tell("[data-examples-hint]", told.why);
-  replace(
+  setTexts("[data-purpose]", card.purpose);
+  setTexts("[data-examples-hint]", card.why);
+  setExamples(
     "chat",
-    told.chat.map((text) => ({ text })),
+    card.chat.map((text) => ({ text })),
   );
-  const as = (template) => (text) => ({ text, template });
-  replace("completion", [
-    ...told.instructions.map(as("alpaca")),
-    ...told.continuations.map(as("none")),
+  const withTemplate = (template) => (text) => ({ text, template });
+  setExamples("completion", [
+    ...card.instructions.map(withTemplate("alpaca")),
+    ...card.continuations.map(withTemplate("none")),
   ]);
 }
 
-function tell(places, text) {
-  for (const place of document.querySelectorAll(places)) {
-    place.textContent = text;
-    place.hidden = !text;
+function setTexts(selector, text) {
+  for (const target of document.querySelectorAll(selector)) {
+    target.textContent = text;
+    target.hidden = !text;
   }
 }
 
-function replace(tab, examples) {
+function setExamples(tab, examples) {
   byId(`${tab}-examples`).replaceChildren(
     ...examples.map(({ text, template = null }) => {
-      const own = { type: "button", "data-example": tab, "data-template": template };
-      return element("li", {}, element("button", own, text));
+      const attributes = { type: "button", "data-example": tab, "data-template": template };
+      return element("li", {}, element("button", attributes, text));
     }),
   );
 }

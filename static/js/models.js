@@ -11,18 +11,18 @@ export const selectedModel = () => byId("model").value || bootstrap.model;
 
 // The model's context length in tokens; null while unknown.
 export function contextLength() {
-  const own = served.find(({ id }) => id === selectedModel());
-  return own ? own.max_model_len : null;
+  const model = served.find(({ id }) => id === selectedModel());
+  return model ? model.max_model_len : null;
 }
 
 export function startModels() {
-  addEventListener("westlake:ready", fill);
-  addEventListener("westlake:key", fill);
+  addEventListener("westlake:ready", update);
+  addEventListener("westlake:key", update);
   byId("model").addEventListener("change", () => dispatchEvent(new Event("westlake:model")));
-  if (byId("state").dataset.state === "ready") fill();
+  if (byId("state").dataset.state === "ready") update();
 }
 
-async function fill() {
+async function update() {
   if (isKeyMissing()) return;
   try {
     served = (await apiFetchJson("/v1/models")).data;
@@ -30,13 +30,13 @@ async function fill() {
     return; // for example while loading: the next request reports it
   }
   const choice = byId("model");
-  const before = selectedModel();
+  const previous = selectedModel();
   choice.replaceChildren(...served.map(({ id }) => element("option", { value: id }, id)));
-  if (served.some(({ id }) => id === before)) choice.value = before;
+  if (served.some(({ id }) => id === previous)) choice.value = previous;
   choice.title = choice.value; // if the name is truncated
-  const many = served.length > 1;
-  choice.hidden = !many;
-  choice.labels[0].hidden = !many;
-  byId("model-name").hidden = many;
+  const hasSeveral = served.length > 1;
+  choice.hidden = !hasSeveral;
+  choice.labels[0].hidden = !hasSeveral;
+  byId("model-name").hidden = hasSeveral;
   dispatchEvent(new Event("westlake:model"));
 }

@@ -7,7 +7,7 @@ import { describeError, inputOf } from "./error_texts.js";
 import { pollReadiness } from "./readiness.js";
 
 // Temporary conditions: shown as information and removed when the model is ready.
-const PASSING = new Set(["model_loading", "shutting_down"]);
+const TEMPORARY = new Set(["model_loading", "shutting_down"]);
 const shown = new Map(); // by tab: {error, retry, onDismiss, parameter: its input, value}
 
 export function announce(text) {
@@ -16,28 +16,28 @@ export function announce(text) {
 
 // Shows a failure in its tab. `retry` is called by its button; `onDismiss` when the user closes it
 // or changes the parameter it is about.
-export function showFailure(tab, error, again = null, closed = () => {}) {
+export function showFailure(tab, error, retry = null, onDismiss = () => {}) {
   const box = byId(`${tab}-failure`);
-  const passing = PASSING.has(error.code);
-  const retry = () => {
+  const isTemporary = TEMPORARY.has(error.code);
+  const onRetry = () => {
     clearFailure(tab);
-    again();
+    retry();
   };
   const buttons = [
-    error.status === 401 ? action(t("enter_key"), openKeyDialog) : null,
-    again ? action(t("try_again"), retry) : null,
+    error.status === 401 ? actionButton(t("enter_key"), openKeyDialog) : null,
+    retry ? actionButton(t("try_again"), onRetry) : null,
   ];
-  box.classList.toggle("info", passing);
-  box.setAttribute("role", passing ? "status" : "alert");
+  box.classList.toggle("info", isTemporary);
+  box.setAttribute("role", isTemporary ? "status" : "alert");
   box.replaceChildren(
-    ...told(tab, error),
+    ...failureNodes(tab, error),
     ...buttons.filter((button) => button),
     dismissButton(tab),
   );
   box.hidden = false;
   const parameter = inputOf(tab, error.param);
-  shown.set(tab, { error, again, closed, parameter, value: parameter?.value });
-  if (passing) pollReadiness();
+  shown.set(tab, { error, retry, onDismiss, parameter, value: parameter?.value });
+  if (isTemporary) pollReadiness();
 }
 
 export function clearFailure(tab) {
@@ -50,51 +50,51 @@ export const dismissButton = (tab) =>
   iconButton("close", t("close"), () => dismiss(tab), { class: "quiet dismiss" });
 
 function dismiss(tab) {
-  shown.get(tab)?.closed();
+  shown.get(tab)?.onDismiss();
   clearFailure(tab);
 }
 
 export function startNotices() {
-  addEventListener("westlake:parameters", ({ detail }) => detail.chosen && dismissSettled());
+  addEventListener("westlake:parameters", ({ detail }) => detail.byUser && dismissChanged());
   addEventListener("westlake:ready", () => {
-    clearThose(({ error }) => PASSING.has(error.code));
+    clearMatching(({ error }) => TEMPORARY.has(error.code));
   });
   // Retry once the key has been entered.
   addEventListener("westlake:key", () => {
-    for (const { again } of clearThose(({ error }) => error.status === 401)) again?.();
+    for (const { retry } of clearMatching(({ error }) => error.status === 401)) retry?.();
   });
 }
 
 // A failure about a parameter is shown until the user changes it.
-function dismissSettled() {
+function dismissChanged() {
   for (const [tab, { parameter, value }] of [...shown])
     if (parameter && parameter.value !== value) dismiss(tab);
 }
 
-function clearThose(wanted) {
-  const found = [...shown].filter(([, failure]) => wanted(failure));
-  for (const [tab] of found) dismiss(tab);
-  return found.map(([, failure]) => failure);
+function clearMatching(matches) {
+  const matching = [...shown].filter(([, failure]) => matches(failure));
+  for (const [tab] of matching) dismiss(tab);
+  return matching.map(([, failure]) => failure);
 }
 
 // A paragraph with what happened and what to do.
 export function errorParagraph(what, next) {
-  const blank = what.endsWith("\u3002") ? "" : " "; // no space after a Chinese full stop
-  return element("p", {}, element("strong", {}, what), blank, next);
+  const space = what.endsWith("\u3002") ? "" : " "; // no space after a Chinese full stop
+  return element("p", {}, element("strong", {}, what), space, next);
 }
 
-function told(tab, error) {
+function failureNodes(tab, error) {
   const { what, next, details } = describeError(tab, error);
   if (!details) return [errorParagraph(what, next)];
-  const folded = element(
+  const detailsNode = element(
     "details",
     { class: "server-message" },
     element("summary", {}, t("details")),
     element("p", { lang: "en" }, details),
   );
-  return [errorParagraph(what, next), folded];
+  return [errorParagraph(what, next), detailsNode];
 }
 
-function action(label, pressed) {
-  return element("button", { type: "button", class: "outlined", onclick: pressed }, label);
+function actionButton(label, onClick) {
+  return element("button", { type: "button", class: "outlined", onclick: onClick }, label);
 }

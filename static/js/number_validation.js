@@ -5,11 +5,11 @@ import { t } from "./bootstrap.js";
 export function rangeViolation(input) {
   const { min, max, integer, exclusiveMin } = input.dataset;
   if (min === undefined || input.value.trim() === "") return null;
-  const number = Number(input.value);
-  const low = exclusiveMin === undefined ? number >= min : number > Number(min);
-  const right =
-    low && !(number > Number(max)) && (integer === undefined || Number.isInteger(number));
-  if (right) return null;
+  const value = Number(input.value);
+  const isAboveMin = exclusiveMin === undefined ? value >= min : value > Number(min);
+  const isValid =
+    isAboveMin && !(value > Number(max)) && (integer === undefined || Number.isInteger(value));
+  if (isValid) return null;
   if (integer !== undefined) return max === undefined ? "field_integer_min" : "field_integer_range";
   return exclusiveMin === undefined ? "field_range" : "field_exclusive_min";
 }

@@ -2,11 +2,11 @@
 import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 
-const own = document.title;
-let chat = "";
+const defaultTitle = document.title;
+let chatTitle = "";
 
 export function setChatTitle(title) {
-  chat = title;
+  chatTitle = title;
   draw();
 }
 
@@ -14,6 +14,6 @@ addEventListener("hashchange", draw);
 
 function draw() {
   const tab = currentTab();
-  const shown = tab === "chat" ? chat : byId(tab).querySelector("h1").textContent;
-  document.title = shown ? `${shown} \u00b7 Westlake` : own;
+  const title = tab === "chat" ? chatTitle : byId(tab).querySelector("h1").textContent;
+  document.title = title ? `${title} \u00b7 Westlake` : defaultTitle;
 }

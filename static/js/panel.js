@@ -4,17 +4,17 @@ import { byId } from "./element.js";
 
 // In narrower windows only one column fits beside a tab's content.
 const ONE_COLUMN = matchMedia("(max-width: 70rem)");
-const started = []; // {panel, button}
+const panels = []; // {panel, button}
 
 const isSheet = (panel) => getComputedStyle(panel).position === "fixed";
 
 // Elements above the sheets can be used without closing them.
-const above = (target) => target.closest("[data-above-sheets]") !== null;
+const isAboveSheets = (target) => target.closest("[data-above-sheets]") !== null;
 
 // `panel` is a <details>, or gets the class "open" or "closed" after `button` is pressed; before
 // that it is open if it is a column.
 export function startPanel(panel, button) {
-  started.push({ panel, button });
+  panels.push({ panel, button });
   panel.addEventListener("click", (event) => {
     if (event.target.closest("[data-close]")) close(panel, button);
   });
@@ -25,21 +25,21 @@ export function startPanel(panel, button) {
   });
   // Keyboard focus must not end up behind a sheet.
   panel.addEventListener("focusout", ({ relatedTarget }) => {
-    const left =
+    const isOutside =
       relatedTarget &&
       !panel.contains(relatedTarget) &&
       relatedTarget !== button &&
-      !above(relatedTarget);
-    if (left && isSheet(panel)) toggle(panel, button, false);
+      !isAboveSheets(relatedTarget);
+    if (isOutside && isSheet(panel)) toggle(panel, button, false);
   });
   button.addEventListener("click", () => {
     toggle(panel, button, !isOpen(panel));
-    if (isOpen(panel)) makeRoom(panel);
+    if (isOpen(panel)) closeOtherPanel(panel);
     if (isOpen(panel) && isSheet(panel)) panel.querySelector("[data-close]").focus();
   });
   document.addEventListener("pointerdown", ({ target }) => {
-    const outside = !panel.contains(target) && !button.contains(target) && !above(target);
-    if (outside && isOpen(panel) && isSheet(panel)) toggle(panel, button, false);
+    const isOutside = !panel.contains(target) && !button.contains(target) && !isAboveSheets(target);
+    if (isOutside && isOpen(panel) && isSheet(panel)) toggle(panel, button, false);
   });
   button.setAttribute("aria-expanded", isOpen(panel));
 }
@@ -48,12 +48,12 @@ export function closeSheet(id, button) {
   if (isSheet(byId(id))) toggle(byId(id), button, false);
 }
 
-function makeRoom(panel) {
+function closeOtherPanel(panel) {
   if (!ONE_COLUMN.matches) return;
-  for (const other of started) {
-    const beside =
+  for (const other of panels) {
+    const isBeside =
       other.panel !== panel && other.panel.closest(".tab-panel") === panel.closest(".tab-panel");
-    if (beside && isOpen(other.panel)) toggle(other.panel, other.button, false);
+    if (isBeside && isOpen(other.panel)) toggle(other.panel, other.button, false);
   }
 }
 

@@ -6,12 +6,12 @@ import { byId, element, iconButton } from "./element.js";
 export function updateParameterBadge(tab) {
   const panel = byId(`${tab}-parameters`);
   const opener = document.querySelector(`[data-parameters="${panel.id}"]`);
-  const own = byId(`${tab}-system`)?.value.trim() ? 1 : 0;
-  const number = own + panel.querySelectorAll(".parameter.set").length;
+  const systemCount = byId(`${tab}-system`)?.value.trim() ? 1 : 0;
+  const count = systemCount + panel.querySelectorAll(".parameter.set").length;
   opener.querySelector(".count-badge")?.remove();
-  if (!number) return;
-  const read = element("span", { class: "visually-hidden" }, ` ${t("parameters_set")}`);
-  opener.append(" ", element("b", { class: "count-badge" }, formatNumber(number), read));
+  if (!count) return;
+  const label = element("span", { class: "visually-hidden" }, ` ${t("parameters_set")}`);
+  opener.append(" ", element("b", { class: "count-badge" }, formatNumber(count), label));
 }
 
 // `reset` restores the row's default.

@@ -1,20 +1,20 @@
 // Replaces an element's children by a fragment's, and leaves equal nodes in place.
-export function patchChildren(place, wanted) {
-  const next = [...wanted.childNodes];
-  next.forEach((node, at) => {
-    const old = place.childNodes[at];
-    if (old === undefined) place.append(node);
-    else if (!old.isEqualNode(node)) renew(old, node);
+export function patchChildren(parent, fragment) {
+  const next = [...fragment.childNodes];
+  next.forEach((node, index) => {
+    const current = parent.childNodes[index];
+    if (current === undefined) parent.append(node);
+    else if (!current.isEqualNode(node)) updateNode(current, node);
   });
-  while (place.childNodes.length > next.length) place.lastChild.remove();
+  while (parent.childNodes.length > next.length) parent.lastChild.remove();
 }
 
-function renew(old, node) {
-  if (!old.cloneNode(false).isEqualNode(node.cloneNode(false)) && !bothTexts(old, node))
-    old.replaceWith(node);
-  else if (!bothTexts(old, node)) patchChildren(old, node);
-  else if (node.data.startsWith(old.data)) old.appendData(node.data.slice(old.length));
-  else old.data = node.data;
+function updateNode(current, node) {
+  if (!current.cloneNode(false).isEqualNode(node.cloneNode(false)) && !areTexts(current, node))
+    current.replaceWith(node);
+  else if (!areTexts(current, node)) patchChildren(current, node);
+  else if (node.data.startsWith(current.data)) current.appendData(node.data.slice(current.length));
+  else current.data = node.data;
 }
 
-const bothTexts = (a, b) => a.nodeType === Node.TEXT_NODE && b.nodeType === Node.TEXT_NODE;
+const areTexts = (a, b) => a.nodeType === Node.TEXT_NODE && b.nodeType === Node.TEXT_NODE;

@@ -3,15 +3,16 @@
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { element } from "./element.js";
 
-export function ranking(texts, likeness) {
+export function ranking(texts, similarities) {
   const list = element("ol", { class: "ranking" });
   const choice = element("select", { id: "ranked-by" });
   choice.append(
-    ...texts.map((text, place) =>
-      element("option", { value: place }, `${formatNumber(place + 1)}. ${text}`),
+    ...texts.map((text, index) =>
+      element("option", { value: index }, `${formatNumber(index + 1)}. ${text}`),
     ),
   );
-  const draw = () => fill(list, texts, likeness[Number(choice.value)], Number(choice.value));
+  const draw = () =>
+    drawList(list, texts, similarities[Number(choice.value)], Number(choice.value));
   choice.addEventListener("change", draw);
   draw();
   const label = element("label", { for: "ranked-by" }, t("ranked_by"));
@@ -24,9 +25,9 @@ export function ranking(texts, likeness) {
   );
 }
 
-function fill(list, texts, row, own) {
-  const others = texts.map((text, place) => ({ text, place, value: row[place] }));
-  const sorted = others.filter(({ place }) => place !== own).sort((a, b) => b.value - a.value);
+function drawList(list, texts, scores, selected) {
+  const others = texts.map((text, index) => ({ text, index, value: scores[index] }));
+  const sorted = others.filter(({ index }) => index !== selected).sort((a, b) => b.value - a.value);
   list.replaceChildren(
     ...sorted.map(({ text, value }) =>
       element(

@@ -3,8 +3,8 @@
 import { bootstrap, t } from "./bootstrap.js";
 import { byId } from "./element.js";
 
-const PAUSE_MS = 1500;
-let watching = false;
+const INTERVAL_MS = 1500;
+let isPolling = false;
 
 export function startReadiness() {
   if (byId("state").dataset.state !== "ready") pollReadiness();
@@ -12,24 +12,24 @@ export function startReadiness() {
 
 // Polls until the model is ready, then dispatches "westlake:ready".
 export function pollReadiness() {
-  if (watching) return;
-  watching = true;
-  setTimeout(look, PAUSE_MS);
+  if (isPolling) return;
+  isPolling = true;
+  setTimeout(poll, INTERVAL_MS);
 }
 
-async function look() {
+async function poll() {
   const state = await fetchState();
   const line = byId("state");
   const changed = line.dataset.state !== state;
   line.dataset.state = state;
   line.hidden = state === "ready";
   if (state === "ready") {
-    watching = false;
+    isPolling = false;
     dispatchEvent(new Event("westlake:ready"));
     return;
   }
   if (changed) line.textContent = t(`state_${state}`);
-  setTimeout(look, PAUSE_MS);
+  setTimeout(poll, INTERVAL_MS);
 }
 
 export async function fetchState() {

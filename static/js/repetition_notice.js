@@ -5,8 +5,8 @@ import { byId } from "./element.js";
 import { announce } from "./notices.js";
 import { isRepetitive } from "./repetition.js";
 
-const EVERY = 200; // characters between two checks
-const looked = {}; // by tab: text length at the last check
+const CHECK_EVERY = 200; // characters between two checks
+const checkedLength = {}; // by tab: text length at the last check
 
 export function startRepetitionNotices() {
   for (const button of document.querySelectorAll("[data-stop-answer]")) {
@@ -19,14 +19,14 @@ export function startRepetitionNotices() {
 // `text` is the whole answer so far.
 export function checkRepetition(tab, text) {
   const box = byId(`${tab}-repetition`);
-  if (!box.hidden || Math.abs(text.length - (looked[tab] ?? 0)) < EVERY) return;
-  looked[tab] = text.length;
+  if (!box.hidden || Math.abs(text.length - (checkedLength[tab] ?? 0)) < CHECK_EVERY) return;
+  checkedLength[tab] = text.length;
   if (!isRepetitive(text)) return;
   box.hidden = false;
   announce(t("repetition"));
 }
 
 export function resetRepetition(tab) {
-  looked[tab] = 0;
+  checkedLength[tab] = 0;
   byId(`${tab}-repetition`).hidden = true;
 }

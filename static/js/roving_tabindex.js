@@ -1,19 +1,22 @@
 // Roving tabindex for a list whose rows have buttons: one tab stop; left and right arrows move
 // within a row, up and down to the same button of the next row.
 const BUTTONS = "button:not(.editing *)";
-const SCROLLED = "pre[tabindex], .scroll[tabindex]";
+const SCROLLABLE = "pre[tabindex], .scroll[tabindex]";
 
 export class RovingTabindex {
   #list;
-  #stop = null; // the button with tabindex 0
+  #current = null; // the button with tabindex 0
 
   constructor(list) {
     this.#list = list;
-    list.addEventListener("keydown", (event) => this.#move(event));
+    list.addEventListener("keydown", (event) => this.#onKeyDown(event));
     list.addEventListener("focusin", ({ target }) => {
-      if (target.matches(BUTTONS)) this.#choose(target);
+      if (target.matches(BUTTONS)) this.#setCurrent(target);
     });
-    list.addEventListener("westlake:drawn", () => this.#stop && this.#reach(this.#stop, 0));
+    list.addEventListener(
+      "westlake:drawn",
+      () => this.#current && this.#setTabIndex(this.#current, 0),
+    );
   }
 
   // Call after rows were added or removed. The tab stop moves to `row` (default: the last),
@@ -21,52 +24,52 @@ export class RovingTabindex {
   settle(row = null) {
     const buttons = [...this.#list.querySelectorAll(BUTTONS)];
     for (const each of buttons) each.tabIndex = -1;
-    for (const each of this.#list.querySelectorAll(SCROLLED)) each.tabIndex = -1;
-    const own = buttons.filter(
+    for (const each of this.#list.querySelectorAll(SCROLLABLE)) each.tabIndex = -1;
+    const rowButtons = buttons.filter(
       (each) => this.#rowOf(each) === (row ?? this.#rowOf(buttons.at(-1))),
     );
-    const inside = this.#list.contains(document.activeElement) && buttons.includes(this.#stop);
-    const chosen = inside ? this.#stop : own[0];
-    this.#stop = null;
-    if (chosen) this.#choose(chosen);
+    const hasFocus = this.#list.contains(document.activeElement) && buttons.includes(this.#current);
+    const next = hasFocus ? this.#current : rowButtons[0];
+    this.#current = null;
+    if (next) this.#setCurrent(next);
   }
 
-  #choose(button) {
-    if (this.#stop) this.#reach(this.#stop, -1);
-    this.#stop = button;
-    this.#reach(button, 0);
+  #setCurrent(button) {
+    if (this.#current) this.#setTabIndex(this.#current, -1);
+    this.#current = button;
+    this.#setTabIndex(button, 0);
   }
 
-  #reach(button, tabIndex) {
+  #setTabIndex(button, tabIndex) {
     button.tabIndex = tabIndex;
-    for (const each of this.#rowOf(button)?.querySelectorAll(SCROLLED) ?? [])
+    for (const each of this.#rowOf(button)?.querySelectorAll(SCROLLABLE) ?? [])
       each.tabIndex = tabIndex;
   }
 
-  #move(event) {
+  #onKeyDown(event) {
     if (!event.target.matches(BUTTONS) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const to = this.#beside(event.target, event.key);
-    if (!to) return;
+    const target = this.#target(event.target, event.key);
+    if (!target) return;
     event.preventDefault();
-    to.focus();
+    target.focus();
   }
 
-  #beside(button, key) {
+  #target(button, key) {
     const row = this.#rowOf(button);
-    const own = [...row.querySelectorAll(BUTTONS)];
-    const place = own.indexOf(button);
+    const rowButtons = [...row.querySelectorAll(BUTTONS)];
+    const index = rowButtons.indexOf(button);
     const inRow = {
-      ArrowRight: own[place + 1],
-      ArrowLeft: own[place - 1],
-      Home: own[0],
-      End: own.at(-1),
+      ArrowRight: rowButtons[index + 1],
+      ArrowLeft: rowButtons[index - 1],
+      Home: rowButtons[0],
+      End: rowButtons.at(-1),
     }[key];
     if (inRow || !["ArrowUp", "ArrowDown"].includes(key)) return inRow;
     const next = key === "ArrowUp" ? "previousElementSibling" : "nextElementSibling";
-    for (let other = row[next]; other; other = other[next]) {
-      const same = other.querySelector(`[data-action="${button.dataset.action}"]`);
-      const found = same ?? other.querySelector(BUTTONS);
-      if (found) return found;
+    for (let otherRow = row[next]; otherRow; otherRow = otherRow[next]) {
+      const sameAction = otherRow.querySelector(`[data-action="${button.dataset.action}"]`);
+      const match = sameAction ?? otherRow.querySelector(BUTTONS);
+      if (match) return match;
     }
     return undefined;
   }

@@ -8,13 +8,13 @@ import { StreamingAnswer } from "./streaming_answer.js";
 const SAVE_MS = 1000; // at most this much is lost if the browser closes
 const running = new Map(); // by conversation id
 const requests = new Map(); // requests sent during this visit, by turn id
-let told = () => {};
-let left = false;
+let notify = () => {};
+let isLeaving = false;
 
 // `listener` is called with a StreamingAnswer and "sent", "state" or "text".
 export function startRunningAnswers(listener) {
-  told = listener;
-  addEventListener("pagehide", leave);
+  notify = listener;
+  addEventListener("pagehide", stopOnLeave);
   // A page restored from the back/forward cache has lost its answers: reload it.
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
@@ -27,24 +27,25 @@ export const sentRequest = (node) => requests.get(node.id);
 // Generates the answer for `node` and resolves to the StreamingAnswer, whose `outcome` is "done",
 // "stopped" or "failed". An empty turn is removed, unless it is done. Never resolves once the page
 // is being left.
-export async function runAnswer(conversation, node, continued) {
-  const answer = new StreamingAnswer(conversation, node, continued);
+export async function runAnswer(conversation, node, isContinuation) {
+  const answer = new StreamingAnswer(conversation, node, isContinuation);
   running.set(conversation.id, answer);
-  let saved = performance.now();
-  answer.outcome = await answer.write((each, what) => {
-    if (what === "sent") requests.set(node.id, each.request);
-    if (what === "text" && performance.now() - saved > SAVE_MS) {
-      saved = performance.now();
+  let savedAt = performance.now();
+  answer.outcome = await answer.write((each, event) => {
+    if (event === "sent") requests.set(node.id, each.request);
+    if (event === "text" && performance.now() - savedAt > SAVE_MS) {
+      savedAt = performance.now();
       saveTurn(conversation, node);
     }
-    told(each, what);
+    notify(each, event);
   });
-  if (left) await new Promise(() => {});
+  if (isLeaving) await new Promise(() => {});
   running.delete(conversation.id);
-  if (answer.saidNothing && !continued && answer.outcome !== "done") removeTurn(conversation, node);
+  if (answer.isEmpty && !isContinuation && answer.outcome !== "done")
+    removeTurn(conversation, node);
   else saveTurn(conversation, node);
   saveHead(conversation);
-  answer.ended();
+  answer.markEnded();
   return answer;
 }
 
@@ -57,12 +58,12 @@ export async function stopAnswer(id) {
 
 export const stopAllAnswers = () => Promise.all([...running.keys()].map(stopAnswer));
 
-function leave() {
-  left = true;
+function stopOnLeave() {
+  isLeaving = true;
   for (const answer of running.values()) {
-    const { conversation, node, watch } = answer;
-    if (!answer.saidNothing) {
-      node.speed = watch.read(null, "stopped");
+    const { conversation, node, stats } = answer;
+    if (!answer.isEmpty) {
+      node.speed = stats.snapshot(null, "stopped");
       saveTurn(conversation, node);
     }
     answer.stop();

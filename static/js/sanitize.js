@@ -1,7 +1,7 @@
 // The only way from markup to DOM nodes: DOMPurify with a short allowlist.
 import DOMPurify from "../vendor/dompurify/purify.js";
 
-const ALLOWED = {
+const ALLOWLIST = {
   ALLOWED_TAGS: [
     "a",
     "blockquote",
@@ -38,4 +38,4 @@ const ALLOWED = {
   RETURN_DOM_FRAGMENT: true,
 };
 
-export const sanitize = (markup) => DOMPurify.sanitize(markup, ALLOWED);
+export const sanitize = (markup) => DOMPurify.sanitize(markup, ALLOWLIST);

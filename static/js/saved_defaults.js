@@ -5,14 +5,14 @@ import { byId, element } from "./element.js";
 import { announce } from "./notices.js";
 import { readParameters } from "./parameters.js";
 
-const NAME = "westlake:defaults";
+const STORAGE_KEY = "westlake:defaults";
 
 // {system, options}; empty if nothing was saved.
 export function savedDefaults() {
   try {
-    const { system, options } = JSON.parse(localStorage.getItem(NAME));
-    const texts = Object.entries(options).filter(([, text]) => typeof text === "string");
-    return { system: String(system), options: Object.fromEntries(texts) };
+    const { system, options } = JSON.parse(localStorage.getItem(STORAGE_KEY));
+    const entries = Object.entries(options).filter(([, text]) => typeof text === "string");
+    return { system: String(system), options: Object.fromEntries(entries) };
   } catch {
     return { system: "", options: {} };
   }
@@ -20,10 +20,10 @@ export function savedDefaults() {
 
 // Adds the button that saves the current settings as defaults.
 export function startSavedDefaults() {
-  const keep = () => {
+  const save = () => {
     try {
-      const now = { system: byId("chat-system").value, options: readParameters("chat") };
-      localStorage.setItem(NAME, JSON.stringify(now));
+      const settings = { system: byId("chat-system").value, options: readParameters("chat") };
+      localStorage.setItem(STORAGE_KEY, JSON.stringify(settings));
       announce(t("defaults_saved"));
     } catch {
       announce(t("defaults_not_saved"));
@@ -31,7 +31,7 @@ export function startSavedDefaults() {
   };
   const button = element(
     "button",
-    { type: "button", class: "outlined", id: "keep-defaults", onclick: keep },
+    { type: "button", class: "outlined", id: "keep-defaults", onclick: save },
     t("save_defaults"),
   );
   byId("chat-parameters").append(button);

@@ -6,10 +6,10 @@ import { principalComponents } from "./pca.js";
 
 const WIDTH = 640;
 const HEIGHT = 360;
-const EDGE = 36;
+const MARGIN = 36;
 // Closer markers would hide each other's numbers.
-const LEAST = 24;
-const ROUNDS = 100;
+const MIN_DISTANCE = 24;
+const ITERATIONS = 100;
 
 export function scatter(texts, vectors) {
   const { points, explained } = principalComponents(vectors);
@@ -20,7 +20,7 @@ export function scatter(texts, vectors) {
       axis === 1,
     ),
   );
-  const places = apart(points.map((point) => [x(point[0]), y(point[1])]));
+  const positions = separate(points.map((point) => [x(point[0]), y(point[1])]));
   const svg = svgElement(
     "svg",
     {
@@ -31,11 +31,11 @@ export function scatter(texts, vectors) {
     },
     svgElement("path", {
       class: "axes",
-      d: `M${EDGE} ${HEIGHT / 2}H${WIDTH - EDGE}M${WIDTH / 2} ${EDGE}V${HEIGHT - EDGE}`,
+      d: `M${MARGIN} ${HEIGHT / 2}H${WIDTH - MARGIN}M${WIDTH / 2} ${MARGIN}V${HEIGHT - MARGIN}`,
     }),
-    ...places.map(([left, top], i) => mark(i, left, top, texts[i])),
+    ...positions.map(([left, top], i) => marker(i, left, top, texts[i])),
   );
-  const share = formatFixed((explained[0] + explained[1]) * 100, 0);
+  const percent = formatFixed((explained[0] + explained[1]) * 100, 0);
   const legend = element(
     "ol",
     { class: "legend" },
@@ -45,23 +45,23 @@ export function scatter(texts, vectors) {
     "section",
     { class: "view", "aria-labelledby": "scatter-title" },
     element("h2", { id: "scatter-title" }, t("map")),
-    element("p", { class: "hint" }, t("map_hint", { share })),
+    element("p", { class: "hint" }, t("map_hint", { share: percent })),
     element("div", { class: "scatter-area" }, svg, legend),
   );
 }
 
 // Moves overlapping markers apart.
-function apart(places) {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [i, a] of places.entries()) {
-      for (const [j, b] of places.slice(0, i).entries()) {
+function separate(positions) {
+  for (let iteration = 0; iteration < ITERATIONS; iteration += 1) {
+    for (const [i, a] of positions.entries()) {
+      for (const [j, b] of positions.slice(0, i).entries()) {
         const angle = i + j; // a fixed arbitrary direction for equal positions
         const [dx, dy] = [
           a[0] - b[0] || 0.01 * Math.cos(angle),
           a[1] - b[1] || 0.01 * Math.sin(angle),
         ];
         const distance = Math.hypot(dx, dy);
-        const push = Math.max(0, LEAST - distance) / 2 / distance;
+        const push = Math.max(0, MIN_DISTANCE - distance) / 2 / distance;
         [a[0], a[1], b[0], b[1]] = [
           a[0] + dx * push,
           a[1] + dy * push,
@@ -71,13 +71,13 @@ function apart(places) {
       }
     }
   }
-  const inside = (value, size) => Math.min(size - LEAST, Math.max(LEAST, value));
-  return places.map(([left, top]) => [inside(left, WIDTH), inside(top, HEIGHT)]);
+  const clamp = (value, size) => Math.min(size - MIN_DISTANCE, Math.max(MIN_DISTANCE, value));
+  return positions.map(([left, top]) => [clamp(left, WIDTH), clamp(top, HEIGHT)]);
 }
 
-function mark(place, x, y, text) {
-  const number = svgElement("text", { x, y: y + 4.5 });
-  number.textContent = formatNumber(place + 1);
+function marker(index, x, y, text) {
+  const label = svgElement("text", { x, y: y + 4.5 });
+  label.textContent = formatNumber(index + 1);
   const title = svgElement("title");
   title.textContent = text;
   return svgElement(
@@ -85,11 +85,11 @@ function mark(place, x, y, text) {
     { class: "point" },
     title,
     svgElement("circle", { cx: x, cy: y, r: 13 }),
-    number,
+    label,
   );
 }
 
 function scale(values, size, flipped) {
-  const most = Math.max(...values.map(Math.abs)) || 1;
-  return (value) => size / 2 + ((flipped ? -value : value) / most) * (size / 2 - EDGE);
+  const max = Math.max(...values.map(Math.abs)) || 1;
+  return (value) => size / 2 + ((flipped ? -value : value) / max) * (size / 2 - MARGIN);
 }

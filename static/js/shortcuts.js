@@ -3,26 +3,26 @@ import { byId } from "./element.js";
 import { currentTab } from "./tabs.js";
 import { announceTooLate, canUndo, undoLast } from "./undo.js";
 
-export function startShortcuts({ stop, fresh, editLast }) {
+export function startShortcuts({ stop, newChat, editLast }) {
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]") || event.isComposing) return;
-    const command = event.ctrlKey || event.metaKey;
+    const hasModifier = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
       stop();
       byId("completion-stop-button").click();
-    } else if (command && event.key === "/") {
+    } else if (hasModifier && event.key === "/") {
       event.preventDefault();
       byId("help").showModal();
-    } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
+    } else if (hasModifier && event.shiftKey && event.key.toLowerCase() === "o") {
       event.preventDefault();
-      fresh();
+      newChat();
     } else if (
-      command &&
+      hasModifier &&
       !event.shiftKey &&
       event.key.toLowerCase() === "z" &&
       !event.target.value
     ) {
-      takeBack(event);
+      undo(event);
     } else if (
       event.key === "ArrowUp" &&
       event.target === byId("chat-message") &&
@@ -35,7 +35,7 @@ export function startShortcuts({ stop, fresh, editLast }) {
 }
 
 // The browser may undo something in the empty text box itself; check after its default action.
-function takeBack(event) {
+function undo(event) {
   if (!canUndo()) {
     setTimeout(() => event.target.value || announceTooLate());
     return;

@@ -15,80 +15,81 @@ import { offerUndo } from "./undo.js";
 const items = new Map(); // by conversation id
 const roving = new RovingTabindex(byId("conversations"));
 let current = null;
-let open = () => {};
-let restored = () => {};
+let openConversation = () => {};
+let onRestore = () => {};
 
-// `open` shows a conversation, or a new one for null; `onRestore` is called with the id of a
+// `callbacks.open` shows a conversation, or a new one for null; `callbacks.onRestore` is called with the id of a
 // restored one.
-export function startSidebar(given) {
-  ({ restored } = given);
-  open = (id) => {
-    given.open(id);
+export function startSidebar(callbacks) {
+  ({ onRestore } = callbacks);
+  openConversation = (id) => {
+    callbacks.open(id);
     closeSheet("sidebar", byId("sidebar-toggle"));
   };
   const redraw = () => draw(current);
   startPanel(byId("sidebar"), byId("sidebar-toggle"));
-  byId("new-chat").addEventListener("click", () => open(null));
+  byId("new-chat").addEventListener("click", () => openConversation(null));
   byId("clear-all").addEventListener("click", clearAll);
-  startImportExport({ restored });
+  startImportExport({ onRestore });
   startStorageFull({ redraw });
-  return { draw, fresh: () => open(null) };
+  return { draw, newChat: () => openConversation(null) };
 }
 
 function draw(id) {
   current = id;
-  const kept = conversationHeads();
-  for (const gone of items.keys()) if (!kept.some((each) => each.id === gone)) items.delete(gone);
-  syncChildren(byId("conversations"), kept.map(item));
+  const heads = conversationHeads();
+  for (const oldId of items.keys())
+    if (!heads.some((head) => head.id === oldId)) items.delete(oldId);
+  syncChildren(byId("conversations"), heads.map(entryOf));
   roving.settle(items.get(id)?.element ?? byId("conversations").firstElementChild);
 }
 
-function item({ id, title }) {
-  const running = runningAnswer(id) !== null;
-  const state = running ? "writing" : failureOf(id) && id !== current ? "failed" : "";
-  const about = JSON.stringify([title, id === current, state]);
-  const own = items.get(id) ?? { element: element("li"), about: null };
-  items.set(id, own);
-  if (own.about !== about) fill(own.element, id, title || t("untitled"), state);
-  own.about = about;
-  return own.element;
+function entryOf({ id, title }) {
+  const isRunning = runningAnswer(id) !== null;
+  const state = isRunning ? "writing" : failureOf(id) && id !== current ? "failed" : "";
+  const label = JSON.stringify([title, id === current, state]);
+  const entry = items.get(id) ?? { element: element("li"), drawn: null };
+  items.set(id, entry);
+  if (entry.drawn !== label) drawEntry(entry.element, id, title || t("untitled"), state);
+  entry.drawn = label;
+  return entry.element;
 }
 
 // Reuses the two buttons, so that they keep focus.
-function fill(place, id, title, state) {
-  if (!place.firstChild) {
-    place.append(
+function drawEntry(entryElement, id, title, state) {
+  if (!entryElement.firstChild) {
+    entryElement.append(
       element("button", {
         type: "button",
         class: "conversation",
         "data-action": "open",
-        onclick: () => open(id),
+        onclick: () => openConversation(id),
       }),
-      iconButton("delete", "", () => drop(id), { "data-action": "delete" }),
+      iconButton("delete", "", () => deleteOne(id), { "data-action": "delete" }),
     );
   }
-  const [name, bin] = place.children;
+  const [name, deleteButton] = entryElement.children;
   name.title = title;
   if (id === current) name.setAttribute("aria-current", "true");
   else name.removeAttribute("aria-current");
-  name.replaceChildren(title, ...(state ? [dot(state)] : []));
-  bin.title = t("remove_named", { title });
-  bin.setAttribute("aria-label", bin.title);
+  name.replaceChildren(title, ...(state ? [stateDot(state)] : []));
+  deleteButton.title = t("remove_named", { title });
+  deleteButton.setAttribute("aria-label", deleteButton.title);
 }
 
-const dot = (state) =>
+const stateDot = (state) =>
   element(
     "span",
     { class: `dot ${state}` },
     element("span", { class: "visually-hidden" }, ` ${t(`mark_${state}`)}`),
   );
 
-async function drop(id) {
+async function deleteOne(id) {
   const byKeyboard = document.activeElement.matches(":focus-visible");
   await stopAnswer(id);
   const title = conversationHeads().find((each) => each.id === id)?.title || t("untitled");
-  const words = t("chat_removed", { title });
-  takeAway([id], words, byKeyboard);
+  const text = t("chat_removed", { title });
+  removeWithUndo([id], text, byKeyboard);
 }
 
 async function clearAll() {
@@ -96,17 +97,17 @@ async function clearAll() {
     return;
   await stopAllAnswers();
   const ids = conversationHeads().map(({ id }) => id);
-  takeAway(ids, t("chats_removed", { count: ids.length }), true);
+  removeWithUndo(ids, t("chats_removed", { count: ids.length }), true);
 }
 
-function takeAway(ids, words, byKeyboard) {
-  const before = current;
+function removeWithUndo(ids, text, byKeyboard) {
+  const previous = current;
   const undo = undoable(() => ids.forEach(deleteConversation));
-  if (ids.includes(current)) open(null);
+  if (ids.includes(current)) openConversation(null);
   else draw(current);
-  const takeBack = () => {
+  const undoRemoval = () => {
     undo();
-    restored(ids.includes(before) ? before : ids[0]);
+    onRestore(ids.includes(previous) ? previous : ids[0]);
   };
-  offerUndo(words, takeBack, byKeyboard);
+  offerUndo(text, undoRemoval, byKeyboard);
 }

@@ -1,6 +1,6 @@
 // A request as runnable code in several languages. API keys are never included, only the
 // environment variable's name.
-const VARIABLE = "WESTLAKE_API_KEY";
+const KEY_VARIABLE = "WESTLAKE_API_KEY";
 
 export const SNIPPETS = {
   json: ({ body }) => body,
@@ -14,22 +14,22 @@ export const SNIPPETS = {
 const pretty = (value) => JSON.stringify(value, null, 2);
 
 // The path to the text in a response.
-const WHERE = {
+const ANSWER_PATHS = {
   "/v1/chat/completions": ["choices", 0, "message", "content"],
   "/v1/completions": ["choices", 0, "text"],
   "/v1/embeddings": ["data", 0, "embedding"],
 };
 
-function curl({ path, fields }, base, keyed) {
+function curl({ path, fields }, base, needsKey) {
   const quoted = `'${pretty(fields).replaceAll("'", "'\\''")}'`;
-  const key = keyed ? ` \\\n  -H "Authorization: Bearer $${VARIABLE}"` : "";
+  const key = needsKey ? ` \\\n  -H "Authorization: Bearer $${KEY_VARIABLE}"` : "";
   return `curl ${base}${path} \\\n  -H "Content-Type: application/json"${key} \\\n  -d ${quoted}\n`;
 }
 
 // Windows PowerShell 5.1 does not send or read UTF-8 by default, so both are bytes.
-function powershell({ path, fields }, base, keyed) {
-  const key = keyed ? ` \`\n  -Headers @{ Authorization = "Bearer $env:${VARIABLE}" }` : "";
-  const text = WHERE[path]
+function powershell({ path, fields }, base, needsKey) {
+  const key = needsKey ? ` \`\n  -Headers @{ Authorization = "Bearer $env:${KEY_VARIABLE}" }` : "";
+  const text = ANSWER_PATHS[path]
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
     .join("");
   return `$body = @'
@@ -65,17 +65,20 @@ const OPENAI = {
   "/v1/embeddings": ["embeddings", new Set(["model", "input"])],
 };
 
-function openai({ path, fields }, base, keyed) {
-  const [method, known] = OPENAI[path];
-  const own = Object.entries(fields).filter(([name]) => known.has(name));
-  const extra = Object.fromEntries(Object.entries(fields).filter(([name]) => !known.has(name)));
-  const lines = own.map(([name, value]) => `    ${name}=${python(value, "    ")},\n`);
-  if (Object.keys(extra).length) lines.push(`    extra_body=${python(extra, "    ")},\n`);
-  const key = keyed ? `os.environ["${VARIABLE}"]` : `"none"`;
-  const text = WHERE[path]
+function openai({ path, fields }, base, needsKey) {
+  const [method, knownFields] = OPENAI[path];
+  const known = Object.entries(fields).filter(([name]) => knownFields.has(name));
+  const extraFields = Object.fromEntries(
+    Object.entries(fields).filter(([name]) => !knownFields.has(name)),
+  );
+  const lines = known.map(([name, value]) => `    ${name}=${python(value, "    ")},\n`);
+  if (Object.keys(extraFields).length)
+    lines.push(`    extra_body=${python(extraFields, "    ")},\n`);
+  const key = needsKey ? `os.environ["${KEY_VARIABLE}"]` : `"none"`;
+  const text = ANSWER_PATHS[path]
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
     .join("");
-  return `${keyed ? "import os\n\n" : ""}from openai import OpenAI
+  return `${needsKey ? "import os\n\n" : ""}from openai import OpenAI
 
 client = OpenAI(base_url="${base}/v1", api_key=${key})
 answer = client.${method}.create(
@@ -84,12 +87,12 @@ print(answer${text})
 `;
 }
 
-function requests({ path, fields }, base, keyed) {
-  const key = keyed
-    ? `\n    headers={"Authorization": "Bearer " + os.environ["${VARIABLE}"]},`
+function requests({ path, fields }, base, needsKey) {
+  const key = needsKey
+    ? `\n    headers={"Authorization": "Bearer " + os.environ["${KEY_VARIABLE}"]},`
     : "";
-  const text = WHERE[path].map((step) => `[${JSON.stringify(step)}]`).join("");
-  return `${keyed ? "import os\n\n" : ""}import requests
+  const text = ANSWER_PATHS[path].map((step) => `[${JSON.stringify(step)}]`).join("");
+  return `${needsKey ? "import os\n\n" : ""}import requests
 
 answer = requests.post(
     "${base}${path}",${key}
@@ -100,9 +103,9 @@ print(answer.json()${text})
 `;
 }
 
-function javascript({ path, fields }, base, keyed) {
-  const key = keyed ? `, Authorization: \`Bearer \${process.env.${VARIABLE}}\`` : "";
-  const text = WHERE[path]
+function javascript({ path, fields }, base, needsKey) {
+  const key = needsKey ? `, Authorization: \`Bearer \${process.env.${KEY_VARIABLE}}\`` : "";
+  const text = ANSWER_PATHS[path]
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
     .join("");
   return `const response = await fetch("${base}${path}", {

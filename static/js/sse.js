@@ -3,21 +3,21 @@
 // Yields {data} per event and {comment} per comment line.
 export async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  let pending = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) yield* read(block);
+      const blocks = (pending + value.replaceAll("\r\n", "\n")).split("\n\n");
+      pending = blocks.pop();
+      for (const block of blocks) yield* parseEvent(block);
     }
   } finally {
     reader.cancel().catch(() => {}); // the connection may be closed already
   }
 }
 
-function* read(block) {
+function* parseEvent(block) {
   const lines = block.split("\n");
   for (const line of lines) if (line.startsWith(":")) yield { comment: line.slice(1).trim() };
   const data = lines.filter((line) => line.startsWith("data:"));

@@ -1,76 +1,76 @@
 // Strings in localStorage. Values that cannot be written (storage full or blocked) are kept in
 // memory until the page is left.
-const beside = new Map();
-let changes = null; // previous values while recordChanges() runs
-let full = () => {};
+const fallback = new Map();
+let recordedValues = null; // previous values while recordChanges() runs
+let onFailure = () => {};
 
 // `listener(isBlocked)` is called when a value could not be written.
-export function onWriteError(told) {
-  full = told;
+export function onWriteError(listener) {
+  onFailure = listener;
 }
 
 export function keys(prefix) {
-  return [...new Set([...storedNames(), ...beside.keys()])].filter((name) =>
-    name.startsWith(prefix),
+  return [...new Set([...storedKeys(), ...fallback.keys()])].filter((key) =>
+    key.startsWith(prefix),
   );
 }
 
-export function read(name) {
-  if (beside.has(name)) return beside.get(name);
+export function read(key) {
+  if (fallback.has(key)) return fallback.get(key);
   try {
-    return localStorage.getItem(name);
+    return localStorage.getItem(key);
   } catch {
     return null;
   }
 }
 
 // `text` null removes the key.
-export function write(name, text) {
-  if (changes && !changes.has(name)) changes.set(name, read(name));
-  beside.delete(name);
+export function write(key, text) {
+  if (recordedValues && !recordedValues.has(key)) recordedValues.set(key, read(key));
+  fallback.delete(key);
   try {
-    if (text === null) localStorage.removeItem(name);
-    else localStorage.setItem(name, text);
+    if (text === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, text);
   } catch (error) {
     if (text === null) return; // nothing to remove
-    beside.set(name, text);
-    full(error.name === "SecurityError");
+    fallback.set(key, text);
+    onFailure(error.name === "SecurityError");
   }
 }
 
 // Retries failed writes.
 export function retryFailedWrites() {
-  for (const [name, text] of [...beside]) write(name, text);
+  for (const [key, text] of [...fallback]) write(key, text);
 }
 
 // Runs `change` and returns the previous values as [key, text] pairs.
 export function recordChanges(change) {
-  changes = new Map();
+  recordedValues = new Map();
   try {
     change();
-    return [...changes];
+    return [...recordedValues];
   } finally {
-    changes = null;
+    recordedValues = null;
   }
 }
 
 // Calls `listener` with the keys that other windows changed, batched; null if all were cleared.
-export function onChange(prefix, told) {
-  let changed = null;
+export function onChange(prefix, listener) {
+  let changedKeys = null;
   addEventListener("storage", ({ key, storageArea }) => {
     if (storageArea !== localStorage || !(key === null || key.startsWith(prefix))) return;
-    if (!changed) {
-      changed = new Set();
+    if (!changedKeys) {
+      changedKeys = new Set();
       setTimeout(() => {
-        told(changed.has(null) ? null : [...changed]);
-        changed = null;
+        listener(changedKeys.has(null) ? null : [...changedKeys]);
+        changedKeys = null;
       });
     }
-    changed.add(key);
+    changedKeys.add(key);
   });
 }
 
-function storedNames() {
+function storedKeys() {
   try {
     return Object.keys(localStorage);
   } catch {

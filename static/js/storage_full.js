@@ -10,36 +10,36 @@ import { onWriteError, retryFailedWrites } from "./storage.js";
 import { offerUndo } from "./undo.js";
 
 export function startStorageFull({ redraw }) {
-  onWriteError((forbidden) => show(forbidden, redraw));
+  onWriteError((isBlocked) => show(isBlocked, redraw));
 }
 
-function show(forbidden, redraw) {
+function show(isBlocked, redraw) {
   const box = byId("chat-failure");
-  const button = (key, pressed) =>
-    element("button", { type: "button", class: "outlined", onclick: pressed }, t(key));
-  const makeRoom = () => {
+  const button = (key, onClick) =>
+    element("button", { type: "button", class: "outlined", onclick: onClick }, t(key));
+  const removeAndRetry = () => {
     box.hidden = true;
     removeOlder(redraw);
   };
   box.replaceChildren(
-    forbidden
+    isBlocked
       ? errorParagraph(t("store_forbidden"), t("next_store_forbidden"))
       : errorParagraph(t("store_full"), t("next_store_full")),
     button("export", exportConversations),
-    conversationHeads().length > 1 && !forbidden ? button("remove_older", makeRoom) : "",
+    conversationHeads().length > 1 && !isBlocked ? button("remove_older", removeAndRetry) : "",
     dismissButton("chat"),
   );
   box.hidden = false;
 }
 
 function removeOlder(redraw) {
-  const older = conversationHeads().slice(Math.ceil(conversationHeads().length / 2));
+  const oldest = conversationHeads().slice(Math.ceil(conversationHeads().length / 2));
   const undo = undoable(() => {
-    for (const { id } of older) deleteConversation(id);
+    for (const { id } of oldest) deleteConversation(id);
   });
   retryFailedWrites();
   redraw();
-  offerUndo(t("chats_removed", { count: older.length }), () => {
+  offerUndo(t("chats_removed", { count: oldest.length }), () => {
     undo();
     redraw();
   });

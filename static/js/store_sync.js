@@ -7,10 +7,10 @@ import { mergeStored } from "./conversation_tree.js";
 export function syncFromStore(conversation, live) {
   const stored = loadConversation(conversation.id);
   if (!stored && !live) return false;
-  const missing = stored
+  const unsaved = stored
     ? mergeStored(conversation, stored, live)
     : Object.values(conversation.nodes);
-  for (const node of missing) if (node !== live || node.content) saveTurn(conversation, node);
+  for (const node of unsaved) if (node !== live || node.content) saveTurn(conversation, node);
   if (!stored) saveHead(conversation);
   return true;
 }

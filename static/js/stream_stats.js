@@ -2,52 +2,55 @@
 import { formatFixed, formatNumber, t } from "./bootstrap.js";
 
 // Shorter intervals say nothing about speed.
-const SHORTEST_S = 0.05;
+const MIN_SECONDS = 0.05;
 
 export class StreamStats {
   #start = performance.now();
   #first = null;
   #last = null;
-  #pieces = 0;
-  #before;
+  #chunks = 0;
+  #previous;
 
   // `previous` are the statistics of an answer that is being continued.
-  constructor(before = null) {
-    this.#before = before;
+  constructor(previous = null) {
+    this.#previous = previous;
   }
 
-  tick() {
+  addChunk() {
     this.#last = performance.now();
     this.#first ??= this.#last;
-    this.#pieces += 1;
+    this.#chunks += 1;
   }
 
   // The statistics so far; until the server reports usage, chunks count as tokens.
-  read(tokens = null, finish = null) {
-    const counted = tokens ?? this.#pieces;
+  snapshot(tokens = null, finish = null) {
+    const tokenCount = tokens ?? this.#chunks;
     const seconds = (this.#last - this.#first) / 1000;
-    const own = {
-      tokens: counted,
+    const current = {
+      tokens: tokenCount,
       exact: tokens !== null,
-      perSecond: counted > 1 && seconds >= SHORTEST_S ? (counted - 1) / seconds : null,
+      perSecond: tokenCount > 1 && seconds >= MIN_SECONDS ? (tokenCount - 1) / seconds : null,
       first: this.#first === null ? null : (this.#first - this.#start) / 1000,
       finish,
     };
-    return this.#before ? joined(this.#before, own) : own;
+    return this.#previous ? combine(this.#previous, current) : current;
   }
 }
 
 // Combines the statistics of an answer and its continuation.
-function joined(before, now) {
-  const timed = [before, now].filter(({ perSecond }) => perSecond !== null);
-  const counted = timed.reduce((sum, { tokens }) => sum + tokens - 1, 0);
-  const seconds = timed.reduce((sum, { tokens, perSecond }) => sum + (tokens - 1) / perSecond, 0);
+function combine(previous, current) {
+  const withSpeed = [previous, current].filter(({ perSecond }) => perSecond !== null);
+  const tokenCount = withSpeed.reduce((sum, { tokens }) => sum + tokens - 1, 0);
+  const seconds = withSpeed.reduce(
+    (sum, { tokens, perSecond }) => sum + (tokens - 1) / perSecond,
+    0,
+  );
   return {
-    tokens: before.tokens + now.tokens,
-    exact: before.exact && now.exact,
-    perSecond: seconds > 0 ? counted / seconds : null,
-    first: before.first ?? now.first,
-    finish: now.finish,
+    tokens: previous.tokens + current.tokens,
+    exact: previous.exact && current.exact,
+    perSecond: seconds > 0 ? tokenCount / seconds : null,
+    first: previous.first ?? current.first,
+    finish: current.finish,
   };
 }
 

@@ -15,20 +15,20 @@ export class StreamingAnswer {
   length = null; // the model's context length
   request = null; // the request that was sent
   state = [t("sending")]; // text and progress before the first token
-  watch;
+  stats;
   error = null;
   outcome = null; // "done", "stopped" or "failed"
-  end = new Promise((resolve) => (this.ended = resolve)); // resolves when everything is saved
+  end = new Promise((resolve) => (this.markEnded = resolve)); // resolves when everything is saved
   #controller = new AbortController();
 
-  constructor(conversation, node, continued) {
-    Object.assign(this, { conversation, node, continued, before: node.content });
-    this.watch = new StreamStats(continued ? node.speed : null);
+  constructor(conversation, node, isContinuation) {
+    Object.assign(this, { conversation, node, isContinuation, initialText: node.content });
+    this.stats = new StreamStats(isContinuation ? node.speed : null);
     // Settings at this moment: the user may switch conversations before it is sent.
     this.settings = {
       model: selectedModel(),
       length: contextLength(),
-      own: requestOptions("chat", conversation.options),
+      options: requestOptions("chat", conversation.options),
     };
   }
 
@@ -36,79 +36,83 @@ export class StreamingAnswer {
     this.#controller.abort();
   }
 
-  get saidNothing() {
-    return this.node.content === this.before;
+  get isEmpty() {
+    return this.node.content === this.initialText;
   }
 
   // Resolves to the outcome; `onUpdate` is called on each change.
-  async write(told) {
+  async write(onUpdate) {
     try {
-      await this.#prepare(told);
-      await this.#listen(told);
+      await this.#prepare(onUpdate);
+      await this.#stream(onUpdate);
       return "done";
     } catch (error) {
       const stopped = error.name === "AbortError";
       this.error = stopped ? null : error;
-      if (!this.saidNothing) this.node.speed = this.watch.read(null, stopped ? "stopped" : null);
+      if (!this.isEmpty) this.node.speed = this.stats.snapshot(null, stopped ? "stopped" : null);
       return stopped ? "stopped" : "failed";
     }
   }
 
-  async #prepare(told) {
-    const { conversation, continued, settings } = this;
+  async #prepare(onUpdate) {
+    const { conversation, isContinuation, settings } = this;
     const turns = activePath(conversation, this.node.id).map(({ role, content }) => ({
       role,
       content,
     }));
-    if (!continued) turns.pop();
-    const { model, length, own } = settings;
-    const asked = {
+    if (!isContinuation) turns.pop();
+    const { model, length, options } = settings;
+    const limits = {
       model,
       length,
-      maxTokens: own.max_tokens,
-      continued,
+      maxTokens: options.max_tokens,
+      isContinuation,
       signal: this.#controller.signal,
     };
-    const fitted = await fitToContext(conversation.system, turns, asked);
-    conversation.truncated = fitted.truncated;
-    this.tokens = fitted.count;
-    this.length = fitted.length;
-    this.request = buildChatRequest(fitted.messages, continued, own, model);
-    told(this, "sent");
+    const truncatedChat = await fitToContext(conversation.system, turns, limits);
+    conversation.truncated = truncatedChat.truncated;
+    this.tokens = truncatedChat.count;
+    this.length = truncatedChat.length;
+    this.request = buildChatRequest(truncatedChat.messages, isContinuation, options, model);
+    onUpdate(this, "sent");
   }
 
-  async #listen(told) {
-    const { node, request, watch } = this;
+  async #stream(onUpdate) {
+    const { node, request, stats } = this;
     let finish = null;
     let usage = null;
-    for await (const news of streamGeneration(
+    for await (const event of streamGeneration(
       request.path,
       request.body,
       this.#controller.signal,
     )) {
-      if (news.waiting) this.#wait(told, t("queued", { count: formatNumber(news.waiting) }));
-      if (news.of)
-        this.#wait(
-          told,
-          t("reading", { done: formatNumber(news.read), of: formatNumber(news.of) }),
-          news.read / news.of,
+      if (event.waiting)
+        this.#setState(onUpdate, t("queued", { count: formatNumber(event.waiting) }));
+      if (event.of)
+        this.#setState(
+          onUpdate,
+          t("reading", { done: formatNumber(event.read), of: formatNumber(event.of) }),
+          event.read / event.of,
         );
-      if (news.text) {
-        watch.tick();
-        node.content += news.text;
-        told(this, "text");
+      if (event.text) {
+        stats.addChunk();
+        node.content += event.text;
+        onUpdate(this, "text");
       }
-      finish = news.finish ?? finish;
-      usage = news.usage ?? usage;
+      finish = event.finish ?? finish;
+      usage = event.usage ?? usage;
     }
     this.tokens = usage?.total_tokens ?? this.tokens;
     if (usage) node.usage = countedUsage(this.conversation, node, usage.total_tokens);
-    const full = finish === "length" && this.length && this.tokens >= this.length;
-    node.speed = watch.read(usage?.completion_tokens ?? null, full ? "context" : finish);
+    const isContextFull = finish === "length" && this.length && this.tokens >= this.length;
+    node.speed = stats.snapshot(
+      usage?.completion_tokens ?? null,
+      isContextFull ? "context" : finish,
+    );
   }
 
-  #wait(told, ...state) {
+  #setState(onUpdate, ...state) {
     this.state = state;
-    told(this, "state");
+    onUpdate(this, "state");
   }
 }

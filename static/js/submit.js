@@ -7,10 +7,10 @@ import { draftOf, saveDraft } from "./drafts.js";
 import { runAnswer, runningAnswer } from "./running_answers.js";
 
 const failures = new Map(); // by conversation id: {error, retry}
-let changed = () => {};
+let notify = () => {};
 
 export function startSubmit(listener) {
-  changed = listener;
+  notify = listener;
 }
 
 // The last failure of a conversation, or null.
@@ -23,62 +23,70 @@ export async function submitMessage(conversation, text) {
   const { id } = conversation;
   if (runningAnswer(id)) {
     saveDraft(id, { queue: [...draftOf(id).queue, text] });
-    changed(conversation, "waiting");
+    notify(conversation, "queued");
     return;
   }
-  const question = addTurn(conversation, lastAnswered(conversation), "user", text);
-  const outcome = await ask(conversation, question, () => retry(conversation, text));
-  settle(conversation, outcome, outcome === "done" ? [] : takenBack(conversation, question));
+  const question = addTurn(conversation, parentOfNextTurn(conversation), "user", text);
+  const outcome = await ask(conversation, question, () => resubmit(conversation, text));
+  finishQueue(
+    conversation,
+    outcome,
+    outcome === "done" ? [] : removeUnanswered(conversation, question),
+  );
 }
 
 // Generates another answer to a user turn.
 export async function regenerate(conversation, question) {
-  settle(conversation, await ask(conversation, question, () => regenerate(conversation, question)));
-}
-
-export async function continueAnswer(conversation, node) {
-  settle(
+  finishQueue(
     conversation,
-    await run(conversation, node, true, () => continueAnswer(conversation, node)),
+    await ask(conversation, question, () => regenerate(conversation, question)),
   );
 }
 
-async function ask(conversation, question, again) {
+export async function continueAnswer(conversation, node) {
+  finishQueue(
+    conversation,
+    await generate(conversation, node, true, () => continueAnswer(conversation, node)),
+  );
+}
+
+async function ask(conversation, question, retry) {
   saveTurn(conversation, question);
-  return run(conversation, addTurn(conversation, question.id, "assistant", ""), false, again);
+  return generate(conversation, addTurn(conversation, question.id, "assistant", ""), false, retry);
 }
 
 // Sends the queued messages after a successful answer; otherwise returns them to the composer,
 // after the texts without an answer.
-function settle(conversation, outcome, unanswered = []) {
+function finishQueue(conversation, outcome, unansweredTexts = []) {
   const { queue } = draftOf(conversation.id);
   saveDraft(conversation.id, { queue: [] });
   if (outcome === "done") for (const each of queue) submitMessage(conversation, each);
-  else if (unanswered.length || queue.length) giveBack(conversation, unanswered, queue);
+  else if (unansweredTexts.length || queue.length)
+    returnToComposer(conversation, unansweredTexts, queue);
 }
 
 // Resolves to the answer's outcome.
-async function run(conversation, node, continued, again) {
+async function generate(conversation, node, isContinuation, retry) {
   failures.delete(conversation.id);
   conversation.title ||= titleFor(conversation);
   conversation.updated = Date.now();
   saveHead(conversation);
-  const writing = runAnswer(conversation, node, continued);
-  changed(conversation, "begun");
-  const answered = await writing;
-  if (answered.error) failures.set(conversation.id, { error: answered.error, again });
-  changed(conversation, answered.outcome, answered);
-  return answered.outcome;
+  const running = runAnswer(conversation, node, isContinuation);
+  notify(conversation, "started");
+  const result = await running;
+  if (result.error) failures.set(conversation.id, { error: result.error, retry });
+  notify(conversation, result.outcome, result);
+  return result.outcome;
 }
 
 // The parent of a new user turn. A user turn without an answer becomes a sibling branch.
-function lastAnswered(conversation) {
+function parentOfNextTurn(conversation) {
   const last = conversation.nodes[conversation.leaf];
   return last?.role === "user" ? last.parent : conversation.leaf;
 }
 
 // Removes a question without an answer, and returns its text for the composer.
-function takenBack(conversation, question) {
+function removeUnanswered(conversation, question) {
   if (!conversation.nodes[question.id] || hasFollowers(conversation, question)) return [];
   removeTurn(conversation, question);
   deleteTurns(conversation, [question]);
@@ -87,15 +95,15 @@ function takenBack(conversation, question) {
   return [question.content];
 }
 
-function giveBack(conversation, ...texts) {
+function returnToComposer(conversation, ...texts) {
   const { id } = conversation;
   saveDraft(id, { text: [...texts.flat(), draftOf(id).text].filter((text) => text).join("\n\n") });
-  changed(conversation, "draft");
+  notify(conversation, "draft");
 }
 
 // The text was returned to the composer, where the user may have edited it.
-function retry(conversation, text) {
+function resubmit(conversation, text) {
   if (draftOf(conversation.id).text === text) saveDraft(conversation.id, { text: "" });
-  changed(conversation, "draft");
+  notify(conversation, "draft");
   submitMessage(conversation, text);
 }

@@ -5,22 +5,22 @@ import { rememberChat } from "./bar_links.js";
 const TABS = ["chat", "completion", "embeddings"];
 
 // `onNavigate` is called after each change of the address.
-export function startTabs(arrived) {
+export function startTabs(onNavigate) {
   addEventListener("hashchange", () => {
-    mark();
-    arrived();
+    update();
+    onNavigate();
   });
-  mark();
+  update();
 }
 
 export function currentTab() {
-  const [named] = parts();
-  return TABS.includes(named) ? named : "chat";
+  const [name] = addressParts();
+  return TABS.includes(name) ? name : "chat";
 }
 
 // The current conversation's id; null for a new one.
 export function currentChat() {
-  const [tab, id] = parts();
+  const [tab, id] = addressParts();
   return tab === "chat" && id ? id : null;
 }
 
@@ -32,13 +32,13 @@ export function goToChat(id) {
 // Puts the shown conversation into the address, without a history entry.
 export function replaceChatAddress(id) {
   history.replaceState(null, "", `#${address(id)}`);
-  mark();
+  update();
 }
 
-const parts = () => location.hash.slice(1).split("/");
+const addressParts = () => location.hash.slice(1).split("/");
 const address = (id) => (id === null ? "chat" : `chat/${id}`);
 
-function mark() {
+function update() {
   for (const link of document.querySelectorAll("[data-tab]")) {
     if (link.dataset.tab === currentTab()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -10,19 +10,19 @@ import { TurnView } from "./turn_view.js";
 const views = new Map(); // by turn id
 const roving = new RovingTabindex(byId("thread"));
 
-export function showThread(conversation, live, actions) {
+export function showThread(conversation, liveNode, actions) {
   const turns = activePath(conversation);
   for (const id of views.keys()) if (!turns.some((node) => node.id === id)) views.delete(id);
   const truncated = Math.min(conversation.truncated ?? 0, turns.length);
-  const elements = turns.map((node, place) => {
+  const elements = turns.map((node, index) => {
     const view = views.get(node.id) ?? new TurnView(node, actions);
     views.set(node.id, view);
-    const about = { branches: branches(conversation, node), last: place === turns.length - 1 };
+    const context = { branches: branches(conversation, node), last: index === turns.length - 1 };
     view.update(node, {
-      ...about,
-      busy: live !== null,
-      live: node === live,
-      truncated: place < truncated,
+      ...context,
+      busy: liveNode !== null,
+      live: node === liveNode,
+      truncated: index < truncated,
     });
     return view.element;
   });

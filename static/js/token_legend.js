@@ -7,15 +7,15 @@ import { element } from "./element.js";
 export const LEVELS = [0.9, 0.6, 0.3, 0.1];
 
 export const probabilityLevel = (probability) => {
-  const level = LEVELS.findIndex((least) => probability >= least);
+  const level = LEVELS.findIndex((min) => probability >= min);
   return level < 0 ? LEVELS.length : level;
 };
 
 export function tokenLegend() {
   const percents = LEVELS.map((level) => Math.round(100 * level));
   const names = [`\u2265 ${percents[0]}%`];
-  for (let place = 1; place < percents.length; place += 1)
-    names.push(`${percents[place]}\u2013${percents[place - 1]}%`);
+  for (let index = 1; index < percents.length; index += 1)
+    names.push(`${percents[index]}\u2013${percents[index - 1]}%`);
   names.push(`< ${percents.at(-1)}%`);
   const items = names.map((name, level) =>
     element("li", {}, element("span", { class: `swatch p${level}` }), name),

@@ -7,57 +7,57 @@ import { probabilityLevel } from "./token_legend.js";
 import { mergeByteTokens } from "./token_merge.js";
 
 function percent(logprob) {
-  const share = Math.exp(logprob) * 100;
-  return share < 0.05 ? "< 0.1%" : `${formatFixed(share, 1)}%`;
+  const percentage = Math.exp(logprob) * 100;
+  return percentage < 0.05 ? "< 0.1%" : `${formatFixed(percentage, 1)}%`;
 }
 
 export class TokenView {
-  #place;
-  #parts = []; // as received
-  #shown = 0;
+  #container;
+  #tokens = []; // as received
+  #shownCount = 0;
   #popover = element("div", { class: "alternatives", popover: "auto" });
 
-  constructor(place) {
-    this.#place = place;
-    place.classList.add("tokens");
-    place.setAttribute("role", "group");
-    place.setAttribute("aria-label", t("tokens_label"));
-    place.addEventListener("keydown", (event) => this.#move(event));
+  constructor(container) {
+    this.#container = container;
+    container.classList.add("tokens");
+    container.setAttribute("role", "group");
+    container.setAttribute("aria-label", t("tokens_label"));
+    container.addEventListener("keydown", (event) => this.#onKeyDown(event));
     document.querySelector("main").append(this.#popover);
     new MutationObserver((_, observer) => {
-      if (place.isConnected) return;
+      if (container.isConnected) return;
       observer.disconnect();
       this.#popover.remove();
-    }).observe(place.parentNode ?? document.body, { childList: true, subtree: true });
+    }).observe(container.parentNode ?? document.body, { childList: true, subtree: true });
   }
 
   push({ tokens, token_logprobs: logprobs, top_logprobs: tops }) {
-    for (const [place, token] of tokens.entries()) {
-      this.#parts.push({ token, logprob: logprobs[place], top: tops?.[place] });
+    for (const [index, token] of tokens.entries()) {
+      this.#tokens.push({ token, logprob: logprobs[index], top: tops?.[index] });
     }
   }
 
   // Byte tokens arrive one by one; incomplete characters are not shown until `all` tokens are
   // there.
   draw(all) {
-    const whole = mergeByteTokens(this.#parts.slice(this.#shown), all);
-    for (const token of whole) {
-      this.#shown += token.parts;
-      this.#place.append(this.#button(token));
+    const merged = mergeByteTokens(this.#tokens.slice(this.#shownCount), all);
+    for (const token of merged) {
+      this.#shownCount += token.parts;
+      this.#container.append(this.#button(token));
     }
   }
 
   #button(token) {
     const name = `${token.text.replaceAll("\n", ` ${t("newline")} `).trim()} ${percent(token.logprob)}`;
-    const first = this.#place.querySelector(".token") === null;
-    const own = {
+    const first = this.#container.querySelector(".token") === null;
+    const attributes = {
       role: "button",
       class: `token p${probabilityLevel(Math.exp(token.logprob))}`,
       "aria-label": name,
     };
     // Not a <button>, because browsers do not wrap lines inside one.
     const button = element("span", {
-      ...own,
+      ...attributes,
       tabindex: first ? "0" : "-1",
       "aria-haspopup": "true",
     });
@@ -71,7 +71,7 @@ export class TokenView {
       element(
         "tr",
         { class: text === token.text ? "chosen" : null },
-        element("th", { scope: "row" }, visible(text)),
+        element("th", { scope: "row" }, makeVisible(text)),
         element("td", {}, percent(logprob)),
         element(
           "td",
@@ -90,28 +90,31 @@ export class TokenView {
     this.#popover.showPopover({ source: button });
     const { left, bottom, top } = button.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#popover;
-    const below = bottom + height + 8 < innerHeight;
+    const fitsBelow = bottom + height + 8 < innerHeight;
     this.#popover.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-    this.#popover.style.top = `${below ? bottom + 6 : Math.max(8, top - height - 6)}px`;
+    this.#popover.style.top = `${fitsBelow ? bottom + 6 : Math.max(8, top - height - 6)}px`;
   }
 
-  #move(event) {
+  #onKeyDown(event) {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       event.target.click();
       return;
     }
-    const all = [...this.#place.querySelectorAll(".token")];
-    const place = all.indexOf(document.activeElement);
-    const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[
-      event.key
-    ];
-    if (place < 0 || to === undefined || !all[to]) return;
+    const all = [...this.#container.querySelectorAll(".token")];
+    const index = all.indexOf(document.activeElement);
+    const target = {
+      ArrowRight: index + 1,
+      ArrowLeft: index - 1,
+      Home: 0,
+      End: all.length - 1,
+    }[event.key];
+    if (index < 0 || target === undefined || !all[target]) return;
     event.preventDefault();
-    all[place].tabIndex = -1;
-    all[to].tabIndex = 0;
-    all[to].focus();
-    if (this.#popover.matches(":popover-open")) all[to].click();
+    all[index].tabIndex = -1;
+    all[target].tabIndex = 0;
+    all[target].focus();
+    if (this.#popover.matches(":popover-open")) all[target].click();
   }
 }
 
@@ -123,7 +126,7 @@ function withBreaks(text) {
 }
 
 // Makes white space and byte tokens visible.
-function visible(text) {
+function makeVisible(text) {
   return (
     text
       .replace(/^bytes:\\x(.*)$/, (_, digits) => `<${digits.replaceAll("\\x", " ")}>`)

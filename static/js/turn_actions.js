@@ -12,48 +12,49 @@ import { focusTurn } from "./thread.js";
 import { offerUndo } from "./undo.js";
 
 // `onRestore` is called with the id of a conversation after an undo.
-export function turnActions({ shown, draw, restored }) {
-  const drop = (node) => {
-    const conversation = shown();
+export function turnActions({ current, draw, onRestore }) {
+  const removeWithUndo = (node) => {
+    const conversation = current();
     const byKeyboard = document.activeElement.matches(":focus-visible");
-    let gone = [];
+    let removed = [];
     const undo = undoable(() => {
-      gone = removeTurn(conversation, node);
+      removed = removeTurn(conversation, node);
       if (conversation.leaf === null) conversation.title = ""; // the next first message sets it
-      deleteTurns(conversation, gone);
+      deleteTurns(conversation, removed);
       saveHead(conversation);
     });
     draw();
     if (!byKeyboard) focusComposer();
-    const takeBack = () => {
+    const undoRemoval = () => {
       undo();
-      restored(conversation.id);
+      onRestore(conversation.id);
     };
     offerUndo(
-      t(gone.length > 1 ? "turns_removed" : "turn_removed", { count: gone.length }),
-      takeBack,
+      t(removed.length > 1 ? "turns_removed" : "turn_removed", { count: removed.length }),
+      undoRemoval,
       byKeyboard,
     );
   };
   return {
-    again: (node) => regenerate(shown(), node.role === "user" ? node : shown().nodes[node.parent]),
-    goOn: (node) => continueAnswer(shown(), node),
+    regenerate: (node) =>
+      regenerate(current(), node.role === "user" ? node : current().nodes[node.parent]),
+    continueAnswer: (node) => continueAnswer(current(), node),
     show: (node, action) => {
-      showBranch(shown(), node);
-      saveHead(shown());
+      showBranch(current(), node);
+      saveHead(current());
       draw();
       focusTurn(node.id, action);
     },
-    save: (node, content) => rewrite(shown(), node, content, draw),
+    save: (node, content) => saveEdit(current(), node, content, draw),
     saveAndSend: (node, content) =>
-      regenerate(shown(), addTurn(shown(), node.parent, "user", content)),
-    saveAndGoOn: (node, content) => {
-      saveTurn(shown(), Object.assign(node, { content }));
-      return continueAnswer(shown(), node);
+      regenerate(current(), addTurn(current(), node.parent, "user", content)),
+    saveAndContinue: (node, content) => {
+      saveTurn(current(), Object.assign(node, { content }));
+      return continueAnswer(current(), node);
     },
-    busy: () => runningAnswer(shown().id) !== null,
-    remove: drop,
-    code: (node) => openCodeDialog(sentRequest(node) ?? wouldBeSent(shown(), node)),
+    isBusy: () => runningAnswer(current().id) !== null,
+    remove: removeWithUndo,
+    code: (node) => openCodeDialog(sentRequest(node) ?? rebuildRequest(current(), node)),
   };
 }
 
@@ -63,7 +64,7 @@ export function editLast(conversation) {
   if (last && !runningAnswer(conversation.id)) focusTurn(last.id, "edit", true);
 }
 
-function rewrite(conversation, node, content, draw) {
+function saveEdit(conversation, node, content, draw) {
   conversation.updated = Date.now();
   saveTurn(conversation, Object.assign(node, { content }));
   saveHead(conversation);
@@ -72,7 +73,7 @@ function rewrite(conversation, node, content, draw) {
 }
 
 // The request for this turn, rebuilt if the original is no longer known.
-function wouldBeSent(conversation, node) {
+function rebuildRequest(conversation, node) {
   const turns = activePath(conversation);
   return requestForTurns(turns.slice(0, turns.indexOf(node)));
 }

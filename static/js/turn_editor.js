@@ -4,52 +4,52 @@ import { t } from "./bootstrap.js";
 import { element } from "./element.js";
 import { isSendKey } from "./send_key.js";
 
-export function openEditor(text, foot, node, about, actions) {
-  const mine = node.role === "user";
-  const area = element("textarea", {
+export function openEditor(text, footer, node, context, actions) {
+  const isUser = node.role === "user";
+  const textarea = element("textarea", {
     class: "editor",
-    "aria-label": t(mine ? "edit_yours" : "edit_answer"),
+    "aria-label": t(isUser ? "edit_yours" : "edit_answer"),
   });
-  area.value = node.content;
+  textarea.value = node.content;
   const close = () => {
     form.replaceWith(text);
-    foot.hidden = false;
-    foot.querySelector("[data-action=edit]").focus();
+    footer.hidden = false;
+    footer.querySelector("[data-action=edit]").focus();
   };
-  const finish = (action) => {
-    if (!area.value.trim() || actions.busy()) return;
-    const content = area.value;
+  const submit = (action) => {
+    if (!textarea.value.trim() || actions.isBusy()) return;
+    const content = textarea.value;
     close();
     action(node, content);
   };
-  const button = (key, style, pressed) =>
-    element("button", { type: "button", class: style, onclick: pressed }, t(key));
-  const onward = mine
+  const button = (key, style, onClick) =>
+    element("button", { type: "button", class: style, onclick: onClick }, t(key));
+  const generateAction = isUser
     ? ["save_and_send", actions.saveAndSend]
-    : ["save_and_continue", actions.saveAndGoOn];
-  const further = mine || about.last;
+    : ["save_and_continue", actions.saveAndContinue];
+  const canGenerate = isUser || context.last;
   const form = element(
     "div",
     { class: "editing" },
-    area,
+    textarea,
     element(
       "p",
       { class: "actions" },
       button("cancel", "outlined", close),
-      button("save", further ? "outlined" : "solid", () => finish(actions.save)),
-      further ? button(onward[0], "solid", () => finish(onward[1])) : null,
+      button("save", canGenerate ? "outlined" : "solid", () => submit(actions.save)),
+      canGenerate ? button(generateAction[0], "solid", () => submit(generateAction[1])) : null,
     ),
   );
-  area.addEventListener("keydown", (event) => {
+  textarea.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       event.stopPropagation();
       close();
-    } else if (isSendKey(event) && (mine || event.ctrlKey || event.metaKey)) {
+    } else if (isSendKey(event) && (isUser || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      finish(mine ? actions.saveAndSend : actions.save);
+      submit(isUser ? actions.saveAndSend : actions.save);
     }
   });
   text.replaceWith(form);
-  foot.hidden = true;
-  area.focus();
+  footer.hidden = true;
+  textarea.focus();
 }

@@ -62,9 +62,11 @@ export class TurnFooter {
     const copyContent = (event) => copy(this.#node.content, event.currentTarget);
     group.append(iconButton("copy", t("copy"), copyContent));
     add("edit", "edit", () => this.#edit(this.#node, this.#context));
-    if (role === "assistant" || last) add("regenerate", "refresh", () => actions.again(this.#node));
+    if (role === "assistant" || last)
+      add("regenerate", "refresh", () => actions.regenerate(this.#node));
     if (role === "assistant") {
-      if (last) add("continue", "continue", () => actions.goOn(this.#node), "continue_answer");
+      if (last)
+        add("continue", "continue", () => actions.continueAnswer(this.#node), "continue_answer");
       add("code", "code", (button) => actions.code(this.#node, button), "request");
     }
     add("remove", "delete", () => actions.remove(this.#node));
@@ -72,7 +74,7 @@ export class TurnFooter {
   }
 
   #continueButton() {
-    const onclick = () => this.#context.busy || this.#actions.goOn(this.#node);
+    const onclick = () => this.#context.busy || this.#actions.continueAnswer(this.#node);
     return element(
       "button",
       { type: "button", class: "outlined continue", onclick },

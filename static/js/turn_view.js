@@ -62,7 +62,7 @@ export class TurnView {
   // `text` is the whole answer so far.
   write(text, stats) {
     this.#stream.write(text, () => {
-      this.setState(`${t("writing")} \u00b7 ${formatStats(stats.read())}`);
+      this.setState(`${t("writing")} \u00b7 ${formatStats(stats.snapshot())}`);
       autoScroll.follow();
     });
   }

@@ -5,24 +5,24 @@ import { byId } from "./element.js";
 import { announce } from "./notices.js";
 
 const OFFER_MS = 10_000;
-const LATE_MS = 4_000; // how long "nothing to undo" is shown
+const TOO_LATE_MS = 4_000; // how long "nothing to undo" is shown
 const STEP_MS = 250;
 
 let offers = []; // {text, undo, left: milliseconds}, the newest last; that one is shown
-let offered = false; // ever since the page was opened
-let clock = null;
-let leave = () => {};
+let hasOffered = false; // ever since the page was opened
+let timer = null;
+let onFocusLost = () => {};
 
-// `onFocusLost` is called when the notice had focus and disappears.
-export function startUndo(left) {
-  leave = left;
+// `listener` is called when the notice had focus and disappears.
+export function startUndo(listener) {
+  onFocusLost = listener;
   byId("undo-button").addEventListener("click", undoLast);
   byId("undo-close").addEventListener("click", () => drop(offers.at(-1)));
 }
 
 // With `focus` the Undo button gets focus, for keyboard users whose button disappeared.
 export function offerUndo(text, undo, focus = false) {
-  offered = true;
+  hasOffered = true;
   show({ text, undo, left: OFFER_MS });
   announce(`${text} ${t("undo_keys", { seconds: seconds(OFFER_MS) })}`);
   if (focus) byId("undo-button").focus();
@@ -32,8 +32,8 @@ export const canUndo = () => offers.some(({ undo }) => undo);
 
 // Tells the user that the time for undo has passed.
 export function announceTooLate() {
-  if (!offered || canUndo()) return;
-  show({ text: t("undo_late"), undo: null, left: LATE_MS });
+  if (!hasOffered || canUndo()) return;
+  show({ text: t("undo_late"), undo: null, left: TOO_LATE_MS });
   announce(t("undo_late"));
 }
 
@@ -45,7 +45,7 @@ export function undoLast() {
 }
 
 // The countdown pauses while the user is about to press the button.
-function pass() {
+function countDown() {
   if (byId("undo").matches(":hover, :focus-within")) return;
   for (const offer of [...offers]) {
     offer.left -= STEP_MS;
@@ -56,19 +56,19 @@ function pass() {
 
 function show(offer) {
   offers = [...offers.filter(({ undo }) => undo), offer];
-  clock ??= setInterval(pass, STEP_MS);
+  timer ??= setInterval(countDown, STEP_MS);
   draw();
 }
 
-function drop(gone) {
+function drop(removedOffer) {
   const focused = byId("undo").contains(document.activeElement);
-  offers = offers.filter((offer) => offer !== gone);
+  offers = offers.filter((offer) => offer !== removedOffer);
   if (!offers.length) {
-    clearInterval(clock);
-    clock = null;
+    clearInterval(timer);
+    timer = null;
   }
   draw();
-  if (focused && !offers.length) leave();
+  if (focused && !offers.length) onFocusLost();
 }
 
 function draw() {
@@ -81,8 +81,8 @@ function draw() {
 
 function drawTime() {
   const { left } = offers.at(-1) ?? { left: 0 };
-  const told = t("seconds", { seconds: seconds(left) });
-  if (byId("undo-left").textContent !== told) byId("undo-left").textContent = told;
+  const timeText = t("seconds", { seconds: seconds(left) });
+  if (byId("undo-left").textContent !== timeText) byId("undo-left").textContent = timeText;
   byId("undo-time").value = left / OFFER_MS;
 }
 

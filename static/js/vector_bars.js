@@ -4,13 +4,13 @@ import { formatFixed, formatNumber, t } from "./bootstrap.js";
 import { copy } from "./clipboard.js";
 import { element, iconButton, svgElement } from "./element.js";
 
-const SHOWN = 48;
+const SHOWN_DIMENSIONS = 48;
 const WIDTH = 8;
-const HALF = 28;
+const HALF_HEIGHT = 28;
 
 export function vectorBars(texts, vectors) {
-  const first = vectors.map((vector) => vector.slice(0, SHOWN));
-  const most = Math.max(...first.flat().map(Math.abs)) || 1;
+  const first = vectors.map((vector) => vector.slice(0, SHOWN_DIMENSIONS));
+  const max = Math.max(...first.flat().map(Math.abs)) || 1;
   const rows = texts.map((text, i) =>
     element(
       "li",
@@ -21,7 +21,7 @@ export function vectorBars(texts, vectors) {
         element("span", { dir: "auto" }, text),
         copyButton(text, vectors[i]),
       ),
-      chart(text, first[i], most),
+      chart(text, first[i], max),
     ),
   );
   return element(
@@ -46,9 +46,9 @@ function copyButton(text, vector) {
   );
 }
 
-function chart(text, values, most) {
+function chart(text, values, max) {
   const svg = svgElement("svg", {
-    viewBox: `0 0 ${values.length * WIDTH} ${2 * HALF}`,
+    viewBox: `0 0 ${values.length * WIDTH} ${2 * HALF_HEIGHT}`,
     class: "bar-chart",
     role: "img",
     preserveAspectRatio: "none",
@@ -60,10 +60,12 @@ function chart(text, values, most) {
       .map((value) => formatFixed(value, 3))
       .join(", ")} …`,
   );
-  svg.append(svgElement("path", { class: "axes", d: `M0 ${HALF}H${values.length * WIDTH}` }));
+  svg.append(
+    svgElement("path", { class: "axes", d: `M0 ${HALF_HEIGHT}H${values.length * WIDTH}` }),
+  );
   values.forEach((value, i) => {
-    const height = (Math.abs(value) / most) * (HALF - 1);
-    const y = value > 0 ? HALF - height : HALF;
+    const height = (Math.abs(value) / max) * (HALF_HEIGHT - 1);
+    const y = value > 0 ? HALF_HEIGHT - height : HALF_HEIGHT;
     svg.append(
       svgElement("rect", {
         x: i * WIDTH + 1,

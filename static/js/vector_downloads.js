@@ -19,10 +19,10 @@ export function vectorDownloads(texts, vectors, model) {
   );
 }
 
-function button(label, pressed) {
+function button(label, onClick) {
   return element(
     "button",
-    { type: "button", class: "outlined", onclick: pressed },
+    { type: "button", class: "outlined", onclick: onClick },
     icon("download"),
     ` ${label}`,
   );
@@ -30,13 +30,13 @@ function button(label, pressed) {
 
 // The BOM tells spreadsheets that it is UTF-8.
 function csv(texts, vectors) {
-  const head = ["text", ...vectors[0].map((_, place) => place)].join(",");
-  const rows = texts.map((text, i) => [quoted(text), ...vectors[i]].join(","));
-  return `\ufeff${[head, ...rows].join("\r\n")}\r\n`;
+  const header = ["text", ...vectors[0].map((_, place) => place)].join(",");
+  const rows = texts.map((text, i) => [quoteCell(text), ...vectors[i]].join(","));
+  return `\ufeff${[header, ...rows].join("\r\n")}\r\n`;
 }
 
 // Prevents formula injection: an apostrophe before cells that begin like a formula.
-function quoted(text) {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return `"${safe.replaceAll('"', '""')}"`;
+function quoteCell(text) {
+  const escaped = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${escaped.replaceAll('"', '""')}"`;
 }

@@ -148,7 +148,7 @@ def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server
     visitor.ask("say \\(x\\)\n\n```python\n1\n```")  # formulas and colours have come
     drawn = visitor.page.evaluate(
         """async (texts) => {
-            const { endedBlocks, markdown } = await import("/static/js/markdown.js");
+            const { finishedLength, markdown } = await import("/static/js/markdown.js");
             const html = (...parts) => {
                 const place = document.createElement("div");
                 place.append(...parts);
@@ -159,7 +159,7 @@ def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server
                 const known = {};
                 let start = 0;
                 for (let end = 1; end <= text.length; end += 1) {
-                    const ended = endedBlocks(text.slice(start, end));
+                    const ended = finishedLength(text.slice(start, end));
                     if (ended) parts.push(markdown(text.slice(start, start + ended), { known }));
                     start += ended;
                 }
