@@ -28,7 +28,8 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.api import tokens_blueprint, v1_blueprint
     from app.assets import serve_assets
     from app.connection.disconnect_watcher import DisconnectWatcher
-    from app.generation import ServedModel
+    from app.generation.local_engine import LocalTextEngine
+    from app.generation.served_model import ServedModel
     from app.middleware.access_control import control_access
     from app.middleware.base_path import BasePath
     from app.middleware.error_handlers import handle_errors
@@ -50,13 +51,14 @@ def create_app(config: object, engine: Engine) -> Flask:
     template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
     app.extensions["watcher"] = DisconnectWatcher()
-    app.extensions["served"] = ServedModel(
+    served = ServedModel(
         model_name=app.config["MODEL_NAME"],
         prompt_template=app.config["PROMPT_TEMPLATE"],
         aliases=app.config["MODEL_ALIAS"],
         chat_template=None if template is None else read_chat_template(template),
         parent=served_name(app.config["BASE_MODEL"]) if app.config["LORA_MODEL"] else None,
     )
+    app.extensions["text_engine"] = LocalTextEngine(engine, served)
     registry = watch_requests(app)
     follow_language(app)
     control_access(app)

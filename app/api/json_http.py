@@ -1,7 +1,4 @@
-"""A request's JSON in, an answer's JSON out, and the engine and settings of this app.
-
-Knows nothing about any one route.
-"""
+"""JSON in and out of HTTP, and what a view gets from the app: its engine and its client."""
 
 from __future__ import annotations
 
@@ -14,30 +11,23 @@ from app.api.response_headers import ResponseHeaders
 from app.connection import large_input
 from app.connection.body import read_body
 from app.connection.request_context import RequestContext
-from app.engine import Engine
-from app.generation import ServedModel
+from app.generation.text_engine import TextEngine
 from app.protocol.errors import NotJson
 from app.protocol.strict_json import parse_object
 
 NO_HEADERS = ResponseHeaders()
 
 
-def engine() -> Engine:
+def text_engine() -> TextEngine:
     """The engine this app was made with."""
-    found: Engine = current_app.extensions["engine"]
-    return found
+    engine: TextEngine = current_app.extensions["text_engine"]
+    return engine
 
 
-def served() -> ServedModel:
-    """The settings that answering depends on."""
-    found: ServedModel = current_app.extensions["served"]
-    return found
-
-
-def caller() -> RequestContext:
+def request_context() -> RequestContext:
     """The client of the current request."""
-    found: RequestContext = g.caller
-    return found
+    context: RequestContext = g.request_context
+    return context
 
 
 def read_object() -> dict[str, object]:
@@ -59,26 +49,26 @@ def read_object() -> dict[str, object]:
         return parse_object(body)
 
 
-def read_call() -> dict[str, object]:
-    """As `read_object`, of a request for the engine: unread when that has no room.
+def read_work() -> dict[str, object]:
+    """As `read_object`, of a request for the engine: unread when it has no capacity.
 
     Raises:
-        Unavailable: the engine takes nothing, or nothing of this caller, now.
+        Unavailable: the engine takes nothing, or nothing of this client, now.
     """
-    engine().check_capacity(caller().owner)
+    text_engine().check_capacity(request_context().owner)
     return read_object()
 
 
-def json_response(body: Mapping[str, object], notes: ResponseHeaders = NO_HEADERS) -> Response:
+def json_response(body: Mapping[str, object], headers: ResponseHeaders = NO_HEADERS) -> Response:
     """`body` as UTF-8 JSON."""
-    return json_pieces([encode_json(body)], notes)
+    return json_pieces([encode_json(body)], headers)
 
 
-def json_pieces(pieces: Iterable[str], notes: ResponseHeaders = NO_HEADERS) -> Response:
+def json_pieces(pieces: Iterable[str], headers: ResponseHeaders = NO_HEADERS) -> Response:
     """JSON that comes in pieces, sent as one body."""
     body = b"".join(piece.encode() for piece in pieces)
     response = Response(body, mimetype="application/json")
-    notes.write(response)
+    headers.write(response)
     return response
 
 

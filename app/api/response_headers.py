@@ -1,7 +1,4 @@
-"""What an answer's headers tell its client about the request: what was ignored, what was cut.
-
-Knows nothing about bodies or routes.
-"""
+"""What a response's headers say about the request: what was ignored, what was cut."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from flask import Response
 
 _MAX_NAMES = 16
 _MAX_BYTES = 512
-#: Bytes of one name; what is longer ends in "…".
-_LONGEST = 160
+#: A longer name is cut, and ends in "…".
+_MAX_NAME_BYTES = 160
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """For one answer, whole or streamed."""
+    """Of one answer, whole or streamed."""
 
     ignored: tuple[str, ...] = ()  #: dotted paths of fields that were not read, sorted
     max_tokens_cut: int | None = None  #: what `max_tokens` was cut to, if it was
@@ -43,10 +40,10 @@ class ResponseHeaders:
 
 
 def _quoted(name: str) -> str:
-    whole = quote(name[: _LONGEST + 1], safe="")
-    if len(whole) <= _LONGEST:
-        return whole
-    kept = min(len(name), _LONGEST)
-    while len(shown := quote(name[:kept] + "…", safe="")) > _LONGEST:
+    quoted = quote(name[: _MAX_NAME_BYTES + 1], safe="")
+    if len(quoted) <= _MAX_NAME_BYTES:
+        return quoted
+    kept = min(len(name), _MAX_NAME_BYTES)
+    while len(shown := quote(name[:kept] + "…", safe="")) > _MAX_NAME_BYTES:
         kept -= 1
     return shown

@@ -1,7 +1,4 @@
-"""Writes an accepted request's events as server-sent events, as they come.
-
-Knows nothing about dialects: `Chunks` says what a delta looks like.
-"""
+"""Writes an accepted request's deltas as server-sent events, as they come."""
 
 from __future__ import annotations
 
@@ -15,10 +12,9 @@ from flask import Response, g
 
 from app.api.json_http import encode_json
 from app.api.response_headers import ResponseHeaders
-from app.connection.request_context import RequestContext
-from app.engine.types import Progress
-from app.generation.text_stream import PieceStream
-from app.protocol.completion_meta import Piece, Usage
+from app.engine.types import OutputDelta, Progress
+from app.generation.results import Usage
+from app.generation.text_stream import TextStream
 from app.protocol.errors import describe
 
 #: Proxies drop a connection on which nothing comes for a minute or so.
@@ -35,10 +31,10 @@ class Chunks(Protocol):
     """A route's shapes."""
 
     @property
-    def tells_progress(self) -> bool:
-        """Whether the client wants to hear of queue and prompt before the first text."""
+    def return_progress(self) -> bool:
+        """Whether the client wants comments on queue and prompt before the first text."""
 
-    def piece(self, piece: Piece) -> list[dict[str, object]]:
+    def delta(self, delta: OutputDelta) -> list[dict[str, object]]:
         """Chunks for new text, the end of a choice, or both."""
 
     def closing(self, usage: Usage) -> list[dict[str, object]]:
@@ -53,31 +49,26 @@ class StreamCut(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "the stream was cut")
 
 
-def sse_response(
-    pieces: PieceStream, chunks: Chunks, caller: RequestContext, notes: ResponseHeaders
-) -> Response:
-    """The response whose body is the request's pieces."""
-    body = write_events(pieces, chunks, caller, g.request_id)
-    response = Response(body, mimetype="text/event-stream")
+def sse_response(stream: TextStream, chunks: Chunks, headers: ResponseHeaders) -> Response:
+    """The response whose body is the request's deltas."""
+    response = Response(write_events(stream, chunks, g.request_id), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    notes.write(response)
+    headers.write(response)
     # A generator that was never started has no `finally` to run.
-    response.call_on_close(pieces.cancel)
+    response.call_on_close(stream.cancel)
     return response
 
 
-def write_events(
-    pieces: PieceStream, chunks: Chunks, caller: RequestContext, request_id: str
-) -> Iterator[bytes]:
-    """The body, all events that are there at once in one piece.
+def write_events(stream: TextStream, chunks: Chunks, request_id: str) -> Iterator[bytes]:
+    """The body, all events that are there at once in one write.
 
     Raises:
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        with caller.connection.watched(pieces.cancel, pieces.wake):
-            yield from _answer(pieces, chunks, caller)
+        with stream.context.connection.watched(stream.cancel, stream.wake):
+            yield from _write_deltas(stream, chunks)
     except StreamCut:
         raise
     except Exception as error:
@@ -87,19 +78,20 @@ def write_events(
         yield _data(failure.body())
         raise StreamCut from error
     finally:
-        pieces.cancel()
+        stream.cancel()
 
 
-def _answer(pieces: PieceStream, chunks: Chunks, caller: RequestContext) -> Iterator[bytes]:
+def _write_deltas(stream: TextStream, chunks: Chunks) -> Iterator[bytes]:
+    connection = stream.context.connection
     written_at = time.monotonic()
     silence_s = PING_AFTER_S  # until a ping
     pinged = False
-    while not pieces.done:
-        news = pieces.next_pieces(caller.wait_timeout_s())
-        if caller.connection.gone:
+    while not stream.done:
+        deltas = stream.next_deltas()
+        if connection.gone:
             raise StreamCut
-        data = _events(news, chunks)
-        if caller.connection.half_closed:
+        data = _events(deltas, chunks)
+        if connection.half_closed:
             silence_s = 0.0 if silence_s == PING_AFTER_S else PROBE_EVERY_S
         if data and pinged:
             # Clients that strip what they receive join a comment to what comes next: once more
@@ -110,18 +102,18 @@ def _answer(pieces: PieceStream, chunks: Chunks, caller: RequestContext) -> Iter
         if data:
             yield data
             written_at = time.monotonic()
-    closing = chunks.closing(pieces.usage)
+    closing = chunks.closing(stream.usage)
     yield b"".join(map(_data, closing)) + b"data: [DONE]\n\n"
 
 
-def _events(news: Sequence[Piece | Progress], chunks: Chunks) -> bytes:
-    """Texts, after the latest news of progress for a client that asked for it: others split the
+def _events(news: Sequence[OutputDelta | Progress], chunks: Chunks) -> bytes:
+    """Chunks, after the latest progress for a client that asked for it: others split the
     stream into lines and take every one for data."""
-    told = news if chunks.tells_progress else ()
-    progress = [_comment(each) for each in told if isinstance(each, Progress)]
-    pieces = [each for each in news if isinstance(each, Piece)]
-    data = [_data(chunk) for piece in pieces for chunk in chunks.piece(piece)]
-    return b"".join(progress[-1:] + data)
+    progress = [each for each in news if isinstance(each, Progress)]
+    comments = [_comment(progress[-1])] if progress and chunks.return_progress else []
+    deltas = [each for each in news if isinstance(each, OutputDelta)]
+    data = [_data(chunk) for delta in deltas for chunk in chunks.delta(delta)]
+    return b"".join(comments + data)
 
 
 def _comment(progress: Progress) -> bytes:

@@ -6,6 +6,8 @@ Knows nothing about keys, addresses or what was asked.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.connection.client import Connection
@@ -36,3 +38,12 @@ class RequestContext:
         """Raises ClientGone when the client has closed its connection."""
         if self.connection.gone:
             raise ClientGone("The client closed the connection")
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
+        """Call `cancel` as soon as the client leaves, and in any case when the block ends."""
+        try:
+            with self.connection.watched(cancel):
+                yield
+        finally:
+            cancel()

@@ -95,7 +95,7 @@ class TokenLogprob:
     """One token with the model's own log-probabilities (before any processing)."""
 
     token_id: int
-    logprob: float
+    logprob: float | None  #: None: a prompt's first token, which nothing precedes
     top: tuple[tuple[int, float], ...]  #: (token id, logprob), likeliest first
     offset: int = 0  #: in an answer: where its text begins, in characters
 
@@ -112,6 +112,7 @@ class OutputDelta:
     token_ids: TokenIds = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    is_prompt: bool = False  #: the echoed prompt; the engine itself never sends one
 
 
 @dataclass(frozen=True, slots=True)

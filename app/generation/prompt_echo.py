@@ -1,47 +1,44 @@
-"""A prompt as the beginning of its choices' text, with its tokens' scores if they are asked for.
-
-Knows nothing about how a prompt came to its text and ids.
-"""
+"""A prompt as the beginning of its choices' text, with its tokens' logprobs if asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.engine.types import TokenIds, TokenLogprob
-from app.protocol.completion_meta import Piece, Token, Unscored
+from app.engine.types import OutputDelta, TokenIds, TokenLogprob
 from app.tokenizer.token_offsets import PlacingDecoder
 
 
 class PromptEcho:
-    """Gathers one prompt's scores. Used by one HTTP thread."""
+    """Gathers one prompt's logprobs. Used by one HTTP thread."""
 
     def __init__(
         self, text: str, ids: TokenIds, token_bytes: Sequence[bytes], *, scored: bool
     ) -> None:
+        """scored: the logprobs of the prompt's tokens are asked for."""
         self._text = text
         self._offsets = _offsets(text, ids, token_bytes) if scored else []
-        self._tokens: list[Token] = [Unscored(ids[0])] if scored else []
+        self._logprobs = [TokenLogprob(ids[0], None, ())] if scored else []
 
     @property
     def missing(self) -> int:
-        """Scores that have not come yet."""
-        return len(self._offsets) - len(self._tokens)
+        """Logprobs that have not come yet."""
+        return len(self._offsets) - len(self._logprobs)
 
-    def add(self, scores: Sequence[TokenLogprob]) -> None:
-        """Take the next tokens' scores."""
-        for score in scores:
-            self._tokens.append(replace(score, offset=self._offsets[len(self._tokens)]))
+    def add(self, logprobs: Sequence[TokenLogprob]) -> None:
+        """Take the next tokens' logprobs."""
+        for logprob in logprobs:
+            self._logprobs.append(replace(logprob, offset=self._offsets[len(self._logprobs)]))
 
-    def piece(self, index: int) -> Piece:
-        """The prompt as the first piece of one choice."""
-        return Piece(index, self._text, tuple(self._tokens), is_prompt=True)
+    def delta(self, index: int) -> OutputDelta:
+        """The prompt as the first delta of one choice."""
+        return OutputDelta(index, self._text, logprobs=tuple(self._logprobs), is_prompt=True)
 
-    def before(self, piece: Piece) -> Piece:
-        """A piece of an answer, its tokens' places counted from the prompt's beginning."""
-        shift = len(self._text)
-        tokens = tuple(replace(token, offset=token.offset + shift) for token in piece.tokens)
-        return replace(piece, tokens=tokens)
+    def shift(self, delta: OutputDelta) -> OutputDelta:
+        """A delta whose logprobs' offsets count from the prompt's beginning."""
+        length = len(self._text)
+        moved = (replace(each, offset=each.offset + length) for each in delta.logprobs)
+        return replace(delta, logprobs=tuple(moved))
 
 
 def _offsets(text: str, ids: TokenIds, token_bytes: Sequence[bytes]) -> list[int]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
-from app.generation import ServedModel
+from app.generation.served_model import ServedModel
 from app.prompts import Call, Prompt, ReservedCharacter, TemplateRefused, Turn
 from app.prompts.alpaca import render_instruction, render_turns
 from app.prompts.chat_template import ChatTemplate

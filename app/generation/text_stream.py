@@ -1,87 +1,140 @@
-"""An accepted request's events as pieces of its choices, echoed prompts first.
-
-Knows nothing about routes, dialects or JSON.
-"""
+"""An accepted generation request's text, delta by delta or as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from app.connection.request_context import RequestContext
 from app.engine.request_handle import RequestHandle
-from app.engine.types import OutputDelta, Progress, PromptLogprobs
+from app.engine.types import FinishReason, OutputDelta, Progress, PromptLogprobs, TokenLogprob
 from app.generation.prompt_echo import PromptEcho
-from app.protocol.completion_meta import Piece, Usage
+from app.generation.results import Choice, Completion, Usage
 
 
-class PieceStream:
-    """One request's way back, over the engine's. Used by one HTTP thread."""
+class TextStream:
+    """One request's deltas, echoed prompts first. Used by one HTTP thread."""
 
-    def __init__(self, stream: RequestHandle, n: int, echoes: Sequence[PromptEcho] = ()) -> None:
-        """n: choices of each prompt; echoes: one for each prompt, where that is asked for."""
-        self._stream, self._n, self._echoes = stream, n, echoes
+    def __init__(
+        self,
+        handle: RequestHandle,
+        choices: int,
+        context: RequestContext,
+        echoes: Sequence[PromptEcho] = (),
+        *,
+        max_tokens_cut: int | None = None,
+        unread_fields: tuple[str, ...] = (),
+    ) -> None:
+        """choices: of all prompts together; echoes: one for each prompt, where that is asked
+        for; max_tokens_cut: what `max_tokens` was cut to, if it was; unread_fields: paths of
+        what the model's template does not show to the model."""
+        self.context = context
+        self.max_tokens_cut, self.unread_fields = max_tokens_cut, unread_fields
+        self._handle, self._choices, self._echoes = handle, choices, echoes
         self._completion_tokens = 0
-        self._begun: set[int] = set()  #: choices that hold their prompt
-        self._held: dict[int, list[Piece]] = {}  #: by prompt, while its scores are on their way
+        self._begun: set[int] = set()  #: choices whose prompt was echoed
+        self._waiting: dict[int, list[OutputDelta]] = {}  #: by prompt, until all of it is scored
 
     @property
     def done(self) -> bool:
-        """True when every choice has finished and all pieces were taken."""
-        return self._stream.done
+        """True when every choice has finished and all deltas were taken."""
+        return self._handle.done
 
     @property
     def usage(self) -> Usage:
         """Tokens so far."""
-        stream = self._stream
-        return Usage(stream.prompt_tokens, self._completion_tokens, stream.cached_tokens)
+        handle = self._handle
+        return Usage(handle.prompt_tokens, self._completion_tokens, handle.cached_tokens)
 
-    def next_pieces(self, timeout_s: float) -> list[Piece | Progress]:
-        """Wait for news of the request, and take all there is; [] when the time is up.
+    def next_deltas(self) -> list[OutputDelta | Progress]:
+        """Wait for news of the request, and take all there is; [] after at most a second.
 
         Raises:
+            DeadlinePassed: the request took too long.
             EngineError: the request failed; nothing more will come.
         """
-        news: list[Piece | Progress] = []
-        for event in self._stream.next_events(timeout_s):
+        deltas: list[OutputDelta | Progress] = []
+        for event in self._handle.next_events(self.context.wait_timeout_s()):
             if isinstance(event, Progress):
-                news.append(event)
+                deltas.append(event)
             elif isinstance(event, PromptLogprobs):
-                news += self._scored(event)
+                deltas += self._scored(event)
             elif isinstance(event, OutputDelta):
                 self._completion_tokens += len(event.token_ids)
-                piece = Piece(event.index, event.text, event.logprobs, event.finish_reason)
-                news += self._after_prompt(piece)
-        return news
+                deltas += self._after_prompt(event)
+        return deltas
+
+    def collect(self) -> Completion:
+        """Wait for all choices.
+
+        Raises:
+            ClientGone, DeadlinePassed: nothing waits for the answer any more.
+            EngineError: the request failed.
+        """
+        choices = [_Collected() for _ in range(self._choices)]
+        with self.context.cancelling(self.cancel):
+            while not self.done:
+                for delta in self.next_deltas():
+                    if isinstance(delta, OutputDelta):
+                        choices[delta.index].add(delta)
+                self.context.check()
+        return Completion(tuple(choice.finished() for choice in choices), self.usage)
 
     def wake(self) -> None:
-        """End a wait in `next_pieces` now. Any thread may call it."""
-        self._stream.wake()
+        """End a wait in `next_deltas` now. Any thread may call it."""
+        self._handle.wake()
 
     def cancel(self) -> None:
-        """Give the request's place back; harmless when it is done."""
-        self._stream.cancel()
+        """Give up the request; harmless when it is done."""
+        self._handle.cancel()
 
-    def _scored(self, event: PromptLogprobs) -> list[Piece]:
-        """Take a prompt's scores; with the last of them its choices may begin."""
-        number = event.index // self._n
-        echo = self._echoes[number]
+    def _scored(self, event: PromptLogprobs) -> list[OutputDelta]:
+        """Take a prompt's logprobs; with the last of them its choices may begin."""
+        prompt = self._prompt_of(event.index)
+        echo = self._echoes[prompt]
         echo.add(event.logprobs)
         if echo.missing:
             return []
-        return [own for piece in self._held.pop(number, []) for own in self._after_prompt(piece)]
+        waiting = self._waiting.pop(prompt, [])
+        return [ready for delta in waiting for ready in self._after_prompt(delta)]
 
-    def _after_prompt(self, piece: Piece) -> list[Piece]:
-        """The piece, moved behind its choice's echoed prompt, which comes first; nothing while
-        the prompt is not scored to its end."""
+    def _after_prompt(self, delta: OutputDelta) -> list[OutputDelta]:
+        """The delta, moved behind its choice's echoed prompt, which comes first; nothing while
+        the prompt's logprobs are incomplete."""
         if not self._echoes:
-            return [piece]
-        number = piece.index // self._n
-        echo = self._echoes[number]
+            return [delta]
+        prompt = self._prompt_of(delta.index)
+        echo = self._echoes[prompt]
         if echo.missing:
-            # A later choice may be ahead of the first, with which the scores come.
-            self._held.setdefault(number, []).append(piece)
+            # A later choice may be ahead of the first, with which the logprobs come.
+            self._waiting.setdefault(prompt, []).append(delta)
             return []
-        moved = echo.before(piece)
-        if piece.index in self._begun:
+        moved = echo.shift(delta)
+        if delta.index in self._begun:
             return [moved]
-        self._begun.add(piece.index)
-        return [echo.piece(piece.index), moved]
+        self._begun.add(delta.index)
+        return [echo.delta(delta.index), moved]
+
+    def _prompt_of(self, choice: int) -> int:
+        """Index of the prompt that a choice answers."""
+        return choice * len(self._echoes) // self._choices
+
+
+@dataclass(slots=True)
+class _Collected:
+    """One choice while it is collected."""
+
+    texts: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    prompt_tokens: int = 0
+    finish_reason: FinishReason = FinishReason.STOP
+
+    def add(self, delta: OutputDelta) -> None:
+        self.texts.append(delta.text)
+        self.logprobs += delta.logprobs
+        self.prompt_tokens += len(delta.logprobs) if delta.is_prompt else 0
+        self.finish_reason = delta.finish_reason or self.finish_reason
+
+    def finished(self) -> Choice:
+        text = "".join(self.texts)
+        return Choice(text, self.finish_reason, tuple(self.logprobs), self.prompt_tokens)

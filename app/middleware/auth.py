@@ -31,7 +31,7 @@ def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: floa
         address = client_of(request.remote_addr)
         deadline = g.started_at + timeout_s if timeout_s else math.inf
         connection = Connection(request.environ, app.extensions["watcher"])
-        g.caller = RequestContext(address, connection, deadline)
+        g.request_context = RequestContext(address, connection, deadline)
         access = access_to(request.endpoint)
         # A preflight carries no key, and OPTIONS runs no view.
         if access is Access.OPEN or request.method == "OPTIONS":
@@ -43,7 +43,7 @@ def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: floa
         if isinstance(key, KeyRefused):
             raise key
         if key is not None:
-            g.caller = RequestContext(key.name, connection, deadline, _owner(key, keys))
+            g.request_context = RequestContext(key.name, connection, deadline, _owner(key, keys))
 
 
 def _owner(key: ApiKey, keys: KeyFile | None) -> Owner:

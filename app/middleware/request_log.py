@@ -58,7 +58,7 @@ class _AccessLine:
             "method": method,
             "path": request.path[:200],
             "status": status,
-            "client": g.caller.name if "caller" in g else "",
+            "client": g.request_context.name if "request_context" in g else "",
             "request_id": g.request_id,
         }
 

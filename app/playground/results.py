@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.api.embeddings.request import floats
+from app.api.embeddings.response import floats
 
 _SHOWN = 6
 

@@ -1,7 +1,4 @@
-"""The page's views: a form's request through the API's calls, and the page with its answer.
-
-Knows nothing about models, tokens or the API's routes.
-"""
+"""The page's views: a form's request through the API's handlers, and the page with its answer."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from flask import Response, current_app, g, jsonify, render_template, request
 from app.api.chat_completions.handler import start_chat
 from app.api.completions.handler import start_completion
 from app.api.embeddings.handler import start_embeddings
+from app.api.json_http import request_context, text_engine
 from app.connection import large_input
 from app.connection.body import read_body
 from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.errors import EngineError
-from app.generation import ServedModel
-from app.generation.collect import collect_vectors
+from app.generation.text_engine import TextEngine
 from app.playground.csrf import is_cross_site
 from app.playground.error_view import explain_failure
 from app.playground.examples import examples
@@ -107,38 +104,34 @@ def _card() -> ModelCard:
     return model_card(current_app.config, current_app.extensions["engine"], WORDS[g.language])
 
 
-def _complete(form: Form, engine: Engine, served: ServedModel) -> Outcome:
-    work = start_completion(completion_request(form), engine, served, _caller())
-    answers = work.collect(_caller()).answers
-    return Outcome(form, "completion", text=answers[0].text)
+def _complete(form: Form, engine: TextEngine, context: RequestContext) -> Outcome:
+    completion = start_completion(completion_request(form), engine, context)
+    choices, _ = completion.stream.collect()
+    return Outcome(form, "completion", text=choices[0].text)
 
 
-def _chat(form: Form, engine: Engine, served: ServedModel) -> Outcome:
-    work = start_chat(chat_request(form), engine, served, _caller())
-    answers = work.collect(_caller()).answers
+def _chat(form: Form, engine: TextEngine, context: RequestContext) -> Outcome:
+    choices, _ = start_chat(chat_request(form), engine, context).stream.collect()
     new = [
         {"role": "user", "content": form.text("message")},
-        {"role": "assistant", "content": answers[0].text},
+        {"role": "assistant", "content": choices[0].text},
     ]
     # The turn has moved into the history; the field is empty for the next one.
     fields = tuple(pair for pair in form.fields if pair[0] != "message")
     return Outcome(Form(fields), "chat", turns=(*history(form), *new))
 
 
-def _embed(form: Form, engine: Engine, served: ServedModel) -> Outcome:
-    work = start_embeddings(embeddings_request(form), engine, served, _caller())
-    inputs = [str(item) for item in work.call.inputs]
-    vectors = collect_vectors(work.stream, len(inputs), _caller())
-    return Outcome(form, "embeddings", rows=compare(inputs, vectors))
+def _embed(form: Form, engine: TextEngine, context: RequestContext) -> Outcome:
+    embeddings = start_embeddings(embeddings_request(form), engine, context)
+    inputs = [str(item) for item in embeddings.request.text.inputs]
+    return Outcome(form, "embeddings", rows=compare(inputs, embeddings.stream.collect()))
 
 
-def _answer(kind: str, answer: Callable[[Form, Engine, ServedModel], Outcome]) -> Response:
-    engine: Engine = current_app.extensions["engine"]
-    served: ServedModel = current_app.extensions["served"]
+def _answer(kind: str, answer: Callable[[Form, TextEngine, RequestContext], Outcome]) -> Response:
     form = Form(())
     try:
         form = _read_form()
-        outcome = answer(form, engine, served)
+        outcome = answer(form, text_engine(), request_context())
     except ClientGone:
         raise
     except (RequestRefused, EngineError) as error:
@@ -165,11 +158,6 @@ def _read_form() -> Form:
         return parse_form(body)
 
 
-def _caller() -> RequestContext:
-    found: RequestContext = g.caller
-    return found
-
-
 def _page(outcome: Outcome) -> Response:
     lang: str = g.language
     failure = outcome.failure
@@ -187,7 +175,7 @@ def _page(outcome: Outcome) -> Response:
         presets=PRESETS,
         examples=examples(card.kind, lang, chinese=card.chinese),
         card=card,
-        **_of_the_server(lang),
+        **_template_context(lang),
     )
     response = Response(page, status=failure.status if failure else 200, mimetype="text/html")
     if failure is not None and failure.retry_after_s is not None:
@@ -200,7 +188,7 @@ def _explained(outcome: Outcome, words: Mapping[str, str]) -> Explanation | None
     return explain_failure(failure, words, outcome.kind, outcome.form) if failure else None
 
 
-def _of_the_server(lang: str) -> dict[str, object]:
+def _template_context(lang: str) -> dict[str, object]:
     """What the page knows about the server; `bootstrap` is the part its scripts read."""
     engine: Engine = current_app.extensions["engine"]
     model = current_app.config["MODEL_NAME"]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from app.engine.types import SamplingParams
+from app.engine.types import GenerationRequest, SamplingParams
 from app.protocol.fields import (
     Ignored,
     StrictBoolean,
@@ -70,8 +70,8 @@ class GenerationSchema(Schema):
     moderation = Ignored()
 
 
-#: Smaller ones say the same, until float32 cannot hold a logit divided by them (at 1e-38).
-_LEAST_PENALTY = 1e-6
+#: Clamped: below this, logit / penalty overflows float32.
+_MIN_REPETITION_PENALTY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +90,20 @@ OPENAI_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=0, max_tokens=
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """How to generate, and how to send it."""
+class Streaming:
+    """Whether to stream the answer, and what besides text."""
 
-    model: str | None
-    params: SamplingParams
-    n: int
-    num_beams: int
-    max_tokens: int | None  #: asked for
-    max_tokens_field: str  #: the name it was asked for by
-    default_max_tokens: int | None
-    stop: tuple[str, ...]
-    ignore_eos: bool
     stream: bool
-    include_usage: bool
-    tells_progress: bool  #: a stream begins with news of queue and prompt
+    include_usage: bool  #: a last chunk with the usage
+    return_progress: bool  #: comments on queue and prompt before the first text
 
 
 def read_generation(
     values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
-) -> Generation:
-    """The shared part of a request that GenerationSchema has read; `logprobs`: alternatives
-    to report for each token, None for no logprobs.
+) -> GenerationRequest:
+    """How to generate, from what GenerationSchema has read; the prompts are still missing.
+
+    logprobs: alternatives to report for each token; None: no logprobs.
 
     Raises:
         BadRequest: fields that contradict each other.
@@ -121,24 +113,37 @@ def read_generation(
         raise field_error("n", f"must be at most num_beams, which is {num_beams}")
     if num_beams > 1 and logprobs is not None:
         raise field_error("logprobs", "is not supported with num_beams over 1")
-    stream = values.get("stream", False)
-    if "stream_options" in values and not stream:
-        raise field_error("stream_options", "is only for requests with stream true")
-    wins = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
-    return Generation(
-        model=values.get("model"),
+    name = max_tokens_field(values)
+    return GenerationRequest(
+        prompts=(),
         params=_sampling_params(values, defaults, logprobs),
         n=n,
         num_beams=num_beams,
-        max_tokens=values.get(wins),
-        max_tokens_field=wins,
-        default_max_tokens=None if wins in values else defaults.max_tokens,
+        max_tokens=values.get(name),
+        default_max_tokens=None if name in values else defaults.max_tokens,
         stop=values.get("stop", ()),
         ignore_eos=values.get("ignore_eos", False),
-        stream=stream,
-        include_usage=values.get("stream_options", False),
-        tells_progress=values.get("return_progress", False),
     )
+
+
+def read_streaming(values: Mapping[str, Any]) -> Streaming:
+    """The shared fields about streams.
+
+    Raises:
+        BadRequest: `stream_options` without `stream`.
+    """
+    stream = values.get("stream", False)
+    if "stream_options" in values and not stream:
+        raise field_error("stream_options", "is only for requests with stream true")
+    return Streaming(
+        stream, values.get("stream_options", False), values.get("return_progress", False)
+    )
+
+
+def max_tokens_field(values: Mapping[str, Any]) -> str:
+    """The name of the field that says how many tokens to generate."""
+    newer = "max_completion_tokens"
+    return newer if newer in values else "max_tokens"
 
 
 def _sampling_params(
@@ -150,7 +155,7 @@ def _sampling_params(
         top_k=values.get("top_k", defaults.top_k),
         top_p=values.get("top_p", defaults.top_p),
         min_p=values.get("min_p", 0.0),
-        repetition_penalty=max(values.get("repetition_penalty", 1.0), _LEAST_PENALTY),
+        repetition_penalty=max(values.get("repetition_penalty", 1.0), _MIN_REPETITION_PENALTY),
         presence_penalty=values.get("presence_penalty", 0.0),
         frequency_penalty=values.get("frequency_penalty", 0.0),
         logit_bias=values.get("logit_bias", ()),

@@ -14,8 +14,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from app.connection.client import Connection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
-from app.generation import ServedModel
 from app.generation.rendering import render_conversation
+from app.generation.served_model import ServedModel
 from app.prompts import TemplateRefused, Turn
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template

@@ -18,8 +18,8 @@ from app.connection.client import Connection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
-from app.generation import ServedModel
 from app.generation.rendering import _turn, render_conversation
+from app.generation.served_model import ServedModel
 from app.prompts import Prompt, TemplateRefused
 from app.prompts.chat_messages import to_messages
 from app.prompts.chat_template import ChatTemplate, render_messages

@@ -1,101 +1,70 @@
-"""A /v1/chat/completions request, accepted by the engine or refused.
-
-Knows nothing about Flask, streams of events or pages.
-"""
+"""A /v1/chat/completions request, accepted by the engine or refused."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from app.api.chat_completions.request import ChatCall, read_chat
+from app.api.chat_completions.request import ChatCompletionRequest, read_chat
+from app.api.chat_completions.response import ChatChunks, chat_body, classic_chat_body
+from app.api.completion_meta import CompletionMeta, new_completion_meta
+from app.api.logprobs import LogprobFormatter
+from app.api.response_headers import ResponseHeaders
 from app.connection.request_context import RequestContext
-from app.engine import Engine
-from app.engine.types import GenerationRequest
-from app.generation import ServedModel
-from app.generation.collect import Collected, collect_answers
-from app.generation.rendering import render_conversation, unshown_names
-from app.generation.submission import (
-    check_bias,
-    cut_to,
-    encode,
-    engine_errors_as_fields,
-    wait_until_prepared,
-)
-from app.generation.text_stream import PieceStream
-from app.protocol.completion_meta import CompletionMeta, new_completion_meta
-from app.protocol.logprobs import LogprobFormatter
+from app.generation.text_engine import TextEngine
+from app.generation.text_stream import TextStream
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ChatWork:
-    """A request the engine has accepted."""
+class AcceptedChat:
+    """Implements `app.api.completion.AcceptedCompletion`."""
 
-    head: CompletionMeta
-    call: ChatCall
-    pieces: PieceStream
-    shapes: LogprobFormatter | None  #: where logprobs are asked for
-    max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
+    request: ChatCompletionRequest
+    stream: TextStream
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
 
-    def collect(self, caller: RequestContext) -> Collected:
-        """Wait for the new turns.
+    @property
+    def streamed(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.request.streaming.stream
 
-        Raises:
-            ClientGone, DeadlinePassed: nobody waits any more.
-            EngineError: the request failed.
-        """
-        return collect_answers(self.pieces, self.call.generation.n, caller)
+    @property
+    def headers(self) -> ResponseHeaders:
+        """What was ignored, or not shown to the model, and what was cut."""
+        ignored = sorted((*self.request.ignored, *self.stream.unread_fields))
+        return ResponseHeaders(tuple(ignored), self.stream.max_tokens_cut)
+
+    def body(self) -> dict[str, object]:
+        """Wait for the whole answer, and build its body in the request's dialect."""
+        choices, usage = self.stream.collect()
+        conversation = self.request.conversation
+        if conversation.classic:
+            turns = conversation.messages
+            return classic_chat_body(self.meta, turns, choices, usage, self.logprobs)
+        return chat_body(self.meta, choices, usage, self.logprobs)
+
+    def chunks(self) -> ChatChunks:
+        """The shapes of the answer's chunks."""
+        return ChatChunks(self.meta, self.logprobs, self.request.streaming)
 
 
 def start_chat(
-    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
-) -> ChatWork:
+    data: Mapping[str, object], engine: TextEngine, context: RequestContext
+) -> AcceptedChat:
     """Read the request and submit it.
 
     Raises:
         RequestRefused: it is wrong, or can never be served.
         Unavailable: not now.
     """
-    call = read_chat(data)
-    generation = call.generation
-    served.check_model(generation.model)
-    check_bias(generation.params, engine.info)
-    prompt = render_conversation(
-        call.conversation, served, engine.info, caller, continued=call.continued
-    )
-    unshown = unshown_names(call.conversation, served, engine.info)
-    call = replace(call, ignored=tuple(sorted((*call.ignored, *unshown))))
-    if call.has_tools:
+    request = read_chat(data)
+    stream = engine.generate(request.text, context)
+    if request.has_tools:
         _log.warning("tools are not served yet: a request that offers some is answered in text")
-    schema = call.schema
-    schema_field = f"response_format.{schema.path}" if schema else "response_format"
-    with engine_errors_as_fields("messages", generation.max_tokens_field, schema_field):
-        stream = engine.generate(
-            GenerationRequest(
-                prompts=(encode(engine, prompt),),
-                params=generation.params,
-                n=generation.n,
-                num_beams=generation.num_beams,
-                max_tokens=generation.max_tokens,
-                default_max_tokens=generation.default_max_tokens,
-                stop=generation.stop,
-                ignore_eos=generation.ignore_eos,
-                json_schema=schema.text if schema else None,
-                answer_prefix=call.continued_text,
-                # A blank after a text that is gone on with belongs to it.
-                drop_leading_space=not call.continued,
-                owner=caller.owner,
-            )
-        )
-        if schema is not None:
-            wait_until_prepared(stream, caller)
-    return ChatWork(
-        head=new_completion_meta("chatcmpl", served.model_name, engine.info.fingerprint),
-        call=call,
-        pieces=PieceStream(stream, generation.n),
-        shapes=None if generation.params.logprobs is None else LogprobFormatter(engine.info),
-        max_tokens_cut=cut_to(stream, generation.max_tokens),
-    )
+    meta = new_completion_meta("chatcmpl", engine)
+    logprobs = LogprobFormatter(engine.info) if request.logprobs else None
+    return AcceptedChat(request, stream, meta, logprobs)

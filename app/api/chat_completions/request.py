@@ -1,14 +1,14 @@
-"""/v1/chat/completions: the request's fields, read, in both dialects.
-
-Knows nothing about templates or tokens.
-"""
+"""POST /v1/chat/completions: the request's fields, read, in both dialects."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.generation.request import ChatInput, FieldNames, TextRequest
+from app.protocol.continuation import read_continue_final_message
 from app.protocol.fields import Ignored, StrictBoolean, StrictInteger, Unsupported
 from app.protocol.generation_fields import AnswerSchema, ResponseFormat
 from app.protocol.loading import field_error, ignored_fields, load
@@ -16,9 +16,11 @@ from app.protocol.messages import Conversation, Messages
 from app.protocol.sampling import (
     CLASSIC_CHAT_DEFAULTS,
     OPENAI_CHAT_DEFAULTS,
-    Generation,
     GenerationSchema,
+    Streaming,
+    max_tokens_field,
     read_generation,
+    read_streaming,
 )
 from app.protocol.tools import OfferedTools
 
@@ -45,23 +47,22 @@ _SCHEMA = ChatSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class ChatCall:
+class ChatCompletionRequest:
     """A valid request."""
 
     conversation: Conversation
-    continued: bool  #: the last message is the assistant's and is to be gone on with
-    generation: Generation
-    schema: AnswerSchema | None  #: what answers keep to
+    text: TextRequest
+    streaming: Streaming
     has_tools: bool  #: the request offers tools, which are not used yet
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...]  #: paths of what was not read, sorted
 
     @property
-    def continued_text(self) -> str:
-        """The text that is to be gone on with; "" for a new turn."""
-        return self.conversation.messages[-1].text if self.continued else ""
+    def logprobs(self) -> bool:
+        """Whether logprobs are asked for."""
+        return self.text.generation.params.logprobs is not None
 
 
-def read_chat(data: Mapping[str, object]) -> ChatCall:
+def read_chat(data: Mapping[str, object]) -> ChatCompletionRequest:
     """The request that `data` makes.
 
     Raises:
@@ -71,36 +72,28 @@ def read_chat(data: Mapping[str, object]) -> ChatCall:
     conversation: Conversation = values["messages"]
     defaults = CLASSIC_CHAT_DEFAULTS if conversation.classic else OPENAI_CHAT_DEFAULTS
     generation = read_generation(values, defaults, _read_logprobs(values))
+    streaming = read_streaming(values)
+    schema: AnswerSchema | None = values.get("response_format")
     has_tools: bool = values.get("tools", False)
     for name in ("response_format", "tools"):
         if values.get(name) and generation.num_beams > 1:
             raise field_error(name, "is not supported with num_beams over 1")
     if has_tools and conversation.classic:
         raise field_error("tools", "needs messages with content, not message")
-    return ChatCall(
-        conversation=conversation,
-        continued=read_continued(values, conversation),
-        generation=generation,
-        schema=values.get("response_format"),
-        has_tools=has_tools,
-        ignored=ignored_fields(_SCHEMA, data),
+    fields = FieldNames(
+        prompt="messages",
+        max_tokens=max_tokens_field(values),
+        json_schema=f"response_format.{schema.path}" if schema else "response_format",
     )
-
-
-def read_continued(values: Mapping[str, Any], conversation: Conversation) -> bool:
-    """Whether the last message is to be gone on with.
-
-    Raises:
-        BadRequest: there is nothing to go on with, or a prompt without either is asked for.
-    """
-    continued: bool = values.get("continue_final_message", False)
-    last = conversation.messages[-1]
-    if continued and (last.role != "assistant" or not last.has_text or last.tool_calls):
-        raise field_error("continue_final_message", "is only for a last text of the assistant's")
-    if values.get("add_generation_prompt", not continued) is continued:
-        message = "cannot be true" if continued else "can be false only"
-        raise field_error("add_generation_prompt", f"{message} with continue_final_message true")
-    return continued
+    json_schema = schema.text if schema else None
+    text = TextRequest(
+        input=ChatInput(conversation, read_continue_final_message(values, conversation)),
+        generation=dataclasses.replace(generation, json_schema=json_schema),
+        fields=fields,
+        model=values.get("model"),
+    )
+    ignored = ignored_fields(_SCHEMA, data)
+    return ChatCompletionRequest(conversation, text, streaming, has_tools, ignored)
 
 
 def _read_logprobs(values: Mapping[str, Any]) -> int | None:

@@ -1,104 +1,63 @@
-"""A /v1/completions request, accepted by the engine or refused.
-
-Knows nothing about Flask, streams of events or pages.
-"""
+"""A /v1/completions request, accepted by the engine or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.api.completions.request import CompletionCall, read_completion
+from app.api.completion_meta import CompletionMeta, new_completion_meta
+from app.api.completions.request import CompletionRequest, read_completion
+from app.api.completions.response import CompletionChunks, completion_body
+from app.api.logprobs import LogprobFormatter
+from app.api.response_headers import ResponseHeaders
 from app.connection.request_context import RequestContext
-from app.engine import Engine
-from app.engine.types import GenerationRequest, TokenIds
-from app.generation import ServedModel
-from app.generation.best_of import best
-from app.generation.collect import Collected, collect_answers
-from app.generation.prompt_echo import PromptEcho
-from app.generation.rendering import instruction_renderer
-from app.generation.submission import check_bias, cut_to, encode_items, engine_errors_as_fields
-from app.generation.text_stream import PieceStream
-from app.protocol.completion_meta import CompletionMeta, new_completion_meta
-from app.protocol.logprobs import LogprobFormatter
+from app.generation.best_of import select_best_of
+from app.generation.text_engine import TextEngine
+from app.generation.text_stream import TextStream
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionWork:
-    """A request the engine has accepted."""
+class AcceptedText:
+    """Implements `app.api.completion.AcceptedCompletion`."""
 
-    head: CompletionMeta
-    call: CompletionCall
-    pieces: PieceStream
-    shapes: LogprobFormatter | None  #: where logprobs are asked for
-    max_tokens_cut: int | None  #: what `max_tokens` was cut to, if it was
+    request: CompletionRequest
+    stream: TextStream
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
 
-    def collect(self, caller: RequestContext) -> Collected:
-        """Wait for the answers; the best of them, where more are made than are wanted.
+    @property
+    def streamed(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.request.streaming.stream
 
-        Raises:
-            ClientGone, DeadlinePassed: nobody waits any more.
-            EngineError: the request failed.
-        """
-        collected = collect_answers(self.pieces, self.call.made, caller)
-        answers = best(collected.answers, self.call.best_of, self.call.generation.n)
-        return Collected(answers, collected.usage)
+    @property
+    def headers(self) -> ResponseHeaders:
+        """What was ignored, and what was cut."""
+        return ResponseHeaders(self.request.ignored, self.stream.max_tokens_cut)
+
+    def body(self) -> dict[str, object]:
+        """Wait for the whole answer, and build its body; the best choices, where more are
+        generated than are wanted."""
+        choices, usage = self.stream.collect()
+        best = select_best_of(choices, self.request.best_of, self.request.n)
+        return completion_body(self.meta, best, usage, self.logprobs)
+
+    def chunks(self) -> CompletionChunks:
+        """The shapes of the answer's chunks."""
+        return CompletionChunks(self.meta, self.logprobs, self.request.streaming)
 
 
 def start_completion(
-    data: Mapping[str, object], engine: Engine, served: ServedModel, caller: RequestContext
-) -> CompletionWork:
+    data: Mapping[str, object], engine: TextEngine, context: RequestContext
+) -> AcceptedText:
     """Read the request and submit it.
 
     Raises:
         RequestRefused: it is wrong, or can never be served.
         Unavailable: not now.
     """
-    call = read_completion(data)
-    generation = call.generation
-    served.check_model(generation.model)
-    check_bias(generation.params, engine.info)
-    template = call.template or served.prompt_template
-    render = instruction_renderer(template)
-    prompts = encode_items(engine, call.prompts, "prompt", call.is_list, render)
-    request = GenerationRequest(
-        prompts=prompts,
-        params=generation.params,
-        n=call.best_of,
-        # Beams of no tokens are none.
-        num_beams=generation.num_beams if generation.max_tokens != 0 else 1,
-        max_tokens=generation.max_tokens,
-        default_max_tokens=generation.default_max_tokens,
-        stop=generation.stop,
-        ignore_eos=generation.ignore_eos,
-        drop_leading_space=template == "alpaca" and isinstance(call.prompts[0], str),
-        prompt_logprobs=call.logprobs if call.echo else None,
-        owner=caller.owner,
-    )
-    with engine_errors_as_fields("prompt", generation.max_tokens_field, is_list=call.is_list):
-        stream = engine.generate(request)
-    return CompletionWork(
-        head=new_completion_meta("cmpl", served.model_name, engine.info.fingerprint),
-        call=call,
-        pieces=PieceStream(stream, call.best_of, _echoes(call, template, prompts, engine)),
-        shapes=None if call.logprobs is None else LogprobFormatter(engine.info),
-        max_tokens_cut=cut_to(stream, generation.max_tokens),
-    )
-
-
-def _echoes(
-    call: CompletionCall, template: str, prompts: tuple[TokenIds, ...], engine: Engine
-) -> list[PromptEcho]:
-    """The prompts as the model saw them."""
-    if not call.echo:
-        return []
-    render = instruction_renderer(template)
-    return [
-        PromptEcho(
-            render(item).text if isinstance(item, str) else engine.decode(item),
-            ids,
-            engine.info.token_bytes,
-            scored=call.logprobs is not None,
-        )
-        for item, ids in zip(call.prompts, prompts, strict=True)
-    ]
+    request = read_completion(data)
+    stream = engine.generate(request.text, context)
+    meta = new_completion_meta("cmpl", engine)
+    logprobs = LogprobFormatter(engine.info) if request.logprobs else None
+    return AcceptedText(request, stream, meta, logprobs)

@@ -1,22 +1,23 @@
-"""/v1/completions: the request's fields, read.
-
-Knows nothing about templates: it says which was asked for, not what is in it.
-"""
+"""POST /v1/completions: the request's fields, read."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.engine.types import GenerationRequest
+from app.generation.request import FieldNames, PromptInput, TextRequest
 from app.protocol.fields import StrictBoolean, StrictInteger, StrictString, Unsupported
 from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.prompt_fields import TextOrIds, Texts, is_list_of_items
 from app.protocol.sampling import (
     COMPLETION_DEFAULTS,
-    Generation,
     GenerationSchema,
+    Streaming,
     read_generation,
+    read_streaming,
 )
 
 MAX_CHOICES = 128
@@ -43,25 +44,22 @@ _SCHEMA = CompletionsSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionCall:
+class CompletionRequest:
     """A valid request."""
 
-    prompts: tuple[TextOrIds, ...]
-    is_list: bool  #: `prompt` was a list of prompts: a bad one has a number in its path
-    template: str | None  #: "alpaca", "none"; None: the server's choice
-    echo: bool
-    logprobs: int | None  #: alternatives told for each token; None: no logprobs
-    best_of: int  #: answers made for each prompt; the best `generation.n` are given
-    generation: Generation
-    ignored: tuple[str, ...]
+    text: TextRequest
+    streaming: Streaming
+    logprobs: bool  #: asked for by the client; best_of needs them in any case
+    n: int  #: choices of each prompt that are returned, of those that are generated
+    ignored: tuple[str, ...]  #: paths of what was not read, sorted
 
     @property
-    def made(self) -> int:
-        """How many answers will be made."""
-        return len(self.prompts) * self.best_of
+    def best_of(self) -> int:
+        """How many choices are generated for each prompt."""
+        return self.text.generation.n
 
 
-def read_completion(data: Mapping[str, object]) -> CompletionCall:
+def read_completion(data: Mapping[str, object]) -> CompletionRequest:
     """The request that `data` makes.
 
     Raises:
@@ -69,33 +67,46 @@ def read_completion(data: Mapping[str, object]) -> CompletionCall:
     """
     values = load(_SCHEMA, data)
     prompts: tuple[TextOrIds, ...] = values["prompt"]
-    n = values.get("n", 1)
+    n, echo = values.get("n", 1), values.get("echo", False)
     best_of = values.get("best_of", n)
     _check_best_of(values, n, best_of)
     if len(prompts) * best_of > MAX_CHOICES:
         name = "best_of" if best_of > n else "n"
         raise field_error(name, f"prompts times {name} must be at most {MAX_CHOICES}")
-    if values.get("max_tokens") == 0 and not values.get("echo"):
+    if values.get("max_tokens") == 0 and not echo:
         raise field_error("max_tokens", "must be a whole number, 1 or more; 0 only with echo")
-    logprobs = values.get("logprobs")
-    # Ranking needs the logprobs, whether the client wants them or not.
-    asked = 0 if logprobs is None and best_of > n else logprobs
-    generation = read_generation(values, COMPLETION_DEFAULTS, asked)
-    scored = logprobs is not None and values.get("echo", False)
+    logprobs: int | None = values.get("logprobs")
+    generation = _read_generation(values, best_of, logprobs)
+    streaming = read_streaming(values)
+    scored = logprobs is not None and echo
     if scored and values.get("prompt_template") == "alpaca":
         raise field_error(
             "prompt_template", "must be none where echo and logprobs score the prompt"
         )
-    return CompletionCall(
-        prompts=prompts,
-        is_list=is_list_of_items(data["prompt"]),
-        # Scores are of the text as it is: a template around it would count as its beginning.
-        template="none" if scored else values.get("prompt_template"),
-        echo=values.get("echo", False),
-        logprobs=logprobs,
-        best_of=best_of,
+    # Logprobs are of the text as it is: a template around it would count as its beginning.
+    template = "none" if scored else values.get("prompt_template")
+    text = TextRequest(
+        input=PromptInput(prompts, template, echo),
         generation=generation,
-        ignored=ignored_fields(_SCHEMA, data),
+        fields=FieldNames("prompt", is_list=is_list_of_items(data["prompt"])),
+        model=values.get("model"),
+    )
+    ignored = ignored_fields(_SCHEMA, data)
+    return CompletionRequest(text, streaming, logprobs is not None, n, ignored)
+
+
+def _read_generation(
+    values: Mapping[str, Any], best_of: int, logprobs: int | None
+) -> GenerationRequest:
+    # Ranking needs the logprobs, whether the client wants them or not.
+    needed = 0 if logprobs is None and best_of > values.get("n", 1) else logprobs
+    generation = read_generation(values, COMPLETION_DEFAULTS, needed)
+    return dataclasses.replace(
+        generation,
+        n=best_of,
+        # max_tokens=0 generates nothing, so beam search is off.
+        num_beams=generation.num_beams if generation.max_tokens != 0 else 1,
+        prompt_logprobs=logprobs if values.get("echo") else None,
     )
 
 

@@ -1,60 +1,68 @@
-"""/v1/completions: the answer and its chunks, built.
-
-Knows nothing about requests.
-"""
+"""The answer of /v1/completions and its chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.protocol.completion_meta import Answer, CompletionMeta, Piece, Usage
-from app.protocol.logprobs import LogprobFormatter
+from app.api.completion_meta import CompletionMeta, usage_body
+from app.api.logprobs import LogprobFormatter
+from app.engine.types import OutputDelta
+from app.generation.results import Choice, Usage
+from app.protocol.sampling import Streaming
 
 _KIND = "text_completion"
 
 
 def completion_body(
-    head: CompletionMeta, answers: Sequence[Answer], usage: Usage, shapes: LogprobFormatter | None
+    meta: CompletionMeta,
+    choices: Sequence[Choice],
+    usage: Usage,
+    logprobs: LogprobFormatter | None,
 ) -> dict[str, object]:
-    """The whole answer; `shapes` where logprobs are asked for."""
-    choices = []
-    for index, answer in enumerate(answers):
-        scores = None if shapes is None else shapes.completion(answer.tokens)
-        choices.append(_choice(index, answer.text, answer.finish_reason.value, scores))
-    return head.body(_KIND, choices, usage=usage.body())
+    """The whole answer; `logprobs` where they are asked for."""
+    bodies = []
+    for index, choice in enumerate(choices):
+        scores = None if logprobs is None else logprobs.completion(choice.logprobs)
+        bodies.append(_choice(index, choice.text, choice.finish_reason.value, scores))
+    return meta.body(_KIND, bodies, usage=usage_body(usage))
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionChunks:
-    """The answer in pieces; see `app.api.sse.Chunks`."""
+    """The answer in chunks; see `app.api.sse.Chunks`."""
 
-    head: CompletionMeta
-    shapes: LogprobFormatter | None  #: where logprobs are asked for
-    include_usage: bool
-    tells_progress: bool
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
+    streaming: Streaming
 
-    def piece(self, piece: Piece) -> list[dict[str, object]]:
+    @property
+    def return_progress(self) -> bool:
+        """Whether the client wants comments on queue and prompt before the first text."""
+        return self.streaming.return_progress
+
+    def delta(self, delta: OutputDelta) -> list[dict[str, object]]:
         """New text, and the end of a choice, each in its own chunk."""
         chunks = []
-        if piece.text or piece.tokens:
-            shapes = self.shapes if piece.tokens else None
-            scores = None if shapes is None else shapes.completion(piece.tokens)
-            chunks.append(self._chunk([_choice(piece.index, piece.text, None, scores)]))
-        if piece.finish_reason is not None:
-            chunks.append(self._chunk([_choice(piece.index, "", piece.finish_reason.value)]))
+        if delta.text or delta.logprobs:
+            formatter = self.logprobs if delta.logprobs else None
+            scores = None if formatter is None else formatter.completion(delta.logprobs)
+            chunks.append(self._chunk([_choice(delta.index, delta.text, None, scores)]))
+        if delta.finish_reason is not None:
+            chunks.append(self._chunk([_choice(delta.index, "", delta.finish_reason.value)]))
         return chunks
 
     def closing(self, usage: Usage) -> list[dict[str, object]]:
         """The usage chunk, if asked for."""
-        return [{**self._chunk([]), "usage": usage.body()}] if self.include_usage else []
+        include_usage = self.streaming.include_usage
+        return [{**self._chunk([]), "usage": usage_body(usage)}] if include_usage else []
 
     def _chunk(self, choices: list[dict[str, object]]) -> dict[str, object]:
-        usage = {"usage": None} if self.include_usage else {}
-        return self.head.body(_KIND, choices, **usage)
+        usage = {"usage": None} if self.streaming.include_usage else {}
+        return self.meta.body(_KIND, choices, **usage)
 
 
 def _choice(
-    index: int, text: str, reason: str | None, scores: dict[str, object] | None = None
+    index: int, text: str, reason: str | None, logprobs: dict[str, object] | None = None
 ) -> dict[str, object]:
-    return {"index": index, "text": text, "finish_reason": reason, "logprobs": scores}
+    return {"index": index, "text": text, "finish_reason": reason, "logprobs": logprobs}

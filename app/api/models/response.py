@@ -1,25 +1,22 @@
-"""/v1/models on the wire.
-
-Knows nothing about how many models there could be.
-"""
+"""The answers of /v1/models and /v1/models/{id}."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from app.engine.types import ModelInfo
+from app.generation.served_model import ServedModel
 
 
-def model_body(name: str, root: str, parent: str | None, info: ModelInfo) -> dict[str, object]:
-    """One served name of the model whose own name is `root`; `parent`: the base model's name
-    where a LoRA changes it."""
+def model_body(name: str, served: ServedModel, info: ModelInfo) -> dict[str, object]:
+    """One served name."""
     return {
         "id": name,
         "object": "model",
         "created": info.loaded_at,
         "owned_by": "westlake",
-        "root": root,
-        "parent": parent,
+        "root": served.model_name,
+        "parent": served.parent,
         "max_model_len": info.max_model_len,
     }
 

@@ -1,17 +1,16 @@
-"""/tokenize and /detokenize on the wire.
-
-Knows nothing about tokenizers or templates.
-"""
+"""POST /tokenize and /detokenize: the requests' fields, read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from marshmallow import Schema
 
-from app.api.chat_completions.request import read_continued
-from app.engine.types import ModelInfo, TokenIds
+from app.engine.types import TokenIds
+from app.generation.request import ChatInput
+from app.protocol.continuation import read_continue_final_message
 from app.protocol.fields import StrictBoolean, StrictString, Unsupported
 from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.messages import Conversation, Messages
@@ -47,21 +46,19 @@ _TOKENIZE, _DETOKENIZE = TokenizeSchema(), DetokenizeSchema()
 
 
 @dataclass(frozen=True, slots=True)
-class TokenizeCall:
-    """A valid request, for a prompt where there is no conversation."""
+class TokenizeRequest:
+    """A valid request."""
 
-    prompt: str
-    conversation: Conversation | None
-    continued: bool
+    source: str | ChatInput  #: a prompt, or messages
     template: str | None  #: "alpaca", "none"; None: the server's choice
-    bare: bool  #: the prompt's own tokens: no BOS, and a template only where one is named
+    bare: bool  #: the prompt's tokens alone: no BOS, and a template only where one is named
     count_only: bool  #: neither the tokens nor the text are wanted
     model: str | None
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...]  #: paths of what was not read, sorted
 
 
 @dataclass(frozen=True, slots=True)
-class DetokenizeCall:
+class DetokenizeRequest:
     """A valid request."""
 
     tokens: TokenIds
@@ -69,7 +66,7 @@ class DetokenizeCall:
     ignored: tuple[str, ...]
 
 
-def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
+def read_tokenize(data: Mapping[str, object]) -> TokenizeRequest:
     """The request that `data` makes.
 
     Raises:
@@ -89,10 +86,8 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
         raise field_error(
             "add_special_tokens", "is for a prompt: a chat's tokens are its template's"
         )
-    return TokenizeCall(
-        prompt=prompt,
-        conversation=conversation,
-        continued=conversation is not None and read_continued(values, conversation),
+    return TokenizeRequest(
+        source=prompt if conversation is None else _chat_input(values, conversation),
         template=values.get("prompt_template"),
         bare=conversation is None and special is False,
         count_only=bool(values.get("count_only")),
@@ -101,37 +96,17 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeCall:
     )
 
 
-def read_detokenize(data: Mapping[str, object]) -> DetokenizeCall:
+def _chat_input(values: Mapping[str, Any], conversation: Conversation) -> ChatInput:
+    return ChatInput(conversation, read_continue_final_message(values, conversation))
+
+
+def read_detokenize(data: Mapping[str, object]) -> DetokenizeRequest:
     """The request that `data` makes.
 
     Raises:
         BadRequest: a field is missing or wrong.
     """
     values = load(_DETOKENIZE, data)
-    return DetokenizeCall(values["tokens"], values.get("model"), ignored_fields(_DETOKENIZE, data))
-
-
-def tokenize_body(
-    tokens: TokenIds, text: str, max_model_len: int, *, count_only: bool
-) -> dict[str, object]:
-    """The tokens, and the text they were made of; or only how many there are."""
-    count: dict[str, object] = {"count": len(tokens), "max_model_len": max_model_len}
-    return count if count_only else {"tokens": list(tokens), **count, "prompt": text}
-
-
-def tokenizer_body(info: ModelInfo, chat_template: str | None) -> dict[str, object]:
-    """What clients want to know of the tokenizer; chat_template: Jinja source."""
-    return {
-        "tokenizer_class": "westlake",
-        "bos_token": info.bos_text or None,
-        "eos_token": info.eos_text or None,
-        "pad_token": None,
-        "vocab_size": info.vocab_size,
-        "model_max_length": info.max_model_len,
-        "chat_template": chat_template,
-    }
-
-
-def detokenize_body(text: str) -> dict[str, object]:
-    """The text of the tokens."""
-    return {"prompt": text}
+    return DetokenizeRequest(
+        values["tokens"], values.get("model"), ignored_fields(_DETOKENIZE, data)
+    )

@@ -1,0 +1,32 @@
+"""An accepted embedding request's vectors."""
+
+from __future__ import annotations
+
+from app.connection.request_context import RequestContext
+from app.engine.request_handle import RequestHandle
+from app.engine.types import Embedding
+
+
+class VectorStream:
+    """One request's vectors. Used by one HTTP thread."""
+
+    def __init__(self, handle: RequestHandle, inputs: int, context: RequestContext) -> None:
+        """inputs: how many vectors will come."""
+        self._handle, self._inputs, self._context = handle, inputs, context
+        self.prompt_tokens = handle.prompt_tokens
+
+    def collect(self) -> tuple[bytes, ...]:
+        """Wait for all vectors, little-endian float32 each.
+
+        Raises:
+            ClientGone, DeadlinePassed: nothing waits for the answer any more.
+            EngineError: the request failed.
+        """
+        vectors = [b""] * self._inputs
+        with self._context.cancelling(self._handle.cancel):
+            while not self._handle.done:
+                for event in self._handle.next_events(self._context.wait_timeout_s()):
+                    if isinstance(event, Embedding):
+                        vectors[event.index] = event.values
+                self._context.check()
+        return tuple(vectors)
