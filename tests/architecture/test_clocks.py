@@ -12,7 +12,7 @@ MAY_ASK_THE_WALL = {
     "app/middleware/rate_limit.py",
     "app/build.py",
     "app/prompts/sandbox/globals.py",
-    "app/protocol/completion_meta.py",
+    "app/api/completion_meta.py",
 }
 
 
