@@ -34,12 +34,12 @@ def cpu_packer(config: ModelConfig, eight_bit: bool) -> WeightPacker:
 
 def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, Cache]:
     """What runs the layers, and its cache: whatever their weights were packed for."""
-    if hasattr(weights.head, "panels"):
+    if hasattr(weights.lm_head, "panels"):
         from app.model.cpu_kernels.decoder import CompiledDecoder
         from app.model.cpu_kernels.kv_cache import PanelCache
 
         # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
-        rounded = getattr(weights.head, "eight_bit", False)
+        rounded = getattr(weights.lm_head, "eight_bit", False)
         dtype = torch.float16 if rounded else torch.float32
         panels = PanelCache(weights.config, slots, positions, dtype)
         return CompiledDecoder(weights, panels), panels

@@ -96,11 +96,11 @@ def forward(
         grouped = weights.config.heads != weights.config.kv_heads
         attended = attend(query, layer_cache, place.spans, layer.window, grouped)
         show(StageName.ATTENTION, attended)
-        output = layer.out(attended)
+        output = layer.o_proj(attended)
         show(StageName.O_PROJ, output)
-        hidden = torch.add(hidden, output, alpha=layer.out.scale)
-        if layer.out_bias is not None:
-            hidden += layer.out_bias
+        hidden = torch.add(hidden, output, alpha=layer.o_proj.scale)
+        if layer.o_proj_bias is not None:
+            hidden += layer.o_proj_bias
         hidden = _mlp(weights, layer, hidden, show)
     observe(len(weights.layers) - 1, StageName.RESIDUAL, hidden)
     return hidden
@@ -117,9 +117,9 @@ def _project(
     """Queries [rows, heads, head_dim]; keys and values go to the cache."""
     config = weights.config
     rotated = config.heads + config.kv_heads
-    projected = layer.qkv(normed)
-    if layer.qkv_bias is not None:
-        projected += layer.qkv_bias
+    projected = layer.qkv_proj(normed)
+    if layer.qkv_proj_bias is not None:
+        projected += layer.qkv_proj_bias
     show(StageName.QKV, projected)
     heads = projected.view(-1, rotated + config.kv_heads, config.head_dim)
     if layer.q_norm is not None and layer.k_norm is not None:
@@ -140,18 +140,18 @@ def _mlp(
 ) -> Tensor:
     normed = _norm(hidden, layer.mlp_norm, weights)
     show(StageName.MLP_NORM, normed)
-    both = layer.gate_up(normed)
-    if layer.gate_up_bias is not None:
-        both += layer.gate_up_bias
+    both = layer.gate_up_proj(normed)
+    if layer.gate_up_proj_bias is not None:
+        both += layer.gate_up_proj_bias
     show(StageName.GATE_UP, both)
     gate, up = both.chunk(2, -1)
     gated = silu(gate).mul_(up)
     show(StageName.SWIGLU, gated)
-    output = layer.down(gated)
+    output = layer.down_proj(gated)
     show(StageName.DOWN, output)
-    hidden = torch.add(hidden, output, alpha=layer.down.scale)
-    if layer.down_bias is not None:
-        hidden += layer.down_bias
+    hidden = torch.add(hidden, output, alpha=layer.down_proj.scale)
+    if layer.down_proj_bias is not None:
+        hidden += layer.down_proj_bias
     return hidden
 
 

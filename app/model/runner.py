@@ -77,7 +77,7 @@ class TorchRunner:
         self.row_invariant = decoder.row_invariant
         self._weights, self._cache, self.vocab_size = weights, cache, vocab_size
         self.decoder = decoder
-        end = weights.head_norm.device
+        end = weights.lm_head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
 
     @raises_memory_error
@@ -94,7 +94,7 @@ class TorchRunner:
             positions += range(tile.start, tile.start + len(tile.tokens))
         integers = torch.tensor((ids, slots, positions)).to(weights.device)
         hidden = self.decoder.run(batch, integers[0], integers[1], integers[2], observe)
-        hidden = hidden.to(weights.head_norm.device)
+        hidden = hidden.to(weights.lm_head_norm.device)
         return StepResult(
             self._logits(batch, hidden), self._pooled(batch, hidden), self._scored(batch, hidden)
         )
@@ -120,7 +120,7 @@ class TorchRunner:
             return None
         if len(wanted) < len(hidden):
             hidden = hidden[torch.tensor(wanted, device=hidden.device)]
-        return self._head(hidden)
+        return self._lm_head(hidden)
 
     def _scored(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:
         """A tile at a time: logits of a whole prompt could be gigabytes."""
@@ -128,14 +128,14 @@ class TorchRunner:
         first = len(batch.rows)
         for tile in batch.tiles:
             if tile.targets:
-                scored.append(self._head(hidden[first : first + len(tile.targets)]))
+                scored.append(self._lm_head(hidden[first : first + len(tile.targets)]))
             first += len(tile.tokens)
         return tuple(scored)
 
-    def _head(self, hidden: Tensor) -> Tensor:
+    def _lm_head(self, hidden: Tensor) -> Tensor:
         weights = self._weights
-        normed = rms_norm(hidden, hidden.shape[-1:], weights.head_norm, weights.config.norm_eps)
-        logits = weights.head(normed).float()
+        normed = rms_norm(hidden, hidden.shape[-1:], weights.lm_head_norm, weights.config.norm_eps)
+        logits = weights.lm_head(normed).float()
         if logits.shape[-1] > self.vocab_size:
             logits[:, self.vocab_size :] = float("-inf")
         if self._untrained is not None:

@@ -19,17 +19,17 @@ class LayerWeights:
     """One decoder layer. Norms hold their product's power of two folded in (see linear.py)."""
 
     attention_norm: Tensor  #: [hidden]
-    qkv: Linear  #: hidden -> (heads + 2 kv_heads) * head_dim
-    qkv_bias: Tensor | None
+    qkv_proj: Linear  #: hidden -> (heads + 2 kv_heads) * head_dim
+    qkv_proj_bias: Tensor | None
     q_norm: Tensor | None  #: [head_dim], qwen3
     k_norm: Tensor | None
-    out: Linear  #: heads * head_dim -> hidden
-    out_bias: Tensor | None
+    o_proj: Linear  #: heads * head_dim -> hidden
+    o_proj_bias: Tensor | None
     mlp_norm: Tensor  #: [hidden]
-    gate_up: Linear  #: hidden -> 2 * mlp width
-    gate_up_bias: Tensor | None
-    down: Linear  #: mlp width -> hidden
-    down_bias: Tensor | None
+    gate_up_proj: Linear  #: hidden -> 2 * mlp width
+    gate_up_proj_bias: Tensor | None
+    down_proj: Linear  #: mlp width -> hidden
+    down_proj_bias: Tensor | None
     window: int | None  #: how many tokens back attention sees, itself included; None: all
     device: torch.device
 
@@ -42,15 +42,15 @@ class Weights:
     embedding: Tensor  #: [vocab, hidden] in the checkpoint's dtype
     layers: tuple[LayerWeights, ...]
     norm: Tensor  #: [hidden]: embeddings are made from its output
-    head_norm: Tensor  #: [hidden], the same with the head's power of two folded in
-    head: Linear  #: hidden -> vocab
+    lm_head_norm: Tensor  #: [hidden], the same with the head's power of two folded in
+    lm_head: Linear  #: hidden -> vocab
     dtype: torch.dtype  #: of activations and of the cache
     device: torch.device  #: of the embedding; the final norm and the head may be elsewhere
 
     @property
     def nbytes(self) -> int:
         """Bytes of all large tensors."""
-        linears = [self.head]
+        linears = [self.lm_head]
         for layer in self.layers:
-            linears += [layer.qkv, layer.out, layer.gate_up, layer.down]
+            linears += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]
         return sum(linear.nbytes for linear in linears) + self.embedding.nbytes

@@ -57,7 +57,7 @@ def answered_by_torch(here: Answers, copy: Path, **environ: str) -> str:
     agree(here, found.answers, 1e-3)
     assert "torch (compiled kernels cannot be used)" in found.description
     assert len(found.log.splitlines()) == 1, found.log
-    assert not list((copy.parent / "kernels").rglob("right*"))
+    assert not list((copy.parent / "kernels").rglob("self-test-passed*"))
     return found.log
 
 
@@ -124,7 +124,7 @@ def test_every_other_end(plant: Plant, lines: str, words: str) -> None:
     )
     assert words in done.stdout, done.stderr
     assert len(done.stdout.splitlines()) == 1
-    assert not list(copy.parent.glob("kernels/*/right*"))
+    assert not list(copy.parent.glob("kernels/*/self-test-passed*"))
 
 
 @pytest.mark.figures

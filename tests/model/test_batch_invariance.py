@@ -56,8 +56,8 @@ def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchR
     """With the compiled decoder, where the weights are packed for it."""
     cache: Cache
     decoder: Decoder
-    if hasattr(weights.head, "panels"):
-        cached = torch.float16 if weights.head.eight_bit else torch.float32
+    if hasattr(weights.lm_head, "panels"):
+        cached = torch.float16 if weights.lm_head.eight_bit else torch.float32
         cache = PanelCache(weights.config, slots, positions, cached)
         decoder = CompiledDecoder(weights, cache)
     else:
@@ -123,7 +123,7 @@ def test_small_caches(
 ) -> None:
     weights = load(packer)
     assert batch_variant_kernel(runner_of(weights, slots, positions)) is None
-    careless = replace(weights, head=Careless(weights.head))
+    careless = replace(weights, lm_head=Careless(weights.lm_head))
     assert batch_variant_kernel(runner_of(careless, slots, positions)) == HEAD
 
 
@@ -151,10 +151,10 @@ def test_operations_of_torch_that_depend_on_the_batch(
 @pytest.mark.parametrize(
     ("name", "stage"),
     [
-        ("qkv", StageName.QKV),
-        ("out", StageName.O_PROJ),
-        ("gate_up", StageName.GATE_UP),
-        ("down", StageName.DOWN),
+        ("qkv_proj", StageName.QKV),
+        ("o_proj", StageName.O_PROJ),
+        ("gate_up_proj", StageName.GATE_UP),
+        ("down_proj", StageName.DOWN),
     ],
 )
 def test_products_that_depend_on_the_batch(

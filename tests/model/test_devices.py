@@ -80,9 +80,9 @@ def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> N
         for layer in weights.layers:
             held = [getattr(layer, item.name) for item in fields(layer)]
             assert {each.device for each in held if isinstance(each, Tensor)} == {layer.device}
-        assert weights.norm.device == weights.head_norm.device
+        assert weights.norm.device == weights.lm_head_norm.device
         found = outputs(split_runner(weights, devices))
-        assert found[0].device == weights.head_norm.device
+        assert found[0].device == weights.lm_head_norm.device
         alone = split_weights(directory, {"": GPUS[0]})
         expected = outputs(split_runner(alone, [GPUS[0]] * LAYERS))
     assert len(found) == 3
@@ -106,7 +106,7 @@ def test_the_stand_ins_see_a_tensor_on_the_wrong_device(directory: Path, spoiled
         elif spoiled == "norm":
             last = replace(last, mlp_norm=last.mlp_norm.to(GPUS[0]))
         else:
-            last = replace(last, down=TorchLinear(torch.zeros(64, 192).to(GPUS[0])))
+            last = replace(last, down_proj=TorchLinear(torch.zeros(64, 192).to(GPUS[0])))
         weights = replace(weights, layers=(*weights.layers[:-1], last))
         with pytest.raises(RuntimeError, match="different devices"):
             outputs(split_runner(weights, devices))

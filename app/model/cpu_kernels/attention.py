@@ -1,8 +1,8 @@
-"""Attention of a step's rows over the cache, a block of one slot's rows and a head at a time.
+"""Causal attention over the KV cache, one block of query rows and one head at a time.
 
-Knows nothing about prompts or answers: a row reads the tokens up to its own, in their order, so
-neither the rows computed with it nor how its prompt was cut touch its bits. Scores and sums are
-the products of `tile.py`, with keys and values as the panels.
+Each row reads the tokens up to its position, in order. Its bits therefore depend neither on the
+other rows of the batch nor on how its prompt was split into chunks. Scores (Q Kᵀ) and outputs
+(P V) are computed by `microkernel.py`, with keys and values as the packed panels.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from app.model.cpu_kernels.microkernel import (
 from app.model.cpu_kernels.rope_and_kv_write import attention_job_at, kv_addresses
 from app.model.cpu_kernels.vector_math import exp, row_max
 
-#: Queries that one item has at most.
+#: Most query rows of one block.
 QUERY_BLOCK = MAX_TILE_ROWS
 
 
 @jit
 def scratch_floats(capacity, padded_dim):
-    """Of one thread: queries, scores and sums of a block."""
+    """Scratch of one thread, in floats: queries, scores and outputs of a block."""
     return QUERY_BLOCK * (capacity + 2 * padded_dim + 3 * ROW_PADDING)
 
 
 @jit
 def _softmax(scores, first, last, start, end, scale):
-    """Scores of [first, last) to shares of attention, zeros around them up to [start, end)."""
-    seen = scores[first:last]
-    top = row_max(seen)
-    mass = np.float32(0)
-    for t in range(len(seen)):
-        weight = exp((seen[t] - top) * scale)
-        seen[t] = weight
-        mass += weight
-    share = np.float32(1) / mass
-    for t in range(len(seen)):
-        seen[t] *= share
+    """Softmax over scores[first:last], in place; the rest of scores[start:end] becomes 0."""
+    visible = scores[first:last]
+    top = row_max(visible)
+    total = np.float32(0)
+    for t in range(len(visible)):
+        weight = exp((visible[t] - top) * scale)
+        visible[t] = weight
+        total += weight
+    inverse = np.float32(1) / total
+    for t in range(len(visible)):
+        visible[t] *= inverse
     scores[start:first] = np.float32(0)
     scores[last:end] = np.float32(0)
 
@@ -55,56 +55,62 @@ def _window_start(job, position):
 
 
 @jit
-def _copy_queries(job, row, head, across, lines, queries):
-    """Heads of one row, or one head of several rows, one after another."""
-    qkv = carray(pointer(job.qkv), (row + lines, job.stride), np.float32)
-    for line in range(lines):
-        source, column = (row, head + line) if across else (row + line, head)
+def _copy_queries(job, row, head, one_row, count, queries):
+    """Copy `count` queries: heads of one row (`one_row`), or one head of several rows."""
+    qkv = carray(pointer(job.qkv), (row + count, job.stride), np.float32)
+    for index in range(count):
+        source, column = (row, head + index) if one_row else (row + index, head)
         query = qkv[source, column * job.head_dim : (column + 1) * job.head_dim]
         for i in range(job.head_dim):
-            queries[line, i] = query[i]
+            queries[index, i] = query[i]
 
 
 @jit
-def _attend_block(job, row, head, across, lines, scratch):
-    """Attention of `lines` heads of one row (`across`), or of one head of so many rows."""
+def _attend_block(job, row, head, one_row, count, scratch):
+    """Attention of `count` queries: heads of one row (`one_row`), or one head of several rows."""
     size, padded, capacity = job.head_dim, job.padded_dim, job.capacity
-    stride, gap, cached = capacity + ROW_PADDING, padded + ROW_PADDING, element_size(job.kind)
-    positions = carray(pointer(job.positions), row + lines, np.int64)
+    score_stride, query_stride = capacity + ROW_PADDING, padded + ROW_PADDING
+    cache_bytes = element_size(job.kind)
+    positions = carray(pointer(job.positions), row + count, np.int64)
     slots = carray(pointer(job.slots), row + 1, np.int64)
     keys, values = kv_addresses(job, slots[row], head // (job.heads // job.kv_heads))
-    queries = carray(pointer(scratch), (lines, gap), np.float32)
-    sums = carray(pointer(scratch + QUERY_BLOCK * gap * 4), (lines, gap), np.float32)
-    scores = scratch + 2 * QUERY_BLOCK * gap * 4
-    _copy_queries(job, row, head, across, lines, queries)
+    queries = carray(pointer(scratch), (count, query_stride), np.float32)
+    output = scratch + QUERY_BLOCK * query_stride * 4
+    outputs = carray(pointer(output), (count, query_stride), np.float32)
+    scores = scratch + 2 * QUERY_BLOCK * query_stride * 4
+    _copy_queries(job, row, head, one_row, count, queries)
     start = _window_start(job, positions[row])
-    end = positions[row if across else row + lines - 1] + 1
+    end = positions[row if one_row else row + count - 1] + 1
     for panel in range(start // PANEL, (end + PANEL - 1) // PANEL):
         target = scores + panel * PANEL * 4
-        place = keys + panel * padded * PANEL * cached
-        float_microkernel(job.kind, lines, place, scratch, gap, target, stride, size)
-    table = carray(pointer(scores), (lines, stride), np.float32)
-    scale = np.float32(1) / np.sqrt(np.float32(size))
-    for line in range(lines):
-        position = positions[row if across else row + line]
-        _softmax(table[line], _window_start(job, position), position + 1, start, end, scale)
-    for panel in range(padded // PANEL):
-        place = values + (panel * capacity + start) * PANEL * cached
-        target = scratch + (QUERY_BLOCK * gap + panel * PANEL) * 4
+        panel_keys = keys + panel * padded * PANEL * cache_bytes
         float_microkernel(
-            job.kind, lines, place, scores + start * 4, stride, target, gap, end - start
+            job.kind, count, panel_keys, scratch, query_stride, target, score_stride, size
         )
-    out = carray(pointer(job.out), (row + lines, job.out_stride), np.float32)
-    for line in range(lines):
-        target_row, column = (row, head + line) if across else (row + line, head)
-        found = out[target_row, column * size : (column + 1) * size]
+    table = carray(pointer(scores), (count, score_stride), np.float32)
+    scale = np.float32(1) / np.sqrt(np.float32(size))
+    for index in range(count):
+        position = positions[row if one_row else row + index]
+        _softmax(table[index], _window_start(job, position), position + 1, start, end, scale)
+    weights = scores + start * 4
+    for panel in range(padded // PANEL):
+        panel_values = values + (panel * capacity + start) * PANEL * cache_bytes
+        target = output + panel * PANEL * 4
+        float_microkernel(
+            job.kind, count, panel_values, weights, score_stride, target, query_stride, end - start
+        )
+    out = carray(pointer(job.out), (row + count, job.out_stride), np.float32)
+    for index in range(count):
+        target_row, column = (row, head + index) if one_row else (row + index, head)
+        result = out[target_row, column * size : (column + 1) * size]
         for i in range(size):
-            found[i] = sums[line, i]
+            result[i] = outputs[index, i]
 
 
 @kernel
 def attend(job_address, counter, thread, num_threads):
-    """One item is a block and a key head. A lone row's queries of that head go together."""
+    """Attention of all rows. One work item is a block of rows and a KV head; for a block of one
+    row, the queries that share the KV head (GQA) are computed together."""
     job = carray(attention_job_at(job_address), 1)[0]
     counts = carray(pointer(job.rows), 2, np.int64)
     blocks = carray(pointer(job.blocks), (counts[1], 2), np.int64)
@@ -112,11 +118,11 @@ def attend(job_address, counter, thread, num_threads):
     scratch = job.scratch + thread * scratch_floats(job.capacity, job.padded_dim) * 4
     while True:
         item = fetch_add(counter, 1)
-        # blocks of one head follow each other, while its keys are in the core's own cache
-        kv_head, number = item // max(counts[1], 1), item % max(counts[1], 1)
+        # Blocks of one head come one after another, while its keys are in the core's L2 cache.
+        kv_head, index = item // max(counts[1], 1), item % max(counts[1], 1)
         if kv_head >= job.kv_heads or not counts[1]:
             break
-        row, count = blocks[number, 0], blocks[number, 1]
+        row, count = blocks[index, 0], blocks[index, 1]
         first = kv_head * group
         if count == 1 and group <= QUERY_BLOCK:
             _attend_block(job, row, first, True, group, scratch)

@@ -1,8 +1,8 @@
-"""Where machine code is kept from one start to the next, and which trial of it went well.
+"""The on-disk cache of compiled kernels, and the record of their passed self-tests.
 
-Knows nothing about numba. Each state of this room's sources, of the CPU's features and of the
-compiler has a folder of its own: numba looks only at the file of the function itself, not at
-those of the functions that were compiled into it.
+There is one directory per hash of this package's sources, the CPU's features and the compiler's
+version: numba invalidates by the file of the function itself only, not by the files of the
+functions inlined into it.
 """
 
 from __future__ import annotations
@@ -20,56 +20,57 @@ from app.checkpoint.hardware.cpu_features import for_compiler
 
 log = logging.getLogger(__name__)
 
-#: More than all kernels take together.
+#: Free space that the cache needs: more than all kernels take together.
 _REQUIRED_BYTES = 16 << 20
 _COMPILERS = ("numba", "llvmlite", "numpy", "torch")
 
 
 @cache
 def cache_directory() -> Path | None:
-    """In NUMBA_CACHE_DIR, beside this file, or in the user's cache, whichever can be written
-    first; None if none can."""
+    """The first writable of NUMBA_CACHE_DIR, `__pycache__` beside this file, and the user's
+    cache directory; None if all are read-only or full."""
     here = Path(__file__).parent
     home = os.environ.get("HOME")
-    of_user = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
-    places = (os.environ.get("NUMBA_CACHE_DIR"), f"{here}/__pycache__", of_user)
-    for place in filter(None, places):
-        found = Path(place, f"westlake-{_source_hash(here)}").absolute()
+    user_cache = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    parents = (os.environ.get("NUMBA_CACHE_DIR"), f"{here}/__pycache__", user_cache)
+    for parent in filter(None, parents):
+        directory = Path(parent, f"westlake-{_source_hash(here)}").absolute()
         try:
-            found.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=found) as trial:  # a full disk would stop the start
-                trial.write(bytes(_REQUIRED_BYTES))
-            return found
+            directory.mkdir(parents=True, exist_ok=True)
+            # With a full disk numba would fail while it compiles, and the server not start.
+            with tempfile.TemporaryFile(dir=directory) as probe:
+                probe.write(bytes(_REQUIRED_BYTES))
+            return directory
         except OSError as error:
-            log.debug("not in %s: %s", place, error)
-    log.warning("compiled kernels cannot be kept: set NUMBA_CACHE_DIR to a writable folder")
+            log.debug("no kernel cache in %s: %s", parent, error)
+    log.warning("compiled kernels cannot be cached: set NUMBA_CACHE_DIR to a writable directory")
     return None
 
 
 def self_test_passed(eight_bit: bool) -> bool:
-    """Whether these very kernels have been tried before, and were right."""
-    kept = cache_directory()
-    return kept is not None and (kept / _marker(eight_bit)).is_file()
+    """Whether the cached kernels of this precision have passed their self-test."""
+    directory = cache_directory()
+    return directory is not None and (directory / _marker(eight_bit)).is_file()
 
 
 def record_self_test(eight_bit: bool) -> None:
-    """They were right."""
-    if kept := cache_directory():
+    """Record that the cached kernels of this precision have passed their self-test."""
+    if directory := cache_directory():
         try:
-            (kept / _marker(eight_bit)).touch()
+            (directory / _marker(eight_bit)).touch()
         except OSError as error:
-            log.debug("tried again at the next start: %s", error)
+            log.debug("the self-test will run again at the next start: %s", error)
 
 
 def _marker(eight_bit: bool) -> str:
-    return "right-8-bit" if eight_bit else "right"
+    return "self-test-passed-8-bit" if eight_bit else "self-test-passed"
 
 
 def _source_hash(here: Path) -> str:
     sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
-    told = (for_compiler(), os.environ.get("NUMBA_CPU_NAME"), sys.version)
-    facts = repr((*told, *map(_version, _COMPILERS))).encode()
-    return hashlib.sha256(facts + sources).hexdigest()[:16]
+    target = (for_compiler(), os.environ.get("NUMBA_CPU_NAME"), sys.version)
+    versions = repr((*target, *map(_version, _COMPILERS))).encode()
+    return hashlib.sha256(versions + sources).hexdigest()[:16]
 
 
 def _version(package: str) -> str | None:

@@ -1,7 +1,7 @@
-"""The decoder as a list of compiled stages: tokens in, final hidden states out.
+"""The forward pass as a list of compiled stages: token ids in, final hidden states out.
 
-Knows nothing about requests, sampling or files. The same mathematics as `model/forward.py`,
-which is its reference, as one list of stages: a step is one call that runs all layers.
+It computes what `model/forward.py`, its reference, does. A step is one call that runs the stages
+of all layers, without the GIL.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from app.model.rope import build_table
 from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
 
-#: Rows that the buffers hold at first; a larger step makes them larger.
+#: Initial capacity of the buffers, in rows; a larger step reallocates them.
 _FIRST_CAPACITY = 64
 
 
 class CompiledDecoder:
-    """Owned by the engine thread, whose team of threads does the work."""
+    """The compiled forward pass of one model. Used by the engine thread only."""
 
-    row_invariant = True  #: every kernel sums a row in one order, see attention.py
+    row_invariant = True  #: every kernel sums a row in a fixed order, see attention.py
 
     def __init__(self, weights: Weights, cache: PanelCache) -> None:
         self._weights, self._cache = weights, cache
@@ -59,7 +59,7 @@ class CompiledDecoder:
         """Run a step and fill the cache.
 
         tokens, slots, positions: int64 [rows], decode rows first. Returns hidden states before
-        the final norm, float32 [rows, hidden], which the next step overwrites.
+        the final norm, float32 [rows, hidden]; the next step overwrites them.
         """
         count = len(tokens)
         if count > self._capacity:
@@ -78,7 +78,7 @@ class CompiledDecoder:
         return hidden
 
     def _run_observed(self, count: int, observe: Observer) -> None:
-        """One stage at a time."""
+        """Run the stages one at a time and pass each result to `observe`."""
         for layer, name, stage, out in self._stages:
             Program([stage]).run()
             observe(layer, name, out[:count])
@@ -87,7 +87,7 @@ class CompiledDecoder:
                 observe(layer, name, self._scales[:count])
 
     def _allocate(self, capacity: int) -> None:
-        """Buffers for `capacity` rows, and the stages that work on them."""
+        """Allocate buffers for `capacity` rows, and build the stages that use them."""
         self._capacity = capacity
         config = self._weights.config
         qkv, _, gate_up, down = _linears(self._weights.layers[0])
@@ -101,51 +101,56 @@ class CompiledDecoder:
         self._qkv = torch.empty(capacity, qkv.panels * PANEL)
         self._attended = torch.empty(capacity, width + ROW_PADDING)
         self._delta = torch.empty(capacity, down.panels * PANEL)
-        self._both = torch.empty(capacity, gate_up.panels * PANEL)
+        self._gate_up = torch.empty(capacity, gate_up.panels * PANEL)
         self._gated = torch.empty(capacity, mlp_width + ROW_PADDING)
-        # bytes for the next product, as wide as the widest of them
+        # int8 inputs of the next GEMM, as wide as the widest of them
         widest = max(config.hidden_size, width, mlp_width)
         self._bytes = torch.empty(capacity, widest + 4 * ROW_PADDING, dtype=torch.uint8)
         self._scales = torch.empty(capacity)
         self._biases: list[Tensor] = []
-        #: layer, name, stage and its result [capacity, ...], in their order
+        #: layer index, name, stage and its result [capacity, ...], in order of execution
         self._stages: list[tuple[int, StageName, Stage, Tensor]] = []
-        for number, weights in enumerate(self._weights.layers):
-            self._stages += [(number, *named) for named in self._layer(number, weights)]
+        for index, weights in enumerate(self._weights.layers):
+            self._stages += [(index, *stage) for stage in self._layer(index, weights)]
         residual = self._norm_stage(self._delta, None, False)
         self._stages.append((config.layers - 1, StageName.RESIDUAL, residual, self._hidden))
         self._program = Program([stage for _, _, stage, _ in self._stages])
 
-    def _layer(self, number: int, layer: LayerWeights) -> list[tuple[StageName, Stage, Tensor]]:
-        heads, attended = self._attention_job(number, layer), self._attended[:, :-ROW_PADDING]
-        qkv, out, gate_up, down = _linears(layer)
-        delta = self._delta if number else None
+    def _layer(self, index: int, layer: LayerWeights) -> list[tuple[StageName, Stage, Tensor]]:
+        """The stages of one layer, each with its name and its result."""
+        job, attended = self._attention_job(index, layer), self._attended[:, :-ROW_PADDING]
+        qkv, o_proj, gate_up, down = _linears(layer)
+        delta = self._delta if index else None
         normed, gated = self._normed[:, :-ROW_PADDING], self._gated[:, :-ROW_PADDING]
         norm = self._norm_stage(delta, layer.attention_norm, qkv.eight_bit)
         stages = [
             (StageName.ATTENTION_NORM, norm, normed),
-            (StageName.QKV, self._product(qkv, self._normed, self._qkv, layer.qkv_bias), self._qkv),
-            (StageName.ROPE, Stage(rope_and_kv_write, heads), self._qkv),
-            (StageName.ATTENTION, Stage(attend, heads), attended),
+            (
+                StageName.QKV,
+                self._gemm(qkv, self._normed, self._qkv, layer.qkv_proj_bias),
+                self._qkv,
+            ),
+            (StageName.ROPE, Stage(rope_and_kv_write, job), self._qkv),
+            (StageName.ATTENTION, Stage(attend, job), attended),
         ]
-        if out.eight_bit:
+        if o_proj.eight_bit:
             rounding = self._row_stage(quantize_rows, self._attended, self._attended, True)
             stages.append((StageName.ROUNDING, rounding, attended))
-        projection = self._product(out, self._attended, self._delta, layer.out_bias)
+        projection = self._gemm(o_proj, self._attended, self._delta, layer.o_proj_bias)
         norm = self._norm_stage(self._delta, layer.mlp_norm, gate_up.eight_bit)
-        widened = self._product(gate_up, self._normed, self._both, layer.gate_up_bias)
-        gated_rows = self._row_stage(swiglu, self._both, self._gated, down.eight_bit)
-        narrowed = self._product(down, self._gated, self._delta, layer.down_bias)
+        gemm_up = self._gemm(gate_up, self._normed, self._gate_up, layer.gate_up_proj_bias)
+        activation = self._row_stage(swiglu, self._gate_up, self._gated, down.eight_bit)
+        gemm_down = self._gemm(down, self._gated, self._delta, layer.down_proj_bias)
         return [
             *stages,
             (StageName.O_PROJ, projection, self._delta),
             (StageName.MLP_NORM, norm, normed),
-            (StageName.GATE_UP, widened, self._both),
-            (StageName.SWIGLU, gated_rows, gated),
-            (StageName.DOWN, narrowed, self._delta),
+            (StageName.GATE_UP, gemm_up, self._gate_up),
+            (StageName.SWIGLU, activation, gated),
+            (StageName.DOWN, gemm_down, self._delta),
         ]
 
-    def _product(self, linear: AnyPanelLinear, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
+    def _gemm(self, linear: AnyPanelLinear, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
         if bias is not None:
             bias = pad(bias, (0, linear.panels * PANEL - len(bias)))
             self._biases.append(bias)
@@ -171,8 +176,8 @@ class CompiledDecoder:
             job["scales"] = self._scales.data_ptr()
         return Stage(kernel, job)
 
-    def _attention_job(self, number: int, layer: LayerWeights) -> np.ndarray:
-        config, cache = self._weights.config, self._cache.layer(number)
+    def _attention_job(self, index: int, layer: LayerWeights) -> np.ndarray:
+        config, cache = self._weights.config, self._cache.layer(index)
         job = np.zeros(1, ATTENTION_JOB)
         job["rows"], job["blocks"] = self._step.ctypes.data, self._blocks.ctypes.data
         job["qkv"], job["stride"] = self._qkv.data_ptr(), self._qkv.shape[1]
@@ -192,16 +197,17 @@ class CompiledDecoder:
 
 
 def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
-    """A layer's products in their order."""
+    """A layer's linear layers, in order of execution."""
     linears = []
-    for linear in (layer.qkv, layer.out, layer.gate_up, layer.down):
+    for linear in (layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj):
         assert isinstance(linear, PanelLinear | Int8PanelLinear)
         linears.append(linear)
     return linears
 
 
 def _blocks(batch: Batch) -> list[tuple[int, int]]:
-    """First row and number of rows of each block: a lone decode row, or part of a tile."""
+    """First row and row count of each attention block: one decode row, or part of a prefill
+    chunk."""
     blocks = [(row, 1) for row in range(len(batch.rows))]
     first = len(batch.rows)
     for tile in batch.tiles:

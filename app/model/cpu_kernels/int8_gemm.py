@@ -1,6 +1,6 @@
-"""Matrix products of 8-bit integers, shared out as `products.py` shares those of floats.
+"""GEMM of 8-bit integers (W8A8), divided among threads as in `gemm.py`.
 
-Knows nothing about how rows became integers. Imported only where its instructions can run.
+Importing it compiles AVX-512 VNNI code, so it is imported only on CPUs that have it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from app.model.cpu_kernels.microkernel import PANEL
 
 @jit
 def _unscale(job, first, count, panel):
-    """Sums of integers to floats, in place."""
+    """Dequantize the int32 sums to float32, in place."""
     width = job.panels * PANEL
-    place = job.y + (first * width + panel * PANEL) * 4
-    y = carray(pointer(place), (count, width), np.float32)
-    sums = carray(pointer(place), (count, width), np.int32)
+    address = job.y + (first * width + panel * PANEL) * 4
+    y = carray(pointer(address), (count, width), np.float32)
+    sums = carray(pointer(address), (count, width), np.int32)
     shift = carray(pointer(job.shift + panel * PANEL * 4), PANEL, np.int32)
     scales = carray(pointer(job.scales + panel * PANEL * 4), PANEL, np.float32)
     x_scales = carray(pointer(job.x_scales + first * 4), count, np.float32)
@@ -34,16 +34,16 @@ def _unscale(job, first, count, panel):
 
 @kernel
 def int8_gemm(job_address, counter, thread, num_threads):
-    """y = x Wᵀ with exact sums of 8-bit integers."""
+    """y = x Wᵀ in float32, from exact int32 sums of 8-bit products."""
     job = carray(gemm_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     width, groups = job.panels * PANEL, job.inputs // 4
-    run = panels_per_claim(job.panels, num_threads)
+    claim = panels_per_claim(job.panels, num_threads)
     while True:
-        start = fetch_add(counter, run)
+        start = fetch_add(counter, claim)
         if start >= job.panels:
             break
-        for panel in range(start, min(start + run, job.panels)):
+        for panel in range(start, min(start + claim, job.panels)):
             weights = job.weights + panel * job.inputs * PANEL
             first = 0
             while first < rows:

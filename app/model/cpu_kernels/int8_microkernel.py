@@ -1,7 +1,6 @@
-"""The inner loop of a product of 8-bit integers, for CPUs with AVX-512 VNNI.
+"""The GEMM micro-kernel of 8-bit integers, for CPUs with AVX-512 VNNI.
 
-Knows nothing about scales. On any other CPU its instruction would end the compiler, and the
-process with it.
+On any other CPU LLVM aborts on its instruction, and the process with it.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from app.model.cpu_kernels.jit import jit
 from app.model.cpu_kernels.microkernel import INT, INTS, call_vector, loops
 
 if missing := lacking(eight_bit=True):
-    raise ImportError(f"8-bit kernels need {missing}, which this CPU has not", name=__name__)
+    raise ImportError(f"8-bit kernels need {missing}, which this CPU lacks", name=__name__)
 
 
-def _byte_loop() -> Any:
-    """The loops over bytes in groups of four (AVX-512 VNNI)."""
+def _int8_loops() -> Any:
+    """Loops over 8-bit inputs in groups of four (vpdpbusd)."""
 
-    def weights(builder: Any, place: Any) -> Any:
-        return builder.load(builder.bitcast(place, INTS.as_pointer()), align=4)
+    def weights(builder: Any, address: Any) -> Any:
+        return builder.load(builder.bitcast(address, INTS.as_pointer()), align=4)
 
     def multiply(builder: Any, x: Any, weight: Any, total: Any) -> Any:
         return call_vector(builder, "llvm.x86.avx512.vpdpbusd.512", INTS, total, x, weight)
@@ -28,11 +27,11 @@ def _byte_loop() -> Any:
     return loops(4, INT, INTS, weights, multiply)
 
 
-_bytes_loop = _byte_loop()
+_int8_loop = _int8_loops()
 
 
 @jit
 def int8_microkernel(rows, weights, x, x_stride, y, y_stride, inputs):
-    """Exact sums in int32. x: unsigned bytes, weights: signed, both in groups of four inputs;
-    the stride and the number of inputs count groups."""
-    _bytes_loop(rows, weights, x, x_stride, y, y_stride, inputs)
+    """y = x Wᵀ in exact int32. x: uint8, weights: int8, both in groups of four inputs;
+    x_stride and inputs count groups."""
+    _int8_loop(rows, weights, x, x_stride, y, y_stride, inputs)

@@ -1,6 +1,6 @@
-"""Single machine operations that compiled Python has no word for.
+"""numba intrinsics for LLVM instructions that Python has no syntax for: atomics, bit casts.
 
-Knows nothing about models or threads. Each is an LLVM instruction (https://llvm.org/docs/LangRef.html).
+Reference: https://llvm.org/docs/LangRef.html.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BYTES = ir.IntType(8).as_pointer()
 
 @intrinsic
 def pointer(typing: Any, address: Any) -> Any:
-    """An address as something `carray` takes."""
+    """An address as a void pointer, for numba's `carray`."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], BYTES)
@@ -27,38 +27,39 @@ def pointer(typing: Any, address: Any) -> Any:
 
 
 def pointer_to(record: Any) -> Any:
-    """A function from an address to a pointer at records of one type, which `carray` takes."""
+    """Make an intrinsic that turns an address into a pointer to `record`, for `carray`."""
 
     @intrinsic
     def typed(typing: Any, address: Any) -> Any:
-        kind = types.CPointer(record)
+        pointer_type = types.CPointer(record)
 
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.inttoptr(args[0], context.get_value_type(kind))
+            return builder.inttoptr(args[0], context.get_value_type(pointer_type))
 
-        return kind(types.int64), emit
+        return pointer_type(types.int64), emit
 
     return typed
 
 
 @intrinsic
 def fetch_add(typing: Any, counter: Any, count: Any) -> Any:
-    """Add to the counter at an address, atomically; its value before."""
+    """Atomically add to the int64 counter at an address; returns its value before."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = builder.inttoptr(args[0], WORD.as_pointer())
-        return builder.atomic_rmw("add", place, args[1], "seq_cst")
+        target = builder.inttoptr(args[0], WORD.as_pointer())
+        return builder.atomic_rmw("add", target, args[1], "seq_cst")
 
     return types.int64(types.int64, types.int64), emit
 
 
 @intrinsic
 def load_acquire(typing: Any, counter: Any) -> Any:
-    """The counter at an address, and all that was written before it was last added to."""
+    """Load the int64 counter at an address with acquire ordering: writes made before the last
+    `fetch_add` to it are visible afterwards."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = builder.inttoptr(args[0], WORD.as_pointer())
-        return builder.load_atomic(place, "acquire", 8)
+        target = builder.inttoptr(args[0], WORD.as_pointer())
+        return builder.load_atomic(target, "acquire", 8)
 
     return types.int64(types.int64), emit
 
@@ -67,7 +68,7 @@ def load_acquire(typing: Any, counter: Any) -> Any:
 def call_kernel(
     typing: Any, function: Any, job: Any, counter: Any, thread: Any, num_threads: Any
 ) -> Any:
-    """Call the kernel at an address."""
+    """Call the kernel at an address with its four arguments, see `jit.kernel`."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kernel = ir.FunctionType(ir.VoidType(), [WORD] * 4)
@@ -92,7 +93,7 @@ def call_int_fn(typing: Any, function: Any) -> Any:
 
 @intrinsic
 def bits_to_float(typing: Any, bits: Any) -> Any:
-    """The float32 with these 32 bits."""
+    """Reinterpret 32 bits as a float32."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.FloatType())
@@ -102,7 +103,7 @@ def bits_to_float(typing: Any, bits: Any) -> Any:
 
 @intrinsic
 def float_to_half_bits(typing: Any, value: Any) -> Any:
-    """The float16 nearest to a float32, as its bits."""
+    """Round a float32 to the nearest float16; returns its bits."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
@@ -112,7 +113,7 @@ def float_to_half_bits(typing: Any, value: Any) -> Any:
 
 @intrinsic
 def maximum(typing: Any, one: Any, other: Any) -> Any:
-    """The larger float32; not-a-number if either is. Unlike `max` it is one instruction."""
+    """The larger of two float32; NaN if either is NaN. Unlike Python's `max` it vectorizes."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         float32 = ir.FloatType()
@@ -125,7 +126,7 @@ def maximum(typing: Any, one: Any, other: Any) -> Any:
 
 @intrinsic
 def cpu_pause(typing: Any) -> Any:
-    """Tell the core that this is a waiting loop, where it has a word for that."""
+    """Emit PAUSE (x86) in a spin loop; a no-op elsewhere."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if "x86_64" in builder.module.triple:

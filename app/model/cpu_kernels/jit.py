@@ -1,7 +1,7 @@
-"""How this room's functions are compiled: once per machine, kept on disk, without the GIL.
+"""numba's options for the CPU kernels: cached on disk, without the GIL, fast-math but for NaN.
 
-Knows nothing about what they compute. Sums may be re-ordered (a row's order is always its own);
-not-a-number stays what it is.
+Fast-math may re-order a sum, but it does so at compile time: a row's order never depends on the
+batch. NaN and infinity keep their IEEE meaning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.model.cpu_kernels.cache_directory import cache_directory
 
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
-# The compiler reads the features that the choice of kernels has read, and both the same switch.
+# Compile for the features by which the kernels were selected (DISABLE_CPU_FEATURES included).
 config.CPU_FEATURES = for_compiler()
 config.CACHE_DIR = str(cache_directory() or "")
 _OPTIONS: dict[str, Any] = {
@@ -26,10 +26,10 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
 }
 
-#: A function called by kernels.
+#: Decorator of functions that kernels call.
 jit = njit(nogil=True, **_OPTIONS)
-#: kernel(job, counter, thread, team): the job's address, the address of the counter that its
-#: items are taken from, the number of the calling thread, and how many threads there are.
+#: Decorator of kernels. Arguments, all int64: the address of the job record, the address of the
+#: counter from which threads claim work items, the calling thread's index, the thread count.
 kernel: Callable[[Any], Any] = cfunc(types.void(*[types.int64] * 4), **_OPTIONS)
-#: thread_thread_main(program), run by every thread of a team.
+#: Decorator of the function that every thread runs; its argument is a program's address.
 thread_main: Callable[[Any], Any] = cfunc(types.void(types.int64), **_OPTIONS)

@@ -1,10 +1,9 @@
-"""The inner loop of a matrix product: a few rows against one panel of weights, in registers.
+"""The GEMM micro-kernel: a tile of a few rows times one panel of weights, sums in registers.
 
-Knows nothing about threads or layers. Written as vector instructions, because a compiler does
-not find this loop in plain code. Every sum runs over the inputs in order, one multiply-add at a
-time, so a row's bits do not depend on how many rows are in the tile. The panel layout and the
-register blocking follow Goto and van de Geijn, "Anatomy of High-Performance Matrix
-Multiplication", 2008.
+Emitted as LLVM vector instructions, because the auto-vectorizer does not produce this loop. Every
+sum runs over the inputs in order, one FMA at a time, so a row's bits do not depend on how many
+rows the tile has. Panel layout and register blocking follow Goto and van de Geijn, "Anatomy of
+High-Performance Matrix Multiplication", 2008.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from app.checkpoint.hardware.cpu_features import features
 from app.model.cpu_kernels.intrinsics import BYTES, WORD
 from app.model.cpu_kernels.jit import jit
 
-#: Outputs of a panel: two vectors of 16.
+#: Output channels of a panel: two vectors of 16.
 PANEL = 32
 LANES = 16
 _VECTORS = PANEL // LANES
-#: Rows whose sums fit the registers beside the weights.
+#: Most rows of a tile: their sums fit into the vector registers beside the weights.
 MAX_TILE_ROWS = 12 if "avx512f" in features() else 3
-#: How far ahead of their use weights are asked for: what the memory's latency takes.
+#: Prefetch distance of the weights in bytes: covers the memory's latency.
 _PREFETCH_BYTES = 4096
 
-#: Floats to add to the length of rows that a tile reads together: at a power of two apart they
-#: would all want the same few lines of the core's first cache.
+#: Floats of padding per row of a tile's input: a power-of-two stride maps all rows to the same
+#: L1 cache sets.
 ROW_PADDING = 16
 
 _FLOAT, _HALF = ir.FloatType(), ir.HalfType()
@@ -39,21 +38,21 @@ INT, _SHORT = ir.IntType(32), ir.IntType(16)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
 INTS = ir.VectorType(INT, LANES)
 
-#: How a weight is stored.
+#: Dtype codes of weights.
 FLOAT32, FLOAT16, BFLOAT16 = 0, 1, 2
 
 Emit = Callable[..., Any]
 
 
 def _float_loop(kind: int) -> Any:
-    """The loops over float32 inputs and weights of one kind."""
+    """Loops over float32 inputs and weights of the dtype code `kind`."""
     size = 4 if kind == FLOAT32 else 2
 
-    def weights(builder: Any, place: Any) -> Any:
+    def weights(builder: Any, address: Any) -> Any:
         if kind == FLOAT32:
-            return builder.load(builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+            return builder.load(builder.bitcast(address, _FLOATS.as_pointer()), align=4)
         shorts = ir.VectorType(_SHORT, LANES)
-        stored = builder.load(builder.bitcast(place, shorts.as_pointer()), align=2)
+        stored = builder.load(builder.bitcast(address, shorts.as_pointer()), align=2)
         if kind == FLOAT16:
             halves = builder.bitcast(stored, ir.VectorType(_HALF, LANES))
             return builder.fpext(halves, _FLOATS)
@@ -67,7 +66,9 @@ def _float_loop(kind: int) -> Any:
 
 
 def loops(size: int, element: Any, vector: Any, weights: Emit, multiply: Emit) -> Any:
-    """A loop for each number of rows. size: bytes of weights one step takes per output."""
+    """An intrinsic with one unrolled loop per row count. size: bytes of weights per output channel
+    and iteration; weights(builder, address) loads one vector of them, and
+    multiply(builder, x, weight, total) adds their product."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         rows, *rest = args
@@ -104,7 +105,7 @@ def _loop(
     y_stride: Any,
     inputs: Any,
 ) -> None:
-    """All inputs of `rows` rows against one panel, in the current block."""
+    """Emit the loop over all inputs for `rows` rows and one panel, from the current block on."""
     start = builder.block
     panel = builder.inttoptr(panel, BYTES)
     first = builder.inttoptr(x, element.as_pointer())
@@ -117,8 +118,10 @@ def _loop(
     sums = [[builder.phi(vector) for _ in range(_VECTORS)] for _ in range(rows)]
     offset = builder.mul(step, WORD(PANEL * size))
     loaded = [
-        weights(builder, builder.gep(panel, [builder.add(offset, WORD(number * LANES * size))]))
-        for number in range(_VECTORS)
+        weights(
+            builder, builder.gep(panel, [builder.add(offset, WORD(vector_index * LANES * size))])
+        )
+        for vector_index in range(_VECTORS)
     ]
     for line in range(0, PANEL * size, 64):
         _prefetch(builder, builder.gep(panel, [builder.add(offset, WORD(_PREFETCH_BYTES + line))]))
@@ -133,26 +136,28 @@ def _loop(
     builder.position_at_end(done)
     target = builder.inttoptr(y, element.as_pointer())
     for row, totals in enumerate(sums):
-        place = builder.gep(target, [builder.mul(y_stride, WORD(row))])
-        for number, total in enumerate(totals):
-            final = total.incomings[1][0]
-            spot = builder.gep(place, [WORD(number * LANES)])
-            builder.store(final, builder.bitcast(spot, vector.as_pointer()), align=4)
+        row_address = builder.gep(target, [builder.mul(y_stride, WORD(row))])
+        for index, total in enumerate(totals):
+            result = total.incomings[1][0]
+            address = builder.gep(row_address, [WORD(index * LANES)])
+            builder.store(result, builder.bitcast(address, vector.as_pointer()), align=4)
 
 
 def _broadcast(builder: Any, value: Any, vector: Any) -> Any:
+    """A vector with `value` in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(undefined, value, INT(0))
     return builder.shuffle_vector(single, undefined, ir.Constant(INTS, [0] * LANES))
 
 
-def _prefetch(builder: Any, place: Any) -> None:
+def _prefetch(builder: Any, address: Any) -> None:
     prefetch = ir.FunctionType(ir.VoidType(), [BYTES, INT, INT, INT])
     function = cgutils.get_or_insert_function(builder.module, prefetch, "llvm.prefetch.p0")
-    builder.call(function, [place, INT(0), INT(2), INT(1)])  # to be read, into L2, data
+    builder.call(function, [address, INT(0), INT(2), INT(1)])  # for reading, into L2, data cache
 
 
 def call_vector(builder: Any, name: str, vector: Any, *values: Any) -> Any:
+    """Call an LLVM intrinsic of three vectors."""
     function = ir.FunctionType(vector, [vector] * 3)
     return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)
 
@@ -160,9 +165,9 @@ def call_vector(builder: Any, name: str, vector: Any, *values: Any) -> Any:
 _float32_loop, _float16_loop = _float_loop(FLOAT32), _float_loop(FLOAT16)
 _bfloat16_loop = _float_loop(BFLOAT16)
 
-# Functions of their own: between other loops the compiler no longer kept the sums in registers,
-# which made attention ten times slower. Written out at the module's level: numba does not find a
-# function made by another one again in its cache, and compiled it at every start.
+# One function per dtype: inlined between other loops, LLVM spilled the sums to memory, and
+# attention was ten times slower. At module level, because numba does not cache a function that
+# another function creates, and compiled it at every start.
 
 
 @jit
@@ -182,13 +187,14 @@ def _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs):
 
 @jit
 def element_size(kind):
-    """Bytes of a weight of this kind."""
+    """Bytes of one element of the dtype code `kind`."""
     return 4 if kind == FLOAT32 else 2
 
 
 @jit
 def float_microkernel(kind, rows, weights, x, x_stride, y, y_stride, inputs):
-    """y = x Wᵀ in float32, weights of a kind. Strides in floats."""
+    """y = x Wᵀ in float32 for a tile of `rows` rows; weights of the dtype code `kind`. Strides in
+    floats."""
     if kind == FLOAT32:
         _float32_tile(rows, weights, x, x_stride, y, y_stride, inputs)
     elif kind == FLOAT16:

@@ -1,7 +1,6 @@
-"""Weights stored for the compiled products: in panels, in the checkpoint's own 16 or 32 bits, or
-in 8 bits.
+"""Linear layers of the compiled decoder: weights packed in panels, in 16, 32 or 8 bits.
 
-Knows nothing about layers. Every weight is kept once, in the one layout that all row counts use.
+Each weight is stored once; all row counts use the same layout.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ DTYPE_CODES = {torch.float32: FLOAT32, torch.float16: FLOAT16, torch.bfloat16: B
 
 
 class PanelLinear:
-    """y = x Wᵀ in float32; the weights stay as they came."""
+    """y = x Wᵀ in float32; the weights keep their dtype."""
 
     scale = 1.0
     eight_bit = False
@@ -37,8 +36,8 @@ class PanelLinear:
         self._kind = DTYPE_CODES[weight.dtype]
 
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
-        """The product as one stage. rows: the address of their number; x: [rows, >= inputs];
-        y: [rows, panels * PANEL]; bias: [panels * PANEL]."""
+        """The GEMM as one stage. rows: the address of the row count; x: float32 [rows, >= inputs];
+        scales: unused; y: float32 [rows, panels * PANEL]; bias: float32 [panels * PANEL]."""
         job = _job(self, rows, x, y, bias)
         job["kind"], job["weights"] = self._kind, self._weights.data_ptr()
         return Stage(float_gemm, job)
@@ -52,13 +51,15 @@ class PanelLinear:
 
 
 class Int8PanelLinear:
-    """y = x Wᵀ with both sides rounded to 8 bits and exact sums, in float32."""
+    """y = x Wᵀ with weights and activations rounded to 8 bits (W8A8), exact int32 sums, float32
+    results."""
 
     scale = 1.0
     eight_bit = True
 
     def __init__(self, weight: Tensor, column_factors: Tensor | None = None) -> None:
-        """weight: [out, in], any float dtype, `in` a multiple of 4; column_factors: [in]."""
+        """weight: [out, in], any float dtype, `in` a multiple of 4; column_factors: [in],
+        multiplied into the weight's columns."""
         self.outputs, self.inputs = weight.shape
         self.panels = -(-self.outputs // PANEL)
         values, scales = quantize_per_channel(weight, column_factors, 127)
@@ -69,9 +70,9 @@ class Int8PanelLinear:
         self.nbytes = self._weights.nbytes + self._scales.nbytes + self._shift.nbytes
 
     def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
-        """The product as one stage. x: uint8 [rows, >= inputs] around 128; scales: [rows]; the rest
-        as in `PanelLinear.stage`."""
-        from app.model.cpu_kernels.int8_gemm import int8_gemm  # compiled only where it can be
+        """The GEMM as one stage. x: uint8 [rows, >= inputs], zero point 128; scales: float32
+        [rows]; the others as in `PanelLinear.stage`."""
+        from app.model.cpu_kernels.int8_gemm import int8_gemm  # compiles; needs AVX-512 VNNI
 
         job = _job(self, rows, x, y, bias)
         job["weights"], job["scales"] = self._weights.data_ptr(), self._scales.data_ptr()
@@ -100,10 +101,10 @@ AnyPanelLinear = PanelLinear | Int8PanelLinear
 
 
 class PanelPacker:
-    """The packing of full precision."""
+    """Packs weights in full precision; implements `quantization.WeightPacker`."""
 
     def pack(self, weight: Tensor) -> PanelLinear:
-        """Exact; float32 numbers that 16 bits can hold are kept in 16."""
+        """Pack exactly: float32 weights that fit float16 or bfloat16 without rounding take it."""
         if weight.dtype == torch.float32:
             for kind in (torch.float16, torch.bfloat16):
                 if torch.equal(weight.to(kind).float(), weight):
@@ -111,25 +112,25 @@ class PanelPacker:
         return PanelLinear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, PanelLinear]:
-        """Nothing to trade."""
+        """Pack both as they are."""
         return norm.float(), self.pack(weight)
 
 
 class Int8PanelPacker:
-    """The packing of 8 bits."""
+    """Packs weights in 8 bits; implements `quantization.WeightPacker`."""
 
     def pack(self, weight: Tensor) -> Int8PanelLinear:
-        """Rounded."""
+        """Quantize with one scale per output channel."""
         return Int8PanelLinear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Int8PanelLinear]:
-        """Channels that the norm makes large are evened out first."""
+        """Quantize after smoothing the channels that the norm makes large (SmoothQuant)."""
         factors = smoothing_factors(norm, weight)
         return norm.float() / factors, Int8PanelLinear(weight, factors)
 
 
 def _to_panels(weight: Tensor, group: int) -> Tensor:
-    """[panels, inputs / group, PANEL, group], the last panel filled up with zeros."""
+    """Repack [out, in] as [panels, inputs / group, PANEL, group]; the last panel is zero-padded."""
     outputs, inputs = weight.shape
     padded = pad(weight, (0, 0, 0, -outputs % PANEL))
     blocks = padded.view(-1, PANEL, inputs // group, group)

@@ -1,7 +1,6 @@
-"""What happens to each row between two matrix products, with as few passes over it as can be.
+"""Fused row-wise kernels between two GEMMs: residual add + RMSNorm, SwiGLU, 8-bit quantization.
 
-Knows nothing about attention. Each kernel ends with what the next product takes: floats, or
-bytes and a scale.
+Each kernel writes what the next GEMM reads: float32, or uint8 with one scale per row.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from app.model.cpu_kernels.vector_math import quantize_row, silu
 #: Addresses, and sizes in elements.
 ROW_JOB = np.dtype(
     [
-        ("rows", np.int64),  #: address of the number of rows
-        ("x", np.int64),  #: float32 [rows, stride]: what the kernel reads
+        ("rows", np.int64),  #: address of the row count
+        ("x", np.int64),  #: float32 [rows, stride]: the kernel's input
         ("stride", np.int64),
         ("width", np.int64),  #: elements of a result row
         ("hidden", np.int64),  #: float32 [rows, width]: the residual stream
         ("norm", np.int64),  #: float32 [width], or 0 for no norm
         ("epsilon", np.float64),
-        ("out", np.int64),  #: float32 [rows, out_stride]; scratch where bytes are wanted
+        ("out", np.int64),  #: float32 [rows, out_stride]; scratch if the result is quantized
         ("out_stride", np.int64),
-        ("bytes", np.int64),  #: unsigned bytes [rows, byte_stride], or 0
+        ("bytes", np.int64),  #: uint8 [rows, byte_stride], zero point 128; 0 for float results
         ("byte_stride", np.int64),
         ("scales", np.int64),  #: float32 [rows]
     ]
@@ -35,6 +34,7 @@ _row_job_at = pointer_to(from_dtype(ROW_JOB))
 
 @jit
 def _quantize_if_asked(job, out, row):
+    """Quantize a result row for an int8 GEMM."""
     if job.bytes:
         quantized = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
         scales = carray(pointer(job.scales), row + 1, np.float32)
@@ -88,7 +88,7 @@ def swiglu(job_address, counter, thread, num_threads):
 
 @kernel
 def quantize_rows(job_address, counter, thread, num_threads):
-    """Only the rounding: x is what is rounded."""
+    """Quantize the rows of x."""
     job = carray(_row_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     x = carray(pointer(job.x), (rows, job.stride), np.float32)

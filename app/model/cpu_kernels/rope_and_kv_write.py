@@ -1,6 +1,7 @@
-"""Turns queries and keys by their positions, and puts keys and values into the cache.
+"""RoPE of queries and keys (after q_norm and k_norm), and the write of keys and values to the KV
+cache.
 
-Knows nothing about who reads them. One item is a row's key head and the queries that share it.
+One work item is a KV head of a row and the query heads that share it.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.microkernel import FLOAT32, PANEL, element_size
 from app.model.cpu_kernels.vector_math import to_half
 
-#: What turning and attention both need. Addresses, and sizes in elements.
+#: The job of RoPE and of attention. Addresses, and sizes in elements.
 ATTENTION_JOB = np.dtype(
     [
-        ("rows", np.int64),  #: address of the numbers of rows and of blocks
+        ("rows", np.int64),  #: address of the row count and the block count
         ("qkv", np.int64),  #: float32 [rows, stride]: queries, keys, values; changed in place
         ("stride", np.int64),
         ("slots", np.int64),  #: int64 [rows]
         ("positions", np.int64),  #: int64 [rows]
-        ("cache", np.int64),  #: of this layer, see cache.py
+        ("cache", np.int64),  #: this layer's, see kv_cache.py
         ("slot_stride", np.int64),
-        ("kind", np.int64),  #: of the cache's elements, FLOAT32 or FLOAT16
-        ("capacity", np.int64),  #: positions of a slot
+        ("kind", np.int64),  #: dtype code of the cache, FLOAT32 or FLOAT16
+        ("capacity", np.int64),  #: positions per slot
         ("heads", np.int64),
         ("kv_heads", np.int64),
         ("head_dim", np.int64),
         ("padded_dim", np.int64),  #: head_dim rounded up to whole panels
         ("cos", np.int64),  #: float32 [capacity, head_dim]
-        ("sin", np.int64),  #: its first half negated (see rope.py)
+        ("sin", np.int64),  #: like cos; the first half is negated, see model/rope.py
         ("q_norm", np.int64),  #: float32 [head_dim], or 0
         ("k_norm", np.int64),
         ("epsilon", np.float64),
-        ("blocks", np.int64),  #: int64 [blocks, 2]: first row, and how many rows of one slot
-        ("window", np.int64),  #: tokens a row looks back on, itself included; 0: all
+        ("blocks", np.int64),  #: int64 [blocks, 2]: first row and row count, all rows of one slot
+        ("window", np.int64),  #: sliding window in tokens, the row's own included; 0: unlimited
         ("out", np.int64),  #: float32 [rows, out_stride]
         ("out_stride", np.int64),
         ("scratch", np.int64),  #: float32, see attention.py
@@ -46,7 +47,7 @@ attention_job_at = pointer_to(from_dtype(ATTENTION_JOB))
 
 @jit
 def kv_addresses(job, slot, kv_head):
-    """Addresses of a head's keys and values."""
+    """Addresses of the keys and the values of one KV head in a slot."""
     size = job.capacity * job.padded_dim
     width = element_size(job.kind)
     start = job.cache + (slot * job.slot_stride + kv_head * size) * width
@@ -55,7 +56,7 @@ def kv_addresses(job, slot, kv_head):
 
 @jit
 def _rope(head, norm, epsilon, cos, sin, size):
-    """Rotate a head (arXiv 2104.09864), after its own norm where there is one. In place."""
+    """RMSNorm of a head if `norm` is not empty, then RoPE (arXiv 2104.09864), in place."""
     if len(norm):
         total = np.float32(0)
         for i in range(size):
@@ -63,35 +64,36 @@ def _rope(head, norm, epsilon, cos, sin, size):
         factor = np.float32(1) / np.sqrt(total / np.float32(size) + np.float32(epsilon))
         for i in range(size):
             head[i] = head[i] * factor * norm[i]
-    half = size // 2
-    for i in range(half):
-        left, right = head[i], head[half + i]
+    half_dim = size // 2
+    for i in range(half_dim):
+        left, right = head[i], head[half_dim + i]
         head[i] = left * cos[i] + right * sin[i]
-        head[half + i] = right * cos[half + i] + left * sin[half + i]
+        head[half_dim + i] = right * cos[half_dim + i] + left * sin[half_dim + i]
 
 
 @jit
 def _optional(address, size):
+    """The float32 array at an address; an empty one if the address is 0."""
     return carray(pointer(address), size if address else 0, np.float32)
 
 
 @jit
 def _write_kv(job, row, kv_head, key, value, position):
-    """A key goes into a column of its panel, a value into a row of each of its panels."""
+    """Write a key as a column of its panel, and a value as a row of each of its panels."""
     slots = carray(pointer(job.slots), row + 1, np.int64)
-    key_place, value_place = kv_addresses(job, slots[row], kv_head)
-    by_key = (job.capacity // PANEL, job.padded_dim, PANEL)
-    by_value = (job.padded_dim // PANEL, job.capacity, PANEL)
+    key_address, value_address = kv_addresses(job, slots[row], kv_head)
+    key_shape = (job.capacity // PANEL, job.padded_dim, PANEL)
+    value_shape = (job.padded_dim // PANEL, job.capacity, PANEL)
     panel, column = position // PANEL, position % PANEL
     if job.kind == FLOAT32:
-        keys = carray(pointer(key_place), by_key, np.float32)
-        values = carray(pointer(value_place), by_value, np.float32)
+        keys = carray(pointer(key_address), key_shape, np.float32)
+        values = carray(pointer(value_address), value_shape, np.float32)
         for i in range(job.head_dim):
             keys[panel, i, column] = key[i]
             values[i // PANEL, position, i % PANEL] = value[i]
     else:
-        half_keys = carray(pointer(key_place), by_key, np.int16)
-        half_values = carray(pointer(value_place), by_value, np.int16)
+        half_keys = carray(pointer(key_address), key_shape, np.int16)
+        half_values = carray(pointer(value_address), value_shape, np.int16)
         for i in range(job.head_dim):
             half_keys[panel, i, column] = to_half(key[i])
             half_values[i // PANEL, position, i % PANEL] = to_half(value[i])
@@ -99,7 +101,7 @@ def _write_kv(job, row, kv_head, key, value, position):
 
 @kernel
 def rope_and_kv_write(job_address, counter, thread, num_threads):
-    """Queries are turned in place."""
+    """Apply RoPE to all rows' queries in place, and write their keys and values to the cache."""
     job = carray(attention_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     size, group = job.head_dim, job.heads // job.kv_heads

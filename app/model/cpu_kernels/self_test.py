@@ -1,8 +1,7 @@
-"""Tries the compiled kernels on this very machine before a model is trusted to them.
+"""Self-test of the compiled kernels on this machine: small random models against torch.
 
-Knows nothing about real models: small random matrices, and a layer of them, against torch's own
-arithmetic. To import it is to compile what it tries; `app/model/kernel_trial.py` does so first in a
-process that may be lost.
+Importing it compiles the kernels; `app/model/kernel_trial.py` does so in a child process first,
+because a compiler or a kernel may crash the process.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ _CONFIG = ModelConfig(
 
 
 def kernels_match_torch(eight_bit: bool) -> bool:
-    """Whether all kernels of this precision run and agree with torch, on a team of two."""
+    """Whether all kernels of this precision run on two threads and agree with torch."""
     torch.set_num_threads(2)
     with torch.inference_mode():
         return gemm_matches_torch(eight_bit) and layers_match_torch(eight_bit)
 
 
 def gemm_matches_torch(eight_bit: bool) -> bool:
-    """Whether the products of this precision run and agree with torch."""
+    """Whether the GEMM kernels of this precision run and agree with torch."""
     weight, x = _random("weight", 80, 128), _random("x", 17, 128)
     linears = (
         [Int8PanelLinear(weight)]
@@ -72,42 +71,44 @@ def gemm_matches_torch(eight_bit: bool) -> bool:
 
 
 def layers_match_torch(eight_bit: bool) -> bool:
-    """Whether all kernels together agree with torch's operations, whose layers have the same
-    weights, over a prompt and a token after it."""
+    """Whether the compiled decoder agrees with the torch decoder on the same weights, for a
+    prompt and one decoded token."""
     from app.model.cpu_kernels.decoder import CompiledDecoder
     from app.model.cpu_kernels.kv_cache import PanelCache
 
     packer = Int8PanelPacker() if eight_bit else PanelPacker()
     weights = build_weights(_CONFIG, _tensor, packer, torch.float32, lambda done, total: None)
     cpu = torch.device("cpu")
-    plain = SlotCache(_CONFIG, 2, 64, torch.float32, (cpu,) * _CONFIG.layers)
-    panels = PanelCache(_CONFIG, 2, 64, torch.float16 if eight_bit else torch.float32)
+    slot_cache = SlotCache(_CONFIG, 2, 64, torch.float32, (cpu,) * _CONFIG.layers)
+    panel_cache = PanelCache(_CONFIG, 2, 64, torch.float16 if eight_bit else torch.float32)
     runners = [
-        TorchRunner(weights, panels, CompiledDecoder(weights, panels), _CONFIG.vocab_size),
-        TorchRunner(weights, plain, TorchDecoder(weights, plain), _CONFIG.vocab_size),
+        TorchRunner(
+            weights, panel_cache, CompiledDecoder(weights, panel_cache), _CONFIG.vocab_size
+        ),
+        TorchRunner(weights, slot_cache, TorchDecoder(weights, slot_cache), _CONFIG.vocab_size),
     ]
     prompt = Batch((), (Tile(1, 0, tuple(range(3, 35)), Want.LOGITS),))
     for batch in (prompt, Batch((DecodeRow(1, 32, 9, True),), ())):
-        mine, theirs = (runner.run(batch).logits for runner in runners)
-        # Rounding to 8 bits turns a difference in the last bit into one of a whole step.
-        tolerance = (0.35 if eight_bit else 2e-3) * float(theirs.abs().max())
-        if not torch.allclose(mine, theirs, rtol=0, atol=tolerance):
+        compiled, reference = (runner.run(batch).logits for runner in runners)
+        # Where values are rounded to 8 bits, a last-bit difference may become a whole step.
+        tolerance = (0.35 if eight_bit else 2e-3) * float(reference.abs().max())
+        if not torch.allclose(compiled, reference, rtol=0, atol=tolerance):
             return False
     return True
 
 
 def _tensor(name: str) -> Tensor:
-    """The weights of `_CONFIG` by their names."""
+    """A random tensor of the shape that `_CONFIG` gives to this checkpoint name."""
     c = _CONFIG
-    width, shared = c.heads * c.head_dim, c.kv_heads * c.head_dim
+    width, kv_width = c.heads * c.head_dim, c.kv_heads * c.head_dim
     shapes = {
         "q_proj.weight": (width, c.hidden_size),
-        "k_proj.weight": (shared, c.hidden_size),
-        "v_proj.weight": (shared, c.hidden_size),
+        "k_proj.weight": (kv_width, c.hidden_size),
+        "v_proj.weight": (kv_width, c.hidden_size),
         "o_proj.weight": (c.hidden_size, width),
         "q_proj.bias": (width,),
-        "k_proj.bias": (shared,),
-        "v_proj.bias": (shared,),
+        "k_proj.bias": (kv_width,),
+        "v_proj.bias": (kv_width,),
         "q_norm.weight": (c.head_dim,),
         "k_norm.weight": (c.head_dim,),
         "gate_proj.weight": (c.intermediate_size, c.hidden_size),

@@ -1,7 +1,7 @@
-"""Runs a list of kernels on all of torch's OpenMP threads, each kernel's end waited for by all.
+"""Runs a list of kernels on torch's OpenMP thread pool, with a barrier after each kernel.
 
-Knows nothing about what the kernels compute. One call runs a whole list, so Python and its lock
-are left once a step; torch's own threads do the work, so no second team fights over the cores.
+One call runs the whole list, so the GIL is released once per step. torch's pool is used because
+a second pool would compete for the same cores.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ from app.model.cpu_kernels.jit import thread_main
 _STAGE = np.dtype([("kernel", np.int64), ("job", np.int64)])
 _PROGRAM = np.dtype(
     [
-        ("started", np.int64),  #: threads that took a number
-        ("arrived", np.int64),  #: arrivals at the ends of stages, all threads and stages
+        ("started", np.int64),  #: threads that have claimed an index
+        ("arrived", np.int64),  #: arrivals at barriers, summed over all threads and stages
         ("stages", np.int64),  #: address of _STAGE records
         ("count", np.int64),
-        ("counters", np.int64),  #: address of one item counter per stage
+        ("counters", np.int64),  #: address of one work item counter per stage
         ("num_threads_fn", np.int64),  #: address of omp_get_num_threads
         ("yield_core", np.int64),  #: address of sched_yield
     ]
 )
 _stage_at, _program_at = pointer_to(from_dtype(_STAGE)), pointer_to(from_dtype(_PROGRAM))
 
-#: Looks at the others' progress before the core is offered to another process: about 50 µs.
+#: Spins at a barrier before the thread calls sched_yield: about 50 µs.
 _SPINS_BEFORE_YIELD = 1000
 
 
 class Stage(NamedTuple):
-    """One kernel and the record it works on."""
+    """A kernel and its job record."""
 
-    kernel: Any  #: a compiled kernel
-    job: np.ndarray  #: one record; kept alive by whoever holds the stage
+    kernel: Any  #: a compiled kernel, see jit.kernel
+    job: np.ndarray  #: one record; kernels use its address, so the stage must be kept alive
 
 
 class NoSharedOpenMPError(Exception):
-    """This torch does not run on an OpenMP that other code can use."""
+    """torch does not use GNU OpenMP, so its thread pool cannot be shared."""
 
 
 class Program:
-    """A fixed list of stages. Owned by one thread."""
+    """A fixed list of stages. Used by one thread only."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        self._kept_alive = stages
+        self._kept_alive = stages  # the records below contain their addresses
         self._stages = np.array(
             [(stage.kernel.address, stage.job.ctypes.data) for stage in stages], _STAGE
         )
@@ -86,7 +86,7 @@ class Program:
         )
 
     def run(self) -> None:
-        """Run all stages, on as many threads as torch uses now."""
+        """Run all stages in order, on torch.get_num_threads() threads."""
         self._counters[:] = 0
         self._record["started"] = self._record["arrived"] = 0
         self._fork(*self._arguments, torch.get_num_threads(), 0)
@@ -94,16 +94,18 @@ class Program:
 
 @thread_main
 def _run_stages(address):
+    """Every thread's part of a program. address: of its _PROGRAM record, which begins with the
+    counters `started` and `arrived`."""
     program = carray(_program_at(address), 1)[0]
     thread = fetch_add(address, 1)
     threads = call_int_fn(program.num_threads_fn)
     stages = carray(_stage_at(program.stages), program.count)
-    for number in range(program.count):
-        stage = stages[number]
-        call_kernel(stage.kernel, stage.job, program.counters + 8 * number, thread, threads)
+    for index in range(program.count):
+        stage = stages[index]
+        call_kernel(stage.kernel, stage.job, program.counters + 8 * index, thread, threads)
         fetch_add(address + 8, 1)
         spins = 0
-        while load_acquire(address + 8) < (number + 1) * threads:
+        while load_acquire(address + 8) < (index + 1) * threads:
             spins += 1
             cpu_pause()
             if spins > _SPINS_BEFORE_YIELD:
@@ -112,10 +114,10 @@ def _run_stages(address):
 
 @cache
 def _openmp() -> ctypes.CDLL:
-    """The very OpenMP library that torch has loaded.
+    """The OpenMP library that torch has loaded.
 
     Raises:
-        NoSharedOpenMPError: it is not GNU's.
+        NoSharedOpenMPError: it is not GNU OpenMP (libgomp), or this is not Linux.
     """
     torch_directory = str(Path(torch.__file__).parent)
     try:

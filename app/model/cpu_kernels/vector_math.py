@@ -1,7 +1,7 @@
-"""Exponentials that a compiler can turn into vector instructions, and rounding to 8 bits.
+"""exp, SiLU, float16 conversion and 8-bit quantization that LLVM can vectorize.
 
-Knows nothing about models. math.exp would be a call of the C library for every element; and a
-loop that starts anywhere but at 0 is not made into vectors, because an index might be negative.
+math.exp would be a libm call per element. Loops start at 0: LLVM does not vectorize others,
+because an index might be negative.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _LOG2E = np.float32(1.44269504088896341)
 # ln 2 in two parts, so that n * ln 2 is subtracted without rounding (Cody and Waite, 1980)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _ONE, _HALF = np.float32(1), np.float32(0.5)
-_MOST = np.float32(87)
-_MOST_HALF = np.float32(65504)
+_MAX_EXPONENT = np.float32(87)
+_MAX_FLOAT16 = np.float32(65504)
 # minimax polynomial of (e^r - 1 - r) / r² on |r| <= ln 2 / 2, as in the Cephes library
 _P0, _P1, _P2 = (
     np.float32(1.9875691500e-4),
@@ -32,12 +32,12 @@ _P3, _P4, _P5 = (
 
 @jit
 def exp(x):
-    """e^x to 2e-7 for |x| <= 87, and e^±87 beyond; not-a-number stays."""
-    x = -maximum(-maximum(x, -_MOST), -_MOST)
-    whole = np.floor(x * _LOG2E + _HALF)
-    rest = x - whole * _LN2_HIGH - whole * _LN2_LOW
-    series = ((((_P0 * rest + _P1) * rest + _P2) * rest + _P3) * rest + _P4) * rest + _P5
-    return (series * rest * rest + rest + _ONE) * bits_to_float((np.int32(whole) + 127) << 23)
+    """e^x with a relative error of 2e-7 for |x| <= 87; e^±87 beyond; NaN stays NaN."""
+    x = -maximum(-maximum(x, -_MAX_EXPONENT), -_MAX_EXPONENT)
+    n = np.floor(x * _LOG2E + _HALF)
+    r = x - n * _LN2_HIGH - n * _LN2_LOW
+    series = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    return (series * r * r + r + _ONE) * bits_to_float((np.int32(n) + 127) << 23)
 
 
 @jit
@@ -48,27 +48,27 @@ def silu(x):
 
 @jit
 def row_max(values):
-    """Of a row; not-a-number if one is."""
-    found = np.float32(-np.inf)
+    """The largest element; NaN if one is NaN."""
+    result = np.float32(-np.inf)
     for i in range(len(values)):
-        found = maximum(found, values[i])
-    return found
+        result = maximum(result, values[i])
+    return result
 
 
 @jit
 def to_half(x):
-    """The bits of the float16 nearest to x; what is too large for one becomes the largest."""
-    return float_to_half_bits(-maximum(-maximum(x, -_MOST_HALF), -_MOST_HALF))
+    """The bits of the float16 nearest to x, clamped to float16's range."""
+    return float_to_half_bits(-maximum(-maximum(x, -_MAX_FLOAT16), -_MAX_FLOAT16))
 
 
 @jit
 def quantize_row(values, out):
-    """A row of floats to unsigned bytes around 128; returns their scale. A row that holds a
-    not-a-number gets it as its scale, so that it does not turn into plausible numbers."""
-    height = np.float32(1e-30)
+    """Quantize a float32 row to uint8 with zero point 128; returns its scale. A row with a NaN gets
+    the scale NaN, so that it stays NaN after dequantization."""
+    absmax = np.float32(1e-30)
     for i in range(len(out)):
-        height = maximum(height, abs(values[i]))
-    factor = np.float32(127) / height
+        absmax = maximum(absmax, abs(values[i]))
+    factor = np.float32(127) / absmax
     for i in range(len(out)):
         out[i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))
-    return height / np.float32(127)
+    return absmax / np.float32(127)

@@ -39,14 +39,14 @@ def build_weights(
     embedding = source("model.embed_tokens.weight")
     norm = source("model.norm.weight")
     head = embedding if config.tied_head else source("lm_head.weight")
-    head_norm, packed_head = packer.pack_after_norm(norm, head)
+    lm_head_norm, packed_head = packer.pack_after_norm(norm, head)
     return Weights(
         config=config,
         embedding=embedding,
         layers=tuple(layers),
         norm=norm.to(dtype),
-        head_norm=head_norm,
-        head=packed_head,
+        lm_head_norm=lm_head_norm,
+        lm_head=packed_head,
         dtype=dtype,
         device=embedding.device,
     )
@@ -74,17 +74,19 @@ def _layer(
     gate_bias = _joined([vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")])
     return LayerWeights(
         attention_norm=attention_norm,
-        qkv=qkv,
-        qkv_bias=_joined([vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]),
+        qkv_proj=qkv,
+        qkv_proj_bias=_joined(
+            [vector(f"{attention}{n}_proj.bias", config.qkv_bias) for n in "qkv"]
+        ),
         q_norm=vector(attention + "q_norm.weight", config.qk_norm),
         k_norm=vector(attention + "k_norm.weight", config.qk_norm),
-        out=packer.pack(source(attention + "o_proj.weight")),
-        out_bias=vector(attention + "o_proj.bias", config.o_bias),
+        o_proj=packer.pack(source(attention + "o_proj.weight")),
+        o_proj_bias=vector(attention + "o_proj.bias", config.o_bias),
         mlp_norm=mlp_norm,
-        gate_up=gate_up,
-        gate_up_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
-        down=packer.pack(_pad_columns(source(mlp + "down_proj.weight"))),
-        down_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
+        gate_up_proj=gate_up,
+        gate_up_proj_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
+        down_proj=packer.pack(_pad_columns(source(mlp + "down_proj.weight"))),
+        down_proj_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
         window=config.windows[number],
         device=attention_norm.device,
     )

@@ -40,5 +40,5 @@ assert jit(lambda x: x + 1)(2) == 3
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert "cannot be kept" in done.stderr
+    assert "cannot be cached" in done.stderr
     assert not list(tmp_path.rglob("*.nb?"))
