@@ -17,7 +17,7 @@ from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
 from app.model.threads import limit_openmp_spin
 from app.prompts.template_selection import try_own
-from app.tokenizer.chinese import made_for_chinese
+from app.tokenizer.chinese import supports_chinese
 from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
@@ -90,7 +90,7 @@ def _info(
             device=checked.device,
             kernels=(kernels or "").partition(" (")[0].removesuffix(" kernels"),
             threads=0 if kernels is None else config.THREADS or cores().threads,
-            chinese=made_for_chinese(tokenizer.token_bytes, tokenizer.chat_template),
+            chinese=supports_chinese(tokenizer.token_bytes, tokenizer.chat_template),
             batch_invariant=variant is None,
             batch_variant_kernel=variant or "",
         ),

@@ -39,7 +39,7 @@ from app.engine.types import (
     TokenIds,
     TokenLogprob,
 )
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
 VOCAB_SIZE = FIRST_BYTE + 256
@@ -123,7 +123,7 @@ class ScriptedEngine:
             )
             if special:
                 ids.append(self.info.special_texts.index(special))
-            elif not (allow_special and text[0] == BREAK):
+            elif not (allow_special and text[0] == SPECIAL_TOKEN_GUARD):
                 ids += [FIRST_BYTE + byte for byte in text[0].encode()]
             text = text[len(special) or 1 :]
         return tuple(ids)

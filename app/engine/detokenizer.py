@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from app.engine.stop_strings import StopFinder
 from app.engine.types import TokenLogprob
-from app.tokenizer.token_offsets import Place, PlacingDecoder
+from app.tokenizer.token_offsets import OffsetDetokenizer, TokenSpan
 
 
 class Answer:
@@ -20,9 +20,9 @@ class Answer:
     def __init__(
         self, token_bytes: Sequence[bytes], stop: tuple[str, ...], drop_leading_space: bool
     ) -> None:
-        self._decoder = PlacingDecoder(token_bytes)
+        self._decoder = OffsetDetokenizer(token_bytes)
         self._finder = StopFinder(stop, drop_leading_space)
-        self._untold: deque[tuple[Place, TokenLogprob]] = deque()
+        self._untold: deque[tuple[TokenSpan, TokenLogprob]] = deque()
 
     def push(self, token_id: int, logprob: TokenLogprob | None = None) -> tuple[str, bool]:
         """Text that is certain now, and whether a stop string has ended the answer."""

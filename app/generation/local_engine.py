@@ -34,7 +34,7 @@ from app.generation.text_stream import TextStream
 from app.generation.vectors import VectorStream
 from app.prompts import Prompt
 from app.protocol.loading import field_error
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 #: Tokens of all inputs of an embedding request together, as many as OpenAI takes.
 MAX_EMBEDDING_TOKENS = 300_000
@@ -172,7 +172,7 @@ class LocalTextEngine:
 
 def _text_of(prompt: Prompt) -> str:
     """The prompt's text without the marks that keep users' texts from being control tokens."""
-    return prompt.text.replace(BREAK, "") if prompt.allow_special else prompt.text
+    return prompt.text.replace(SPECIAL_TOKEN_GUARD, "") if prompt.allow_special else prompt.text
 
 
 def _max_tokens_cut(handle: RequestHandle, max_tokens: int | None) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.engine.types import OutputDelta, TokenIds, TokenLogprob
-from app.tokenizer.token_offsets import PlacingDecoder
+from app.tokenizer.token_offsets import OffsetDetokenizer
 
 
 class PromptEcho:
@@ -43,7 +43,7 @@ class PromptEcho:
 
 def _offsets(text: str, ids: TokenIds, token_bytes: Sequence[bytes]) -> list[int]:
     """Where each token's text begins. The tokens may spell a blank before the text."""
-    decoder = PlacingDecoder(token_bytes)
+    decoder = OffsetDetokenizer(token_bytes)
     starts = [decoder.push(token).start for token in ids]
     decoder.finish()
     before = max(0, decoder.length - len(text))

@@ -17,7 +17,7 @@ from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
 from app.protocol.errors import BadRequest
 from app.protocol.messages import Conversation, Message
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 _SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
 
@@ -60,7 +60,9 @@ def render_conversation(
     except ReservedCharacter as error:
         field = f"{error.turn}.tool_calls" if error.in_calls else conversation.paths[error.turn]
         path = f"messages.{field}".rstrip(".")
-        message = f"{path}: U+{ord(BREAK):04X} is a private character this server reserves"
+        message = (
+            f"{path}: U+{ord(SPECIAL_TOKEN_GUARD):04X} is a private character this server reserves"
+        )
         raise BadRequest(message, path) from error
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from app.prompts import Call, ReservedCharacter, Turn
 from app.prompts.special_token_guard import break_inside, break_up
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 #: The last message is marked at its end where it is to be continued. Breaking up spellings
 #: never makes two in a row. The blank tells whether a template strips what it is given.
-END = BREAK * 2
+END = SPECIAL_TOKEN_GUARD * 2
 MARK = END + " "
 
 
@@ -42,15 +42,15 @@ def to_messages(
 
 
 def holds_escaped_break(turns: Sequence[Turn]) -> bool:
-    """Whether a user wrote what an escaped BREAK looks like."""
-    spelled = ascii(BREAK).strip("'")
+    """Whether a user wrote what an escaped SPECIAL_TOKEN_GUARD looks like."""
+    spelled = ascii(SPECIAL_TOKEN_GUARD).strip("'")
     return any(spelled in text.lower() for turn in turns for text in _texts(turn))
 
 
 def _message(index: int, turn: Turn, special_texts: tuple[str, ...]) -> dict[str, Any]:
-    if BREAK in turn.text:
+    if SPECIAL_TOKEN_GUARD in turn.text:
         raise ReservedCharacter(index)
-    if any(BREAK in text for text in _texts(turn)):
+    if any(SPECIAL_TOKEN_GUARD in text for text in _texts(turn)):
         raise ReservedCharacter(index, in_calls=True)
     message: dict[str, Any] = {"role": turn.role}
     if turn.has_text:

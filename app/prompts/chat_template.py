@@ -19,7 +19,7 @@ from app.prompts.chat_messages import END, MARK, holds_escaped_break, to_message
 from app.prompts.sandbox.budget import METER, Meter
 from app.prompts.sandbox.environment import ChatEnvironment
 from app.prompts.sandbox.instrument import add_counters
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 #: Renderings at once. One holds Python's lock all the time it works: more gain nothing, and
 #: each may hold as much memory as a meter allows.
@@ -27,8 +27,8 @@ _PLACES = BoundedSemaphore(4)
 _WAIT_S = 0.05
 #: Characters of a template: some ten times the longest in use; compiled within two seconds.
 _LONGEST = 1 << 17
-#: A BREAK as JSON's and Python's own escapes spell it.
-_ESCAPED = re.compile(r"\\+u" + f"{ord(BREAK):04x}")
+#: A SPECIAL_TOKEN_GUARD as JSON's and Python's own escapes spell it.
+_ESCAPED = re.compile(r"\\+u" + f"{ord(SPECIAL_TOKEN_GUARD):04x}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def render_messages(
     messages = to_messages(turns, template.special_texts, in_parts=in_parts, continued=continued)
     text = _render(template, messages, continued, check)
     if "\\" in text and not holds_escaped_break(turns):
-        text = _ESCAPED.sub(BREAK, text)
+        text = _ESCAPED.sub(SPECIAL_TOKEN_GUARD, text)
     if continued:
         text = _up_to_mark(text, turns[-1].text)
     return Prompt(text, allow_special=True)
@@ -78,7 +78,7 @@ def _up_to_mark(text: str, last: str) -> str:
     """The prompt up to the end of the last message, as transformers cuts it there: without
     the blanks before that where the template strips them."""
     before, end, after = text.rpartition(END)
-    if not end or last.strip() not in text.replace(BREAK, ""):
+    if not end or last.strip() not in text.replace(SPECIAL_TOKEN_GUARD, ""):
         raise TemplateRefused("it leaves out the last message, or a part of it")
     before = before if after.startswith(" ") else before.rstrip()
     return before.replace(MARK, "").replace(END, "")  # where it stands twice

@@ -8,22 +8,24 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 
 def break_up(text: str, special_texts: tuple[str, ...]) -> str:
-    """`text` with BREAK after the first character of each spelling in it, overlapping ones
-    too, and of one that only begins at its end: a template may put two texts side by side.
+    """`text` with a guard after the first character of every special token's text in it.
+
+    Overlapping occurrences are guarded too, and so is one that only begins at the end of
+    `text`: a template may put two texts side by side.
     """
     known = _spellings(special_texts)
-    return known.break_end(known.whole.sub(lambda match: match.group() + BREAK, text))
+    return known.break_end(known.whole.sub(lambda match: match.group() + SPECIAL_TOKEN_GUARD, text))
 
 
 def break_inside(text: str, special_texts: tuple[str, ...]) -> str:
     """The same for a name, an id or the like, which a template may put between brackets of its
     own: its beginning, too, is kept from going on with what the template began."""
     broken = break_up(text, special_texts)
-    return BREAK + broken if _spellings(special_texts).goes_on(text) else broken
+    return SPECIAL_TOKEN_GUARD + broken if _spellings(special_texts).goes_on(text) else broken
 
 
 class _Spellings:
@@ -39,12 +41,12 @@ class _Spellings:
         self._parts = {rest[:end] for rest in self._rests for end in range(1, len(rest) + 1)}
 
     def break_end(self, text: str) -> str:
-        """BREAK in each end of `text` that begins a spelling: in "<<" both "<<s>>" and "<s>" may
-        have begun."""
+        """Guard every suffix of `text` that begins a special token's text. In "<<" both "<<s>>"
+        and "<s>" may have begun."""
         broken = text
         for start in range(len(text) - 1, max(0, len(text) - self._longest) - 1, -1):
             if text[start:] in self._beginnings:
-                broken = f"{broken[: start + 1]}{BREAK}{broken[start + 1 :]}"
+                broken = f"{broken[: start + 1]}{SPECIAL_TOKEN_GUARD}{broken[start + 1 :]}"
         return broken
 
     def goes_on(self, text: str) -> bool:

@@ -21,7 +21,7 @@ from app.checkpoint.check import examine
 from app.checkpoint.errors import StartupError
 from app.checkpoint.vocabulary import TokenCount
 from app.tokenizer import fast_tokenizer, sentencepiece_tokenizer
-from app.tokenizer.smoke_test import probe
+from app.tokenizer.smoke_test import check_tokenizer
 from app.tokenizer.tokenizer import load_tokenizer
 from app.tokenizer.vocab_size import count
 from config import Config
@@ -41,7 +41,7 @@ def main(parent: int) -> None:
 
     def tried(directory: Path) -> TokenCount:
         tokenizer = load_tokenizer(directory)
-        probe(tokenizer, directory)
+        check_tokenizer(tokenizer, directory)
         counted.append(count(tokenizer))
         return counted[0]
 

@@ -14,7 +14,7 @@ from app.tokenizer.config_files import AddedToken
 #: Stands inside a user's own spelling of a control token, after its first character, wherever
 #: a tokenizer's chat template is used. A private character that no vocabulary uses; the encoder
 #: removes it after it has looked for control tokens.
-BREAK = "\ue0ff"
+SPECIAL_TOKEN_GUARD = "\ue0ff"  # noqa: S105 - a character, no password
 
 #: Characters that are searched in one go.
 WINDOW = 1 << 14

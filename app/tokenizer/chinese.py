@@ -14,7 +14,7 @@ _ENOUGH = 0.05
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
-def made_for_chinese(token_bytes: Sequence[bytes], chat_template: str | None) -> bool:
+def supports_chinese(token_bytes: Sequence[bytes], chat_template: str | None) -> bool:
     """Whether a person may expect Chinese answers."""
     if _CHINESE.search(chat_template or ""):
         return True

@@ -21,9 +21,9 @@ _NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "
 # added_tokens.json has no flags. What is spelled like this is a control token all the same.
 _CONTROL = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
 #: Text that stands for one token: a run of blanks has 128 characters.
-MAX_SPELLING = 4096
+MAX_TOKEN_CHARACTERS = 4096
 #: Each is looked for in every text, before the vocabulary's own rules.
-MAX_ADDED = 2**16
+MAX_ADDED_TOKENS = 2**16
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 
 
@@ -160,13 +160,14 @@ def _checked_id(value: object, path: Path) -> int:
 
 def check_added(tokens: Collection[AddedToken], directory: Path) -> None:
     """Raises StartupError when the tokens beside a vocabulary are too many or too long."""
-    if len(tokens) > MAX_ADDED:
+    if len(tokens) > MAX_ADDED_TOKENS:
         raise StartupError(
-            f"the tokenizer in {directory} has {len(tokens):,} added tokens; at most {MAX_ADDED:,}"
+            f"the tokenizer in {directory} has {len(tokens):,} added tokens; at most "
+            f"{MAX_ADDED_TOKENS:,}"
         )
     for token in tokens:
-        if len(token.text) > MAX_SPELLING:
+        if len(token.text) > MAX_TOKEN_CHARACTERS:
             raise StartupError(
                 f"the tokenizer in {directory} has an added token of {len(token.text):,} "
-                f"characters; at most {MAX_SPELLING:,}"
+                f"characters; at most {MAX_TOKEN_CHARACTERS:,}"
             )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
-class IncrementalDecoder:
+class IncrementalDetokenizer:
     """Decodes one answer. Bytes that cannot be UTF-8 become U+FFFD, at most two bytes late;
     bytes that may still become a character wait for it. Never raises.
 
@@ -43,7 +43,7 @@ class IncrementalDecoder:
 
 def decode_all(token_bytes: Sequence[bytes], ids: Iterable[int]) -> str:
     """The text of `ids` at once, by the same decoder."""
-    decoder = IncrementalDecoder(token_bytes)
+    decoder = IncrementalDetokenizer(token_bytes)
     parts = [decoder.push(token_id) for token_id in ids]
     parts.append(decoder.finish())
     return "".join(parts)

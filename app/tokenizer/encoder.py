@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.tokenizer.added_tokens import BREAK, TokenMatcher
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD, TokenMatcher
 from app.tokenizer.config_files import AddedToken
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class BaseEncoder:
     """One vocabulary's own encoding. Both functions must bear many threads."""
 
     first: Callable[[str], list[int]]  #: the text's beginning
@@ -27,7 +27,7 @@ class TextEncoder:
     """Text to ids. Immutable, for any number of threads."""
 
     def __init__(
-        self, vocabulary: Vocabulary, tokens: Iterable[AddedToken], prefix: tuple[int, ...]
+        self, vocabulary: BaseEncoder, tokens: Iterable[AddedToken], prefix: tuple[int, ...]
     ) -> None:
         """`prefix`: what a text begins with, unless a template made it."""
         tokens = tuple(tokens)
@@ -45,7 +45,7 @@ class TextEncoder:
             if isinstance(segment, int):
                 ids.append(segment)
             else:
-                own = segment.replace(BREAK, "") if allow_special else segment
+                own = segment.replace(SPECIAL_TOKEN_GUARD, "") if allow_special else segment
                 ids += self._encode_own(own, encode)
             encode = self._vocabulary.inner
         return tuple(ids) if allow_special else (*self._prefix, *ids)

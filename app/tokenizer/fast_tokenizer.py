@@ -25,11 +25,11 @@ from app.tokenizer.config_files import (
     read_tokenizer_files,
 )
 from app.tokenizer.detokenizer import decode_all
-from app.tokenizer.encoder import TextEncoder, Vocabulary
-from app.tokenizer.token_bytes import Spelling, bytes_of
+from app.tokenizer.encoder import BaseEncoder, TextEncoder
+from app.tokenizer.token_bytes import TokenTextFormat, token_text_to_bytes
 from app.tokenizer.tokenizer_json import (
     check_vocabulary,
-    read_spelling,
+    read_token_text_format,
     unknown_token,
     without_first_prefix,
 )
@@ -50,7 +50,7 @@ class FastTokenizer:
         source = read_json(path, MAX_BYTES, MAX_VALUES)
         check_vocabulary(source, path)
         backend = _load(path, source)
-        spelling = read_spelling(source, path)
+        spelling = read_token_text_format(source, path)
         vocab: dict[str, int] = backend.get_vocab(with_added_tokens=True)
         ids = vocab | {token.text: token.id for token in files.added}
         tokens = _added_tokens(backend, vocab, files)
@@ -69,7 +69,7 @@ class FastTokenizer:
         self.named_tokens = tuple(({**_class_tokens(files, ids), **files.named}).items())
         self.eos_ids: tuple[int, ...] = (ids[named],) if named in ids else ()
 
-        self._leading_blank = spelling.strips_leading_blank
+        self._strips_leading_space = spelling.strips_leading_space
         unknown = unknown_token(source)
         forbidden = frozenset(token.id for token in specials if token.text != unknown)
         inner_source = without_first_prefix(source)
@@ -77,7 +77,7 @@ class FastTokenizer:
         # Plain added tokens are the library's to find, where tokenizer.json has them.
         matched = [token for token in tokens if token.special or token.text not in vocab]
         self._encoder = TextEncoder(
-            Vocabulary(_encoding(backend), _encoding(inner), forbidden, TokenMatcher(specials)),
+            BaseEncoder(_encoding(backend), _encoding(inner), forbidden, TokenMatcher(specials)),
             matched,
             prefix,
         )
@@ -89,7 +89,7 @@ class FastTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """See `tokenizer.Tokenizer.decode`."""
         text = decode_all(self.token_bytes, ids)
-        return text[1:] if self._leading_blank and text.startswith(" ") else text
+        return text[1:] if self._strips_leading_space and text.startswith(" ") else text
 
 
 def _load(path: Path, source: dict[str, Any]) -> Backend:
@@ -149,11 +149,11 @@ def _added_tokens(
 
 
 def _bytes_table(
-    vocab: dict[str, int], tokens: list[AddedToken], spelling: Spelling, size: int
+    vocab: dict[str, int], tokens: list[AddedToken], spelling: TokenTextFormat, size: int
 ) -> tuple[bytes, ...]:
     table = [b""] * size
     for text, token_id in vocab.items():
-        table[token_id] = bytes_of(text, spelling)
+        table[token_id] = token_text_to_bytes(text, spelling)
     for token in tokens:
         table[token.id] = b"" if token.special else token.text.encode()
     return tuple(table)

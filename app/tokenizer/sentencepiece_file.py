@@ -12,7 +12,7 @@ from pathlib import Path
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import MIB, read_file
 from app.checkpoint.vocabulary import MAX_TOKENS
-from app.tokenizer.config_files import MAX_SPELLING
+from app.tokenizer.config_files import MAX_TOKEN_CHARACTERS
 
 #: Five times the largest there is, of 262,144 pieces with their scores.
 MAX_BYTES = 32 * MIB
@@ -54,8 +54,8 @@ def _count(raw: bytes) -> Counter[int]:
         length, position = _number(raw, position)
         if position + length > len(raw):
             raise ValueError(f"it ends inside a record of {length} bytes")
-        if tag >> 3 == _PIECE and length > 4 * MAX_SPELLING + _PIECE_OVERHEAD:
-            raise ValueError(f"a piece takes {length} bytes; at most {4 * MAX_SPELLING}")
+        if tag >> 3 == _PIECE and length > 4 * MAX_TOKEN_CHARACTERS + _PIECE_OVERHEAD:
+            raise ValueError(f"a piece takes {length} bytes; at most {4 * MAX_TOKEN_CHARACTERS}")
         found[tag >> 3] += 1
         position += length
     return found

@@ -24,7 +24,7 @@ from app.tokenizer.config_files import (
     read_tokenizer_files,
 )
 from app.tokenizer.detokenizer import decode_all
-from app.tokenizer.encoder import TextEncoder, Vocabulary
+from app.tokenizer.encoder import BaseEncoder, TextEncoder
 from app.tokenizer.sentencepiece_file import read_model
 
 # `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Messages merge when
@@ -57,7 +57,7 @@ class SentencePieceTokenizer:
         self.named_tokens = tuple(named.items())
         self.eos_ids = () if eos_id is None else (eos_id,)
 
-        self._leading_blank = model.normalize("a").startswith(_SPACE)
+        self._strips_leading_space = model.normalize("a").startswith(_SPACE)
         own = [  # what sentencepiece could find by itself, as it would be spelled
             AddedToken(pieces[token_id].strip(_SPACE), token_id)
             for token_id in specials.values()
@@ -65,7 +65,7 @@ class SentencePieceTokenizer:
         ]
         forbidden = frozenset(token.id for token in own)
         self._encoder = TextEncoder(
-            Vocabulary(model.encode, inner.encode, forbidden, TokenMatcher(own)),
+            BaseEncoder(model.encode, inner.encode, forbidden, TokenMatcher(own)),
             tokens,
             () if self.bos_id is None or files.add_bos is False else (self.bos_id,),
         )
@@ -77,7 +77,7 @@ class SentencePieceTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """See `tokenizer.Tokenizer.decode`."""
         text = decode_all(self.token_bytes, ids)
-        return text[1:] if self._leading_blank and text.startswith(" ") else text
+        return text[1:] if self._strips_leading_space and text.startswith(" ") else text
 
 
 _Model = sentencepiece.SentencePieceProcessor

@@ -24,7 +24,7 @@ _SENTENCES = (
 )
 
 
-def probe(tokenizer: Tokenizer, directory: Path) -> None:
+def check_tokenizer(tokenizer: Tokenizer, directory: Path) -> None:
     """Encode each text there and back; `directory`: where `tokenizer` comes from.
 
     Raises:

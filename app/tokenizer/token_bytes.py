@@ -12,16 +12,16 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class TokenTextFormat:
     """How the tokens of one vocabulary are written."""
 
     byte_level: bool  #: one printable character stands for each byte, as in GPT-2
     byte_fallback: bool  #: `<0xAB>` is a byte
     space: str  #: what stands for a blank, where it is not `byte_level`
-    strips_leading_blank: bool  #: encoding puts a blank before a text, decoding takes it away
+    strips_leading_space: bool  #: encoding puts a blank before a text, decoding takes it away
 
 
-def bytes_of(text: str, spelling: Spelling) -> bytes:
+def token_text_to_bytes(text: str, spelling: TokenTextFormat) -> bytes:
     """The bytes of the token written as `text`."""
     if spelling.byte_level:
         try:

@@ -63,9 +63,9 @@ class Tokenizer(Protocol):
     def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
         """Token ids of `text`, BOS first where the files do not say otherwise.
 
-        Spellings of control tokens are plain text, unless `allow_special`: that is for text a
-        chat template made, in which a user's own spellings are broken up by `matching.BREAK`.
-        Such a text becomes exactly the control tokens it spells: no BOS is put before it.
+        allow_special: for text rendered by a chat template, in which the user's texts are guarded
+        by `added_tokens.SPECIAL_TOKEN_GUARD`: texts of special tokens become these tokens, and no
+        BOS is added. Otherwise the texts of special tokens are plain text.
 
         Raises:
             ValueError: the text holds half a surrogate pair.

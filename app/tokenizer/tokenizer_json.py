@@ -10,11 +10,11 @@ from typing import Any
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.vocabulary import MAX_TOKENS
-from app.tokenizer.config_files import MAX_ADDED, MAX_SPELLING
-from app.tokenizer.token_bytes import Spelling
+from app.tokenizer.config_files import MAX_ADDED_TOKENS, MAX_TOKEN_CHARACTERS
+from app.tokenizer.token_bytes import TokenTextFormat
 
 
-def read_spelling(source: dict[str, Any], path: Path) -> Spelling:
+def read_token_text_format(source: dict[str, Any], path: Path) -> TokenTextFormat:
     """Tell from the decoder of the tokenizer.json at `path` how its tokens are written.
 
     Raises:
@@ -33,11 +33,11 @@ def read_spelling(source: dict[str, Any], path: Path) -> Spelling:
             "byte-fallback tokenizer.json."
         )
     spaces = [*(text for text in replaced if text), *map(_replacement, metaspaces)]
-    return Spelling(
+    return TokenTextFormat(
         byte_level="ByteLevel" in kinds,
         byte_fallback="ByteFallback" in kinds,
         space=spaces[0] if spaces else "▁",
-        strips_leading_blank=any(
+        strips_leading_space=any(
             step.get("type") == "Strip" and step.get("content") == " " and step.get("start")
             for step in steps
         )
@@ -59,14 +59,14 @@ def check_vocabulary(source: dict[str, Any], path: Path) -> None:
     added = source.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
         raise StartupError(f"{path}: added_tokens should be a list of objects")
-    if len(added) > MAX_ADDED:
-        raise StartupError(f"{path} has {len(added):,} added tokens; at most {MAX_ADDED:,}")
+    if len(added) > MAX_ADDED_TOKENS:
+        raise StartupError(f"{path} has {len(added):,} added tokens; at most {MAX_ADDED_TOKENS:,}")
     for entry in added:
         ids[str(entry.get("content"))] = entry.get("id")
     longest = max(map(len, ids), default=0)
-    if longest > MAX_SPELLING:
+    if longest > MAX_TOKEN_CHARACTERS:
         raise StartupError(
-            f"{path} has a token of {longest:,} characters; at most {MAX_SPELLING:,}"
+            f"{path} has a token of {longest:,} characters; at most {MAX_TOKEN_CHARACTERS:,}"
         )
     for text, token_id in ids.items():
         if type(token_id) is not int or not 0 <= token_id < MAX_TOKENS:

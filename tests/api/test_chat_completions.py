@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.engine.types import GenerationRequest, SamplingParams
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 from tests.fakes import BOS, INFO, ScriptedEngine
 
 HEAD = ["id", "object", "created", "model"]
@@ -194,7 +194,10 @@ def test_a_last_turn_that_is_gone_on_with(
     engine.info_ = replace(INFO, chat_template=TEMPLATE)
     messages[-1][key] = "二 <"
     chat(client, messages, continue_final_message=True)
-    assert engine.encoded[-1][0].replace(BREAK, "") == "<s><|user|>一</s><|assistant|>二 <"
+    assert (
+        engine.encoded[-1][0].replace(SPECIAL_TOKEN_GUARD, "")
+        == "<s><|user|>一</s><|assistant|>二 <"
+    )
 
 
 def test_nothing_to_go_on_with(client: FlaskClient, engine: ScriptedEngine) -> None:
@@ -251,12 +254,12 @@ def test_users_cannot_write_control_tokens(client: FlaskClient, engine: Scripted
 
 
 def test_reserved_character(client: FlaskClient, engine: ScriptedEngine) -> None:
-    messages = [{"role": "user", "content": f"a{BREAK}b"}]
+    messages = [{"role": "user", "content": f"a{SPECIAL_TOKEN_GUARD}b"}]
     chat(client, messages)
-    assert BREAK in engine.encoded[0][0], "no template, nothing reserved"
+    assert SPECIAL_TOKEN_GUARD in engine.encoded[0][0], "no template, nothing reserved"
     engine.info_ = replace(INFO, chat_template=TEMPLATE)
     assert refused(client, messages)["param"] == "messages.0.content"
-    assert refused(client, f"{BREAK}")["param"] == "messages"
+    assert refused(client, f"{SPECIAL_TOKEN_GUARD}")["param"] == "messages"
 
 
 def test_template_that_refuses(client: FlaskClient, engine: ScriptedEngine) -> None:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.engine.types import EngineState, ModelFacts
-from app.tokenizer.chinese import made_for_chinese
+from app.tokenizer.chinese import supports_chinese
 from app.translations import WORDS
 from config import EMBEDDED_MODEL, Config
 from tests.fakes import INFO, ScriptedEngine
@@ -175,4 +175,4 @@ def test_parameters_are_counted_as_people_do(
 )
 def test_what_is_made_for_chinese(tokens: list[str], template: str | None, expected: bool) -> None:
     encoded = [token.encode() for token in tokens] + [b"\xe6\xb9"]  # half a character
-    assert made_for_chinese(encoded, template) is expected
+    assert supports_chinese(encoded, template) is expected

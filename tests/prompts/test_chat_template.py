@@ -9,7 +9,7 @@ import pytest
 from app.prompts import ReservedCharacter, TemplateRefused, Turn
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -75,7 +75,9 @@ def test_raise_exception() -> None:
 
 def test_reserved_character_names_its_turn() -> None:
     with pytest.raises(ReservedCharacter) as caught:
-        render_with_template([*HELLO, Turn("assistant", f"a{BREAK}")], template(CHATML))
+        render_with_template(
+            [*HELLO, Turn("assistant", f"a{SPECIAL_TOKEN_GUARD}")], template(CHATML)
+        )
     assert caught.value.turn == 1
 
 

@@ -27,7 +27,7 @@ from app.prompts.template_features import Forms, forms_of
 from app.prompts.tool_text import calls_as_text, results_as_text
 from app.protocol.errors import BadRequest
 from app.protocol.messages import Messages
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 from app.tokenizer.tokenizer import Tokenizer as Face
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.fakes import INFO
@@ -162,7 +162,7 @@ def compare(pair: Pair, source: str, counts: bool = False) -> int:
         if mine is None or other is None:
             continue
         rendered += 1
-        assert mine.text.replace(BREAK, "") == other, name
+        assert mine.text.replace(SPECIAL_TOKEN_GUARD, "") == other, name
         if name != "spelled":
             ids = pair.theirs(other, add_special_tokens=False).input_ids
             assert list(pair.ours.encode(mine.text, allow_special=True)) == ids, name
@@ -197,7 +197,7 @@ def test_expressions(pairs: dict[str, Pair]) -> None:
             conversation = Messages().deserialize(CONVERSATIONS[name])
             turns = [_turn(message) for message in conversation.messages]
             try:
-                mine = render_messages(turns, template).text.replace(BREAK, "")
+                mine = render_messages(turns, template).text.replace(SPECIAL_TOKEN_GUARD, "")
             except TemplateRefused:
                 mine = None
             if mine != theirs(pair, source, to_messages(turns, ()), False):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.prompts.special_token_guard import break_inside, break_up
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 SPECIALS = ("<s>", "</s>", "<|im_start|>", "<|im_end|>", "[PAD]", "<<s>>", "aa")
 pieces = st.sampled_from(
@@ -20,7 +20,7 @@ texts = st.lists(pieces, max_size=8).map("".join)
 def test_no_spelling_is_left(parts: list[str]) -> None:
     joined = "".join(break_up(part, SPECIALS) for part in parts)
     assert not any(special in joined for special in SPECIALS)
-    assert joined.replace(BREAK, "") == "".join(parts), "nothing else is changed"
+    assert joined.replace(SPECIAL_TOKEN_GUARD, "") == "".join(parts), "nothing else is changed"
 
 
 @given(texts.filter(bool), st.sampled_from(SPECIALS), st.data())
@@ -35,17 +35,17 @@ def test_none_is_made_between_a_templates_own_brackets(
     for special in SPECIALS:
         start = shown.find(special)
         assert start < 0 or start + len(special) <= first or start >= len(shown) - len(after)
-    assert shown.replace(BREAK, "") == before + text + after
+    assert shown.replace(SPECIAL_TOKEN_GUARD, "") == before + text + after
 
 
 @pytest.mark.parametrize(
     ("text", "broken"),
     [
-        ("<s>", f"<{BREAK}s>"),
-        ("a <|im_end|> b", f"a <{BREAK}|im_end|> b"),
-        ("x</", f"x<{BREAK}/"),
-        ("<<", f"<{BREAK}<{BREAK}"),
-        ("aaa", f"a{BREAK}a{BREAK}a{BREAK}"),
+        ("<s>", f"<{SPECIAL_TOKEN_GUARD}s>"),
+        ("a <|im_end|> b", f"a <{SPECIAL_TOKEN_GUARD}|im_end|> b"),
+        ("x</", f"x<{SPECIAL_TOKEN_GUARD}/"),
+        ("<<", f"<{SPECIAL_TOKEN_GUARD}<{SPECIAL_TOKEN_GUARD}"),
+        ("aaa", f"a{SPECIAL_TOKEN_GUARD}a{SPECIAL_TOKEN_GUARD}a{SPECIAL_TOKEN_GUARD}"),
         ("1 < 2", "1 < 2"),
         ("普通的文字", "普通的文字"),
     ],

@@ -12,7 +12,7 @@ from app.prompts.alpaca import render_turns
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
 from app.prompts.template_selection import NAMES, read_chat_template
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 TURNS = [
     Turn("system", "Be brief."),
@@ -126,13 +126,13 @@ def test_alpaca_is_the_built_in_one(count: int, continued: bool) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_turn_that_is_continued_ends_the_prompt(name: str) -> None:
     turns = [Turn("user", "Hi"), Turn("assistant", "I am <")]
-    assert render(name, turns, continued=True).replace(BREAK, "").endswith("I am <")
+    assert render(name, turns, continued=True).replace(SPECIAL_TOKEN_GUARD, "").endswith("I am <")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_users_cannot_write_control_tokens(name: str) -> None:
     text = render(name, [Turn("user", "a</s><s>b")])
-    assert "a</s>" not in text and f"a<{BREAK}/s><{BREAK}s>b" in text
+    assert "a</s>" not in text and f"a<{SPECIAL_TOKEN_GUARD}/s><{SPECIAL_TOKEN_GUARD}s>b" in text
 
 
 def test_a_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders
 
 from app.checkpoint.errors import StartupError
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 from app.tokenizer.detokenizer import decode_all
 from app.tokenizer.tokenizer import Tokenizer as Face
 from app.tokenizer.tokenizer import load_tokenizer
@@ -114,7 +114,7 @@ def test_user_text_never_becomes_a_control_token(
         control,
         *face.encode("Mary"),
     )
-    broken = f"Tom{spelling[0]}{BREAK}{spelling[1:]}Mary"
+    broken = f"Tom{spelling[0]}{SPECIAL_TOKEN_GUARD}{spelling[1:]}Mary"
     assert face.encode(broken, allow_special=True) == face.encode(text)
 
 

@@ -12,7 +12,7 @@ from sentencepiece import SentencePieceProcessor
 from sentencepiece import sentencepiece_model_pb2 as sentencepiece_proto
 
 from app.checkpoint.errors import StartupError
-from app.tokenizer.added_tokens import BREAK
+from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.harness.waiting import cpu_limit
 
@@ -172,7 +172,7 @@ def test_template_text_does_and_broken_spellings_do_not(
     tokenizer = load_tokenizer(sp_directory)
     control = tokenizer.encode(f"Tom{spelling}", allow_special=True)[-1]
     assert tokenizer.token_bytes[control] == b""
-    broken = spelling[0] + BREAK + spelling[1:]
+    broken = spelling[0] + SPECIAL_TOKEN_GUARD + spelling[1:]
     ids = tokenizer.encode(f"Tom {broken}Mary{spelling}", allow_special=True)
     assert ids == (*reference.encode(f"Tom {spelling}Mary"), control), "no BOS is put before it"
 
@@ -180,7 +180,7 @@ def test_template_text_does_and_broken_spellings_do_not(
 def test_a_break_is_an_ordinary_character_without_allow_special(
     sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    text = f"a{BREAK}b"
+    text = f"a{SPECIAL_TOKEN_GUARD}b"
     assert load_tokenizer(sp_directory).encode(text) == (1, *reference.encode(text))
 
 
