@@ -1,9 +1,8 @@
-"""All tests, in two pytest processes: those with clocks, and the others in their idle time.
+"""All tests, in two pytest processes: those with limits in seconds, and beside them the others.
 
-Knows nothing about the tests but which folders hold no clock that a busy machine could upset.
-Tests with clocks mostly wait, for a server, a browser or a client; what they leave of the cores
+Tests with limits mostly wait, for a server, a browser or a client; what they leave of the cores
 goes to the others, which run at the lowest priority; the few tests marked `quiet` wait for their
-end. Arguments go to both processes.
+end. The others' coverage of app/ is measured and printed. Arguments go to both processes.
 """
 
 from __future__ import annotations
@@ -20,47 +19,41 @@ from tests.quiet_last import BESIDE
 
 FOLDER = Path(__file__).parent
 
-#: Folders whose tests either have no limit in seconds, or one that is far off.
-WITHOUT_CLOCKS = (
-    "api",
-    "architecture",
-    "benchmarks",
-    "checkpoint",
-    "clients",
+#: Paths under tests/ whose tests have limits in seconds, or start servers that have.
+WITH_LIMITS = (
+    "browser",
     "conformance",
-    "cpus",
-    "fuzz",
-    "lora",
-    "model",
-    "openapi",
-    "playground",
-    "prompts",
-    "real",
-    "protocol",
-    "structured_output",
-    "tokenizer",
+    "deploy",
+    "e2e",
+    "hostile_schemas",
+    "server/test_check_report.py",
+    "server/test_template_at_start.py",
+    "server/test_worker.py",
+    "stack",
 )
 LOWEST = ("nice", "-n", "19")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run both; returns 0 if all passed, else the first exit status that is not 0."""
-    pytest = (sys.executable, "-m", "pytest", *arguments)
-    folders = [str(FOLDER / name) for name in WITHOUT_CLOCKS]
-    ignored = [f"--ignore={folder}" for folder in folders]
+    pytest = ("-m", "pytest", *arguments)
+    in_front = [str(FOLDER / path) for path in WITH_LIMITS]
+    ignored = [f"--ignore={path}" for path in in_front]
     with tempfile.TemporaryFile("w+") as output:
         # The cache of what failed last belongs to the process in front.
-        command = [*LOWEST, *pytest, "-p", "no:cacheprovider", *folders]
+        command = [*LOWEST, sys.executable, "-m", "coverage", "run", *pytest]
+        command += ["-p", "no:cacheprovider", *ignored, str(FOLDER)]
         beside = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            command = [*pytest, "-p", "tests.quiet_last", *ignored, str(FOLDER)]
+            command = [sys.executable, *pytest, "-p", "tests.quiet_last", *in_front]
             environ = {**os.environ, BESIDE: str(beside.pid)}
-            in_front = subprocess.run(command, env=environ, check=False).returncode
-            statuses = (in_front, beside.wait())
+            status = subprocess.run(command, env=environ, check=False).returncode
+            statuses = (status, beside.wait())
         finally:
             beside.kill()
         _print(output)
-    print(f"exit status: {statuses[0]} of the tests with clocks, {statuses[1]} of the others")
+    _print_coverage()
+    print(f"exit status: {statuses[0]} of the tests with limits, {statuses[1]} of the others")
     return statuses[0] or statuses[1]
 
 
@@ -69,6 +62,14 @@ def _print(output: IO[str]) -> None:
     output.seek(0)
     for line in output:
         sys.stdout.write(line)
+
+
+def _print_coverage() -> None:
+    """Servers run in processes of their own, which would be slower for being measured."""
+    command = (sys.executable, "-m", "coverage", "report", "--format=total")
+    total = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    print(f"coverage of app/ by the tests without limits in seconds, compiled kernels apart: "
+          f"{total} % of lines (for each file: python -m coverage report)")  # fmt: skip
 
 
 if __name__ == "__main__":

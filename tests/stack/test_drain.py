@@ -33,6 +33,11 @@ def refused_at_once(http: Client) -> None:
     assert time.monotonic() - began < 3 * 0.5
 
 
+def drains(http: Client) -> bool:
+    """Whether the worker has been told to stop."""
+    return http.get("/ready").status == 503
+
+
 def finish_what_runs() -> None:
     with stack() as found, ThreadPoolExecutor(STREAMS) as pool:
         http = found.http
@@ -40,7 +45,7 @@ def finish_what_runs() -> None:
         streams = [pool.submit(told, http, {**body, "stream": n % 4 > 0}) for n in range(STREAMS)]
         wait_until(lambda: http.in_flight() == STREAMS, lambda: str(http.metrics()))
         found.server.terminate()
-        time.sleep(0.3)
+        wait_until(lambda: drains(http), found.server.logged)
         for _ in range(5):
             refused_at_once(http)
         assert found.server.process.poll() is None
@@ -70,7 +75,7 @@ def test_endless_answers_are_told() -> None:
             error = stream.result()
             assert isinstance(error, dict) and error["code"] == "shutting_down"
         assert found.server.exit_code() == 0
-        assert 2.5 < time.monotonic() - began < 10
+        assert 2.5 < time.monotonic() - began < 30  # they would take a minute
 
 
 @pytest.mark.fault
@@ -81,13 +86,13 @@ def test_told_twice_it_does_not_wait(second: signal.Signals) -> None:
         with found.http.open(COMPLETIONS, endless) as s:
             next(s.tokens())
             found.server.terminate()
-            time.sleep(1)
+            wait_until(lambda: drains(found.http), found.server.logged)
             began = time.monotonic()
             found.server.process.send_signal(second)
             with pytest.raises(IncompleteRead):
                 s.response.read()
             assert found.server.exit_code() == 0
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 10  # the grace is thirty
 
 
 @pytest.mark.figures

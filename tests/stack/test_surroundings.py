@@ -97,7 +97,7 @@ def test_the_clock_is_set() -> None:
             last = pool.submit(http.stream, COMPLETIONS, body)
             wait_until(lambda: http.in_flight() == 1, lambda: str(http.metrics()))
             found.server.terminate()
-            time.sleep(0.5)
+            wait_until(lambda: http.get("/ready").status == 503, found.server.logged)
             clock.write_text("+172800s\n")
             assert last.result().text() == spelled((5, 6), 700)
 
