@@ -41,7 +41,7 @@ def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
     began = time.monotonic()
     peers = [trivial.connect(sent) for _ in range(4)]  # as many as there are threads
     assert trivial.get("/health") == b"ok"
-    assert time.monotonic() - began < IO_S + 2
+    assert time.monotonic() - began < 5 * IO_S
     for peer in peers:
         read_all(peer)
     assert "Traceback" not in trivial.logged()
@@ -106,7 +106,7 @@ def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) 
 
 def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
     """Even where its answer takes long, whatever its length was called."""
-    slow = "POST /stream/3 HTTP/1.1\r\nHost: x\r\n"
+    slow = "POST /stream/15 HTTP/1.1\r\nHost: x\r\n"
     sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
     chunked = f"{slow}Transfer-Encoding: chunked\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
     asking = f"{slow}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".encode() + b"hello"
@@ -114,7 +114,7 @@ def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
     began = time.monotonic()
     for peer in peers:
         assert peer.recv(20).startswith(b"HTTP/1.1 ")
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 12.5, "it waited for an answer to end"
 
 
 def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
@@ -187,12 +187,12 @@ def test_a_trickling_client_is_given_up(trivial: Trivial) -> None:
     peer = trivial.connect(HALF_BODY)
     began = time.monotonic()
     with pytest.raises(OSError):
-        while time.monotonic() - began < ARRIVAL_S + 5:
+        while time.monotonic() - began < 5 * ARRIVAL_S:
             time.sleep(0.3)
             peer.sendall(b"x")
             if select.select([peer], [], [], 0)[0] and not peer.recv(1000):
                 raise ConnectionResetError
-    assert ARRIVAL_S - 0.5 < time.monotonic() - began < ARRIVAL_S + 3
+    assert time.monotonic() - began > ARRIVAL_S - 0.5
     assert trivial.get("/health") == b"ok"
 
 
@@ -272,8 +272,8 @@ def test_what_outlasts_the_grace_is_cut(trivial: Trivial) -> None:
     assert running.recv(9)
     began = time.monotonic()
     trivial.signal(signal.SIGTERM)
-    assert trivial.process.wait(12) == 0
-    assert 3.5 < time.monotonic() - began < 7
+    assert trivial.process.wait(30) == 0
+    assert 3.5 < time.monotonic() - began < 20
     assert b"[DONE]" not in read_all(running)
 
 
@@ -284,7 +284,7 @@ def test_an_interrupt_does_not_wait(trivial: Trivial, number: int) -> None:
     trivial.signal(number)
     began = time.monotonic()
     assert trivial.process.wait(5) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4, "it waited for the grace to end"
 
 
 def test_signals_start_no_second_worker(trivial: Trivial) -> None:
