@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from tests.folder_times import folder
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Without the plugins that are installed: importing them takes most of the time.
+ALONE = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 SLEEPY = "import time\n\ndef test_b():\n    time.sleep(0.3)\n\ndef test_c():\n    assert False\n"
 SET_UP = "import time, pytest\n\n@pytest.fixture\ndef it():\n    time.sleep(0.6)\n\n"
 
@@ -45,7 +48,7 @@ def test_the_table(tmp_path: Path) -> None:
         str(tmp_path),
     ]
     command += ["-c", "/dev/null", "-p", "no:cacheprovider", str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     _, table = ended.stdout.split("seconds of each folder")
     rows = re.findall(r"^(\w[\w ]*?) +(\d+) tests +(\d+\.\d) s$", table, re.MULTILINE)
