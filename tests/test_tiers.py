@@ -15,6 +15,18 @@ STARTERS = re.compile(
     re.MULTILINE,
 )
 
+#: Clocks that go on while others use the machine; CPU time may be read.
+CLOCKS = re.compile(r"\btime\.(monotonic|perf_counter|time)(_ns)?\(")
+
+
+def unit_tests(having: re.Pattern[str]) -> list[str]:
+    """The files of the unit tier in which there is such a text."""
+    return [
+        str(path.relative_to(FOLDER))
+        for path in FOLDER.rglob("test_*.py")
+        if tier_of(path) == UNIT and having.search(path.read_text())
+    ]
+
 
 @pytest.mark.parametrize(
     ("path", "tier"),
@@ -36,12 +48,11 @@ def test_the_table_names_what_exists() -> None:
 
 
 def test_no_unit_test_starts_a_server() -> None:
-    starting = [
-        str(path.relative_to(FOLDER))
-        for path in FOLDER.rglob("test_*.py")
-        if tier_of(path) == UNIT and STARTERS.search(path.read_text())
-    ]
-    assert starting == []
+    assert unit_tests(STARTERS) == []
+
+
+def test_no_unit_test_reads_a_clock() -> None:
+    assert unit_tests(CLOCKS) == []
 
 
 def test_each_test_is_marked(request: pytest.FixtureRequest) -> None:

@@ -273,7 +273,7 @@ def test_draining_refuses_new_requests_and_cuts_what_outlasts_the_grace() -> Non
     engine = serve(fake_model(runner))
     short = engine.generate(GenerationRequest(((5,),), max_tokens=5))
     long = engine.generate(GenerationRequest(((6,),), max_tokens=400))
-    engine.drain(grace_s=0.5)
+    engine.drain(grace_s=1.0)
     with pytest.raises(ShuttingDown):
         engine.check_capacity()
     with pytest.raises(ShuttingDown):
