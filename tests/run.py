@@ -2,7 +2,8 @@
 
 Tests with limits mostly wait, for a server, a browser or a client; what they leave of the cores
 goes to the others, which run at the lowest priority; the few tests marked `quiet` wait for their
-end. The others' coverage of app/ is measured and printed. Arguments go to both processes.
+end. Of the others the unit tests come first, and measure the coverage of app/: measured, Python
+code takes 1.7 times as long, so no other test is. Arguments go to all processes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from tests.quiet_last import BESIDE
+from tests.tiers import TIERS, UNIT
 
 FOLDER = Path(__file__).parent
 
@@ -31,30 +35,58 @@ WITH_LIMITS = (
     "server/test_worker.py",
     "stack",
 )
+#: Of the others, those that are no unit tests.
+UNMEASURED = tuple(sorted(TIERS.keys() - set(WITH_LIMITS)))
 LOWEST = ("nice", "-n", "19")
+THE_OTHERS = "--the-others"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run both; returns 0 if all passed, else the first exit status that is not 0."""
-    pytest = ("-m", "pytest", *arguments)
-    in_front = [str(FOLDER / path) for path in WITH_LIMITS]
-    ignored = [f"--ignore={path}" for path in in_front]
     with tempfile.TemporaryFile("w+") as output:
-        # The cache of what failed last belongs to the process in front.
-        command = [*LOWEST, sys.executable, "-m", "coverage", "run", *pytest]
-        command += ["-p", "no:cacheprovider", *ignored, str(FOLDER)]
+        command = [*LOWEST, sys.executable, "-m", "tests.run", THE_OTHERS, *arguments]
         beside = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            command = [sys.executable, *pytest, "-p", "tests.quiet_last", *in_front]
             environ = {**os.environ, BESIDE: str(beside.pid)}
+            command = [*_pytest(arguments, WITH_LIMITS), "-p", "tests.quiet_last"]
             status = subprocess.run(command, env=environ, check=False).returncode
             statuses = (status, beside.wait())
         finally:
-            beside.kill()
+            _kill(beside)
         _print(output)
-    _print_coverage()
     print(f"exit status: {statuses[0]} of the tests with limits, {statuses[1]} of the others")
     return statuses[0] or statuses[1]
+
+
+def run_the_others(arguments: Sequence[str]) -> int:
+    """Run first the unit tests under coverage, then the rest."""
+    # The cache of what failed last belongs to the process in front.
+    arguments = [*arguments, "-p", "no:cacheprovider"]
+    environ = dict(os.environ)
+    if sys.version_info >= (3, 12):
+        environ["COVERAGE_CORE"] = "sysmon"  # costs little, and is not there before 3.12
+    python, *words = _pytest([*arguments, "--tier", UNIT], ())
+    command = [python, "-m", "coverage", "run", *words]
+    statuses = [subprocess.run(command, env=environ, check=False).returncode]
+    command = [python, "-m", "coverage", "report", "--format=total"]
+    total = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    print(f"coverage of app/ by the unit tests, compiled kernels apart: {total} % of lines "
+          "(for each file: python -m coverage report)", flush=True)  # fmt: skip
+    command = _pytest(arguments, UNMEASURED)
+    statuses.append(subprocess.run(command, check=False).returncode)
+    return max(statuses)
+
+
+def _pytest(arguments: Sequence[str], paths: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *arguments, *(str(FOLDER / path) for path in paths)]
+
+
+def _kill(beside: subprocess.Popen[bytes]) -> None:
+    """With the pytest that it runs, if it still runs."""
+    if beside.poll() is None:
+        for child in psutil.Process(beside.pid).children(recursive=True):
+            child.kill()
+        beside.kill()
 
 
 def _print(output: IO[str]) -> None:
@@ -64,13 +96,7 @@ def _print(output: IO[str]) -> None:
         sys.stdout.write(line)
 
 
-def _print_coverage() -> None:
-    """Servers run in processes of their own, which would be slower for being measured."""
-    command = (sys.executable, "-m", "coverage", "report", "--format=total")
-    total = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    print(f"coverage of app/ by the tests without limits in seconds, compiled kernels apart: "
-          f"{total} % of lines (for each file: python -m coverage report)")  # fmt: skip
-
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == [THE_OTHERS]:
+        sys.exit(run_the_others(sys.argv[2:]))
     sys.exit(main(sys.argv[1:]))
