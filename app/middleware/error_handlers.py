@@ -14,8 +14,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Secur
 
 from app.middleware.locale import LANGUAGES
 from app.protocol.errors import INVALID_REQUEST, SERVER_ERROR, Failure, describe
-from app.translations import WORDS
-from app.translations.error_texts import explain
+from app.translations import TRANSLATIONS
+from app.translations.error_texts import error_text
 
 _log = logging.getLogger(__name__)
 _OURS_FROM = 500
@@ -82,12 +82,12 @@ def _response(failure: Failure) -> Response:
 
 def _page(failure: Failure) -> str:
     lang = g.get("language", LANGUAGES[0])  # who was refused before it was found
-    words = WORDS[lang].page
-    places = {"seconds": failure.retry_after_s or 1}
+    words = TRANSLATIONS[lang].page
+    placeholders = {"seconds": failure.retry_after_s or 1}
     return render_template(
         "error.html",
         failure=failure,
-        explained=explain(words, failure.status, [failure.code], places=places),
+        error_text=error_text(words, failure.status, [failure.code], placeholders=placeholders),
         request_id=g.request_id,
         t=words,
         lang=lang,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from flask import Flask, Response, g, request
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 
 #: The first is for those who asked for none of them.
-LANGUAGES = tuple(WORDS)
+LANGUAGES = tuple(TRANSLATIONS)
 COOKIE = "westlake_language"
 _YEAR_S = 365 * 24 * 3600
 

@@ -26,12 +26,12 @@ from app.protocol.sampling import (
     COMPLETION_DEFAULTS,
     OPENAI_CHAT_DEFAULTS,
 )
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 
 Document = dict[str, Any]
 
 _TITLE = "Westlake"
-_ENGLISH, _CHINESE = WORDS["en"], WORDS["zh-CN"]
+_ENGLISH, _CHINESE = TRANSLATIONS["en"], TRANSLATIONS["zh-CN"]
 _KEY = {"type": "http", "scheme": "bearer", "description": "Needed where the server has API keys"}
 _NEUTRAL: Mapping[str, object] = {
     "min_p": 0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.translations import Words
+from app.translations import Translation
 
 #: What a name tells better than its type does.
 _TELLING: Mapping[str, object] = {
@@ -22,7 +22,7 @@ _TELLING: Mapping[str, object] = {
 _BY_TYPE: Mapping[str, object] = {"string": "…", "integer": 1, "number": 0.5, "boolean": True}
 
 
-def requests(words: Words) -> Mapping[str, Mapping[str, object]]:
+def requests(words: Translation) -> Mapping[str, Mapping[str, object]]:
     """An example for each path that is posted to."""
     question, task = words.examples["embedded"]["chat"][:2]
     return {

@@ -13,7 +13,7 @@ from app.engine import Engine
 from app.engine.errors import EngineError
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 
 
 class DocumentViews:
@@ -32,7 +32,7 @@ class DocumentViews:
         lang: str = g.language
         page = render_template(
             "docs.html",
-            t=WORDS[lang].docs,
+            t=TRANSLATIONS[lang].docs,
             lang=lang,
             chosen=g.chosen_language,
             model=current_app.config["MODEL_NAME"],

@@ -1,7 +1,4 @@
-"""A form's failure as the page tells it: in its own words, with the labels it shows.
-
-Knows nothing about requests or engines.
-"""
+"""A form's error as the page shows it: translated, with the labels of its fields."""
 
 from __future__ import annotations
 
@@ -11,41 +8,41 @@ from collections.abc import Mapping
 from app.playground.forms import Form
 from app.playground.parameters import Parameter, parameters
 from app.protocol.errors import Failure
-from app.translations.error_texts import Explanation, explain
+from app.translations.error_texts import ErrorText, error_text
 
-#: Fields whose label has another key than their name.
+#: Fields whose label has another key than the field's name.
 _LABELS = {"stop": "stop_texts"}
 _TEXTS = {"prompt": "prompt", "messages": "message", "input": "input"}
 
 
-def explain_failure(
-    failure: Failure, words: Mapping[str, str], kind: str, form: Form
-) -> Explanation:
-    """What to tell of `failure` beside the form of `kind`."""
+def failure_text(failure: Failure, words: Mapping[str, str], kind: str, form: Form) -> ErrorText:
+    """The text shown for `failure` at the form of `kind`."""
     param = (failure.param or "").partition(".")[0]
     names: list[str | None] = [failure.code]
-    places: dict[str, object] = {"seconds": failure.retry_after_s or 1}
+    placeholders: dict[str, object] = {"seconds": failure.retry_after_s or 1}
     if param in _TEXTS:
         names.append("text" if form.text(_TEXTS[param]).strip() else "empty")
     elif label := words.get(_LABELS.get(param, param)):
-        places["field"] = label
-        names += [_range_of(param, kind, form, places), "field"]
-    return explain(words, failure.status, names, tab=kind, places=places)
+        placeholders["field"] = label
+        names += [_range_violation(param, kind, form, placeholders), "field"]
+    return error_text(words, failure.status, names, tab=kind, placeholders=placeholders)
 
 
-def _range_of(name: str, kind: str, form: Form, places: dict[str, object]) -> str | None:
-    """How a number's range is told, where its value lies outside; its ends go into `places`."""
+def _range_violation(
+    name: str, kind: str, form: Form, placeholders: dict[str, object]
+) -> str | None:
+    """The key of the violated range's text, or None; adds its ends to `placeholders`."""
     found = [p for p in parameters(kind) if p.name == name] if kind != "embeddings" else []
     if not found or _fits(found[0], form.text(name).strip()):
         return None
     parameter = found[0]
-    places["min"] = f"{parameter.least:g}"
-    if parameter.most is None:
+    placeholders["min"] = f"{parameter.minimum:g}"
+    if parameter.maximum is None:
         return "field_integer_min"
-    places["max"] = f"{parameter.most:g}"
-    if parameter.whole:
+    placeholders["max"] = f"{parameter.maximum:g}"
+    if parameter.integer:
         return "field_integer_range"
-    return "field_exclusive_min" if parameter.above else "field_range"
+    return "field_exclusive_min" if parameter.exclusive_minimum else "field_range"
 
 
 def _fits(parameter: Parameter, text: str) -> bool:
@@ -53,9 +50,11 @@ def _fits(parameter: Parameter, text: str) -> bool:
         number = float(text)
     except ValueError:
         return False
-    low = number > parameter.least if parameter.above else number >= parameter.least
+    is_above_minimum = (
+        number > parameter.minimum if parameter.exclusive_minimum else number >= parameter.minimum
+    )
     return (
-        low
-        and number <= (parameter.most or math.inf)
-        and (not parameter.whole or number.is_integer())
+        is_above_minimum
+        and number <= (parameter.maximum or math.inf)
+        and (not parameter.integer or number.is_integer())
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,6 @@ class Examples:
 def examples(kind: str, lang: str, *, chinese: bool) -> Examples:
     """Those for a model of `kind`: "embedded", "chat" or "base"; in English where the model
     was not made for Chinese."""
-    found = WORDS[lang if chinese else "en"].examples
-    why = "" if chinese or lang == "en" else WORDS[lang].page["examples_english"]
+    found = TRANSLATIONS[lang if chinese else "en"].examples
+    why = "" if chinese or lang == "en" else TRANSLATIONS[lang].page["examples_english"]
     return Examples(**found[kind], embeddings=found["embeddings"], why=why)

@@ -14,7 +14,7 @@ from app.engine.errors import EngineError
 from app.engine.types import ModelInfo
 from app.playground.purpose import purpose, short_count
 from app.prompts.template_selection import NAMES
-from app.translations import Words
+from app.translations import Translation
 from config import is_embedded, served_name
 
 Settings = Mapping[str, object]
@@ -30,7 +30,7 @@ class ModelCard:
     purpose: str  #: what it is for; "" until it is known
 
 
-def model_card(settings: Settings, engine: Engine, words: Words) -> ModelCard:
+def model_card(settings: Settings, engine: Engine, words: Translation) -> ModelCard:
     """What is known of the model now; more once it is loaded."""
     try:
         info = engine.info
@@ -53,7 +53,7 @@ def model_card(settings: Settings, engine: Engine, words: Words) -> ModelCard:
     )
 
 
-def _purpose(kind: str, info: ModelInfo, settings: Settings, words: Words) -> str:
+def _purpose(kind: str, info: ModelInfo, settings: Settings, words: Translation) -> str:
     facts, adapted = info.facts, bool(settings["LORA_MODEL"])
     return purpose(kind, facts.parameters, words, chinese=facts.chinese, adapted=adapted)
 
@@ -74,7 +74,7 @@ def _place(name: str) -> str:
     return Path(name).name if is_embedded(name) else served_name(name)
 
 
-def _of_model(info: ModelInfo, words: Words) -> tuple[tuple[str, str], ...]:
+def _of_model(info: ModelInfo, words: Translation) -> tuple[tuple[str, str], ...]:
     facts = info.facts
     threads = words.page["card_threads_count"].format(count=facts.threads)
     computes = (facts.device, facts.kernels, threads if facts.threads else "")
@@ -87,7 +87,7 @@ def _of_model(info: ModelInfo, words: Words) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _template(given: str, own: bool, words: Words) -> str:
+def _template(given: str, own: bool, words: Translation) -> str:
     if given:
         return given if given in NAMES else Path(given).name
     return words.page["card_template_own" if own else "card_template_alpaca"]

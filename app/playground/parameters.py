@@ -48,11 +48,11 @@ class Parameter:
     low: float
     high: float  #: the slider's ends
     step: float
-    least: float
-    most: float | None  #: the API's ends
+    minimum: float
+    maximum: float | None  #: the API's range
     default: float
-    whole: bool
-    above: bool  #: the least value itself is too little
+    integer: bool
+    exclusive_minimum: bool
 
 
 def parameters(kind: str) -> tuple[Parameter, ...]:
@@ -72,9 +72,9 @@ def _parameter(kind: str, name: str) -> Parameter:
         low=low,
         high=high,
         step=step,
-        least=field.minimum,
-        most=field.maximum if field.maximum < 2**62 else None,
+        minimum=field.minimum,
+        maximum=field.maximum if field.maximum < 2**62 else None,
         default=default,
-        whole=isinstance(field, StrictInteger),
-        above=isinstance(field, StrictNumber) and field.above_minimum,
+        integer=isinstance(field, StrictInteger),
+        exclusive_minimum=isinstance(field, StrictNumber) and field.above_minimum,
     )

@@ -6,13 +6,13 @@ say that they guess.
 
 from __future__ import annotations
 
-from app.translations import Words
+from app.translations import Translation
 
 #: Models with fewer parameters often get plain questions wrong.
 SMALL = 10**9
 
 
-def purpose(kind: str, parameters: int, words: Words, *, chinese: bool, adapted: bool) -> str:
+def purpose(kind: str, parameters: int, words: Translation, *, chinese: bool, adapted: bool) -> str:
     """For a model of `kind`: "chat" or "base"; "" for the embedded one, which says more of itself.
 
     `adapted`: an adapter may have taught a base model to answer.
@@ -28,7 +28,7 @@ def purpose(kind: str, parameters: int, words: Words, *, chinese: bool, adapted:
     return ("" if sentences[0].endswith("。") else " ").join(sentences)
 
 
-def short_count(count: int, words: Words) -> str:
+def short_count(count: int, words: Translation) -> str:
     """134515008 as "135 M" or "1.35 亿"; "" where it is unknown."""
     for unit, size in words.units.items():
         if count >= size:

@@ -19,7 +19,7 @@ from app.engine import Engine
 from app.engine.errors import EngineError
 from app.generation.text_engine import TextEngine
 from app.playground.csrf import is_cross_site
-from app.playground.error_view import explain_failure
+from app.playground.error_view import failure_text
 from app.playground.examples import examples
 from app.playground.forms import (
     Form,
@@ -41,8 +41,8 @@ from app.protocol.errors import (
     RequestRefused,
     describe,
 )
-from app.translations import WORDS
-from app.translations.error_texts import Explanation
+from app.translations import TRANSLATIONS
+from app.translations.error_texts import ErrorText
 
 KINDS = ("completion", "chat", "embeddings")
 
@@ -101,7 +101,9 @@ def model() -> Response:
 
 
 def _card() -> ModelCard:
-    return model_card(current_app.config, current_app.extensions["engine"], WORDS[g.language])
+    return model_card(
+        current_app.config, current_app.extensions["engine"], TRANSLATIONS[g.language]
+    )
 
 
 def _complete(form: Form, engine: TextEngine, context: RequestContext) -> Outcome:
@@ -164,12 +166,12 @@ def _page(outcome: Outcome) -> Response:
     card = _card()
     page = render_template(
         "playground.html",
-        t=WORDS[lang].page,
+        t=TRANSLATIONS[lang].page,
         lang=lang,
         chosen=g.chosen_language,
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
-        explained=_explained(outcome, WORDS[lang].page),
+        error_text=_error_text(outcome, TRANSLATIONS[lang].page),
         bad_field=(failure.param or "").split(".")[0] if failure else "",
         parameters={kind: parameters(kind) for kind in ("chat", "completion")},
         presets=PRESETS,
@@ -183,9 +185,9 @@ def _page(outcome: Outcome) -> Response:
     return response
 
 
-def _explained(outcome: Outcome, words: Mapping[str, str]) -> Explanation | None:
+def _error_text(outcome: Outcome, words: Mapping[str, str]) -> ErrorText | None:
     failure = outcome.failure
-    return explain_failure(failure, words, outcome.kind, outcome.form) if failure else None
+    return failure_text(failure, words, outcome.kind, outcome.form) if failure else None
 
 
 def _template_context(lang: str) -> dict[str, object]:
@@ -201,7 +203,7 @@ def _template_context(lang: str) -> dict[str, object]:
             "keyed": current_app.config["API_KEYS_FILE"] is not None,
             "presets": PRESETS,
             "maxTokens": MAX_TOKENS,
-            "texts": WORDS[lang].scripts,
+            "texts": TRANSLATIONS[lang].scripts,
         },
     }
 

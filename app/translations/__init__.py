@@ -12,23 +12,23 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """One language's words, by key."""
+class Translation:
+    """The texts of one language, by key."""
 
-    page: Mapping[str, str]  #: of the page's templates: its own and the scripts'
-    scripts: Mapping[str, str]  #: of the page's scripts
-    docs: Mapping[str, str]  #: of the template of /docs: its own and the page's
-    routes: Mapping[str, str]  #: what each route of the API does, by its path
-    fields: Mapping[str, str]  #: what each field of a request means
-    units: Mapping[str, float]  #: of large numbers, the largest first
-    #: Things to try: of each kind of model, and "embeddings".
+    page: Mapping[str, str]  #: for the page's templates, with those of the scripts
+    scripts: Mapping[str, str]  #: for the page's scripts
+    docs: Mapping[str, str]  #: for the template of /docs, with those of the page
+    routes: Mapping[str, str]  #: a summary of each route of the API, by path
+    fields: Mapping[str, str]  #: the meaning of each request field
+    units: Mapping[str, float]  #: units of large numbers, largest first
+    #: Example prompts per kind of model, and "embeddings".
     examples: Mapping[str, Mapping[str, Sequence[str]]]
 
 
-def _read(path: Path) -> Words:
+def _read(path: Path) -> Translation:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     page = {**tables["scripts"], **tables["page"]}
-    return Words(
+    return Translation(
         page=page,
         scripts=tables["scripts"],
         docs={**page, **tables["docs"]},
@@ -39,7 +39,7 @@ def _read(path: Path) -> Words:
     )
 
 
-#: By language, as browsers name it.
-WORDS: Mapping[str, Words] = {
+#: By language tag.
+TRANSLATIONS: Mapping[str, Translation] = {
     path.stem: _read(path) for path in sorted(Path(__file__).parent.glob("*.toml"))
 }

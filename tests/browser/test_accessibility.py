@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import REFUSE
 from tests.harness.server import Server
@@ -188,7 +188,7 @@ def test_api_page(visit: Visits, scripted: Server, lang: str, scheme: str) -> No
     visitor = visit(scripted, color_scheme=scheme)
     page = visitor.page
     page.goto(f"{scripted.url}/docs")
-    expect(page.locator("h1")).to_have_text(WORDS[lang].docs["title"])
+    expect(page.locator("h1")).to_have_text(TRANSLATIONS[lang].docs["title"])
     paths = page.request.get(f"{scripted.url}/openapi.json").json()["paths"]
     expect(page.locator(".document section")).to_have_count(sum(map(len, paths.values())))
     heads = page.locator("thead th").evaluate_all("all => all.map((each) => each.offsetHeight)")
@@ -214,7 +214,7 @@ def test_theme_and_language(visit: Visits, scripted: Server, lang: str) -> None:
     page.click(".language-link")
     other = "en" if lang == "zh-CN" else "zh-CN"
     page.wait_for_selector(f"html[lang={other}][data-started]")
-    expect(page.locator("#welcome h2")).to_have_text(WORDS[other].page["welcome_demo"])
+    expect(page.locator("#welcome h2")).to_have_text(TRANSLATIONS[other].page["welcome_demo"])
     assert page.evaluate(colour) == dark, "it stays"
     page.click("[data-tab=embeddings]")
     assert page.get_attribute("[data-tab=embeddings]", "aria-current") == "page"

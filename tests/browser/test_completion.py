@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from tests.browser.conftest import Visits
 from tests.harness.server import Server
 
@@ -68,7 +68,7 @@ def test_exact_prompt(visit: Visits, real: Server) -> None:
 def test_examples(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real, "/#completion")
     chips = visitor.page.locator("[data-example=completion]")
-    examples = WORDS[lang].examples["embedded"]["instructions"]
+    examples = TRANSLATIONS[lang].examples["embedded"]["instructions"]
     assert chips.all_inner_texts() == examples
     chips.first.click()
     visitor.page.wait_for_selector("#completion-answer .footer:not([hidden])")

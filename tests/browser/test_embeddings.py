@@ -12,7 +12,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from tests.browser.conftest import Visits
 from tests.harness.server import Server
 
@@ -21,7 +21,7 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real, "/#embeddings")
     page = visitor.page
     visitor.button(visitor.label("example_paraphrases")).click()
-    texts = WORDS[lang].examples["embeddings"]["paraphrases"]
+    texts = TRANSLATIONS[lang].examples["embeddings"]["paraphrases"]
     expect(page.locator(".ranking li")).to_have_count(len(texts) - 1)
     assert page.locator(".ranking .ranked").first.inner_text() == texts[1]
     numbers = numbers_of(page)
@@ -72,7 +72,7 @@ def test_views(visit: Visits, real: Server, lang: str) -> None:
 def test_other_examples(visit: Visits, real: Server, lang: str) -> None:
     visitor = visit(real, "/#embeddings")
     for name in ("translations", "topics"):
-        texts = WORDS[lang].examples["embeddings"][name]
+        texts = TRANSLATIONS[lang].examples["embeddings"][name]
         visitor.button(visitor.label(f"example_{name}")).click()
         heads = visitor.page.locator(".heat-map tbody th")
         expect(heads).to_have_text([f"{n} {text}" for n, text in enumerate(texts, 1)])

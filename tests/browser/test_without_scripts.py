@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from tests.browser.test_chat import ANSWER, QUESTION
 from tests.harness.server import Server
 
@@ -38,7 +38,7 @@ def test_three_forms(browser: Browser, real: Server, lang: str) -> None:
     page.fill("#chat-temperature", "9")
     page.fill("#chat-message", "a")
     page.click("#chat-send")
-    words = WORDS[lang].page
+    words = TRANSLATIONS[lang].page
     told = words["error_field_range"].format(field=words["temperature"], least=0, most=2)
     expect(page.locator("#chat-failure strong")).to_have_text(told)
     expect(page.locator("#chat-failure details p")).to_be_hidden()

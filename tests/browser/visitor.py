@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 
 #: Runs before the page's own scripts: what its policy stopped, and what ran that must not.
 _WATCH = """
@@ -70,11 +70,11 @@ class Visitor:
 
     def words(self, key: str, **places: str) -> str:
         """What the page's scripts say, in the visitor's language."""
-        return WORDS[self.lang].scripts[key].format(**places)
+        return TRANSLATIONS[self.lang].scripts[key].format(**places)
 
     def label(self, key: str) -> str:
         """What stands on the page, in the visitor's language."""
-        return WORDS[self.lang].page[key]
+        return TRANSLATIONS[self.lang].page[key]
 
     def button(self, name: str) -> Locator:
         """The button of exactly that name."""

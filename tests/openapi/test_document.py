@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from app import create_app
 from app.openapi.document import build_document
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from config import Config
 from tests.fakes import ScriptedEngine
 
@@ -73,7 +73,7 @@ def test_every_field_means_something(path: str) -> None:
     for name, field in SCHEMAS[REQUESTS[path][0]]["properties"].items():
         marked = "x-refused" in field or "x-without-effect" in field
         told = (field.get("description"), field.get("x-description-zh"))
-        assert marked or told == tuple(WORDS[lang].fields[name] for lang in ("en", "zh-CN"))
+        assert marked or told == tuple(TRANSLATIONS[lang].fields[name] for lang in ("en", "zh-CN"))
 
 
 @pytest.mark.parametrize("path", REQUESTS)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.openapi.routes import ROUTES
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from config import Config
 from tests.fakes import ScriptedEngine
 
@@ -35,10 +35,12 @@ def test_it_tells_of_every_route_and_field(
     text = response.text.replace("&#39;", "'").replace("\u00a0", " ")
     prose = re.sub(r"</?(?:code|th|td)[^>]*>", "", text)
     for route in ROUTES:
-        told = {lang: words.routes[route.path].replace("`", "") for lang, words in WORDS.items()}
+        told = {
+            lang: words.routes[route.path].replace("`", "") for lang, words in TRANSLATIONS.items()
+        }
         assert route.path in text
         assert [each for each in told if told[each] in prose] == [lang]
-    for name, meaning in WORDS[lang].fields.items():
+    for name, meaning in TRANSLATIONS[lang].fields.items():
         assert f"<code>{name}</code>" in text
         assert meaning.replace("`", "") in prose
     assert "integer 1 … 8" in text and "number &gt; 0 … 10" in text
@@ -49,14 +51,14 @@ def test_it_tells_of_every_route_and_field(
 def test_examples_can_be_copied(client: FlaskClient, engine: ScriptedEngine) -> None:
     told = {
         lang: html.unescape(client.get(f"/docs?lang={lang}", headers={"Host": "box:19327"}).text)
-        for lang in WORDS
+        for lang in TRANSLATIONS
     }
     for route in ROUTES:
         path = route.path.replace("{model_id}", "chinese-llama-alpaca")
         assert all(f"curl http://box:19327{path}" in text for text in told.values())
-    question = {lang: words.examples["embedded"]["chat"][0] for lang, words in WORDS.items()}
+    question = {lang: words.examples["embedded"]["chat"][0] for lang, words in TRANSLATIONS.items()}
     for lang, text in told.items():
-        assert [each for each in WORDS if question[each] in text] == [lang]
+        assert [each for each in TRANSLATIONS if question[each] in text] == [lang]
     facts = replace(engine.info_.facts, chinese=False)
     engine.info_ = replace(engine.info_, facts=facts)
     text = client.get("/docs?lang=zh-CN").text

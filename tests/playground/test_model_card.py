@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.engine.types import EngineState, ModelFacts
 from app.tokenizer.chinese import supports_chinese
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from config import EMBEDDED_MODEL, Config
 from tests.fakes import INFO, ScriptedEngine
 
@@ -50,11 +50,11 @@ def offered(page: str, room: str) -> list[str]:
 SIZES = {"en": "135 M", "zh-CN": "1.35 亿"}
 
 
-@pytest.mark.parametrize("lang", WORDS)
+@pytest.mark.parametrize("lang", TRANSLATIONS)
 def test_a_model_of_ones_own(lang: str) -> None:
     client = client_of(engine_of(), BASE_MODEL=SMALL, LORA_MODEL=("/srv/loras/poet", "org/tone"))
     page = client.get(f"/?lang={lang}").text
-    words = WORDS[lang].page
+    words = TRANSLATIONS[lang].page
     assert "<title>Westlake · SmolLM2-135M-Instruct</title>" in page
     assert "/srv" not in page, "the page is public"
     assert rows(page) == {
@@ -68,7 +68,7 @@ def test_a_model_of_ones_own(lang: str) -> None:
         words["card_template"]: words["card_template_own"],
     }
     assert words["embedded"] not in page and words["welcome"] in page
-    english = WORDS["en"].examples["chat"]
+    english = TRANSLATIONS["en"].examples["chat"]
     assert offered(page, "chat") == english["chat"], "it was not made for Chinese"
     assert offered(page, "completion") == english["continuations"]
     assert page.count('data-template="none"') == len(english["continuations"])
@@ -82,11 +82,11 @@ def test_a_model_of_ones_own(lang: str) -> None:
     assert why is (lang == "zh-CN")
 
 
-@pytest.mark.parametrize("lang", WORDS)
+@pytest.mark.parametrize("lang", TRANSLATIONS)
 def test_the_embedded_model_poses_as_no_more(lang: str) -> None:
     for base in (EMBEDDED_MODEL, "models/demo"):
         page = client_of(engine_of(None), BASE_MODEL=base).get(f"/?lang={lang}").text
-        words = WORDS[lang]
+        words = TRANSLATIONS[lang]
         assert words.page["embedded"] in page and "<p data-purpose hidden></p>" in page
         assert f'<span class="badge">{words.page["demo"]}</span>' in page
         assert words.page["welcome"] not in page
@@ -109,7 +109,7 @@ def test_examples_fit_the_model(
 ) -> None:
     engine = engine_of(template, replace(FACTS, chinese=True))
     page = client_of(engine, BASE_MODEL=SMALL, **settings).get("/?lang=zh-CN").text
-    words = WORDS["zh-CN"]
+    words = TRANSLATIONS["zh-CN"]
     fitting = words.examples[kind]
     assert offered(page, "chat") == fitting["chat"]
     assert offered(page, "completion") == [*fitting["instructions"], *fitting["continuations"]]
@@ -128,10 +128,10 @@ def test_more_is_known_once_it_is_loaded() -> None:
     engine.state = EngineState.READY
     told = client.get("/playground/model?lang=zh-CN").get_json()
     assert ["参数量", "1.35 亿"] in told["rows"]
-    words = WORDS["zh-CN"].page
+    words = TRANSLATIONS["zh-CN"].page
     assert told["purpose"].startswith(words["purpose_chat_english"])
     assert told["why"] == words["examples_english"]
-    assert told["chat"] == WORDS["en"].examples["chat"]["chat"]
+    assert told["chat"] == TRANSLATIONS["en"].examples["chat"]["chat"]
 
 
 def test_a_page_without_its_key_is_asked_for_no_password(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_parameters_are_counted_as_people_do(
     assert rows(client.get("/").text).get("Parameters") == shown
     page = client.get("/?lang=zh-CN").text
     assert rows(page).get("参数量") == in_chinese
-    small = WORDS["zh-CN"].page["purpose_small"].format(size=in_chinese)
+    small = TRANSLATIONS["zh-CN"].page["purpose_small"].format(size=in_chinese)
     assert (small in page) is (0 < parameters < 10**9)
 
 

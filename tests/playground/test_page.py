@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
 from app.playground.parameters import PRESETS, parameters
-from app.translations import WORDS
+from app.translations import TRANSLATIONS
 from tests.browser.payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
 
@@ -198,7 +198,7 @@ def told_by(response: TestResponse) -> str:
     """The name of the first sentence of a form's failure."""
     found = re.search(r"<strong>(.*?)</strong>", response.text)
     assert found, "nothing is told"
-    for name, text in WORDS["en"].page.items():
+    for name, text in TRANSLATIONS["en"].page.items():
         if name.startswith("error_"):
             pattern = re.sub(r"\\{\w+\\}", ".*?", re.escape(text))
             if re.fullmatch(pattern, html.unescape(found[1])):
@@ -382,11 +382,11 @@ def test_every_field_has_a_label(client: FlaskClient) -> None:
 def test_parameters_have_the_apis_ranges(client: FlaskClient) -> None:
     for kind in ("chat", "completion"):
         offered = {parameter.name: parameter for parameter in parameters(kind)}
-        assert (offered["temperature"].least, offered["temperature"].most) == (0, 2)
-        assert (offered["num_beams"].least, offered["num_beams"].most) == (1, 16)
+        assert (offered["temperature"].minimum, offered["temperature"].maximum) == (0, 2)
+        assert (offered["num_beams"].minimum, offered["num_beams"].maximum) == (1, 16)
         for parameter in offered.values():
-            assert parameter.least <= parameter.low < parameter.high
-            assert parameter.most is None or parameter.high <= parameter.most
+            assert parameter.minimum <= parameter.low < parameter.high
+            assert parameter.maximum is None or parameter.high <= parameter.maximum
         for preset in PRESETS.values():
             assert preset.keys() <= offered.keys()
     assert {p.name: p.default for p in parameters("completion")}["top_p"] == 0.75

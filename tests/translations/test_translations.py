@@ -11,8 +11,8 @@ import pytest
 
 from app.openapi.routes import ROUTES
 from app.playground.parameters import parameters
-from app.translations import WORDS
-from app.translations.error_texts import explain
+from app.translations import TRANSLATIONS
+from app.translations.error_texts import error_text
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted(ROOT.glob("templates/*.html"))
@@ -27,21 +27,21 @@ SHOWN = {"title", "aria-label", "placeholder", "alt"}
 
 @pytest.mark.parametrize("table", TABLES)
 def test_languages_have_the_same_keys_and_places(table: str) -> None:
-    english = getattr(WORDS["en"], table)
-    for lang, words in WORDS.items():
+    english = getattr(TRANSLATIONS["en"], table)
+    for lang, words in TRANSLATIONS.items():
         own = getattr(words, table)
         assert own.keys() == english.keys()
         for key, text in own.items():
             assert text.strip(), (lang, key)
-            places = (sorted(re.findall(r"\{\w+\}", each)) for each in (text, english[key]))
-            assert next(places) == next(places), (lang, key)
+            placeholders = (sorted(re.findall(r"\{\w+\}", each)) for each in (text, english[key]))
+            assert next(placeholders) == next(placeholders), (lang, key)
 
 
 def test_languages_offer_the_same_examples() -> None:
-    english = WORDS["en"].examples
+    english = TRANSLATIONS["en"].examples
     assert english.keys() == {"embedded", "chat", "base", "embeddings"}
-    assert {f"example_{name}" for name in english["embeddings"]} <= WORDS["en"].page.keys()
-    for words in WORDS.values():
+    assert {f"example_{name}" for name in english["embeddings"]} <= TRANSLATIONS["en"].page.keys()
+    for words in TRANSLATIONS.values():
         sizes = {
             kind: {name: len(texts) for name, texts in offered.items()}
             for kind, offered in words.examples.items()
@@ -51,7 +51,7 @@ def test_languages_offer_the_same_examples() -> None:
 
 
 def test_every_word_has_one_place() -> None:
-    for lang, words in WORDS.items():
+    for lang, words in TRANSLATIONS.items():
         text = (ROOT / "app" / "translations" / f"{lang}.toml").read_text(encoding="utf-8")
         own = [tomllib.loads(text)[table] for table in ("page", "scripts", "docs")]
         assert sum(map(len, own)) == len(words.docs), "a key stands in two tables"
@@ -62,7 +62,7 @@ def test_every_word_is_used_and_there() -> None:
         "".join(path.read_text(encoding="utf-8") for path in paths)
         for paths in (TEMPLATES, SCRIPTS, sorted(ROOT.glob("app/playground/*.py")))
     )
-    words = WORDS["en"]
+    words = TRANSLATIONS["en"]
     assert set(re.findall(r"\bt\.(\w+)", templates)) <= words.docs.keys()
     assert set(re.findall(r'\bt\("(\w+)"', scripts)) <= words.scripts.keys()
     # A key may be a parameter's name, or put together: `state_${…}`, f"card_{…}".
@@ -141,22 +141,22 @@ def test_scripts_have_no_words_of_their_own(path: Path) -> None:
     assert {text for text in texts if _WORDS.search(text)} <= _OF_BROWSERS
 
 
-@pytest.mark.parametrize("lang", WORDS)
+@pytest.mark.parametrize("lang", TRANSLATIONS)
 def test_every_failure_says_what_to_do(lang: str) -> None:
-    words = WORDS[lang].scripts
+    words = TRANSLATIONS[lang].scripts
     names = {key.removeprefix("error_") for key in words if key.startswith("error_")}
     assert {"refused", "fault", "model_loading", "field_range"} <= names
     for name in names:
-        places = dict.fromkeys(("field", "min", "max", "seconds"), "x")
-        explained = explain(words, 400, [None, "no such code", name], places=places)
+        placeholders = dict.fromkeys(("field", "min", "max", "seconds"), "x")
+        explained = error_text(words, 400, [None, "no such code", name], placeholders=placeholders)
         assert explained.what and explained.next, name
-        assert explained.blank == ("" if lang == "zh-CN" else " ")
+        assert explained.space == ("" if lang == "zh-CN" else " ")
     what, then = words["error_fault"], words["next_fault"]
-    fault = explain(words, 500)
+    fault = error_text(words, 500)
     for same in (what, then.lower(), f"{what} {then}!"):
-        assert not fault.leaves_out(same)
-    assert fault.leaves_out("the disk is full")
-    assert explain(words, 418).what == words["error_refused"]
-    assert explain(words, 502).what == words["error_fault"]
-    chat = explain(words, 400, ["context_length_exceeded"], tab="chat")
+        assert not fault.omits(same)
+    assert fault.omits("the disk is full")
+    assert error_text(words, 418).what == words["error_refused"]
+    assert error_text(words, 502).what == words["error_fault"]
+    chat = error_text(words, 400, ["context_length_exceeded"], tab="chat")
     assert chat.next == words["next_context_length_exceeded_chat"]
