@@ -1,6 +1,6 @@
-"""Puts the engine together from settings: files, tokenizer, weights, runner, sampler, thread.
+"""Builds the engine from the settings: tokenizer, weights, runner, sampler.
 
-Knows nothing about HTTP. Importing it is cheap: torch comes in on the engine's own thread.
+Importing this module is cheap: torch is imported later, on the engine's thread.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from config import Config
 
 
 def build_engine(config: Config, checked: CheckedModel) -> AsyncEngine:
-    """An engine that loads `checked` once it is started."""
+    """An engine that will load `checked` when it is started."""
     return AsyncEngine(
         lambda: load(config, checked), config.MAX_IN_FLIGHT, max_per_owner=config.MAX_PER_KEY
     )
 
 
 def load(config: Config, checked: CheckedModel) -> LoadedModel:
-    """Read tokenizer and weights.
+    """Load tokenizer and weights, and check and profile the runner.
 
     Raises:
-        StartupError: they cannot be read, do not agree or do not fit.
+        StartupError: a file cannot be read, tokenizer and weights do not match, or memory is
+            too small.
     """
     limit_openmp_spin()
     for name, value in for_torch().items():
@@ -45,7 +46,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.step_profile import profile_steps
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
-    if config.CHAT_TEMPLATE is None:  # also: compiled and known before the first request
+    if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         try_own(tokenizer, checked.tokenizer_directory)
     runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else describe_kernels(runner.decoder, config.LOAD_IN_8BIT)
@@ -65,7 +66,8 @@ def _info(
     kernels: str | None,
     variant: str | None,
 ) -> ModelInfo:
-    """kernels: on a CPU, what computes; variant: the kernel that is not batch-invariant."""
+    """kernels: which kernels compute, None on a GPU; variant: the kernel that is not
+    batch-invariant, None if all are."""
     dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30

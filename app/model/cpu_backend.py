@@ -1,7 +1,6 @@
-"""Which kernels a model gets on this CPU: compiled ones, or torch's own where those cannot run.
+"""Selects the CPU backend: compiled kernels, or torch's operations where those cannot run.
 
-Knows nothing about files. Decided once, before the weights are read, because each keeps them in
-a layout of its own.
+It is selected once, before the weights are read, because each backend packs them differently.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def cpu_packer(config: ModelConfig, eight_bit: bool) -> WeightPacker:
-    """How to store the weights."""
-    reason = _obstacle(config, eight_bit)
+    """How the selected backend packs the weights. Logs a warning if it is torch's."""
+    reason = _reason_for_torch(config, eight_bit)
     if reason is None:
         from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
 
@@ -33,31 +32,31 @@ def cpu_packer(config: ModelConfig, eight_bit: bool) -> WeightPacker:
 
 
 def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, Cache]:
-    """What runs the layers, and its cache: whatever their weights were packed for."""
+    """The decoder for which the weights were packed, and its KV cache."""
     if hasattr(weights.lm_head, "panels"):
         from app.model.cpu_kernels.decoder import CompiledDecoder
         from app.model.cpu_kernels.kv_cache import PanelCache
 
-        # Of weights rounded to 8 bits, float16 keys and values change nothing that can be seen.
-        rounded = getattr(weights.lm_head, "eight_bit", False)
-        dtype = torch.float16 if rounded else torch.float32
-        panels = PanelCache(weights.config, slots, positions, dtype)
-        return CompiledDecoder(weights, panels), panels
+        # With 8-bit weights, the rounding of keys and values to float16 is negligible.
+        eight_bit = getattr(weights.lm_head, "eight_bit", False)
+        dtype = torch.float16 if eight_bit else torch.float32
+        panel_cache = PanelCache(weights.config, slots, positions, dtype)
+        return CompiledDecoder(weights, panel_cache), panel_cache
     devices = tuple(layer.device for layer in weights.layers)
     cache = SlotCache(weights.config, slots, positions, weights.dtype, devices)
     return TorchDecoder(weights, cache), cache
 
 
 def describe_kernels(decoder: Decoder, eight_bit: bool) -> str:
-    """In words, what computes on this CPU."""
+    """The kernels that compute on this CPU, as text for the log and the model card."""
     if not isinstance(decoder, TorchDecoder):
         return kernels(eight_bit)
     return kernels(eight_bit) if lacking(eight_bit) else "torch (compiled kernels cannot be used)"
 
 
-def _obstacle(config: ModelConfig, eight_bit: bool) -> str | None:
-    """Why compiled kernels cannot serve this model here; None when they can. Nothing is compiled
-    before the CPU's features are known to be enough, and first in a process of its own."""
+def _reason_for_torch(config: ModelConfig, eight_bit: bool) -> str | None:
+    """Why the compiled kernels cannot be used; None if they can. They are compiled only on a CPU
+    that has the features they need, and in a child process first."""
     if missing := lacking(eight_bit):
         return f"this CPU has no {missing}"
     widths = (config.hidden_size, config.heads * config.head_dim)

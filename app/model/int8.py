@@ -1,7 +1,7 @@
-"""8-bit matrix products on the CPU: one scale per output channel, one per row of activations.
+"""8-bit linear layers (W8A8) on the CPU by oneDNN: a scale per output channel and per row.
 
-Knows nothing about layers. Products of integers are exact, so a row's bits depend neither on
-the rows beside it nor on the kernel oneDNN picks (docs/lab-log.md).
+Integer sums are exact, so a row's bits depend neither on the other rows of the batch nor on the
+kernel that oneDNN selects (docs/lab-log.md).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-_ZERO_POINT = 128  # activations are unsigned: fed signed, the kernel never ends
-_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantized
+_ZERO_POINT = 128  # activations are uint8: with int8 ones, oneDNN's kernel does not return
+_BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
 
 
 class Int8Linear:
-    """y = x Wᵀ with both sides rounded to 8 bits, sums in int32, results in float32."""
+    """y = x Wᵀ with weights and activations in 8 bits, sums in int32, results in float32."""
 
     scale = 1.0
 
@@ -31,17 +31,18 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""
-        largest = x.abs().amax(-1, keepdim=True).clamp_min_(1e-30)
-        # + 128.5, then truncated by the cast: rounded to the nearest, and shifted
-        shifted = (x * (127.0 / largest)).add_(_ZERO_POINT + 0.5).to(torch.uint8)
-        y = _product(shifted, self._packed, self._scales, self._zeros)
-        return y.mul_(largest / 127.0)
+        absmax = x.abs().amax(-1, keepdim=True).clamp_min_(1e-30)
+        # The cast truncates, so + 128.5 rounds to nearest and adds the zero point.
+        quantized = (x * (127.0 / absmax)).add_(_ZERO_POINT + 0.5).to(torch.uint8)
+        y = _qlinear(quantized, self._packed, self._scales, self._zeros)
+        return y.mul_(absmax / 127.0)
 
 
 def quantize_per_channel(
     weight: Tensor, column_factors: Tensor | None, top: int
 ) -> tuple[Tensor, Tensor]:
-    """A [out, in] weight as int8 in [-top, top], and each output's scale, float32 [out]."""
+    """Quantize a [out, in] weight: int8 in [-top, top], and a float32 scale per output channel,
+    [out]. column_factors: [in], multiplied into it first."""
     rows = weight.shape[0]
     values = torch.empty(weight.shape, dtype=torch.int8)
     scales = torch.empty(rows)
@@ -49,26 +50,28 @@ def quantize_per_channel(
         block = weight[first : first + _BLOCK_ROWS].float()
         if column_factors is not None:
             block = block * column_factors
-        largest = block.abs().amax(1).clamp_min_(1e-30)
-        scales[first : first + _BLOCK_ROWS] = largest / top
-        values[first : first + _BLOCK_ROWS] = (block * (top / largest)[:, None]).round_()
+        absmax = block.abs().amax(1).clamp_min_(1e-30)
+        scales[first : first + _BLOCK_ROWS] = absmax / top
+        values[first : first + _BLOCK_ROWS] = (block * (top / absmax)[:, None]).round_()
     return values, scales
 
 
 def smoothing_factors(norm: Tensor, *weights: Tensor) -> Tensor:
-    """Factors [in] to divide a norm by and multiply its product's columns with, so that neither
-    side has channels far larger than the others: what one row's or column's single scale can
-    follow (SmoothQuant, arXiv 2211.10438, with the norm in the place of measured activations).
+    """Factors [in] to divide a norm's weight by, and to multiply the columns of the following
+    weights with: they move outlier channels from the activations into the weights, as one scale
+    per row cannot represent them (SmoothQuant, arXiv 2211.10438, with the norm's weight instead of
+    measured activations).
     """
-    heights = torch.stack([weight.abs().amax(0).float() for weight in weights]).amax(0)
-    widths = norm.abs().float()
-    factors = (widths / heights).sqrt()
-    return torch.where((widths > 0) & (heights > 0), factors, torch.ones_like(factors))
+    weight_max = torch.stack([weight.abs().amax(0).float() for weight in weights]).amax(0)
+    activation_max = norm.abs().float()
+    factors = (activation_max / weight_max).sqrt()
+    both_positive = (activation_max > 0) & (weight_max > 0)
+    return torch.where(both_positive, factors, torch.ones_like(factors))
 
 
-def _product(shifted: Tensor, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
+def _qlinear(quantized: Tensor, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
     y: Tensor = torch.ops.onednn.qlinear_pointwise(
-        shifted,
+        quantized,
         1.0,
         _ZERO_POINT,
         packed,
@@ -87,9 +90,9 @@ def _product(shifted: Tensor, packed: Tensor, scales: Tensor, zeros: Tensor) -> 
 
 @cache
 def _sums_are_exact() -> bool:
-    """False on CPUs whose 8-bit products saturate at 16 bits: there weights get 7 bits."""
+    """False on CPUs without VNNI: vpmaddubsw saturates at 16 bits, so weights get 7 bits."""
     weight = torch.full((16, 64), 127, dtype=torch.int8)
-    shifted = torch.full((4, 64), 255, dtype=torch.uint8)
+    activations = torch.full((4, 64), 255, dtype=torch.uint8)
     packed = torch.ops.onednn.qlinear_prepack(weight, None)
-    y = _product(shifted, packed, torch.ones(16), torch.zeros(16, dtype=torch.int32))
+    y = _qlinear(activations, packed, torch.ones(16), torch.zeros(16, dtype=torch.int32))
     return bool((y == 127 * 127 * 64).all())

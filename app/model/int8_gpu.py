@@ -1,8 +1,8 @@
-"""8-bit matrix products on a GPU: bitsandbytes' int8 with one scale per row on both sides.
+"""8-bit linear layers (W8A8) on a GPU by bitsandbytes, one scale per row of both operands.
 
-Knows nothing about layers. Untested on a GPU here: tests run it on a CPU, with bitsandbytes'
-own CPU kernel. Outlier columns (llm_int8_threshold) are not held back: which they are would
-depend on the whole batch, and so would every row's answer.
+CI has no GPU: tests run it on a CPU, with bitsandbytes' CPU kernel. Outlier columns
+(llm_int8_threshold) are not used: they are selected over the whole batch, so a row's result would
+depend on the other rows.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor
 from app.model.int8 import smoothing_factors
 from app.model.linear import Linear
 
-_BLOCK_ROWS = 2048  # rows of a weight that are float32 at one time while it is quantized
+_BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
 
 
 class GpuInt8Linear:
-    """y = x Wᵀ with both sides rounded to 8 bits, sums in int32, results in x's dtype."""
+    """y = x Wᵀ with weights and activations in 8 bits, sums in int32, results in x's dtype."""
 
     scale = 1.0
 
@@ -45,22 +45,22 @@ class GpuInt8Linear:
 
 
 def _quantize_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 [rows, in] and the scale [rows, 1] of each row."""
+    """Quantize each row: int8 [rows, in], and float32 scales [rows, 1]."""
     scales = rows.abs().amax(1, keepdim=True).clamp_min_(1e-30) / 127.0
     return (rows / scales).round_().to(torch.int8), scales
 
 
 class GpuInt8Packer:
-    """8-bit weights and activations on a GPU; implements `quantization.WeightPacker`."""
+    """Packs weights in 8 bits on a GPU; implements `quantization.WeightPacker`."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
 
     def pack(self, weight: Tensor) -> Linear:
-        """An 8-bit kernel."""
+        """Quantize with one scale per output channel."""
         return GpuInt8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Channels that the norm makes large are evened out first."""
+        """Quantize after smoothing the channels that the norm makes large (SmoothQuant)."""
         factors = smoothing_factors(norm, weight)
         return (norm.float() / factors).to(self._dtype), GpuInt8Linear(weight, factors)

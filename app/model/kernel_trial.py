@@ -1,7 +1,7 @@
-"""Has the compiled kernels tried by a process of its own: a compiler that aborts on a CPU, a
-kernel that is no instruction of it or never ends, must not take the server along.
+"""Runs the self-test of the compiled kernels in a child process, once per machine.
 
-Knows nothing about torch or kernels: that process (`child_main`) imports them first.
+A compiler that aborts on this CPU, an illegal instruction or an endless loop then ends the child,
+not the server. Only the child (`child_main`) imports torch and the kernels.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from pathlib import Path
 from app.checkpoint.hardware.cpu_features import features
 from app.model.cpu_kernels.cache_directory import record_self_test, self_test_passed
 
-#: Of processor time. Compiling takes some ten seconds, a minute where the CPU is emulated.
+#: CPU time of the child. Compiling takes about ten seconds, a minute on an emulated CPU.
 CPU_LIMIT_S = 300
-#: And this many times as long by the clock: other processes want the cores too.
+#: Wall-clock limit as a multiple of the CPU limit: other processes use the cores too.
 _WALL_CLOCK_FACTOR = 4
 _PROGRAM = (
     f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})\n"
     "from app.model.kernel_trial import child_main; child_main(*sys.argv[1:])"
 )
-#: prctl's word for "this signal when my parent ends" (linux/prctl.h).
+#: prctl option: send this process a signal when its parent ends (linux/prctl.h).
 _PR_SET_PDEATHSIG = 1
 
 
 def kernel_fault(eight_bit: bool, limit_s: int = CPU_LIMIT_S) -> str | None:
-    """Why the compiled kernels cannot be trusted on this machine; None if they can. Its success
-    is self_test_passed beside the machine code, so that the next start does without the process.
+    """Why the compiled kernels must not be used on this machine; None if the self-test passed.
+    A pass is recorded in the kernel cache, so the next start does not run it again.
 
-    limit_s: seconds of processor time.
+    limit_s: CPU seconds of the child.
     """
     if self_test_passed(eight_bit):
         return None
@@ -45,10 +45,13 @@ def kernel_fault(eight_bit: bool, limit_s: int = CPU_LIMIT_S) -> str | None:
 
 
 def child_main(precision: str, parent: str, limit_s: str, expected: str) -> None:
-    """The process itself: print as a JSON object which features it sees and whether the kernels
-    of `precision` ("8-bit" or "full") are right. expected: the features its parent sees: the
-    child of an emulated process may run on the machine below."""
-    # Both end this process even in the midst of machine code, and when nobody waits for it.
+    """The child process: prints a JSON object with the CPU features it sees, and whether the
+    kernels of `precision` ("8-bit" or "full") pass the self-test.
+
+    expected: the features that the parent sees. They differ where the parent is emulated and the
+    child runs on the host CPU.
+    """
+    # Both limits also end machine code that does not return to Python.
     resource.setrlimit(resource.RLIMIT_CPU, (int(limit_s), int(limit_s) + 1))
     signal.alarm(_WALL_CLOCK_FACTOR * int(limit_s))
     if sys.platform == "linux":
@@ -59,8 +62,8 @@ def child_main(precision: str, parent: str, limit_s: str, expected: str) -> None
         raise SystemExit(f"it ran on another CPU than the server: {', '.join(sorted(other)[:3])}")
     from app.model.cpu_kernels.self_test import kernels_match_torch
 
-    right = kernels_match_torch(precision == "8-bit")
-    sys.stdout.write(json.dumps({"features": sorted(features()), "right": right}) + "\n")
+    passed = kernels_match_torch(precision == "8-bit")
+    sys.stdout.write(json.dumps({"features": sorted(features()), "passed": passed}) + "\n")
 
 
 def _run_self_test(eight_bit: bool, limit_s: int) -> str | None:
@@ -72,29 +75,29 @@ def _run_self_test(eight_bit: bool, limit_s: int) -> str | None:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        close_fds=True,  # neither the listener nor a client's connection
+        close_fds=True,  # the child must not hold the listening socket or a client's
         process_group=0,
     )
     try:
         output, errors = process.communicate(timeout=_WALL_CLOCK_FACTOR * limit_s)
     except subprocess.TimeoutExpired:
-        return "their trial did not end in time"
+        return "their self-test did not end in time"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if process.returncode:
-        return f"their trial {_exit_reason(process.returncode)}{_error_line(errors)}"
+        return f"their self-test {_exit_reason(process.returncode)}{_error_line(errors)}"
     return parse_report(output)
 
 
 def parse_report(output: str) -> str | None:
-    """What is wrong by the words of the process; None if nothing is."""
+    """The fault that the child's output reports; None if the self-test passed."""
     try:
-        right = json.loads(output.splitlines()[-1])["right"]
+        passed = json.loads(output.splitlines()[-1])["passed"]
     except (LookupError, TypeError, ValueError):
-        return "their trial told nothing"
-    return None if right is True else "their results were wrong on this machine"
+        return "their self-test printed no result"
+    return None if passed is True else "their results were wrong on this machine"
 
 
 def _exit_reason(code: int) -> str:
@@ -106,7 +109,7 @@ def _exit_reason(code: int) -> str:
 
 
 def _error_line(errors: str) -> str:
-    """What the process said of its end: the compiler's own words, else the last line."""
+    """The line of stderr that says why the child failed: LLVM's error, else the last line."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     shown = [line for line in lines if line.startswith("LLVM ERROR")] or lines[-1:]
     return f": {shown[0][:200]}" if shown else ""

@@ -1,6 +1,6 @@
-"""Keys and values of all running sequences: one slot each, mapped only where it was written.
+"""The KV cache of the torch decoder: one slot per sequence in lazily mapped memory.
 
-Knows nothing about who owns a slot; the scheduler hands slots out and takes them back.
+The scheduler assigns slots. Pages are mapped when they are first written.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ import torch
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 
-#: Attention reads lengths rounded up to this; other lengths give other bits (docs/lab-log.md).
+#: Attention reads lengths rounded up to this multiple, as SDPA's bits depend on the length
+#: (docs/lab-log.md).
 READ_MULTIPLE = 16
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
 class SlotMemory:
-    """Equal slots in one lazy mapping; each is contiguous, so it gives its memory back in one
-    call."""
+    """Slots of equal size in one lazy mapping. Each slot is contiguous, so one madvise call
+    releases its memory."""
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
-        """Raises:
-        StartupError: the address space is limited to less.
+        """Reserve address space, without memory.
+
+        Raises:
+            StartupError: the address space is too small (ulimit -v).
         """
         self._slot_bytes = slot_bytes
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
@@ -37,9 +40,9 @@ class SlotMemory:
         self.bytes = torch.frombuffer(self._mapping, dtype=torch.uint8)
 
     def release(self, slot: int) -> None:
-        """Give the memory behind a slot back to the system."""
+        """Return a slot's memory to the operating system; it then reads as zeros."""
         start = slot * self._slot_bytes
-        # only whole pages go; a page shared with the next slot stays until that is released
+        # Whole pages only: a page shared with the next slot stays until that slot is released.
         first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
         end = (start + self._slot_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
         if end > first:
@@ -49,7 +52,7 @@ class SlotMemory:
 class SlotCache:
     """`layers[i]` is a [slots, 2, kv_heads, positions, head_dim] view: keys at 0, values at 1.
 
-    Owned by the engine thread. On a CPU the whole of it is one lazy mapping.
+    Used by the engine thread only. On a CPU all layers are views of one lazy mapping.
     """
 
     def __init__(
@@ -69,14 +72,14 @@ class SlotCache:
         self._mapping: SlotMemory | None = None
         if devices[0].type == "cpu":
             self._mapping = SlotMemory(slots, self.bytes_per_token * self.positions)
-            whole = self._mapping.bytes.view(dtype).view(shape)
-            self.layers = [whole[:, layer] for layer in range(config.layers)]
+            region = self._mapping.bytes.view(dtype).view(shape)
+            self.layers = [region[:, layer] for layer in range(config.layers)]
         else:
             per_layer = (slots, *shape[2:])
             self.layers = [torch.zeros(per_layer, dtype=dtype, device=d) for d in devices]
 
     def release(self, slot: int) -> None:
-        """Give the memory behind a slot back to the system."""
+        """Return a slot's memory to the operating system (CPU only)."""
         if self._mapping is not None:
             self._mapping.release(slot)
 

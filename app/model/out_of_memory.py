@@ -1,7 +1,4 @@
-"""torch's ways to say that memory ran out, as Python's own: the engine knows no torch.
-
-Knows nothing about who asked for the memory.
-"""
+"""Converts torch's out-of-memory errors to MemoryError, as the engine does not import torch."""
 
 from __future__ import annotations
 
@@ -13,24 +10,24 @@ import torch
 
 P = ParamSpec("P")
 T = TypeVar("T")
-#: What the CPU's allocator says; its error has no class of its own.
+#: Message of the CPU allocator's error, which is a plain RuntimeError.
 _ON_CPU = "can't allocate memory"
 
 
 def raises_memory_error(function: Callable[P, T]) -> Callable[P, T]:
-    """`function`, raising MemoryError where it ran out of a device's memory or the machine's."""
+    """Decorator: `function` raises MemoryError when it runs out of GPU or CPU memory."""
 
     @wraps(function)
-    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except RuntimeError as error:
             if not isinstance(error, torch.OutOfMemoryError) and _ON_CPU not in str(error):
                 raise
-            # Without the error, whose trace holds on to the tensors that did not fit.
+            # Drop the error: its traceback keeps references to the tensors.
             reason = str(error).splitlines()[0]
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         raise MemoryError(reason)
 
-    return told
+    return wrapper

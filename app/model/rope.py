@@ -1,7 +1,6 @@
-"""Rotary position embedding tables (arXiv 2104.09864) for the types the server supports.
+"""Tables of rotary position embeddings (RoPE, arXiv 2104.09864) and their scaling types.
 
-Knows nothing about layers or requests: one table per model, computed once in float32 exactly
-as transformers does it, so that both give the same angles.
+Computed once in float32 with transformers' formulas, so that the angles have the same bits.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from app.checkpoint.config import RopeConfig
 
 @dataclass(frozen=True, slots=True)
 class RopeTable:
-    """cos and signed sin by position, each [positions, head_dim].
+    """cos and sin by position, each [positions, head_dim].
 
-    The sine's first half is negated, so rotating is `x * cos + roll(x, head_dim / 2) * sin`.
+    The sine's first half is negated, so a rotation is `x * cos + roll(x, head_dim / 2) * sin`.
     """
 
     cos: Tensor
     sin: Tensor
 
 
-def build_table(
+def build_rope_table(
     rope: RopeConfig, head_dim: int, positions: int, dtype: torch.dtype, device: torch.device
 ) -> RopeTable:
-    """Angles of every position below `positions`."""
+    """The table of positions 0 … positions - 1."""
     inverse, attention_scale = _inverse_frequencies(rope, head_dim)
     angles = torch.arange(positions).float()[:, None] * inverse[None]
     cos = torch.cat((angles, angles), -1).cos() * attention_scale
@@ -40,24 +39,25 @@ def build_table(
 
 
 def _inverse_frequencies(rope: RopeConfig, dim: int) -> tuple[Tensor, float]:
-    """Radians per position [dim / 2], and the factor on cos and sin."""
-    plain = 1.0 / (rope.theta ** (torch.arange(0, dim, 2, dtype=torch.float) / dim))
+    """Inverse frequencies in radians per position, [dim / 2], and the factor on cos and sin."""
+    unscaled = 1.0 / (rope.theta ** (torch.arange(0, dim, 2, dtype=torch.float) / dim))
     if rope.kind == "linear":
-        return plain / rope.options["factor"], 1.0
+        return unscaled / rope.options["factor"], 1.0
     if rope.kind == "llama3":
-        return _llama3(plain, rope.options), 1.0
+        return _llama3(unscaled, rope.options), 1.0
     if rope.kind == "yarn":
         return _yarn(rope, dim)
-    return plain, 1.0
+    return unscaled, 1.0
 
 
-def _llama3(plain: Tensor, options: dict[str, Any]) -> Tensor:
-    """Long wavelengths are stretched by `factor`, short ones kept, those between blended."""
+def _llama3(unscaled: Tensor, options: dict[str, Any]) -> Tensor:
+    """Llama 3.1 scaling: long wavelengths are scaled by `factor`, short ones are not, those between
+    are interpolated."""
     factor = options["factor"]
     low, high = options["low_freq_factor"], options["high_freq_factor"]
     original = options["original_max_position_embeddings"]
-    wavelength = 2 * math.pi / plain
-    scaled = torch.where(wavelength > original / low, plain / factor, plain)
+    wavelength = 2 * math.pi / unscaled
+    scaled = torch.where(wavelength > original / low, unscaled / factor, unscaled)
     smooth = (original / wavelength - low) / (high - low)
     blended = (1 - smooth) * scaled / factor + smooth * scaled
     between = ~(wavelength < original / high) & ~(wavelength > original / low)
@@ -65,7 +65,7 @@ def _llama3(plain: Tensor, options: dict[str, Any]) -> Tensor:
 
 
 def _yarn(rope: RopeConfig, dim: int) -> tuple[Tensor, float]:
-    """YaRN (arXiv 2309.00071): a ramp between stretched and plain frequencies."""
+    """YaRN (arXiv 2309.00071): a linear ramp between scaled and unscaled frequencies."""
     options, base = rope.options, rope.theta
     original = options["original_max_position_embeddings"]
     factor = options["factor"]
@@ -79,18 +79,19 @@ def _yarn(rope: RopeConfig, dim: int) -> tuple[Tensor, float]:
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, dim - 1)
     if low == high:
-        high += 0.001  # a ramp of no width has no slope
+        high += 0.001  # avoids a division by zero
     ramp = ((torch.arange(dim // 2, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
     powers = base ** (torch.arange(0, dim, 2).float() / dim)
-    keep = 1 - ramp
-    inverse = (1.0 / (factor * powers)) * (1 - keep) + (1.0 / powers) * keep
+    unscaled_share = 1 - ramp
+    scaled, unscaled = 1.0 / (factor * powers), 1.0 / powers
+    inverse = scaled * (1 - unscaled_share) + unscaled * unscaled_share
     return inverse, _yarn_attention_scale(options, factor)
 
 
 def _yarn_attention_scale(options: dict[str, Any], factor: float) -> float:
-    given = options.get("attention_factor")
-    if given is not None:
-        return float(given)
+    attention_factor = options.get("attention_factor")
+    if attention_factor is not None:
+        return float(attention_factor)
 
     def mscale(weight: float) -> float:
         return 1.0 if factor <= 1 else 0.1 * weight * math.log(factor) + 1.0

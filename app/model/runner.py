@@ -1,6 +1,6 @@
-"""The torch runner: a batch of integers in, logits and pooled hidden states out.
+"""The torch runner: a batch of token ids in, logits and pooled hidden states out.
 
-Knows nothing about requests or text; it is the seam where another backend could attach.
+It implements `engine.batch.Runner`, the interface for other backends.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from app.model.out_of_memory import raises_memory_error
 from app.model.stages import Observer, no_observer
 from app.model.weights import Weights
 
-#: Small, so that a chunk beside decode rows delays their streams little; the products of all
-#: chunks of a step are computed together.
+#: Small, so that a chunk adds little to the latency of the decode rows in the same step. The
+#: chunks of a step share one GEMM per layer, so small chunks are not slower.
 PREFILL_CHUNK_TOKENS = 16
 
 
 class Cache(Protocol):
-    """Keys and values, a slot per sequence."""
+    """A KV cache with a slot per sequence."""
 
     slots: int
-    positions: int  #: tokens one slot can hold
+    positions: int  #: capacity of a slot in tokens
     bytes_per_token: int
 
     def release(self, slot: int) -> None:
-        """Give the memory behind a slot back to the system."""
+        """Return a slot's memory to the operating system."""
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Copy positions [start, end) of all layers from one slot to another."""
 
 
 class Decoder(Protocol):
-    """The layers of a model, over one cache."""
+    """The layers of a model, with its KV cache."""
 
     row_invariant: bool  #: see `engine.batch.Runner`
 
@@ -52,14 +52,14 @@ class Decoder(Protocol):
         """Run a step and fill the cache.
 
         tokens, slots, positions: int64 [rows], decode rows first, then the tiles'. Returns
-        hidden states before the final norm, [rows, hidden], good until the next step.
-        observe: is shown every stage's result, which may make the step slower.
+        hidden states before the final norm, [rows, hidden], valid until the next step.
+        observe: called with every stage's result; this makes the step slower.
         """
 
 
 class TorchRunner:
-    """Runs batches, on as many devices as the weights are spread over. Owned by the engine
-    thread."""
+    """Runs batches on all devices over which the weights are distributed. Used by the engine
+    thread only."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class TorchRunner:
         vocab_size: int,
         untrained: Sequence[int] = (),
     ) -> None:
-        """vocab_size: ids at or above it are not tokens; these and `untrained` are never
-        sampled."""
+        """vocab_size: of the tokenizer. Ids from it on, and those in `untrained`, get the logit
+        -inf, so they are never sampled."""
         self.slots, self.positions = cache.slots, cache.positions
         self.bytes_per_token = cache.bytes_per_token
         self.prefill_chunk_tokens = PREFILL_CHUNK_TOKENS
@@ -83,7 +83,7 @@ class TorchRunner:
     @raises_memory_error
     @torch.inference_mode()
     def run(self, batch: Batch, observe: Observer = no_observer) -> StepResult:
-        """Compute a batch whose rows stand in slot order. observe: see `Decoder.run`."""
+        """Compute a batch whose rows are in slot order. observe: see `Decoder.run`."""
         weights = self._weights
         ids = [row.token for row in batch.rows]
         slots = [row.slot for row in batch.rows]
@@ -100,7 +100,7 @@ class TorchRunner:
         )
 
     def release(self, slot: int) -> None:
-        """Give a slot's memory back."""
+        """Return a slot's memory to the operating system."""
         self._cache.release(slot)
 
     @torch.inference_mode()
@@ -110,7 +110,7 @@ class TorchRunner:
 
     def _logits(self, batch: Batch, hidden: Tensor) -> Tensor | None:
         """float32 [rows and tiles that want logits, vocab]."""
-        wanted = [number for number, row in enumerate(batch.rows) if row.wants_logits]
+        wanted = [index for index, row in enumerate(batch.rows) if row.wants_logits]
         end = len(batch.rows)
         for tile in batch.tiles:
             end += len(tile.tokens)
@@ -123,7 +123,8 @@ class TorchRunner:
         return self._lm_head(hidden)
 
     def _scored(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:
-        """A tile at a time: logits of a whole prompt could be gigabytes."""
+        """float32 [targets, vocab] of each chunk with targets; one GEMM per chunk, because the
+        logits of a whole prompt could take gigabytes."""
         scored = []
         first = len(batch.rows)
         for tile in batch.tiles:

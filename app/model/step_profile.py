@@ -1,7 +1,4 @@
-"""Times steps of a loaded model, before it serves anybody.
-
-Knows nothing about scheduling.
-"""
+"""Measures the step time of a loaded model by batch size, before the first request."""
 
 from __future__ import annotations
 
@@ -13,19 +10,19 @@ from app.engine.step_time import Pace
 
 log = logging.getLogger(__name__)
 
-#: Rows of the steps that are timed, as far as there are slots for them.
+#: Batch sizes to measure, up to the number of slots.
 _SIZES = (1, 4, 8, 16, 32, 64)
-#: No more steps are timed once they have taken this long in all.
-_SECONDS = 2.0
+#: Time limit of the whole profile.
+_BUDGET_S = 2.0
 
 
 def profile_steps(runner: Runner) -> Pace:
-    """The shortest of up to three steps of each size, all at a context's beginning."""
+    """The shortest of two or three decode steps of each batch size, all at position 0."""
     began = time.perf_counter()
     points: list[tuple[int, float]] = []
-    _step(runner, 1)  # the first one touches memory for the first time
+    _step(runner, 1)  # warm-up: page faults
     for size in _SIZES:
-        if size > runner.slots or time.perf_counter() - began > _SECONDS:
+        if size > runner.slots or time.perf_counter() - began > _BUDGET_S:
             break
         seconds = min(_step(runner, size) for _ in range(3 if size < 32 else 2))
         longest = points[-1][1] if points else 0.0
@@ -37,7 +34,8 @@ def profile_steps(runner: Runner) -> Pace:
 
 
 def _step(runner: Runner, rows: int) -> float:
+    """Seconds of one decode step."""
     batch = Batch(tuple(DecodeRow(slot, 0, 0, True) for slot in range(rows)), ())
     began = time.perf_counter()
-    runner.run(batch).logits[0, 0].item()  # a GPU's step ends when its result is read
+    runner.run(batch).logits[0, 0].item()  # reading a result waits for the GPU
     return time.perf_counter() - began

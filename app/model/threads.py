@@ -1,19 +1,19 @@
-"""How the CPU threads of the matrix products wait for each other.
+"""Limits the spinning of OpenMP's threads at barriers.
 
-Knows nothing about torch, and must run before it is imported: its OpenMP reads this once.
+Must run before torch is imported: OpenMP reads the environment once.
 """
 
 from __future__ import annotations
 
 import os
 
-#: OpenMP's workers spin while they wait for the next parallel region. Beside any other busy
-#: process they then burn the very core that the slower worker needs: a step was measured to
-#: take 170 ms instead of 2. A short spin keeps the fast hand-over, and then sleeps.
+#: libgomp's workers spin while they wait for the next parallel region. Beside another busy process
+#: they take the core that the slowest worker needs: a step took 170 ms instead of 2 (measured).
+#: After a short spin they sleep, and regions that follow each other closely still start fast.
 SPIN_COUNT = "100"
 
 
 def limit_openmp_spin() -> None:
-    """Limit the spin unless the operator has set a policy of his own."""
+    """Set GOMP_SPINCOUNT, unless the operator has set OMP_WAIT_POLICY or GOMP_SPINCOUNT."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

@@ -1,6 +1,6 @@
-"""A model's weights as the forward pass wants them: frozen, fused, on their devices.
+"""A model's weights for inference: fused, packed and on their devices.
 
-Knows nothing about files or transformers; `build_weights.py` fills these records.
+`loading/build_weights.py` builds these records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.model.linear import Linear
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One decoder layer. Norms hold their product's power of two folded in (see linear.py)."""
+    """One decoder layer. Norms include the scale of the linear layer after them, see linear.py."""
 
     attention_norm: Tensor  #: [hidden]
     qkv_proj: Linear  #: hidden -> (heads + 2 kv_heads) * head_dim
@@ -30,26 +30,26 @@ class LayerWeights:
     gate_up_proj_bias: Tensor | None
     down_proj: Linear  #: mlp width -> hidden
     down_proj_bias: Tensor | None
-    window: int | None  #: how many tokens back attention sees, itself included; None: all
+    window: int | None  #: sliding window in tokens, the token itself included; None: unlimited
     device: torch.device
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A whole model. The mlp width is intermediate_size rounded up, the rest zeros."""
+    """A whole model. The MLP width is intermediate_size rounded up, padded with zeros."""
 
     config: ModelConfig
     embedding: Tensor  #: [vocab, hidden] in the checkpoint's dtype
     layers: tuple[LayerWeights, ...]
-    norm: Tensor  #: [hidden]: embeddings are made from its output
-    lm_head_norm: Tensor  #: [hidden], the same with the head's power of two folded in
+    norm: Tensor  #: [hidden], the final norm; /v1/embeddings pools its output
+    lm_head_norm: Tensor  #: [hidden], the final norm with lm_head's scale folded in
     lm_head: Linear  #: hidden -> vocab
-    dtype: torch.dtype  #: of activations and of the cache
-    device: torch.device  #: of the embedding; the final norm and the head may be elsewhere
+    dtype: torch.dtype  #: of activations and of the KV cache
+    device: torch.device  #: of the embedding; final norm and lm_head may be on another
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all large tensors."""
+        """Bytes of all matrices."""
         linears = [self.lm_head]
         for layer in self.layers:
             linears += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]

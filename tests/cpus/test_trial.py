@@ -91,7 +91,7 @@ def test_a_compiler_that_aborts(here: Answers, plant: Plant) -> None:
     """As every start did on a CPU without AVX-512 VNNI."""
     copy = plant("packed_weights.py", ABORT)
     log = answered_by_torch(here, copy, DISABLE_CPU_FEATURES="avx512f")
-    assert "their trial was ended by SIGABRT: LLVM ERROR: " in log
+    assert "their self-test was ended by SIGABRT: LLVM ERROR: " in log
 
 
 FIGURES = pytest.mark.figures
@@ -99,7 +99,7 @@ FAULTS = [
     ("import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n", "was ended by SIGILL"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "was ended by SIGSEGV"),
     ("import no_such_compiler\n", "failed: ModuleNotFoundError"),
-    ("import os\nos._exit(0)\n", "told nothing"),
+    ("import os\nos._exit(0)\n", "printed no result"),
     ("while True: pass\n", "did not end in time"),
     pytest.param("import time\ntime.sleep(10000)\n", "did not end in time", marks=FIGURES),
 ]

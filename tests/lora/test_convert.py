@@ -57,7 +57,7 @@ def test_a_base_model(base: Path, pickled: Pickle, tmp_path: Path) -> None:
     assert not check_model(Config(BASE_MODEL=str(written.parent)), count_tokens).pickled
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 1
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_an_adapter(base: Path, enlarged: Path, pickled: Pickle, tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_tensors_that_share_memory(tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
-    with pytest.raises(StartupError, match="is no directory"):
+    with pytest.raises(StartupError, match="is not a directory"):
         convert(source, target)
     source.mkdir()
-    with pytest.raises(StartupError, match=r"holds neither pytorch_model\*"):
+    with pytest.raises(StartupError, match=r"contains neither pytorch_model\*"):
         convert(source, target)
     torch.save({"a": Trap()}, source / "pytorch_model.bin")
     with pytest.raises(StartupError, match=r"cannot read .*pytorch_model.bin"):

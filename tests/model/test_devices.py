@@ -20,7 +20,7 @@ from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import TorchLinear
 from app.model.loading.build_weights import build_weights
-from app.model.loading.device_map import DeviceMap, device_of, placed, split
+from app.model.loading.device_map import DeviceMap, device_map_for_memory, device_of, on_devices
 from app.model.loading.quantization import FullPrecisionPacker
 from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import TorchRunner
@@ -44,22 +44,22 @@ def directory(request: pytest.FixtureRequest, save_model: SaveModel) -> Path:
 
 
 def split_over(directory: Path, gpus: Sequence[int]) -> DeviceMap:
-    return split(directory, torch.float16, dict.fromkeys(gpus, 300_000))
+    return device_map_for_memory(directory, torch.float16, dict.fromkeys(gpus, 300_000))
 
 
 def test_accelerates_map_is_balanced_and_whole(directory: Path) -> None:
-    places = split_over(directory, (0, 1, 2))
-    used = [device_of(places, f"model.layers.{n}.mlp.up_proj.weight") for n in range(LAYERS)]
+    device_map = split_over(directory, (0, 1, 2))
+    used = [device_of(device_map, f"model.layers.{n}.mlp.up_proj.weight") for n in range(LAYERS)]
     assert used == sorted(used, key=lambda device: device.index)
     assert set(used) == set(GPUS)
     with pytest.raises(StartupError, match=r"does not fit on these GPUs \(GPU 0 0\.0 GB"):
-        split(directory, torch.float16, {0: 100_000})
+        device_map_for_memory(directory, torch.float16, {0: 100_000})
 
 
-def split_weights(directory: Path, places: DeviceMap) -> Weights:
+def split_weights(directory: Path, device_map: DeviceMap) -> Weights:
     """Weights spread over GPUs that are not here."""
     config = read_config(directory)
-    source = placed(from_checkpoint(read_index(directory)), places, config.tied_head)
+    source = on_devices(from_checkpoint(read_index(directory)), device_map, config.tied_head)
     full = torch.float32
     return build_weights(config, source, FullPrecisionPacker(full), full, lambda done, total: None)
 
@@ -72,33 +72,33 @@ def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunn
 
 def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> None:
     """Every tensor that a layer uses is on its device, or the stand-ins would fail."""
-    places = split_over(directory, (0, 1, 2))
+    device_map = split_over(directory, (0, 1, 2))
     with PretendDevices():
-        weights = split_weights(directory, places)
+        weights = split_weights(directory, device_map)
         devices = [layer.device for layer in weights.layers]
         assert set(devices) == set(GPUS)
         for layer in weights.layers:
-            held = [getattr(layer, item.name) for item in fields(layer)]
-            assert {each.device for each in held if isinstance(each, Tensor)} == {layer.device}
+            values = [getattr(layer, item.name) for item in fields(layer)]
+            assert {each.device for each in values if isinstance(each, Tensor)} == {layer.device}
         assert weights.norm.device == weights.lm_head_norm.device
-        found = outputs(split_runner(weights, devices))
-        assert found[0].device == weights.lm_head_norm.device
+        split_outputs = outputs(split_runner(weights, devices))
+        assert split_outputs[0].device == weights.lm_head_norm.device
         alone = split_weights(directory, {"": GPUS[0]})
         expected = outputs(split_runner(alone, [GPUS[0]] * LAYERS))
-    assert len(found) == 3
-    for mine, theirs in zip(found, expected, strict=True):
+    assert len(split_outputs) == 3
+    for mine, theirs in zip(split_outputs, expected, strict=True):
         assert torch.equal(mine, theirs)
-    assert torch.isneginf(found[0][:, [3, 5]]).all()
+    assert torch.isneginf(split_outputs[0][:, [3, 5]]).all()
     on_cpu = outputs(runner_of(weights_of(directory)))
     kept = [token for token in range(weights.config.vocab_size) if token not in (3, 5)]
-    assert torch.allclose(found[0][:, kept], on_cpu[0][:, kept], atol=1e-4)
+    assert torch.allclose(split_outputs[0][:, kept], on_cpu[0][:, kept], atol=1e-4)
 
 
 @pytest.mark.parametrize("spoiled", ["cache", "norm", "matrix"])
 def test_the_stand_ins_see_a_tensor_on_the_wrong_device(directory: Path, spoiled: str) -> None:
-    places = split_over(directory, (0, 1, 2))
+    device_map = split_over(directory, (0, 1, 2))
     with PretendDevices():
-        weights = split_weights(directory, places)
+        weights = split_weights(directory, device_map)
         devices = [layer.device for layer in weights.layers]
         last = weights.layers[-1]
         if spoiled == "cache":

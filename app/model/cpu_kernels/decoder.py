@@ -24,7 +24,7 @@ from app.model.cpu_kernels.packed_weights import (
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
 from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import Program, Stage
-from app.model.rope import build_table
+from app.model.rope import build_rope_table
 from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
 
@@ -40,7 +40,7 @@ class CompiledDecoder:
     def __init__(self, weights: Weights, cache: PanelCache) -> None:
         self._weights, self._cache = weights, cache
         config = weights.config
-        self._rope = build_table(
+        self._rope = build_rope_table(
             config.rope, config.head_dim, cache.positions, torch.float32, weights.device
         )
         size = scratch_floats(cache.positions, cache.padded_dim)

@@ -1,7 +1,7 @@
-"""From named tensors to `Weights`: fuse, fold, pad and pack, one layer at a time.
+"""Builds `Weights` from named tensors: fuses, pads and packs them, one layer at a time.
 
-Knows nothing about where the tensors come from: a checkpoint's files and transformers' modules
-are both a function from name to tensor, so both give the same bits.
+The source is a function from a checkpoint's tensor name to the tensor, so safetensors files and
+transformers' modules give the same bits.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from app.checkpoint.config import ModelConfig
 from app.model.loading.quantization import WeightPacker
 from app.model.weights import LayerWeights, Weights
 
-#: the tensor of a checkpoint name such as "model.norm.weight"
+#: The tensor with a checkpoint name such as "model.norm.weight".
 Source = Callable[[str], Tensor]
-#: called with the number of layers done and their total
+#: Called with the number of layers built and the total.
 Report = Callable[[int, int], None]
 
-#: Elementwise kernels handle a row's last few elements by other code than the rest; a row that
-#: is a multiple of this has no such tail, so it does not matter which rows it is computed with.
+#: torch's vectorized elementwise kernels compute the tail of a tensor by scalar code, whose bits
+#: differ. With rows of this multiple there is no tail, whatever the batch.
 ROW_MULTIPLE = 64
 
 
 def build_weights(
     config: ModelConfig, source: Source, packer: WeightPacker, dtype: torch.dtype, report: Report
 ) -> Weights:
-    """Build every layer where its tensors live.
+    """Build every layer on the device of its tensors.
 
-    dtype: of activations: float32 on a CPU.
+    dtype: of activations; float32 on a CPU.
     """
     layers = []
-    for number in range(config.layers):
-        layers.append(_layer(config, source, packer, number, dtype))
-        report(number + 1, config.layers)
+    for index in range(config.layers):
+        layers.append(_layer(config, source, packer, index, dtype))
+        report(index + 1, config.layers)
     embedding = source("model.embed_tokens.weight")
     norm = source("model.norm.weight")
     head = embedding if config.tied_head else source("lm_head.weight")
@@ -53,9 +53,9 @@ def build_weights(
 
 
 def _layer(
-    config: ModelConfig, source: Source, packer: WeightPacker, number: int, dtype: torch.dtype
+    config: ModelConfig, source: Source, packer: WeightPacker, index: int, dtype: torch.dtype
 ) -> LayerWeights:
-    prefix = f"model.layers.{number}."
+    prefix = f"model.layers.{index}."
     attention, mlp = prefix + "self_attn.", prefix + "mlp."
 
     def vector(name: str, present: bool = True) -> Tensor | None:
@@ -87,27 +87,29 @@ def _layer(
         gate_up_proj_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
         down_proj=packer.pack(_pad_columns(source(mlp + "down_proj.weight"))),
         down_proj_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
-        window=config.windows[number],
+        window=config.windows[index],
         device=attention_norm.device,
     )
 
 
 def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    """The present parts concatenated; None if there are none."""
     present = [part for part in parts if part is not None]
     return torch.cat(present) if present else None
 
 
-def _pad_rows(weight: Tensor, halves: int) -> Tensor:
-    """Zero rows after each of the `halves` equal parts of the first dimension."""
-    rows = weight.shape[0] // halves
+def _pad_rows(weight: Tensor, parts: int) -> Tensor:
+    """Pad each of the `parts` equal parts of the first dimension with zero rows."""
+    rows = weight.shape[0] // parts
     missing = -rows % ROW_MULTIPLE
     if not missing:
         return weight
     zeros = weight.new_zeros((missing, *weight.shape[1:]))
-    parts = [(weight[first : first + rows], zeros) for first in range(0, rows * halves, rows)]
-    return torch.cat([part for pair in parts for part in pair])
+    pairs = [(weight[first : first + rows], zeros) for first in range(0, rows * parts, rows)]
+    return torch.cat([tensor for pair in pairs for tensor in pair])
 
 
 def _pad_columns(weight: Tensor) -> Tensor:
+    """Pad the second dimension with zeros to ROW_MULTIPLE."""
     missing = -weight.shape[1] % ROW_MULTIPLE
     return torch.nn.functional.pad(weight, (0, missing)) if missing else weight

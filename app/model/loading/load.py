@@ -1,7 +1,4 @@
-"""From a checked model directory to a runner that is ready to compute.
-
-Knows nothing about tokenizers or HTTP; called once, on the engine's thread.
-"""
+"""Loads a checked model directory into a runner. Called once, on the engine's thread."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ from app.checkpoint.lora.delta import PICKLE
 from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.int8_gpu import GpuInt8Packer
 from app.model.loading.build_weights import Report, Source, build_weights
-from app.model.loading.device_map import placed, spread
-from app.model.loading.lora_merge import merged, resized
+from app.model.loading.device_map import balanced_device_map, on_devices
+from app.model.loading.lora_merge import merge_loras, pad_vocabulary
 from app.model.loading.malloc_tuning import mmap_large_blocks
 from app.model.loading.peft_merge import head_is_embedding, merge_with_peft
 from app.model.loading.quantization import FullPrecisionPacker, WeightPacker
@@ -33,14 +30,14 @@ from config import Config
 
 log = logging.getLogger(__name__)
 
-#: Sequences that may run at once. Slots cost address space only until they are used.
+#: Most sequences that run at once. An unused slot takes address space only.
 SLOTS = 64
-#: Share of the memory left after loading that keys and values may fill.
-POOL_SHARE = 0.5
+#: Fraction of the memory left after loading that the KV cache may use.
+KV_CACHE_FRACTION = 0.5
 
 
 def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple[TorchRunner, int]:
-    """The runner and how many tokens its cache may hold in all.
+    """The runner, and the capacity of its KV cache in tokens over all slots.
 
     vocab_size: of the tokenizer.
 
@@ -57,7 +54,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
             desc="Loading weights",
             unit="layer",
             leave=False,
-            disable=None,  # a log is no terminal
+            disable=None,  # off unless stderr is a terminal
         ) as bar,
     ):
         weights = load_weights(
@@ -70,7 +67,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
 
 
 def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weights:
-    """Weights straight from the files, LoRAs merged in; through transformers on one GPU."""
+    """The weights with LoRAs merged in: read from the files, or by transformers on one GPU."""
     model = replace(checked.model, vocab_size=checked.vocabulary.rows)
     if checked.gpus:
         return _gpu_weights(config, checked, model, report)
@@ -80,11 +77,11 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
 
 
 def _merged_source(checked: CheckedModel, model: ModelConfig) -> tuple[Source, ModelConfig]:
-    """All tensors on the CPU, and `model` as the LoRAs leave it."""
+    """A source of all tensors on the CPU with LoRAs merged in, and the config of the result."""
     if any(lora.settings.unusual for lora in checked.loras):
-        whole = merge_with_peft(checked)
-        model = replace(model, tied_head=head_is_embedding(whole))
-        return resized(from_modules(whole), checked.vocabulary.rows), model
+        merged = merge_with_peft(checked)
+        model = replace(model, tied_head=head_is_embedding(merged))
+        return pad_vocabulary(from_modules(merged), checked.vocabulary.rows), model
     source = (
         from_pickles(checked.directory) if checked.pickled else from_checkpoint(checked.tensors)
     )
@@ -97,16 +94,17 @@ def _merged_source(checked: CheckedModel, model: ModelConfig) -> tuple[Source, M
         )
         for lora in checked.loras
     ]
-    return resized(merged(source, checked.tied_base, loras), checked.vocabulary.rows), model
+    merged_source = merge_loras(source, checked.tied_base, loras)
+    return pad_vocabulary(merged_source, checked.vocabulary.rows), model
 
 
 def max_model_len(config: Config, checked: CheckedModel) -> int:
-    """Tokens of prompt and answer together."""
+    """The context length: most tokens of prompt and output together."""
     return config.MAX_MODEL_LEN or checked.model.max_positions
 
 
 def compute_dtype(config: Config, checked: CheckedModel) -> torch.dtype:
-    """float32 on a CPU; on a GPU the checkpoint's 16-bit type, float16 for a float32 one."""
+    """float32 on a CPU; on a GPU --dtype, by default the checkpoint's, or float16 for float32."""
     if not checked.gpus:
         return torch.float32
     name = config.DTYPE
@@ -119,22 +117,22 @@ def compute_dtype(config: Config, checked: CheckedModel) -> torch.dtype:
 def _gpu_weights(
     config: Config, checked: CheckedModel, model: ModelConfig, report: Report
 ) -> Weights:
-    """Not run in CI, where there is no GPU; the same paths on a CPU are (tests/model)."""
+    """CI has no GPU and does not run this; tests/model runs the functions it calls on a CPU."""
     dtype = compute_dtype(config, checked)
     packer: WeightPacker = (
         GpuInt8Packer(dtype) if config.LOAD_IN_8BIT else FullPrecisionPacker(dtype)
     )
     if checked.loras or len(checked.gpus) > 1 or config.LOAD_IN_8BIT:
         source, model = _merged_source(checked, model)
-        places = {"": torch.device("cuda", checked.gpus[0])}
+        device_map = {"": torch.device("cuda", checked.gpus[0])}
         if len(checked.gpus) > 1:
             stored = torch.int8 if config.LOAD_IN_8BIT else dtype
-            places = dict(spread(checked.directory, stored, checked.gpus))
-        source = placed(source, places, model.tied_head)
+            device_map = dict(balanced_device_map(checked.directory, stored, checked.gpus))
+        source = on_devices(source, device_map, model.tied_head)
         return build_weights(model, source, packer, dtype, report)
     from transformers import AutoModelForCausalLM  # seconds to import, so only where needed
 
-    whole = AutoModelForCausalLM.from_pretrained(
+    modules = AutoModelForCausalLM.from_pretrained(
         checked.directory,
         dtype=dtype,
         device_map={"": checked.gpu},
@@ -142,11 +140,12 @@ def _gpu_weights(
         local_files_only=True,
         use_safetensors=not checked.pickled,
     )
-    source = resized(from_modules(whole), checked.vocabulary.rows)
+    source = pad_vocabulary(from_modules(modules), checked.vocabulary.rows)
     return build_weights(model, source, packer, dtype, report)
 
 
 def _slots(config: Config, weights: Weights, length: int) -> int:
+    """How many slots of `length` tokens fit; on a GPU their memory is allocated at once."""
     if weights.device.type == "cpu":
         return SLOTS
     model = weights.config
@@ -155,20 +154,25 @@ def _slots(config: Config, weights: Weights, length: int) -> int:
     slots = SLOTS
     for device, count in layers.items():
         free, _ = torch.cuda.mem_get_info(device)
-        room = int(free * 0.9)
+        budget = int(free * 0.9)
         if config.KV_CACHE_MB:
-            room = config.KV_CACHE_MB * 2**20 * count // model.layers
-        slots = min(slots, room // (per_layer * count))
+            budget = config.KV_CACHE_MB * 2**20 * count // model.layers
+        slots = min(slots, budget // (per_layer * count))
     if slots < 1:
         raise StartupError("no memory is left for one full context: pass a smaller --max_model_len")
     return slots
 
 
 def _pool_tokens(config: Config, cache: Cache, length: int) -> int:
-    """As --kv_cache_mb says, else a share of what is left; at least one full context."""
-    most = cache.slots * cache.positions
+    """Tokens by --kv_cache_mb, by default a fraction of the available memory; at least one full
+    context."""
+    capacity = cache.slots * cache.positions
     if config.KV_CACHE_MB:
-        return min(config.KV_CACHE_MB * 2**20 // cache.bytes_per_token, most)
-    left = available_bytes()
-    share = most if left is None else int(left * POOL_SHARE) // cache.bytes_per_token
-    return max(length, min(share, most))
+        return min(config.KV_CACHE_MB * 2**20 // cache.bytes_per_token, capacity)
+    available = available_bytes()
+    tokens = (
+        capacity
+        if available is None
+        else int(available * KV_CACHE_FRACTION) // cache.bytes_per_token
+    )
+    return max(length, min(tokens, capacity))

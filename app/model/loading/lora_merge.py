@@ -1,7 +1,7 @@
-"""A checkpoint's tensors with LoRAs merged in, one tensor at a time as they are asked for.
+"""Merges LoRAs into a checkpoint's tensors, one tensor at a time when it is read.
 
-Knows nothing about files or shapes that could disagree: `app.checkpoint` has compared them. The
-arithmetic is peft's own merge in float32, in peft's order.
+`app.checkpoint.lora` has checked names and shapes. The arithmetic is peft's merge in float32, in
+peft's order.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from app.checkpoint.lora.delta import Delta, Lora
 from app.model.loading.build_weights import Source
 
 
-def merged(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Source]]) -> Source:
-    """`base` with each of `loras`, given with its own tensors, applied in order.
+def merge_loras(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Source]]) -> Source:
+    """`base` with `loras` merged in, in order. loras: each with the source of its tensors.
 
-    base_tied: the base model's head is its embedding.
+    base_tied: the base model's lm_head is its embedding.
     """
 
     def source(name: str) -> Tensor:
-        whole = [number for number, (lora, _) in enumerate(loras) if name in lora.replaced]
-        first = whole[-1] if whole else 0
-        if whole:
+        replacing = [index for index, (lora, _) in enumerate(loras) if name in lora.replaced]
+        first = replacing[-1] if replacing else 0
+        if replacing:
             lora, tensors = loras[first]
             tensor = tensors(lora.replaced[name])
         else:
             tensor = base(EMBEDDING if name == HEAD and base_tied else name)
         for lora, tensors in loras[first:]:
             if name in lora.deltas:
-                tensor = _added(tensor, lora.deltas[name], tensors, name == EMBEDDING)
+                tensor = _add_delta(tensor, lora.deltas[name], tensors, name == EMBEDDING)
         return tensor
 
     return source
 
 
-def _added(weight: Tensor, delta: Delta, tensors: Source, embedding: bool) -> Tensor:
+def _add_delta(weight: Tensor, delta: Delta, tensors: Source, embedding: bool) -> Tensor:
     product = tensors(delta.b).float() @ tensors(delta.a).float()
     product = (product.T if embedding else product) * delta.scale
-    # A vocabulary may be padded in the base model's file; the adapter's never is.
+    # The base model's vocabulary may be padded; an adapter's never is.
     return weight[: len(product)].float() + product
 
 
-def resized(source: Source, rows: int) -> Source:
-    """`source` with zeros for the rows of the vocabulary that nobody trained."""
+def pad_vocabulary(source: Source, rows: int) -> Source:
+    """`source` with embedding and lm_head padded with zeros to `rows` rows."""
 
     def padded(name: str) -> Tensor:
         tensor = source(name)

@@ -1,8 +1,8 @@
-"""Keeps the C library from scattering a model's matrices over half-empty heaps.
+"""Tunes glibc's malloc while weights are loaded, so that freed blocks return to the system.
 
-Knows nothing about models. glibc raises its limit for blocks that get a mapping of their own
-with every such block that is freed, up to 32 MB; from then on matrices share heaps of 64 MB,
-and what is freed between them is never given back (mallopt(3)).
+glibc allocates blocks above M_MMAP_THRESHOLD by mmap, and raises that threshold whenever such a
+block is freed, up to 32 MB. From then on matrices share heaps of 64 MB, and memory freed between
+them is not returned (mallopt(3)).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _WHILE_LOADING, _WHILE_SERVING = 2**20, 2**25
 
 @contextmanager
 def mmap_large_blocks() -> Iterator[None]:
-    """Inside, a block of a megabyte or more is a mapping that goes when it is freed. Afterwards
-    only those of 32 MB: what a step needs again and again is not mapped anew each time. No
-    effect where the C library is not glibc."""
+    """Inside, blocks of 1 MiB or more are allocated by mmap, and unmapped when freed. Afterwards
+    only those of 32 MiB or more, so that a step's buffers are not mapped again each time. No effect
+    without glibc."""
     libc = ctypes.CDLL(None)
     tunable = hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")
     if tunable:

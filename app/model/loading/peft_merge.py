@@ -1,7 +1,7 @@
-"""LoRAs of kinds that cannot be added tensor by tensor, merged by peft into a whole model.
+"""Merges with peft the LoRAs that cannot be merged tensor by tensor.
 
-Knows nothing about serving. It needs the whole model in float32 and seconds of imports, so it
-is only for those adapters (DoRA, single trained tokens, inits that change the base …).
+These are DoRA, trainable token indices, initialisations that change the base model, and others.
+It needs the whole model in float32 and seconds of imports: `lora_merge.py` merges all other LoRAs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.checkpoint.lora.delta import Lora
 if TYPE_CHECKING:
     from torch.nn import Module
 
-_WHOLE = ".token_adapter.base_layer.weight"
+_WHOLE_EMBEDDING = ".token_adapter.base_layer.weight"
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def merge_with_peft(checked: CheckedModel) -> Module:
     log.warning(
         "the LoRA has %s: peft merges it into the whole model, in float32 in memory", unusual
     )
-    # peft changes weights in place, and warns of what its developers know
+    # peft changes weights in place, and its warnings are for adapter developers
     with torch.inference_mode(False), warnings.catch_warnings(action="ignore"):
         model: Any = AutoModelForCausalLM.from_pretrained(
             checked.directory,
@@ -53,15 +53,17 @@ def merge_with_peft(checked: CheckedModel) -> Module:
 def _merged(model: Any, lora: Lora) -> Any:
     from peft import PeftModel
 
-    # single trained tokens come with the whole embedding they lie in, trained or not
-    whole = [t.shape[0] for name, t in lora.tensors.tensors.items() if name.endswith(_WHOLE)]
+    # trainable token indices are saved with the whole embedding
+    sizes = [
+        t.shape[0] for name, t in lora.tensors.tensors.items() if name.endswith(_WHOLE_EMBEDDING)
+    ]
     ids = [token + 1 for token in lora.settings.token_ids]
-    rows = max([lora.rows.embedding, *whole, *ids])
+    rows = max([lora.rows.embedding, *sizes, *ids])
     if rows > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(rows, mean_resizing=False)
     try:
         return PeftModel.from_pretrained(model, str(lora.settings.directory)).merge_and_unload()
-    except Exception as error:  # peft, torch and transformers raise what they like
+    except Exception as error:  # peft, torch and transformers document no exception types
         line = (str(error).splitlines() or [""])[0]
         raise StartupError(
             f"peft cannot merge the LoRA in {lora.settings.directory}: {line[:300]}; merge it "
@@ -70,7 +72,7 @@ def _merged(model: Any, lora: Lora) -> Any:
 
 
 def head_is_embedding(model: Any) -> bool:
-    """True when the merged model has one matrix for both."""
+    """Whether the merged model's lm_head and embedding are one matrix."""
     return bool(
         model.get_output_embeddings().weight.data_ptr()
         == model.get_input_embeddings().weight.data_ptr()

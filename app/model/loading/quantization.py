@@ -1,7 +1,6 @@
-"""How a checkpoint's matrices become kernels: in full precision, or in 8 bits.
+"""Packs a checkpoint's matrices as linear layers: in full precision, or quantized to 8 bits.
 
-Knows nothing about layers or names. What follows a norm may trade a factor with it, so the two
-are packed together.
+A norm and the linear layer after it are packed together, because a factor may move between them.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ from app.model.linear import Linear, TorchLinear, pack_linear
 
 
 class WeightPacker(Protocol):
-    """One way to store all matrices of a model."""
+    """How the matrices of a model are stored."""
 
     def pack(self, weight: Tensor) -> Linear:
-        """A kernel for a [out, in] weight."""
+        """The linear layer of a [out, in] weight."""
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """A norm's weight [in] and a kernel for what follows it, which together give what
-        `norm` and `weight` would."""
+        """A norm's weight [in] and the linear layer after it, which together compute what `norm`
+        and `weight` would."""
 
 
 class FullPrecisionPacker:
-    """The checkpoint's own numbers; packed kernels on a CPU, torch's own elsewhere."""
+    """The checkpoint's values unchanged: packed layers on a CPU, F.linear elsewhere."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
 
     def pack(self, weight: Tensor) -> Linear:
-        """An exact kernel; its `scale` is the caller's to apply."""
+        """An exact linear layer; the caller applies its `scale`."""
         return (
             pack_linear(weight)
             if weight.device.type == "cpu"
@@ -41,19 +40,19 @@ class FullPrecisionPacker:
         )
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """The kernel's power of two goes into the norm, which is exact."""
+        """The layer's scale is multiplied into the norm; exact, as it is a power of two."""
         linear = self.pack(weight)
         return norm.to(self._dtype) * linear.scale, linear
 
 
 class Int8Packer:
-    """8-bit weights and activations on a CPU."""
+    """8-bit weights and activations (W8A8) on a CPU, by oneDNN."""
 
     def pack(self, weight: Tensor) -> Linear:
-        """An 8-bit kernel."""
+        """Quantize with one scale per output channel."""
         return Int8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Channels that the norm makes large are evened out first."""
+        """Quantize after smoothing the channels that the norm makes large (SmoothQuant)."""
         factors = smoothing_factors(norm, weight)
         return norm.float() / factors, Int8Linear(weight, factors)

@@ -1,7 +1,7 @@
-"""Where named tensors come from: safetensors files, allowed pickles, or transformers' modules.
+"""Sources of named tensors: safetensors files, pickles, or transformers' modules.
 
-Knows nothing about what the tensors are for. Each builder returns a function from a checkpoint
-name to a tensor; both ways give the same bits.
+Each function returns a function from a checkpoint's tensor name to the tensor; all give the same
+bits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def from_checkpoint(index: TensorIndex) -> Source:
-    """Tensors read from the files when they are asked for, on the CPU in their own dtype."""
+    """Tensors of safetensors files, read on demand to the CPU in their stored dtype."""
     files: dict[Path, Any] = {}
 
     def source(name: str) -> Tensor:
@@ -37,10 +37,10 @@ def from_checkpoint(index: TensorIndex) -> Source:
 
 
 def from_pickles(directory: Path, pattern: str = "pytorch_model*.bin") -> Source:
-    """Tensors of the files that `pattern` means, by torch's `weights_only` loader.
+    """Tensors of the pickles that match `pattern`, by torch's `weights_only` loader.
 
     Raises:
-        StartupError: a file is not a plain table of tensors.
+        StartupError: a file is not a plain dict of tensors.
     """
     tensors: dict[str, Tensor] = {}
     for path in sorted(directory.glob(pattern)):
@@ -55,12 +55,12 @@ def from_pickles(directory: Path, pattern: str = "pytorch_model*.bin") -> Source
 
 
 def load_pickle(path: Path) -> dict[str, Tensor]:
-    """The tensors of one file, mapped, not read.
+    """The tensors of one pickle, memory-mapped.
 
     Raises:
-        StartupError: it is not a plain table of tensors.
+        StartupError: it is not a plain dict of tensors.
     """
-    open_file(path).close()  # a regular file, or refused
+    open_file(path).close()  # raises unless it is a regular file
     try:
         table = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
@@ -72,7 +72,7 @@ def load_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def from_modules(model: Module) -> Source:
-    """Tensors of a `*ForCausalLM` of transformers, where accelerate has put them."""
+    """Tensors of a `*ForCausalLM` of transformers, on the devices that accelerate chose."""
     tensors = dict(model.named_parameters(remove_duplicate=False))
 
     def source(name: str) -> Tensor:

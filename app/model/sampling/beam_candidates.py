@@ -1,7 +1,6 @@
-"""The best, or randomly drawn, beam_candidates of one prompt's beams.
+"""Candidate tokens of one prompt's beams: the best by score, or sampled without replacement.
 
-Knows nothing about what a search makes of them. transformers' order: log-softmax first, then
-the processors; beam sampling draws without replacement from what the warpers leave.
+In transformers' order: log-softmax, then the logits processors, then (beam sampling) the warpers.
 """
 
 from __future__ import annotations
@@ -13,59 +12,65 @@ from torch import Tensor
 
 from app.engine.batch import Draw
 from app.engine.beam_search import Candidate
-from app.model.sampling.penalties import process
+from app.model.sampling.penalties import apply_penalties
 from app.model.sampling.top_k import candidates_needed, filter_rows
 
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def beam_candidates(
-    logits: Tensor, draws: list[Draw], scores: list[float], count: int, least: int
+    logits: Tensor, draws: list[Draw], scores: list[float], count: int, min_tokens_to_keep: int
 ) -> list[Candidate]:
-    """At most `count` candidates of beams that have `scores` so far. least: tokens of each beam
-    that top_k, top_p and min_p leave whatever they say, so that a search always branches.
+    """At most `count` candidates of beams with the given `scores`, best or first drawn first.
 
-    logits: float32 [beams, vocab], changed in place. Empty when they are not numbers.
+    logits: float32 [beams, vocab], changed in place. min_tokens_to_keep: tokens of each beam that
+    top_k, top_p and min_p keep at least, so that the search can always branch. Returns an empty
+    list if a logit is NaN.
     """
-    own = torch.log_softmax(logits, -1)
-    if own.isnan().any():
+    logprobs = torch.log_softmax(logits, -1)
+    if logprobs.isnan().any():
         return []
     for row, draw in enumerate(draws):
-        process(own[row], draw)
-    running = torch.tensor(scores, device=own.device)
+        apply_penalties(logprobs[row], draw)
+    running = torch.tensor(scores, device=logprobs.device)
     params = draws[0].params
     if params.temperature == 0 or params.top_p == 0:
-        return _best(own, running, count)
-    return _drawn(own, draws, running, count, least)
+        return _top_candidates(logprobs, running, count)
+    return _sampled_candidates(logprobs, draws, running, count, min_tokens_to_keep)
 
 
-def _best(own: Tensor, running: Tensor, count: int) -> list[Candidate]:
-    vocab = own.shape[-1]
-    values, places = (own + running[:, None]).flatten().topk(min(count, own.numel()))
+def _top_candidates(logprobs: Tensor, running: Tensor, count: int) -> list[Candidate]:
+    vocab = logprobs.shape[-1]
+    values, indices = (logprobs + running[:, None]).flatten().topk(min(count, logprobs.numel()))
     return [
-        Candidate(value, place // vocab, place % vocab)
-        for value, place in zip(values.tolist(), places.tolist(), strict=True)
+        Candidate(value, index // vocab, index % vocab)
+        for value, index in zip(values.tolist(), indices.tolist(), strict=True)
         if value != float("-inf")
     ]
 
 
-def _drawn(
-    own: Tensor, draws: list[Draw], running: Tensor, count: int, least: int
+def _sampled_candidates(
+    logprobs: Tensor, draws: list[Draw], running: Tensor, count: int, min_tokens_to_keep: int
 ) -> list[Candidate]:
-    """Gumbel-top-k (arXiv 1903.06059): the same law as drawing one by one without
+    """Gumbel-top-k (arXiv 1903.06059): the same distribution as sampling one by one without
     replacement, in the order of the draws."""
-    params, vocab = draws[0].params, own.shape[-1]
+    params, vocab = draws[0].params, logprobs.shape[-1]
     size = candidates_needed(params, vocab) or vocab
-    kept = filter_rows(own, [params] * len(draws), max(size, min(least, vocab)), least)
-    beams = np.concatenate([np.full(len(row.ids), number) for number, row in enumerate(kept)])
-    tokens = np.concatenate([row.ids for row in kept])
-    before = running.cpu().numpy()[beams]
-    scores = (np.concatenate([row.scaled for row in kept]) + before).astype(np.float32)
+    filtered = filter_rows(
+        logprobs,
+        [params] * len(draws),
+        max(size, min(min_tokens_to_keep, vocab)),
+        min_tokens_to_keep,
+    )
+    beams = np.concatenate([np.full(len(row.ids), beam) for beam, row in enumerate(filtered)])
+    tokens = np.concatenate([row.ids for row in filtered])
+    beam_scores = running.cpu().numpy()[beams]
+    scores = (np.concatenate([row.scaled for row in filtered]) + beam_scores).astype(np.float32)
     keys = beams.astype(np.uint64) * np.uint64(vocab) + tokens.astype(np.uint64)
     noise = -np.log(-np.log(_uniforms(draws[0], keys)))
     order = np.argsort(-(scores + noise), kind="stable")
     order = order[np.isfinite(scores[order])][:count]
-    return [Candidate(float(scores[at]), int(beams[at]), int(tokens[at])) for at in order]
+    return [Candidate(float(scores[i]), int(beams[i]), int(tokens[i])) for i in order]
 
 
 def _uniforms(draw: Draw, keys: NDArray[np.uint64]) -> NDArray[np.float64]:

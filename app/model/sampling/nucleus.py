@@ -1,7 +1,7 @@
-"""The last steps of sampling, on the few likeliest tokens of each row.
+"""Temperature, top_k, top_p (nucleus) and min_p on the top logits of each row.
 
-Knows nothing about torch or the vocabulary. transformers' order and meaning: temperature, then
-top_k (ties with the k-th stay in), top_p over what top_k left, min_p over what top_p left.
+Order and meaning are transformers': temperature, then top_k (ties with the k-th stay), top_p over
+what top_k leaves, min_p over what top_p leaves.
 """
 
 from __future__ import annotations
@@ -17,58 +17,62 @@ from app.engine.types import SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class TopLogits:
-    """Rows of candidate logits, likeliest first, equal logits by id."""
+    """The top logits of each row in descending order, equal logits by token id."""
 
     logits: NDArray[np.float64]  #: [rows, size]
     ids: NDArray[np.int64]
 
     @staticmethod
     def of(logits: NDArray[np.float32], ids: NDArray[np.int64]) -> TopLogits:
-        """Order candidates so that their order does not depend on how they were found."""
+        """Sort by logit and id, so that the order does not depend on topk's order of ties."""
         order = np.lexsort((ids, -logits), axis=-1)
         ordered = np.take_along_axis(logits, order, -1).astype(np.float64)
         return TopLogits(ordered, np.take_along_axis(ids, order, -1))
 
-    def keep(
-        self, row: int, params: SamplingParams, mass: float | None, least: int = 1
+    def filter(
+        self,
+        row: int,
+        params: SamplingParams,
+        logsumexp: float | None,
+        min_tokens_to_keep: int = 1,
     ) -> FilteredRow | None:
-        """What temperature, top_k, top_p and min_p leave of a row: at least `least` tokens.
+        """Apply temperature, top_k, top_p and min_p to a row.
 
-        mass: log of the sum of exp(logit / temperature) over the whole vocabulary, given when
-        top_p speaks of it; None: over these candidates.
-        Returns None when top_p reaches beyond the candidates.
+        logsumexp: of logit / temperature over the whole vocabulary, if top_p applies to it; None
+        if top_p applies to these logits only. Returns None if the nucleus has more tokens than
+        this table.
         """
         logits = self.logits[row]
-        top_k = max(params.top_k, least)
+        top_k = max(params.top_k, min_tokens_to_keep)
         if params.top_k and top_k < len(logits):
             logits = logits[logits >= logits[top_k - 1]]
         scaled = logits / params.temperature
-        chances = np.exp(scaled - scaled[0])
-        total = chances.sum() if mass is None else math.exp(min(mass - scaled[0], 700.0))
+        weights = np.exp(scaled - scaled[0])
+        total = weights.sum() if logsumexp is None else math.exp(min(logsumexp - scaled[0], 700.0))
         if params.top_p < 1:
-            before = np.cumsum(chances) - chances
-            kept = before < params.top_p * total
-            if mass is not None and kept[-1] and chances.sum() < params.top_p * total:
+            weight_before = np.cumsum(weights) - weights
+            kept = weight_before < params.top_p * total
+            if logsumexp is not None and kept[-1] and weights.sum() < params.top_p * total:
                 return None
-            kept[:least] = True
-            chances = chances[kept]
+            kept[:min_tokens_to_keep] = True
+            weights = weights[kept]
         if params.min_p > 0:
-            kept = chances >= params.min_p * chances[0]
-            kept[:least] = True
-            chances = chances[kept]
-        return FilteredRow(self.ids[row][: len(chances)], scaled[: len(chances)], chances)
+            kept = weights >= params.min_p * weights[0]
+            kept[:min_tokens_to_keep] = True
+            weights = weights[kept]
+        return FilteredRow(self.ids[row][: len(weights)], scaled[: len(weights)], weights)
 
 
 @dataclass(frozen=True, slots=True)
 class FilteredRow:
-    """One row's tokens that may be drawn, likeliest first."""
+    """The tokens of one row that may be sampled, most probable first."""
 
     ids: NDArray[np.int64]
     scaled: NDArray[np.float64]  #: logit / temperature
-    chances: NDArray[np.float64]  #: in proportion to their probability
+    weights: NDArray[np.float64]  #: unnormalised probabilities
 
-    def at(self, point: float) -> int:
-        """The token at `point` (0 … 1) of the cumulative distribution."""
-        sums = np.cumsum(self.chances)
-        found = int(np.searchsorted(sums, point * sums[-1], side="right"))
-        return int(self.ids[min(found, len(sums) - 1)])
+    def sample(self, u: float) -> int:
+        """The token at `u` in [0, 1) of the cumulative distribution (inverse transform)."""
+        cumulative = np.cumsum(self.weights)
+        index = int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
+        return int(self.ids[min(index, len(cumulative) - 1)])

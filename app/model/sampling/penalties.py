@@ -1,7 +1,4 @@
-"""Bias and penalties on one row of logits, before any sampling.
-
-Knows nothing about how a token is then chosen.
-"""
+"""Grammar mask, logit_bias and penalties on one row of logits, before sampling."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from torch import Tensor
 from app.engine.batch import Draw
 
 
-def process(row: Tensor, draw: Draw) -> None:
-    """What a schema forbids, then bias and penalties, in place and in the contract's order.
+def apply_penalties(row: Tensor, draw: Draw) -> None:
+    """Mask tokens that the grammar forbids, then apply bias and penalties, in place.
 
-    Presence and frequency as OpenAI defines them, over the output; the repetition penalty as
-    CTRL does (arXiv 1909.05858), over prompt and output.
+    Presence and frequency penalties as OpenAI defines them, over the output; the repetition
+    penalty as in CTRL (arXiv 1909.05858), over prompt and output.
     """
     params = draw.params
     if draw.allowed is not None:

@@ -1,7 +1,4 @@
-"""Finds the tokens of each row that sampling may still choose, without sorting the vocabulary.
-
-Knows nothing about random numbers.
-"""
+"""Selects the top logits of each row and filters them, without sorting the whole vocabulary."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ from torch import Tensor
 from app.engine.types import SamplingParams
 from app.model.sampling.nucleus import FilteredRow, TopLogits
 
-#: Rows whose `top_k` is below the first size look at that many likeliest tokens, and so on.
-#: A row's size depends on its own parameters alone, so its candidates do too.
+#: Rows with `top_k` below the first size use that many top logits, and so on. A row's size depends
+#: on its own parameters only, so its result does not depend on the batch.
 SIZES = (64, 1024)
 
 
 def candidates_needed(params: SamplingParams, vocab: int) -> int:
-    """How many of the likeliest tokens a row needs to see; 0: all, in any order."""
+    """How many top logits a row needs; 0: the whole vocabulary, unsorted."""
     if params.top_k == 0 and params.top_p >= 1:
         return 0
     if params.top_k:
@@ -29,22 +26,24 @@ def candidates_needed(params: SamplingParams, vocab: int) -> int:
 
 
 def filter_rows(
-    logits: Tensor, params: list[SamplingParams], size: int, least: int = 1
+    logits: Tensor, params: list[SamplingParams], size: int, min_tokens_to_keep: int = 1
 ) -> list[FilteredRow]:
-    """What each row keeps, at least `least` tokens; all look at their `size` likeliest.
+    """Apply temperature, top_k, top_p and min_p to the `size` top logits of each row; at least
+    `min_tokens_to_keep` tokens stay.
 
     logits: float32 [rows, vocab].
     """
     values, ids = logits.topk(size, -1)
     table = TopLogits.of(values.cpu().numpy(), ids.cpu().numpy())
     rows = []
-    for number, (row, each) in enumerate(zip(logits, params, strict=True)):
-        # without top_k, top_p speaks of the whole vocabulary
-        mass = None if each.top_k else float(torch.logsumexp(row / each.temperature, -1))
-        kept = table.keep(number, each, mass, least)
-        if kept is None:  # the nucleus is wider than the candidates: rare, so a sort will do
+    for index, (row, each) in enumerate(zip(logits, params, strict=True)):
+        # Without top_k, top_p applies to the whole vocabulary.
+        logsumexp = None if each.top_k else float(torch.logsumexp(row / each.temperature, -1))
+        filtered = table.filter(index, each, logsumexp, min_tokens_to_keep)
+        if filtered is None:  # the nucleus has more tokens than `size`: rare, so sort all
             values, ids = row[None].sort(descending=True)
-            kept = TopLogits.of(values.cpu().numpy(), ids.cpu().numpy()).keep(0, each, None, least)
-            assert kept is not None
-        rows.append(kept)
+            everything = TopLogits.of(values.cpu().numpy(), ids.cpu().numpy())
+            filtered = everything.filter(0, each, None, min_tokens_to_keep)
+            assert filtered is not None
+        rows.append(filtered)
     return rows
