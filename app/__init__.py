@@ -25,7 +25,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     # Inside, so that the engine's rooms can be imported without a web framework.
     from flask import Flask
 
-    from app.api import tokens_blueprint, v1_blueprint
+    from app.api.routes import api_blueprint
     from app.assets import serve_assets
     from app.connection.disconnect_watcher import DisconnectWatcher
     from app.generation.local_engine import LocalTextEngine
@@ -65,8 +65,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     handle_errors(app)
     secure_answers(app)
     serve_assets(app, Path(app.root_path).parent / "static")
-    app.register_blueprint(v1_blueprint())
-    app.register_blueprint(tokens_blueprint())
+    app.register_blueprint(api_blueprint())
     app.register_blueprint(health_blueprint())
     app.register_blueprint(metrics_blueprint(registry))
     app.register_blueprint(playground_blueprint())

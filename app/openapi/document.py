@@ -1,12 +1,7 @@
-"""Builds the OpenAPI document from the schemas that read requests and those of answers.
-
-Knows nothing about Flask or languages: every text is there in both.
-"""
+"""Builds the OpenAPI document from the routes and their schemas, in both languages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from apispec import APISpec
@@ -15,17 +10,9 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from app.api.chat_completions.request import ChatSchema
-from app.api.completions.request import CompletionsSchema
-from app.api.embeddings.request import EmbeddingsSchema
-from app.openapi.examples import requests
-from app.openapi.routes import ROUTES, Route
-from app.openapi.small_replies import Error
-from app.protocol.sampling import (
-    CLASSIC_CHAT_DEFAULTS,
-    COMPLETION_DEFAULTS,
-    OPENAI_CHAT_DEFAULTS,
-)
+from app.api.route import Route
+from app.openapi.response_schemas import Error
+from app.openapi.routes import ROUTES
 from app.translations import TRANSLATIONS
 
 Document = dict[str, Any]
@@ -33,25 +20,6 @@ Document = dict[str, Any]
 _TITLE = "Westlake"
 _ENGLISH, _CHINESE = TRANSLATIONS["en"], TRANSLATIONS["zh-CN"]
 _KEY = {"type": "http", "scheme": "bearer", "description": "Needed where the server has API keys"}
-_NEUTRAL: Mapping[str, object] = {
-    "min_p": 0,
-    "num_beams": 1,
-    "repetition_penalty": 1,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "do_sample": True,
-    "n": 1,
-    "stream": False,
-    "return_progress": False,
-    "ignore_eos": False,
-}
-_COMPLETIONS = {**_NEUTRAL, **asdict(COMPLETION_DEFAULTS), "echo": False}
-_CHAT = {**_NEUTRAL, **asdict(OPENAI_CHAT_DEFAULTS), "logprobs": False, "top_logprobs": 0}
-_DEFAULTS: Mapping[type[Schema], Mapping[str, object]] = {
-    CompletionsSchema: _COMPLETIONS,
-    ChatSchema: _CHAT,
-    EmbeddingsSchema: {"encoding_format": "float"},
-}
 
 
 def build_document() -> Document:
@@ -70,7 +38,7 @@ def build_document() -> Document:
     document: Document = spec.to_dict()
     for route in ROUTES:
         if route.request is not None:
-            _describe(document["components"]["schemas"][_name(route.request)], route.request)
+            _describe(document["components"]["schemas"][_name(route.request)], route)
     return document
 
 
@@ -102,7 +70,7 @@ def _operations(route: Route) -> dict[str, Any]:
         "summary": _ENGLISH.routes[route.path],
         "x-summary-zh": _CHINESE.routes[route.path],
         "responses": _responses(route),
-        "security": [] if route.open else [{"key": []}, {}],
+        "security": [{"key": []}, {}] if route.needs_key else [],
     }
     if "{" in route.path:
         name = route.path.partition("{")[2].partition("}")[0]
@@ -110,20 +78,19 @@ def _operations(route: Route) -> dict[str, Any]:
         operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": text}]
     if route.request is None:
         return {"get": operation}
-    content = {
-        "schema": route.request,
-        "example": requests(_ENGLISH)[route.path],
-        "x-example-zh": requests(_CHINESE)[route.path],
-    }
+    content: dict[str, Any] = {"schema": route.request}
+    if route.example is not None:
+        content["example"] = route.example(_ENGLISH)
+        content["x-example-zh"] = route.example(_CHINESE)
     operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return {"post": operation}
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    if route.answer is None:
+    if route.response is None:
         content: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
     else:
-        content = {"application/json": {"schema": route.answer}}
+        content = {"application/json": {"schema": route.response}}
     if route.chunk is not None:
         content["text/event-stream"] = {"schema": _event(route.chunk)}
     responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
@@ -143,17 +110,15 @@ def _event(chunk: type[Schema]) -> dict[str, Any]:
     return {"type": "object", "properties": {"data": data}, "required": ["data"]}
 
 
-def _describe(schema: dict[str, Any], kind: type[Schema]) -> None:
-    """Put meanings and defaults to a request's fields."""
+def _describe(schema: dict[str, Any], route: Route) -> None:
+    """Add the meanings and defaults of a request's fields."""
     schema["additionalProperties"] = True  # ignored, and named in a header
-    defaults = _DEFAULTS.get(kind, {})
     for name, field in schema["properties"].items():
         if name in _ENGLISH.fields and "x-refused" not in field:
             field["description"] = _ENGLISH.fields[name]
             field["x-description-zh"] = _CHINESE.fields[name]
-        if defaults.get(name) is not None:
-            field["default"] = defaults[name]
-    if kind is ChatSchema:
-        for name, value in asdict(CLASSIC_CHAT_DEFAULTS).items():
-            if value != defaults[name]:
-                schema["properties"][name]["x-classic-default"] = value
+        if route.defaults.get(name) is not None:
+            field["default"] = route.defaults[name]
+    for name, value in route.classic_defaults.items():
+        if value != route.defaults[name]:
+            schema["properties"][name]["x-classic-default"] = value

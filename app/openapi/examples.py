@@ -1,17 +1,12 @@
-"""What each route may be asked for, in a reader's language, and what its answer looks like.
-
-Knows nothing about routes' words or pages; answers are made of their schemas alone.
-"""
+"""Examples of answers, made from their schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from app.translations import Translation
-
-#: What a name tells better than its type does.
-_TELLING: Mapping[str, object] = {
+#: Values that say more than their type's example.
+_BY_NAME: Mapping[str, object] = {
     "created": 1767225600,
     "max_model_len": 2048,
     "model_max_length": 2048,
@@ -20,18 +15,6 @@ _TELLING: Mapping[str, object] = {
     "status": "ok",
 }
 _BY_TYPE: Mapping[str, object] = {"string": "…", "integer": 1, "number": 0.5, "boolean": True}
-
-
-def requests(words: Translation) -> Mapping[str, Mapping[str, object]]:
-    """An example for each path that is posted to."""
-    question, task = words.examples["embedded"]["chat"][:2]
-    return {
-        "/v1/completions": {"prompt": question},
-        "/v1/chat/completions": {"messages": [{"role": "user", "content": task}]},
-        "/v1/embeddings": {"input": words.examples["embeddings"]["topics"][0]},
-        "/tokenize": {"messages": [{"role": "user", "content": question}]},
-        "/detokenize": {"tokens": [1, 300]},
-    }
 
 
 def sample(schemas: Mapping[str, Any], schema: Mapping[str, Any], name: str = "") -> Any:
@@ -53,4 +36,4 @@ def sample(schemas: Mapping[str, Any], schema: Mapping[str, Any], name: str = ""
     if kind == "object":
         properties = schema.get("properties", {})
         return {key: sample(schemas, each, key) for key, each in properties.items()}
-    return _TELLING.get(name, _BY_TYPE[kind])
+    return _BY_NAME.get(name, _BY_TYPE[kind])

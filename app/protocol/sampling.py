@@ -84,6 +84,19 @@ class Defaults:
     max_tokens: int | None  #: None: what is left of the context
 
 
+#: Of the fields whose default is the same on every route, and changes nothing.
+NEUTRAL_DEFAULTS: Mapping[str, object] = {
+    "min_p": 0,
+    "num_beams": 1,
+    "repetition_penalty": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "do_sample": True,
+    "n": 1,
+    "stream": False,
+    "return_progress": False,
+    "ignore_eos": False,
+}
 COMPLETION_DEFAULTS = Defaults(temperature=0.1, top_p=0.75, top_k=40, max_tokens=128)
 CLASSIC_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=40, max_tokens=128)
 OPENAI_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=0, max_tokens=None)

@@ -1,15 +1,11 @@
-"""What the answers of /v1/chat/completions look like, as schemas for the API's description.
-
-Knows nothing about how answers are built; tests hold the built ones against these.
-"""
+"""What the answers of /v1/chat/completions look like."""
 
 from __future__ import annotations
 
 from marshmallow import fields
 
-from app.api.completions.response_schema import (
-    Completion,
-    CompletionChunk,
+from app.api.completions.response_schema import Completion, CompletionChunk
+from app.api.response_schema import (
     ResponseSchema,
     integer,
     list_of,

@@ -1,0 +1,17 @@
+"""The routes of /v1/models."""
+
+from __future__ import annotations
+
+from app.api.models.response_schema import Model, ModelList
+from app.api.models.view import list_all, retrieve
+from app.api.route import LOOKUP_ERRORS, Route
+
+ROUTES = (
+    Route(path="/v1/models", view=list_all, response=ModelList, errors=LOOKUP_ERRORS),
+    Route(
+        path="/v1/models/{model_id}",
+        view=retrieve,
+        response=Model,
+        errors=(404, *LOOKUP_ERRORS),
+    ),
+)
