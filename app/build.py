@@ -48,13 +48,13 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         try_own(tokenizer, checked.tokenizer_directory)
-    runner, pool_tokens = load_runner(config, checked, tokenizer.vocab_size)
+    runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else describe_kernels(runner.decoder, config.LOAD_IN_8BIT)
     variant = batch_variant_kernel(runner)
     info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels, variant)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
     return LoadedModel(
-        runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, profile_steps(runner)
+        runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, profile_steps(runner)
     )
 
 

@@ -45,7 +45,7 @@ class TimedRunner:
         began = time.perf_counter()
         result = self._runner.run(batch)
         seconds = time.perf_counter() - began
-        self.steps.append(Step(len(batch.rows), len(batch.tiles), seconds))
+        self.steps.append(Step(len(batch.decode_rows), len(batch.prefill_chunks), seconds))
         return result
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:

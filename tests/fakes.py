@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from app.engine.detokenizer import Answer
+from app.engine.detokenizer import Detokenizer
 from app.engine.errors import (
     ContextExceeded,
     EmptyPrompt,
@@ -185,7 +185,7 @@ class ScriptedEngine:
         with self._lock:
             if self.refusal is not None:
                 raise self.refusal
-            self._refuse_what_is_too_much()
+            self._check_capacity()
             handle = ScriptedHandle(self, sum(map(len, prompts)), events)
             self.requests.append(request)
             self.handles.append(handle)
@@ -193,9 +193,9 @@ class ScriptedEngine:
 
     def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
         if self.state is not EngineState.LOADING:
-            self._refuse_what_is_too_much()
+            self._check_capacity()
 
-    def _refuse_what_is_too_much(self) -> None:
+    def _check_capacity(self) -> None:
         if self.state is not EngineState.READY:
             raise ShuttingDown("The server is stopping")
         if sum(handle.end is None for handle in self.handles) >= self.max_in_flight:
@@ -212,17 +212,17 @@ class ScriptedEngine:
         data = text.encode()
         limit = request.max_tokens or request.default_max_tokens or len(data) + 1
         reason = FinishReason.LENGTH if len(data) >= limit else FinishReason.STOP
-        answer, pieces = Answer(TOKEN_BYTES, (), False), []
+        answer, pieces = Detokenizer(TOKEN_BYTES, (), False), []
         ids = [FIRST_BYTE + byte for byte in data[:limit]]
         count = request.params.logprobs
         for start in range(0, len(ids), self.bytes_per_event):
             own = ids[start : start + self.bytes_per_event]
             scores = [None if count is None else self.logprob(token, count) for token in own]
             new = "".join(answer.push(*each)[0] for each in zip(own, scores, strict=True))
-            pieces.append(OutputDelta(index, new, tuple(own), answer.told()))
+            pieces.append(OutputDelta(index, new, tuple(own), answer.release_logprobs()))
         rest, _ = answer.finish()
         last = pieces.pop() if pieces else OutputDelta(index, "")
-        told = last.logprobs + answer.told()
+        told = last.logprobs + answer.release_logprobs()
         text = last.text + rest
         return [*pieces, replace(last, text=text, logprobs=told, finish_reason=reason)]
 

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from weakref import WeakSet
 
 from app.engine import build_sequences, validation
-from app.engine.core import Stepper
+from app.engine.core import EngineCore
 from app.engine.errors import (
     EngineError,
     GenerationFailed,
@@ -26,7 +26,7 @@ from app.engine.errors import (
 )
 from app.engine.grammar_cache import Grammars
 from app.engine.loaded_model import LoadedModel
-from app.engine.metrics import Ledger
+from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence as TokenSequence
 from app.engine.types import (
@@ -51,7 +51,7 @@ FAULTS_ALLOWED = 3
 HUNG_AFTER_S = 60.0
 HUNG_AFTER_TIMES = 10
 WATCH_S = 0.25
-_FORGET = 0.99  #: one slow step is not remembered for ever
+STEP_TIME_DECAY = 0.99  #: one slow step is not remembered for ever
 
 
 class AsyncEngine:
@@ -70,13 +70,13 @@ class AsyncEngine:
         self._max_per_owner = max_per_owner or max(1, max_in_flight // 2)
         self._model: LoadedModel | None = None
         self._state = EngineState.LOADING
-        self._ledger = Ledger()
+        self._metrics = EngineMetrics()
         self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
         self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
-        self._inbox: SimpleQueue[Callable[[Stepper], None] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Callable[[EngineCore], None] | None] = SimpleQueue()
         self._open: WeakSet[RequestHandle] = WeakSet()  # guarded by the lock; may hold ended ones
         self._grammars: Grammars | None = None  # guarded by the lock
-        self._stepper: Stepper | None = None
+        self._stepper: EngineCore | None = None
         self._step_began = 0.0  # monotonic; 0 between steps
         self._token_s = 0.0  # what one row of a step took at most; 0: not known
 
@@ -116,16 +116,16 @@ class AsyncEngine:
 
     @property
     def _hung(self) -> bool:
-        began, stepper = self._step_began, self._stepper
-        if not began or stepper is None:
+        began, core = self._step_began, self._stepper
+        if not began or core is None:
             return False
-        usual_s = self._token_s * stepper.planned_tokens or self._hung_after_s
+        usual_s = self._token_s * core.planned_tokens or self._hung_after_s
         return time.monotonic() - began > max(self._hung_after_s, HUNG_AFTER_TIMES * usual_s)
 
     @property
     def stats(self) -> EngineStats:
         """The counters now, those of the cache as of the last step."""
-        return self._ledger.snapshot(self._running, self._kv_usage_ratio)
+        return self._metrics.snapshot(self._running, self._kv_usage_ratio)
 
     @property
     def info(self) -> ModelInfo:
@@ -145,7 +145,7 @@ class AsyncEngine:
         loads, what is wrong with a request can still be told."""
         if self._state is not EngineState.LOADING:
             with self._lock:
-                self._refuse_what_is_too_much(owner)
+                self._check_capacity(owner)
 
     def generate(self, request: GenerationRequest) -> RequestHandle:
         """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
@@ -160,7 +160,7 @@ class AsyncEngine:
             return build_sequences.generation_sequences(request, model, handle, rooms, constraint)
 
         if request.json_schema is None:
-            return self._enter(handle, sequences())
+            return self._submit(handle, sequences())
         self._reserve(handle)
         begin = partial(self._begin, handle, sequences)
         self._grammars_of(model).find(request.json_schema, request.answer_prefix, handle, begin)
@@ -172,7 +172,7 @@ class AsyncEngine:
         validation.check_embedding(request, model)
         prompt_tokens = sum(map(len, request.inputs))
         handle = RequestHandle(prompt_tokens, len(request.inputs), self._wake, request.owner)
-        return self._enter(handle, build_sequences.embedding_sequences(request, handle))
+        return self._submit(handle, build_sequences.embedding_sequences(request, handle))
 
     def drain(self, grace_s: float) -> None:
         """Refuse new requests from now on; those still running after `grace_s` seconds end
@@ -183,7 +183,7 @@ class AsyncEngine:
 
         def cut() -> None:
             error = ShuttingDown("the server is stopping")
-            self._inbox.put(lambda stepper: stepper.fail(stepper.handles, error))
+            self._inbox.put(lambda core: core.fail(core.handles, error))
 
         timer = threading.Timer(grace_s, cut)
         timer.daemon = True
@@ -195,15 +195,15 @@ class AsyncEngine:
             raise ModelLoading("the model is still loading")
         return model
 
-    def _enter(self, handle: RequestHandle, sequences: list[TokenSequence]) -> RequestHandle:
+    def _submit(self, handle: RequestHandle, sequences: list[TokenSequence]) -> RequestHandle:
         self._count_in(handle)
         handle.mark_prepared()
-        self._inbox.put(lambda stepper: stepper.accept(handle, sequences))
+        self._inbox.put(lambda core: core.accept(handle, sequences))
         return handle
 
     def _reserve(self, handle: RequestHandle) -> None:
         self._count_in(handle)
-        self._inbox.put(lambda stepper: stepper.reserve(handle))
+        self._inbox.put(lambda core: core.reserve(handle))
 
     def _begin(
         self,
@@ -215,9 +215,9 @@ class AsyncEngine:
         if isinstance(found, JsonConstraint):
             made = sequences(found)
             handle.mark_prepared()
-            self._inbox.put(lambda stepper: stepper.begin(handle, made))
+            self._inbox.put(lambda core: core.begin(handle, made))
         else:
-            self._inbox.put(lambda stepper: stepper.fail([handle], found))
+            self._inbox.put(lambda core: core.fail([handle], found))
 
     def _grammars_of(self, model: LoadedModel) -> Grammars:
         with self._lock:
@@ -227,14 +227,14 @@ class AsyncEngine:
 
     def _count_in(self, handle: RequestHandle) -> None:
         with self._lock:
-            self._refuse_what_is_too_much(handle.owner)
-            self._ledger.accepted += 1
+            self._check_capacity(handle.owner)
+            self._metrics.accepted += 1
             self._open.add(handle)
 
-    def _refuse_what_is_too_much(self, owner: Owner) -> None:
+    def _check_capacity(self, owner: Owner) -> None:
         if self.state is not EngineState.READY:
             raise ShuttingDown("the server is stopping")
-        if self._ledger.in_flight >= self._max_in_flight:
+        if self._metrics.in_flight >= self._max_in_flight:
             raise Overloaded(
                 f"the server is busy with {self._max_in_flight} requests, as many as it takes"
             )
@@ -255,75 +255,77 @@ class AsyncEngine:
 
     def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
         self._model = model = self._load()
-        self._stepper = stepper = Stepper(model, self._ledger)
+        self._stepper = core = EngineCore(model, self._metrics)
         with self._lock:
             if self._state is EngineState.LOADING:
                 self._state = EngineState.READY
         on_ready(model.info)
         faults = 0
         while True:
-            self._take_inbox(stepper)
-            stepper.drop_cancelled()
-            faults = self._step(stepper, faults)
-            self._publish(stepper)  # first, so that whoever has an answer finds it counted
-            stepper.flush()
+            self._take_inbox(core)
+            core.drop_cancelled()
+            faults = self._step(core, faults)
+            self._publish(core)  # first, so that whoever has an answer finds it counted
+            core.flush()
             if faults >= FAULTS_ALLOWED:
-                self._die(stepper)
+                self._die(core)
 
-    def _take_inbox(self, stepper: Stepper) -> None:
+    def _take_inbox(self, core: EngineCore) -> None:
         """Do what other threads asked for; wait for it when there is nothing to compute."""
-        if not stepper.scheduler.busy:
-            self._do(self._inbox.get(), stepper)
+        if not core.scheduler.busy:
+            self._do(self._inbox.get(), core)
         while not self._inbox.empty():
-            self._do(self._inbox.get(), stepper)
+            self._do(self._inbox.get(), core)
 
     @staticmethod
-    def _do(task: Callable[[Stepper], None] | None, stepper: Stepper) -> None:
+    def _do(task: Callable[[EngineCore], None] | None, core: EngineCore) -> None:
         if task is not None:
-            task(stepper)
+            task(core)
 
-    def _step(self, stepper: Stepper, faults: int) -> int:
+    def _step(self, core: EngineCore, faults: int) -> int:
         """Compute one step; returns how many in a row have failed now. A failure costs only
         those the step ran for, and where memory ran out only one of them."""
         self._step_began = began = time.monotonic()
         try:
-            if not stepper.step():
+            if not core.step():
                 return faults
-            took_s = (time.monotonic() - began) / stepper.planned_tokens
-            self._token_s = max(took_s, self._token_s * _FORGET)
+            took_s = (time.monotonic() - began) / core.planned_tokens
+            self._token_s = max(took_s, self._token_s * STEP_TIME_DECAY)
             return 0
         except MemoryError:
             log.exception("memory ran out in a step of the engine; one request is given up")
-            stepper.shed(OutOfMemory("the server ran out of memory; try again"))
+            core.recover_from_out_of_memory(OutOfMemory("the server ran out of memory; try again"))
             return faults
         except Exception:
             log.exception("a step of the engine failed")
-            stepper.fail(stepper.blame(), GenerationFailed("the server failed; try again"))
-            return faults + 1 if self._works(stepper) else FAULTS_ALLOWED
+            core.fail(
+                core.requests_of_last_step(), GenerationFailed("the server failed; try again")
+            )
+            return faults + 1 if self._works(core) else FAULTS_ALLOWED
         finally:
             self._step_began = 0.0
 
     @staticmethod
-    def _works(stepper: Stepper) -> bool:
+    def _works(core: EngineCore) -> bool:
         """After a failure: whether the model can compute anything at all."""
         try:
-            stepper.probe()
+            core.probe()
         except Exception:
             log.exception("the model is broken")
             return False
         return True
 
-    def _publish(self, stepper: Stepper) -> None:
-        self._running = stepper.running_requests
-        self._kv_usage_ratio = stepper.scheduler.used_tokens / stepper.scheduler.pool_tokens
+    def _publish(self, core: EngineCore) -> None:
+        self._running = core.running_requests
+        self._kv_usage_ratio = core.scheduler.used_tokens / core.scheduler.kv_cache_tokens
 
-    def _die(self, stepper: Stepper) -> None:
+    def _die(self, core: EngineCore) -> None:
         with self._lock:  # nothing is accepted after this
             self._state = EngineState.DEAD
         while not self._inbox.empty():
-            self._do(self._inbox.get(), stepper)
-        stepper.fail(stepper.handles, GenerationFailed("the server failed; try again"))
-        self._publish(stepper)
+            self._do(self._inbox.get(), core)
+        core.fail(core.handles, GenerationFailed("the server failed; try again"))
+        self._publish(core)
         raise GenerationFailed("the model is broken: its steps fail")
 
     def _give_up(self) -> GenerationFailed:

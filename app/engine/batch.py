@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from app.engine.beam_search import Candidate
+from app.engine.beam_search import BeamCandidate
 from app.engine.types import SamplingParams, TokenIds, TokenLogprob
 
 
-class Want(Enum):
-    """What a tile's caller needs besides the cache being filled."""
+class OutputKind(Enum):
+    """What a chunk's caller needs besides the cache being filled."""
 
-    NOTHING = 0
-    LOGITS = 1  #: of the tile's last token
-    POOL = 2  #: the sum of the tile's final hidden states
+    NONE = 0
+    LOGITS = 1  #: of the chunk's last token
+    POOLED = 2  #: the sum of the chunk's final hidden states
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +29,41 @@ class DecodeRow:
     slot: int
     position: int
     token: int
-    wants_logits: bool  #: False while a preempted sequence's own tokens are replayed
+    needs_logits: bool  #: False while a preempted sequence's own tokens are replayed
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class PrefillChunk:
     """A chunk of a prompt, cut at multiples of `Runner.prefill_chunk_tokens`, so that its bits do
     not depend on the load."""
 
     slot: int
     start: int  #: position of the first token
     tokens: TokenIds
-    want: Want
-    targets: TokenIds = ()  #: the tokens to score its first rows against: each one's successor
+    output: OutputKind
+    logprob_targets: TokenIds = ()  #: the token after each of its first tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step: decode rows and prompt tiles together."""
+    """One step: decode rows and prompt chunks together."""
 
-    rows: tuple[DecodeRow, ...]
-    tiles: tuple[Tile, ...]
+    decode_rows: tuple[DecodeRow, ...]
+    prefill_chunks: tuple[PrefillChunk, ...]
 
     @property
     def tokens(self) -> int:
         """Rows of the matrix products."""
-        return len(self.rows) + sum(len(tile.tokens) for tile in self.tiles)
+        return len(self.decode_rows) + sum(len(chunk.tokens) for chunk in self.prefill_chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """A step's outcome, in the batch's order."""
 
-    logits: Any  #: [rows and tiles that want logits, vocab]; None without any
-    pooled: tuple[Any, ...]  #: one [hidden] float64 sum for each tile that wants it
-    scored: tuple[Any, ...] = ()  #: [targets, vocab] logits for each tile that has targets
+    logits: Any  #: [rows and chunks that want logits, vocab]; None without any
+    pooled: tuple[Any, ...]  #: one [hidden] float64 sum for each chunk that wants it
+    target_logits: tuple[Any, ...] = ()  #: [targets, vocab] logits for each chunk that has targets
 
 
 class Runner(Protocol):
@@ -89,7 +89,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SamplingInput:
     """All that the choice of one token depends on besides its logits."""
 
     params: SamplingParams
@@ -102,7 +102,7 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class SampledToken:
     """The chosen token; `token_id` -1 when the logits were not numbers."""
 
     token_id: int
@@ -112,15 +112,20 @@ class Pick:
 class Sampler(Protocol):
     """Chooses one token per row of logits. Called by the engine thread only."""
 
-    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
-        """One pick for each row, which depends on that row alone."""
+    def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
+        """One sampled for each row, which depends on that row alone."""
 
-    def extend(
-        self, logits: Any, draws: list[Draw], scores: list[float], count: int, least: int
-    ) -> list[Candidate]:
+    def beam_step(
+        self,
+        logits: Any,
+        inputs: list[SamplingInput],
+        scores: list[float],
+        count: int,
+        min_tokens_to_keep: int,
+    ) -> list[BeamCandidate]:
         """At most `count` continuations of one prompt's beams, best or first drawn first;
-        none when the logits are not numbers. scores: the beams' so far; least: tokens of each
-        beam that no parameter may take away."""
+        none when the logits are not numbers. scores: the beams' so far; min_tokens_to_keep:
+        tokens of each beam that no parameter may remove."""
 
-    def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+    def logprobs_of(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The log-probability of one given token for each row."""

@@ -1,41 +1,43 @@
-"""A sequence's part of a batch: its newest token as a row, or its prompt's next tiles.
+"""A sequence's part of a batch: its newest token as a row, or its prompt's next chunks.
 
 Knows nothing about other sequences or budgets.
 """
 
 from __future__ import annotations
 
-from app.engine.batch import DecodeRow, Tile, Want
+from app.engine.batch import DecodeRow, OutputKind, PrefillChunk
 from app.engine.sequence import Sequence
 
 
 def row_of(sequence: Sequence) -> DecodeRow:
     """The next token to compute of a sequence whose prompt is in the cache."""
-    position = sequence.computed
+    position = sequence.num_computed_tokens
     newest = position == len(sequence.tokens) - 1
     return DecodeRow(sequence.slot, position, sequence.tokens[position], newest)
 
 
-def tiles_of(sequence: Sequence, budget: int, size: int) -> list[Tile]:
-    """The next tiles of a prompt: at least one, and more while `budget` tokens are not reached.
+def tiles_of(sequence: Sequence, budget: int, size: int) -> list[PrefillChunk]:
+    """The next chunks of a prompt: at least one, and more while `budget` tokens are not reached.
     size: tokens of the grid they are cut on."""
-    tiles, start = [], sequence.computed
+    chunks, start = [], sequence.num_computed_tokens
     last = min(sequence.prompt_length, start + budget)
     while start < last:
         end = min(start + size, sequence.prompt_length)
-        tiles.append(_tile(sequence, start, end))
+        chunks.append(_tile(sequence, start, end))
         start = end
-    return tiles
+    return chunks
 
 
-def _tile(sequence: Sequence, start: int, end: int) -> Tile:
+def _tile(sequence: Sequence, start: int, end: int) -> PrefillChunk:
     tokens = tuple(sequence.tokens[start:end])
-    if sequence.answer is None:
-        return Tile(sequence.slot, start, tokens, Want.POOL)
+    if sequence.detokenizer is None:
+        return PrefillChunk(sequence.slot, start, tokens, OutputKind.POOLED)
     # a preempted answer's first tokens are known already, and its prompt's scores were told
-    new = sequence.generated == 0
+    new = sequence.num_generated_tokens == 0
     asks = new and end == sequence.prompt_length and sequence.max_tokens > 0
     targets: tuple[int, ...] = ()
-    if new and sequence.scores is not None:
+    if new and sequence.prompt_logprobs is not None:
         targets = tuple(sequence.tokens[start + 1 : min(end + 1, sequence.prompt_length)])
-    return Tile(sequence.slot, start, tokens, Want.LOGITS if asks else Want.NOTHING, targets)
+    return PrefillChunk(
+        sequence.slot, start, tokens, OutputKind.LOGITS if asks else OutputKind.NONE, targets
+    )

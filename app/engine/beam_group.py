@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
-from app.engine.beam_search import BeamSearch, Candidate
-from app.engine.detokenizer import Answer
+from app.engine.beam_search import BeamCandidate, BeamSearch
+from app.engine.detokenizer import Detokenizer
 from app.engine.sequence import Sequence
 from app.engine.types import FinishReason, OutputDelta
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class CopySlot:
     """Copy positions [start, end) of one slot's cache to another slot."""
 
     source: int
@@ -31,7 +31,7 @@ class BeamGroup:
     search: BeamSearch
     answers: int  #: how many of the best are wanted
     lead: Sequence
-    new_answer: Callable[[], Answer]
+    new_answer: Callable[[], Detokenizer]
     eos_ids: Set[int]  #: none where they are ignored
     members: list[Sequence] = field(default_factory=list)  #: in the order of the search's beams
     spare: list[int] = field(default_factory=list)  #: reserved slots that no beam uses now
@@ -66,10 +66,10 @@ class BeamGroup:
         reason = FinishReason.STOP if ended or stopped else FinishReason.LENGTH
         return OutputDelta(index, "".join(parts), tokens, (), reason)
 
-    def branch(self, survivors: list[Candidate]) -> list[Move]:
+    def branch(self, survivors: list[BeamCandidate]) -> list[CopySlot]:
         """Make the next step's members. A beam's first child keeps its slot, so only the
         others' caches move, and of those only what was generated once the prompt is there."""
-        children: dict[int, list[Candidate]] = {}
+        children: dict[int, list[BeamCandidate]] = {}
         for survivor in survivors:
             children.setdefault(survivor.beam, []).append(survivor)
         self._prompted.update(member.slot for member in self.members)
@@ -84,7 +84,7 @@ class BeamGroup:
                 if place:
                     slot = self.spare.pop()
                     start = parent.prompt_length if slot in self._prompted else 0
-                    moves.append(Move(parent.slot, slot, start, parent.computed))
+                    moves.append(CopySlot(parent.slot, slot, start, parent.num_computed_tokens))
                 placed[child] = _child(parent, child.token, slot)
         self.members = [placed[survivor] for survivor in survivors]
         self._prompted.update(member.slot for member in self.members)

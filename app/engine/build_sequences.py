@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from app.engine.beam_group import BeamGroup
 from app.engine.beam_search import BeamSearch
-from app.engine.detokenizer import Answer
+from app.engine.detokenizer import Detokenizer
 from app.engine.loaded_model import LoadedModel
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
@@ -46,13 +46,13 @@ def generation_sequences(
                 seed=seed,
                 choice=choice,
                 ignore_eos=request.ignore_eos,
-                answer=_answer(request, model),
+                detokenizer=_answer(request, model),
                 constraint=constraint.copy() if constraint else None,
-                scores=request.prompt_logprobs if choice == 0 else None,
+                prompt_logprobs=request.prompt_logprobs if choice == 0 else None,
                 seen=set(prompt) if request.params.repetition_penalty != 1.0 else set(),
             )
             if request.num_beams > 1:
-                sequence.group = _beam_group(request, model, sequence)
+                sequence.beam_group = _beam_group(request, model, sequence)
             sequences.append(sequence)
     return sequences
 
@@ -65,8 +65,8 @@ def embedding_sequences(request: EmbeddingRequest, handle: RequestHandle) -> lis
     ]
 
 
-def _answer(request: GenerationRequest, model: LoadedModel) -> Answer:
-    return Answer(model.tokenizer.token_bytes, request.stop, request.drop_leading_space)
+def _answer(request: GenerationRequest, model: LoadedModel) -> Detokenizer:
+    return Detokenizer(model.tokenizer.token_bytes, request.stop, request.drop_leading_space)
 
 
 def _beam_group(request: GenerationRequest, model: LoadedModel, lead: Sequence) -> BeamGroup:

@@ -1,6 +1,6 @@
 """Hands out cache slots, and remembers which prompts the idle ones still hold.
 
-Knows nothing about who runs. Only whole tiles that a prefill made are remembered: their bits are
+Knows nothing about who runs. Only whole chunks that a prefill made are remembered: their bits are
 the same whenever they were made, so an answer does not depend on whether they were found.
 """
 
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass
 
-from app.engine.beam_group import Move
+from app.engine.beam_group import CopySlot
 from app.engine.types import TokenIds
 
 #: Copying so few tokens costs less than scattering the slots of running answers, which
@@ -20,14 +20,14 @@ COPY_AT_MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class EvictSlot:
     """The slot's content is not needed any more."""
 
     slot: int
 
 
 #: What has to be done to the cache before a step, in this order.
-CacheWork = Move | Forget
+CacheOp = CopySlot | EvictSlot
 
 
 @dataclass(slots=True)
@@ -36,16 +36,16 @@ class _Held:
 
     scope: str
     tokens: TokenIds
-    chain: tuple[int, ...]  #: a hash of each whole prefix, tile by tile
+    chain: tuple[int, ...]  #: a hash of each whole prefix, chunk by chunk
     resident: int  #: tokens of memory behind the slot; 0 while a sequence runs in it
 
 
 class SlotPool:
     """Owned by the engine thread."""
 
-    def __init__(self, slots: int, tile: int, reuse: bool) -> None:
-        """tile: tokens of the grid prompts are computed on; reuse: False remembers nothing."""
-        self._tile, self._reuse = tile, reuse
+    def __init__(self, slots: int, chunk: int, reuse: bool) -> None:
+        """chunk: tokens of the grid prompts are computed on; reuse: False remembers nothing."""
+        self._tile, self._reuse = chunk, reuse
         self._empty = list(range(slots))
         self._held: OrderedDict[int, _Held] = OrderedDict()  #: idle ones, least recently used first
         self._used: dict[int, _Held] = {}  #: slots in which the prompt's sequence still runs
@@ -61,7 +61,7 @@ class SlotPool:
         """Tokens of memory behind remembered prompts that nobody is using."""
         return sum(held.resident for held in self._held.values())
 
-    def take(self, scope: str, tokens: Tokens[int], work: list[CacheWork]) -> tuple[int, int]:
+    def take(self, scope: str, tokens: Tokens[int], work: list[CacheOp]) -> tuple[int, int]:
         """A slot for a prompt, and how many of its first tokens are in it already, once `work`
         has been done. At least one token is left to compute. Only prompts of the same `scope`
         are looked at: how fast an answer begins must tell nothing about other people's."""
@@ -75,11 +75,11 @@ class SlotPool:
             self._held.move_to_end(source)  # the slot found is the last to be given away
         slot = heapq.heappop(self._empty) if self._empty else self._oldest(work)
         if length:
-            work.append(Move(source, slot, 0, length))
+            work.append(CopySlot(source, slot, 0, length))
         return slot, length
 
     def remember(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
-        """A prompt's tiles are in the slot now; others of its scope may copy them."""
+        """A prompt's chunks are in the slot now; others of its scope may copy them."""
         whole = len(prompt) // self._tile * self._tile
         if self._reuse and whole:
             tokens = tuple(prompt[:whole])
@@ -87,7 +87,7 @@ class SlotPool:
             for link in self._used[slot].chain:
                 self._index.setdefault(link, set()).add(slot)
 
-    def give_back(self, slot: int, resident: int, keep: bool, work: list[CacheWork]) -> None:
+    def give_back(self, slot: int, resident: int, keep: bool, work: list[CacheOp]) -> None:
         """The sequence has left; `resident` tokens of cache were written. keep: False when
         they may be wrong."""
         held = self._used.pop(slot, None)
@@ -98,17 +98,17 @@ class SlotPool:
                 return
             self._forget(slot)
         heapq.heappush(self._empty, slot)
-        work.append(Forget(slot))
+        work.append(EvictSlot(slot))
 
-    def shrink(self, tokens: int, work: list[CacheWork]) -> None:
+    def shrink(self, tokens: int, work: list[CacheOp]) -> None:
         """Forget remembered prompts, the oldest first, until at most `tokens` are behind them."""
         while self._held and self.idle_tokens > tokens:
             heapq.heappush(self._empty, self._oldest(work))
 
-    def _oldest(self, work: list[CacheWork]) -> int:
+    def _oldest(self, work: list[CacheOp]) -> int:
         slot = next(iter(self._held))
         self._forget(slot)
-        work.append(Forget(slot))
+        work.append(EvictSlot(slot))
         return slot
 
     def _forget(self, slot: int) -> None:

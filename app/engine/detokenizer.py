@@ -9,19 +9,19 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.engine.stop_strings import StopFinder
+from app.engine.stop_strings import StopStringMatcher
 from app.engine.types import TokenLogprob
 from app.tokenizer.token_offsets import OffsetDetokenizer, TokenSpan
 
 
-class Answer:
+class Detokenizer:
     """Owned by the engine thread."""
 
     def __init__(
         self, token_bytes: Sequence[bytes], stop: tuple[str, ...], drop_leading_space: bool
     ) -> None:
         self._decoder = OffsetDetokenizer(token_bytes)
-        self._finder = StopFinder(stop, drop_leading_space)
+        self._stop_matcher = StopStringMatcher(stop, drop_leading_space)
         self._untold: deque[tuple[TokenSpan, TokenLogprob]] = deque()
 
     def push(self, token_id: int, logprob: TokenLogprob | None = None) -> tuple[str, bool]:
@@ -29,27 +29,27 @@ class Answer:
         place = self._decoder.push(token_id)
         if logprob is not None:
             self._untold.append((place, logprob))
-        return self._finder.push(place.text)
+        return self._stop_matcher.push(place.text)
 
     def finish(self) -> tuple[str, bool]:
         """The text still held back; True when a stop string turned out to be in it."""
-        text, stopped = self._finder.push(self._decoder.finish())
+        text, stopped = self._stop_matcher.push(self._decoder.finish())
         if not stopped:
-            text += self._finder.finish()
-        return text, self._finder.stopped
+            text += self._stop_matcher.finish()
+        return text, self._stop_matcher.stopped
 
-    def told(self) -> tuple[TokenLogprob, ...]:
+    def release_logprobs(self) -> tuple[TokenLogprob, ...]:
         """Those of the pushed logprobs that may be told now, each once: a token's comes with
         the first of its text, so that none is told of a token that is then cut off whole."""
-        given = self._decoder.length - self._finder.kept_back
+        given = self._decoder.length - self._stop_matcher.held_back
         told = []
         while self._untold:
             place, logprob = self._untold[0]
             # A token without any text goes with what stands before it, but not after a cut.
-            whole = place.end <= given and not self._finder.stopped
+            whole = place.end <= given and not self._stop_matcher.stopped
             if not (place.start < given or whole):
                 break
             self._untold.popleft()
-            offset = max(0, place.start - self._finder.dropped)
+            offset = max(0, place.start - self._stop_matcher.dropped)
             told.append(replace(logprob, offset=offset))
         return tuple(told)

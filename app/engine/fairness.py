@@ -12,29 +12,29 @@ from collections.abc import Sequence as Ordered
 from app.engine.sequence import Sequence
 
 #: Answers are admitted as if they grew to this length, whatever `max_tokens` they allow.
-LIKELY_GROWTH = 256
+EXPECTED_ANSWER_TOKENS = 256
 
 
-def likely_tokens(running: Iterable[Sequence]) -> int:
+def expected_cache_tokens(running: Iterable[Sequence]) -> int:
     """Tokens of cache that they will probably need; a beam search counts once."""
-    return sum(each.likely_length(LIKELY_GROWTH) for each in _units(running))
+    return sum(each.expected_tokens(EXPECTED_ANSWER_TOKENS) for each in _units(running))
 
 
-class Shares:
+class DominantShares:
     """Parts of the whole. Owned by the engine thread."""
 
-    def __init__(self, slots: int, pool_tokens: int) -> None:
-        self._slots, self._pool_tokens = slots, pool_tokens
+    def __init__(self, slots: int, kv_cache_tokens: int) -> None:
+        self._slots, self._kv_cache_tokens = slots, kv_cache_tokens
 
     def held(self, running: Iterable[Sequence]) -> dict[str, float]:
         """The larger of each owner's parts of the slots and of the cache, largest first; who
         holds nothing is left out."""
         slots, tokens = Counter[str](), Counter[str]()
         for each in _units(running):
-            slots[each.owner] += each.width
-            tokens[each.owner] += each.likely_length(LIKELY_GROWTH)
+            slots[each.owner] += each.num_slots
+            tokens[each.owner] += each.expected_tokens(EXPECTED_ANSWER_TOKENS)
         parts = {
-            owner: max(slots[owner] / self._slots, tokens[owner] / self._pool_tokens)
+            owner: max(slots[owner] / self._slots, tokens[owner] / self._kv_cache_tokens)
             for owner in slots
         }
         return dict(sorted(parts.items(), key=lambda item: item[1], reverse=True))
@@ -43,8 +43,8 @@ class Shares:
         """True for a beam search that would give its owner more than half of the place to
         searches, which are never sent back, where others may come. One may run whatever it
         needs."""
-        mine = [each for each in running if each.group and each.owner == sequence.owner]
-        if not sequence.group or not sequence.handle.owner.limited or not mine:
+        mine = [each for each in running if each.beam_group and each.owner == sequence.owner]
+        if not sequence.beam_group or not sequence.handle.owner.limited or not mine:
             return False
         return self.held([*mine, sequence])[sequence.owner] > 0.5
 
@@ -59,7 +59,7 @@ class Shares:
         then = self.held([*running, newcomer])[newcomer.owner]
         for owner in held:
             theirs = [each for each in running if each.owner == owner]
-            youngest = next((each for each in reversed(theirs) if not each.group), None)
+            youngest = next((each for each in reversed(theirs) if not each.beam_group), None)
             if owner == newcomer.owner or youngest is None or len(_units(theirs)) < 2:
                 continue
             left = [each for each in theirs if each is not youngest]
@@ -70,4 +70,4 @@ class Shares:
 
 def _units(running: Iterable[Sequence]) -> list[Sequence]:
     """One sequence for each that can run alone: of a beam search, one beam."""
-    return list({id(each.group or each): each for each in running}.values())
+    return list({id(each.beam_group or each): each for each in running}.values())

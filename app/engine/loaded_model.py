@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.engine.batch import Runner, Sampler
-from app.engine.step_time import UNTIMED, Pace
+from app.engine.step_time import UNTIMED, StepTimeModel
 from app.engine.types import ModelInfo
 from app.tokenizer.tokenizer import Tokenizer
 
@@ -21,7 +21,7 @@ class LoadedModel:
     sampler: Sampler
     tokenizer: Tokenizer
     eos_ids: frozenset[int]
-    pool_tokens: int  #: cache for all running sequences together, at least one full context
+    kv_cache_tokens: int  #: cache for all running sequences together, at least one full context
     info: ModelInfo
-    pace: Pace = UNTIMED  #: how long the runner's steps take
+    step_times: StepTimeModel = UNTIMED  #: how long the runner's steps take
     prefix_reuse: bool = True  #: do not compute again what the cache still holds of a prompt

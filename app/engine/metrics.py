@@ -32,7 +32,7 @@ class Histogram:
         return tuple(zip((*self._bounds, float("inf")), accumulate(self._counts), strict=True))
 
 
-class Ledger:
+class EngineMetrics:
     """Counters since the start. `accepted` is raised under the service's lock, all others by
     the engine thread only."""
 

@@ -1,7 +1,7 @@
 """What every open request is still owed, and what it has been given in this step.
 
 Knows nothing about batches or sampling. Whatever way a request ends, it ends here once, and the
-ledger hears of it.
+metrics hears of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from app.engine.errors import EngineError, InvalidRequest
-from app.engine.metrics import Ledger
+from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
 from app.engine.types import Event, OutputDelta, Progress
@@ -22,36 +22,36 @@ SHORT_STEP_S = 0.010
 GATHER_S = 0.025
 
 
-class Deliveries:
+class OutputBuffer:
     """Owned by the engine thread."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, metrics: EngineMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: seconds since any moment; tests give their own."""
-        self._ledger = ledger
+        self._metrics = metrics
         self._clock = clock
-        self._owed: dict[RequestHandle, list[Sequence]] = {}
+        self._open_choices: dict[RequestHandle, list[Sequence]] = {}
         self._events: defaultdict[RequestHandle, list[Event]] = defaultdict(list)
         self._flushed_at = 0.0
 
     @property
     def handles(self) -> list[RequestHandle]:
         """Requests not yet ended."""
-        return list(self._owed)
+        return list(self._open_choices)
 
-    def owes(self, handle: RequestHandle) -> bool:
+    def is_open(self, handle: RequestHandle) -> bool:
         """False once a request has ended."""
-        return handle in self._owed
+        return handle in self._open_choices
 
     def reserve(self, handle: RequestHandle) -> None:
         """Owe a request an answer that cannot begin yet."""
-        self._owed[handle] = []
+        self._open_choices[handle] = []
 
     def open(self, handle: RequestHandle, sequences: list[Sequence]) -> None:
         """Owe a request its choices or vectors."""
-        self._owed[handle] = list(sequences)
-        self._ledger.prompt_tokens += handle.prompt_tokens
+        self._open_choices[handle] = list(sequences)
+        self._metrics.prompt_tokens += handle.prompt_tokens
 
-    def tell(self, sequence: Sequence, event: Event) -> None:
+    def add_event(self, sequence: Sequence, event: Event) -> None:
         """Keep an event for the next flush; text that follows text of its choice joins it."""
         events = self._events[sequence.handle]
         if events and isinstance(event, OutputDelta) and isinstance(events[-1], OutputDelta):
@@ -61,43 +61,43 @@ class Deliveries:
                 return
         events.append(event)
 
-    def settle(self, sequence: Sequence) -> None:
+    def finish_choice(self, sequence: Sequence) -> None:
         """One choice is complete; with the last of them so is its request."""
-        rest = self._owed[sequence.handle]
+        rest = self._open_choices[sequence.handle]
         rest.remove(sequence)
         if not rest:
-            del self._owed[sequence.handle]
-            self._ledger.completed += 1
+            del self._open_choices[sequence.handle]
+            self._metrics.completed += 1
             sequence.handle.ended = True
 
     def finish(self, sequence: Sequence, deltas: list[OutputDelta]) -> None:
         """Tell the last of a sequence's deltas, each with its finish reason."""
         for delta in deltas:
             assert delta.finish_reason is not None
-            self._ledger.finished[delta.finish_reason] += 1
-            self.tell(sequence, delta)
-        self.settle(sequence)
+            self._metrics.finished[delta.finish_reason] += 1
+            self.add_event(sequence, delta)
+        self.finish_choice(sequence)
 
     def cancel(self, handle: RequestHandle) -> list[Sequence]:
         """End a request whose client has gone; returns what was still owed."""
-        self._ledger.cancelled += 1
+        self._metrics.cancelled += 1
         handle.ended = True
         self._events.pop(handle, None)
         handle.end()
-        return self._owed.pop(handle)
+        return self._open_choices.pop(handle)
 
     def fail(self, handle: RequestHandle, error: EngineError) -> list[Sequence]:
         """End a request with an error, after what it has been told; returns what was still
         owed. A refusal is an answer, and no fault of ours."""
         if isinstance(error, InvalidRequest):
-            self._ledger.completed += 1
+            self._metrics.completed += 1
         else:
-            self._ledger.failed += 1
+            self._metrics.failed += 1
         handle.ended = True
         if events := self._events.pop(handle, None):
             handle.send(tuple(events))
         handle.fail(error)
-        return self._owed.pop(handle)
+        return self._open_choices.pop(handle)
 
     def flush(self) -> None:
         """Send what has been told, one put per request. While steps are short, a request's
@@ -110,11 +110,11 @@ class Deliveries:
             has_output = not all(isinstance(event, Progress) for event in events)
             begins = has_output and not handle.output_started
             recent = now - handle.last_sent_at < GATHER_S
-            if brisk and recent and not begins and handle in self._owed:
+            if brisk and recent and not begins and handle in self._open_choices:
                 continue
             handle.last_sent_at, handle.output_started = now, handle.output_started or begins
             handle.send(tuple(self._events.pop(handle)))
-            if handle not in self._owed:
+            if handle not in self._open_choices:
                 handle.end()
 
 

@@ -1,6 +1,6 @@
 """From a sum of hidden states to an embedding's bytes.
 
-Knows nothing about tiles or requests.
+Knows nothing about chunks or requests.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 
-def normalised(pooled: Any, count: int) -> bytes:
+def mean_pooled_embedding(pooled: Any, count: int) -> bytes:
     """The mean of `count` hidden states, scaled to length 1, as little-endian float32.
 
     pooled: their sum, anything numpy reads as float64 [hidden].

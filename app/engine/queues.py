@@ -16,7 +16,7 @@ from app.engine.sequence import Sequence
 HEAD_START = 1024
 
 
-class Waiting:
+class WaitingQueues:
     """Sequences that hold no slot yet. Owned by the engine thread."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Waiting:
             self._queues.pop(owner, None)
 
 
-class PromptTurns:
+class PrefillTokenCounter:
     """Whose prompt is read next: that of the owner of whom least was read. Owned by the engine
     thread."""
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: How much longer than a step of answers alone one with prompt tokens may take.
-MOST_STRETCH = 2.0
+MAX_STEP_SLOWDOWN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StepTimeModel:
     """Timed steps: pairs of rows and seconds, both growing."""
 
     points: Sequence[tuple[int, float]]
@@ -32,10 +32,10 @@ class Pace:
         before, earlier = self.points[at - 1]
         return earlier + (time - earlier) * (rows - before) / (size - before)
 
-    def tokens_beside(self, rows: int, multiple: int, most: int) -> int:
+    def prefill_budget(self, rows: int, multiple: int, most: int) -> int:
         """Prompt tokens for a step with `rows` answers: a multiple, at least one, at most
         `most`, within the stretch."""
-        limit = MOST_STRETCH * self.seconds(rows)
+        limit = MAX_STEP_SLOWDOWN * self.seconds(rows)
         tokens = multiple
         while tokens + multiple <= most and self.seconds(rows + tokens + multiple) <= limit:
             tokens += multiple
@@ -43,4 +43,4 @@ class Pace:
 
 
 #: Where nothing was timed: as if every row of a step cost the same.
-UNTIMED = Pace(((1, 1.0),))
+UNTIMED = StepTimeModel(((1, 1.0),))

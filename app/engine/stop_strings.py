@@ -6,7 +6,7 @@ Knows nothing about tokens or about why a generation ends otherwise.
 from __future__ import annotations
 
 
-class StopFinder:
+class StopStringMatcher:
     """Watches one answer for its stop strings.
 
     The cut is at the match that begins first, wherever the pieces' borders are: while a match
@@ -25,7 +25,7 @@ class StopFinder:
         self.dropped = 0  #: characters of leading white space that went
 
     @property
-    def kept_back(self) -> int:
+    def held_back(self) -> int:
         """Characters pushed last that have not been given out; once stopped, those that
         never will be."""
         return len(self._held) + self._cut_off

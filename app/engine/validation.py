@@ -41,12 +41,12 @@ def _room(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> i
 
 def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room: int) -> int:
     """Tokens an answer may have so that all beams fit the cache at their longest."""
-    fits = model.pool_tokens // request.num_beams - prompt
+    fits = model.kv_cache_tokens // request.num_beams - prompt
     if request.num_beams > model.runner.slots or fits < 1:
         raise ContextExceeded.of(
             model.info.max_model_len,
             f"{request.num_beams} beams of the prompt's {prompt} tokens do not fit the cache of "
-            f"{model.pool_tokens} tokens",
+            f"{model.kv_cache_tokens} tokens",
         )
     return min(room, fits)
 

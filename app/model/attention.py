@@ -56,8 +56,8 @@ def plan_attention_calls(
     """
     window_sizes = set(windows)
     calls = []
-    for first, last in _group(batch.rows, CALL_COST_BYTES // bytes_per_token):
-        rows = batch.rows[first:last]
+    for first, last in _group(batch.decode_rows, CALL_COST_BYTES // bytes_per_token):
+        rows = batch.decode_rows[first:last]
         positions = torch.tensor([row.position for row in rows])[:, None]
         length = _read_length(max(row.position for row in rows) + 1)
         bias = _bias(positions, length, window_sizes, dtype, device)
@@ -71,8 +71,8 @@ def prefill_calls(
     batch: Batch, windows: Sequence[Window], dtype: torch.dtype, device: torch.device
 ) -> list[AttentionCall]:
     """Attention calls for a batch's tiles alone, one each."""
-    window_sizes, calls, first = set(windows), [], len(batch.rows)
-    for tile in batch.tiles:
+    window_sizes, calls, first = set(windows), [], len(batch.decode_rows)
+    for tile in batch.prefill_chunks:
         last, end = first + len(tile.tokens), tile.start + len(tile.tokens)
         length = _read_length(end)
         bias = _bias(torch.arange(tile.start, end)[:, None], length, window_sizes, dtype, device)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.differing_stage import differing_stage, same_logits
 from app.model.runner import TorchRunner
 
@@ -60,10 +60,10 @@ class _Prompt:
     row_slot: int  #: the chunk is computed here alone, for the row
     chunk_slot: int  #: and here in larger batches: another slot, if there is one
 
-    def chunk(self, slot: int) -> Tile:
+    def chunk(self, slot: int) -> PrefillChunk:
         """With the logits of all its tokens."""
         tokens = self.tokens[:-1]
-        return Tile(slot, 0, tokens, Want.LOGITS, tokens[1:])
+        return PrefillChunk(slot, 0, tokens, OutputKind.LOGITS, tokens[1:])
 
     @property
     def row(self) -> DecodeRow:
@@ -81,7 +81,7 @@ class _Prompt:
         second = (self.tokens * (1 + tokens // start))[: min(tokens, runner.positions - start)]
         chunks = [self.chunk(self.chunk_slot)]
         if second:
-            chunks.append(Tile(self.chunk_slot, start, second, Want.NOTHING))
+            chunks.append(PrefillChunk(self.chunk_slot, start, second, OutputKind.NONE))
         ordered = sorted((*others, self.row), key=lambda row: row.slot)
         return Batch(tuple(ordered), tuple(chunks))
 
@@ -104,7 +104,7 @@ def _try_all(runner: TorchRunner, deadline: float) -> str | None:
         for others in OTHERS:
             batched = prompt.batch(runner, *others)
             result = runner.run(batched)
-            at, end = batched.rows.index(prompt.row), len(batched.rows)
+            at, end = batched.decode_rows.index(prompt.row), len(batched.decode_rows)
             if not same_logits(row_alone, result, at):
                 return differing_stage(runner, row, batched, at)
             if not same_logits(chunk_alone, result, end):

@@ -18,7 +18,11 @@ def same_logits(alone: StepResult, batched: StepResult, row: int) -> bool:
     """Whether the first logits of `alone` are those of a row of `batched`, bit for bit, and so
     are the logits of the first chunk's other tokens, if `alone` has them."""
     pairs = [(alone.logits[0], batched.logits[row])]
-    pairs += zip(alone.scored[:1], batched.scored[:1], strict=True) if alone.scored else []
+    pairs += (
+        zip(alone.target_logits[:1], batched.target_logits[:1], strict=True)
+        if alone.target_logits
+        else []
+    )
     return all(_bits(one) == _bits(other) for one, other in pairs)
 
 

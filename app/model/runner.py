@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from app.engine.batch import Batch, StepResult, Want
+from app.engine.batch import Batch, OutputKind, StepResult
 from app.model.out_of_memory import raises_memory_error
 from app.model.stages import Observer, no_observer
 from app.model.weights import Weights
@@ -51,7 +51,7 @@ class Decoder(Protocol):
     ) -> Tensor:
         """Run a step and fill the cache.
 
-        tokens, slots, positions: int64 [rows], decode rows first, then the tiles'. Returns
+        tokens, slots, positions: int64 [rows], decode rows first, then the chunks'. Returns
         hidden states before the final norm, [rows, hidden], valid until the next step.
         observe: called with every stage's result; this makes the step slower.
         """
@@ -85,13 +85,13 @@ class TorchRunner:
     def run(self, batch: Batch, observe: Observer = no_observer) -> StepResult:
         """Compute a batch whose rows are in slot order. observe: see `Decoder.run`."""
         weights = self._weights
-        ids = [row.token for row in batch.rows]
-        slots = [row.slot for row in batch.rows]
-        positions = [row.position for row in batch.rows]
-        for tile in batch.tiles:
-            ids += tile.tokens
-            slots += [tile.slot] * len(tile.tokens)
-            positions += range(tile.start, tile.start + len(tile.tokens))
+        ids = [row.token for row in batch.decode_rows]
+        slots = [row.slot for row in batch.decode_rows]
+        positions = [row.position for row in batch.decode_rows]
+        for chunk in batch.prefill_chunks:
+            ids += chunk.tokens
+            slots += [chunk.slot] * len(chunk.tokens)
+            positions += range(chunk.start, chunk.start + len(chunk.tokens))
         integers = torch.tensor((ids, slots, positions)).to(weights.device)
         hidden = self.decoder.run(batch, integers[0], integers[1], integers[2], observe)
         hidden = hidden.to(weights.lm_head_norm.device)
@@ -109,12 +109,12 @@ class TorchRunner:
         self._cache.copy(source, target, start, end)
 
     def _logits(self, batch: Batch, hidden: Tensor) -> Tensor | None:
-        """float32 [rows and tiles that want logits, vocab]."""
-        wanted = [index for index, row in enumerate(batch.rows) if row.wants_logits]
-        end = len(batch.rows)
-        for tile in batch.tiles:
-            end += len(tile.tokens)
-            if tile.want is Want.LOGITS:
+        """float32 [rows and chunks that want logits, vocab]."""
+        wanted = [index for index, row in enumerate(batch.decode_rows) if row.needs_logits]
+        end = len(batch.decode_rows)
+        for chunk in batch.prefill_chunks:
+            end += len(chunk.tokens)
+            if chunk.output is OutputKind.LOGITS:
                 wanted.append(end - 1)
         if not wanted:
             return None
@@ -126,11 +126,11 @@ class TorchRunner:
         """float32 [targets, vocab] of each chunk with targets; one GEMM per chunk, because the
         logits of a whole prompt could take gigabytes."""
         scored = []
-        first = len(batch.rows)
-        for tile in batch.tiles:
-            if tile.targets:
-                scored.append(self._lm_head(hidden[first : first + len(tile.targets)]))
-            first += len(tile.tokens)
+        first = len(batch.decode_rows)
+        for chunk in batch.prefill_chunks:
+            if chunk.logprob_targets:
+                scored.append(self._lm_head(hidden[first : first + len(chunk.logprob_targets)]))
+            first += len(chunk.tokens)
         return tuple(scored)
 
     def _lm_head(self, hidden: Tensor) -> Tensor:
@@ -145,10 +145,10 @@ class TorchRunner:
 
     def _pooled(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, ...]:
         pooled = []
-        first = len(batch.rows)
-        for tile in batch.tiles:
-            last = first + len(tile.tokens)
-            if tile.want is Want.POOL:
+        first = len(batch.decode_rows)
+        for chunk in batch.prefill_chunks:
+            last = first + len(chunk.tokens)
+            if chunk.output is OutputKind.POOLED:
                 rows = hidden[first:last]
                 normed = rms_norm(
                     rows, rows.shape[-1:], self._weights.norm, self._weights.config.norm_eps

@@ -6,7 +6,7 @@ import logging
 import time
 
 from app.engine.batch import Batch, DecodeRow, Runner
-from app.engine.step_time import Pace
+from app.engine.step_time import StepTimeModel
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ _SIZES = (1, 4, 8, 16, 32, 64)
 _BUDGET_S = 2.0
 
 
-def profile_steps(runner: Runner) -> Pace:
+def profile_steps(runner: Runner) -> StepTimeModel:
     """The shortest of two or three decode steps of each batch size, all at position 0."""
     began = time.perf_counter()
     points: list[tuple[int, float]] = []
@@ -30,7 +30,7 @@ def profile_steps(runner: Runner) -> Pace:
     for slot in range(points[-1][0]):
         runner.release(slot)
     log.info("steps of %s", ", ".join(f"{n} rows: {1000 * t:.1f} ms" for n, t in points))
-    return Pace(tuple(points))
+    return StepTimeModel(tuple(points))
 
 
 def _step(runner: Runner, rows: int) -> float:

@@ -12,7 +12,7 @@ import sys
 from app.build import load
 from app.checkpoint.check import check_model
 from app.checkpoint.hardware.cpu_features import features, kernels
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.engine.loaded_model import LoadedModel
 from app.model import kernel_trial
 from app.tokenizer.vocab_size import count_tokens
@@ -35,8 +35,10 @@ def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) 
     logits = None
     for start in range(0, len(ids), chunk):
         last = start + chunk >= len(ids)
-        want = Want.LOGITS if last else Want.NOTHING
-        logits = loaded.runner.run(Batch((), (Tile(0, start, ids[start : start + chunk], want),)))
+        want = OutputKind.LOGITS if last else OutputKind.NONE
+        logits = loaded.runner.run(
+            Batch((), (PrefillChunk(0, start, ids[start : start + chunk], want),))
+        )
     found: list[Likeliest] = []
     for number in range(tokens):
         assert logits is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.batch import Batch, Draw, Pick, StepResult, Want
+from app.engine.batch import Batch, OutputKind, SampledToken, SamplingInput, StepResult
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelInfo
 from tests.id_tokenizer import IdTokenizer
@@ -37,20 +37,22 @@ class CountingRunner:
     def run(self, batch: Batch) -> StepResult:
         self.batches.append(batch)
         self.on_step(batch)
-        assert [row.slot for row in batch.rows] == sorted({row.slot for row in batch.rows})
+        assert [row.slot for row in batch.decode_rows] == sorted(
+            {row.slot for row in batch.decode_rows}
+        )
         logits: list[Any] = []
         pooled: list[Any] = []
-        for row in batch.rows:
+        for row in batch.decode_rows:
             self._write(row.slot, row.position, (row.token,))
-            if row.wants_logits:
+            if row.needs_logits:
                 logits.append(self.cache[row.slot])
-        for tile in batch.tiles:
-            assert tile.start % CHUNK == 0 and len(tile.tokens) <= CHUNK
-            self._write(tile.slot, tile.start, tile.tokens)
-            if tile.want is Want.LOGITS:
-                logits.append(self.cache[tile.slot])
-            if tile.want is Want.POOL:
-                pooled.append(float(sum(tile.tokens)))
+        for chunk in batch.prefill_chunks:
+            assert chunk.start % CHUNK == 0 and len(chunk.tokens) <= CHUNK
+            self._write(chunk.slot, chunk.start, chunk.tokens)
+            if chunk.output is OutputKind.LOGITS:
+                logits.append(self.cache[chunk.slot])
+            if chunk.output is OutputKind.POOLED:
+                pooled.append(float(sum(chunk.tokens)))
         numbers = np.array([sum(tokens) % VOCAB for tokens in logits])
         return StepResult(numbers, tuple(pooled))
 
@@ -74,20 +76,20 @@ class FollowingSampler:
     """Takes the number the runner gave; keeps away from the end token."""
 
     def __init__(self) -> None:
-        self.broken: Callable[[Draw], bool] = lambda draw: False
+        self.broken: Callable[[SamplingInput], bool] = lambda sampling: False
 
-    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
-        assert len(logits) == len(draws)
+    def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
+        assert len(logits) == len(inputs)
         return [
-            Pick(-1 if self.broken(draw) else max(int(value), EOS + 1))
-            for value, draw in zip(logits, draws, strict=True)
+            SampledToken(-1 if self.broken(sampling) else max(int(value), EOS + 1))
+            for value, sampling in zip(logits, inputs, strict=True)
         ]
 
 
 def fake_model(
     runner: CountingRunner,
     sampler: FollowingSampler | None = None,
-    pool_tokens: int = 10_000,
+    kv_cache_tokens: int = 10_000,
     prefix_reuse: bool = False,
 ) -> LoadedModel:
     return LoadedModel(
@@ -95,7 +97,7 @@ def fake_model(
         sampler=sampler or FollowingSampler(),
         tokenizer=IdTokenizer(VOCAB, (EOS,)),
         eos_ids=frozenset((EOS,)),
-        pool_tokens=pool_tokens,
+        kv_cache_tokens=kv_cache_tokens,
         info=ModelInfo(max_model_len=runner.positions, hidden_size=1, vocab_size=VOCAB),
         prefix_reuse=prefix_reuse,
     )

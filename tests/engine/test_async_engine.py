@@ -1,4 +1,4 @@
-"""The engine's life: answers, refusals, cancels, faults, drain, and a ledger that adds up."""
+"""The engine's life: answers, refusals, cancels, faults, drain, and a metrics that adds up."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
 
 def test_one_broken_row_fails_alone() -> None:
     sampler = FollowingSampler()
-    sampler.broken = lambda draw: draw.params.seed == 13 and draw.position == 4
+    sampler.broken = lambda sampling: sampling.params.seed == 13 and sampling.position == 4
     engine = serve(fake_model(CountingRunner(), sampler))
     from app.engine.types import SamplingParams
 
@@ -318,7 +318,7 @@ def test_a_load_that_fails_is_told() -> None:
 @pytest.mark.parametrize("prefix_reuse", [False, True])
 def test_mixed_requests_with_cancels_add_up(prefix_reuse: bool) -> None:
     runner = CountingRunner(slots=6)
-    engine = serve(fake_model(runner, pool_tokens=700, prefix_reuse=prefix_reuse))
+    engine = serve(fake_model(runner, kv_cache_tokens=700, prefix_reuse=prefix_reuse))
     rng = random.Random(5)
     answers = 0
     for _ in range(300):
@@ -358,7 +358,11 @@ def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
     longer = (*first, *range(200, 240))
     handle = engine.generate(GenerationRequest((longer,), max_tokens=5))
     assert collect(handle)[0].tokens == expected(longer, 5)
-    assert [tile.start for batch in runner.batches for tile in batch.tiles] == [96, 112, 128]
+    assert [chunk.start for batch in runner.batches for chunk in batch.prefill_chunks] == [
+        96,
+        112,
+        128,
+    ]
     assert handle.cached_tokens == 96
 
 
@@ -380,12 +384,15 @@ def test_choices_of_one_prompt_compute_it_once() -> None:
     prompt = tuple(range(3, 133))
     choices = collect(engine.generate(GenerationRequest((prompt,), max_tokens=6, n=4)))
     assert all(choice.tokens == expected(prompt, 6) for choice in choices)
-    assert sum(len(tile.tokens) for batch in runner.batches for tile in batch.tiles) == 130 + 3 * 2
+    assert (
+        sum(len(chunk.tokens) for batch in runner.batches for chunk in batch.prefill_chunks)
+        == 130 + 3 * 2
+    )
 
 
 def test_a_prompt_known_to_its_last_token_still_computes_one() -> None:
     engine = serve(fake_model(CountingRunner(), prefix_reuse=True))
-    prompt = tuple(range(3, 67))  # four whole tiles
+    prompt = tuple(range(3, 67))  # four whole chunks
     for _ in range(3):
         handle = engine.generate(GenerationRequest((prompt,), max_tokens=3))
         assert collect(handle)[0].tokens == expected(prompt, 3)
@@ -403,7 +410,7 @@ def test_scores_and_embeddings_read_their_whole_prompt() -> None:
 
 def test_remembered_prompts_give_way_to_running_answers() -> None:
     runner = CountingRunner(slots=8)
-    engine = serve(fake_model(runner, pool_tokens=600, prefix_reuse=True))
+    engine = serve(fake_model(runner, kv_cache_tokens=600, prefix_reuse=True))
     for first in range(3, 43, 10):
         prompt = tuple(range(first, first + 120))
         collect(engine.generate(GenerationRequest((prompt,), max_tokens=3)))
@@ -419,7 +426,7 @@ def test_what_a_failed_step_left_is_not_remembered() -> None:
     prompt = tuple(range(3, 103))
 
     def fail_late(batch: Batch) -> None:
-        if batch.rows:
+        if batch.decode_rows:
             runner.on_step = lambda batch: None
             raise RuntimeError("a fault")
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from app.engine.detokenizer import Answer
+from app.engine.detokenizer import Detokenizer
 from app.engine.types import TokenLogprob
 
 #: Ids below 256 are bytes; then a word, a control token, and a blank before a word.
@@ -17,15 +17,15 @@ WORD, CONTROL, BLANK = 256, 257, 258
 
 def answer(tokens: list[int], *stop: str, drop: bool = False) -> list[tuple[str, list[int]]]:
     """For each token, and for the end, the text and the logprobs that came with it."""
-    made = Answer(TOKENS, stop, drop)
+    made = Detokenizer(TOKENS, stop, drop)
     steps = []
     for token in tokens:
         text, stopped = made.push(token, TokenLogprob(token, -1.0, ()))
-        steps.append((text, [(told.token_id, told.offset) for told in made.told()]))
+        steps.append((text, [(told.token_id, told.offset) for told in made.release_logprobs()]))
         if stopped:
             return steps
     text, _ = made.finish()
-    steps.append((text, [(told.token_id, told.offset) for told in made.told()]))
+    steps.append((text, [(told.token_id, told.offset) for told in made.release_logprobs()]))
     return steps
 
 

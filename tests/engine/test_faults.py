@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.engine.async_engine import FAULTS_ALLOWED, AsyncEngine
-from app.engine.batch import Batch, Draw, Pick
+from app.engine.batch import Batch, SampledToken, SamplingInput
 from app.engine.errors import EngineError, GenerationFailed, OutOfMemory, ShuttingDown
 from app.engine.request_handle import RequestHandle
 from app.engine.types import (
@@ -36,13 +36,13 @@ class FaultySampler(FollowingSampler):
         super().__init__()
         self.at, self.error = at, error
 
-    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
-        picks = super().pick(logits, draws)
+    def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
+        tokens = super().sample(logits, inputs)
         logits[:] = 999
-        for draw in draws:
-            if draw.seed == VICTIM.seed and draw.position == self.at:
+        for sampling in inputs:
+            if sampling.seed == VICTIM.seed and sampling.position == self.at:
                 raise self.error("a fault")
-        return picks
+        return tokens
 
 
 def ask(engine: AsyncEngine, prompt: tuple[int, ...], **fields: Any) -> RequestHandle:
@@ -72,30 +72,32 @@ def test_a_fault_in_choosing_a_token(at: int) -> None:
 
 def test_an_answer_that_is_not_a_number() -> None:
     sampler = FollowingSampler()
-    sampler.broken = lambda draw: draw.seed == VICTIM.seed and draw.position == 5
+    sampler.broken = lambda sampling: sampling.seed == VICTIM.seed and sampling.position == 5
     engine = serve(fake_model(CountingRunner(), sampler))
     check_others(engine, lambda: ask(engine, (700,) * 50, params=VICTIM), GenerationFailed)
 
 
 def test_a_fault_in_decoding_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.engine.detokenizer import Answer
+    from app.engine.detokenizer import Detokenizer
 
-    push = Answer.push
+    push = Detokenizer.push
 
-    def fail(self: Answer, token: int, logprob: Any = None) -> Any:
+    def fail(self: Detokenizer, token: int, logprob: Any = None) -> Any:
         if logprob == "broken":
             raise UnicodeError("a fault")
         return push(self, token, logprob)
 
     class Marking(FollowingSampler):
-        def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
-            picks = super().pick(logits, draws)
+        def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
+            tokens = super().sample(logits, inputs)
             return [
-                Pick(pick.token_id, "broken") if draw.seed == VICTIM.seed else pick  # type: ignore
-                for pick, draw in zip(picks, draws, strict=True)
+                SampledToken(sampled.token_id, "broken")
+                if sampling.seed == VICTIM.seed
+                else sampled  # type: ignore
+                for sampled, sampling in zip(tokens, inputs, strict=True)
             ]
 
-    monkeypatch.setattr(Answer, "push", fail)
+    monkeypatch.setattr(Detokenizer, "push", fail)
     engine = serve(fake_model(CountingRunner(), Marking()))
     check_others(engine, lambda: ask(engine, (700,) * 50, params=VICTIM), GenerationFailed)
 
@@ -115,8 +117,8 @@ class OneSlot:
 @pytest.mark.parametrize(
     "when",
     [
-        lambda batch: any(tile.tokens[0] == 700 for tile in batch.tiles),
-        lambda batch: len(batch.rows) == 8,
+        lambda batch: any(chunk.tokens[0] == 700 for chunk in batch.prefill_chunks),
+        lambda batch: len(batch.decode_rows) == 8,
     ],
     ids=["prefill", "decode"],
 )
@@ -177,7 +179,9 @@ def test_embeddings_are_whole_after_memory_ran_out() -> None:
     engine = serve(fake_model(runner))
     prompt = tuple(range(3, 203))
     alone = collect_vectors(engine.embed(EmbeddingRequest((prompt,))))
-    runner.on_step = OneSlot(lambda batch: len(batch.tiles) > 1 and batch.tiles[0].start > 60)
+    runner.on_step = OneSlot(
+        lambda batch: len(batch.prefill_chunks) > 1 and batch.prefill_chunks[0].start > 60
+    )
     first = engine.embed(EmbeddingRequest((prompt,)))
     second = engine.embed(EmbeddingRequest((prompt,)))
     with pytest.raises(OutOfMemory):
@@ -190,7 +194,7 @@ def test_faults_that_pass_end_the_engine_when_there_are_too_many() -> None:
     runner = CountingRunner()
 
     def fail(batch: Batch) -> None:
-        if batch.tiles[0].tokens != (0,):
+        if batch.prefill_chunks[0].tokens != (0,):
             raise RuntimeError("a fault")
 
     runner.on_step = fail

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from app.engine.errors import EngineError, GenerationFailed
-from app.engine.metrics import Ledger
-from app.engine.output_buffer import GATHER_S, SHORT_STEP_S, Deliveries
+from app.engine.metrics import EngineMetrics
+from app.engine.output_buffer import GATHER_S, SHORT_STEP_S, OutputBuffer
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
 from app.engine.types import FinishReason, OutputDelta
 
-Buffered = tuple[Deliveries, RequestHandle, Sequence]
+Buffered = tuple[OutputBuffer, RequestHandle, Sequence]
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Owing:
-    """As much of a sequence as deliveries look at."""
+    """As much of a sequence as output look at."""
 
     def __init__(self, handle: RequestHandle) -> None:
         self.handle = handle
@@ -39,10 +39,10 @@ def clock() -> Clock:
 @pytest.fixture
 def told(clock: Clock) -> Buffered:
     """A request whose first event has just gone out, in the middle of short steps."""
-    made, handle = Deliveries(Ledger(), clock), RequestHandle(3, 1, lambda: None)
+    made, handle = OutputBuffer(EngineMetrics(), clock), RequestHandle(3, 1, lambda: None)
     sequence: Sequence = Owing(handle)  # type: ignore[assignment]
     made.open(handle, [sequence])
-    made.tell(sequence, OutputDelta(0, "a", (1,)))
+    made.add_event(sequence, OutputDelta(0, "a", (1,)))
     made.flush()
     assert handle.next_events(0) == [OutputDelta(0, "a", (1,))]
     return made, handle, sequence
@@ -54,7 +54,7 @@ def test_texts_of_short_steps_join(told: Buffered, clock: Clock) -> None:
     assert step_s < SHORT_STEP_S
     for token, text in enumerate("bcd", 2):
         clock.now_s += step_s
-        made.tell(sequence, OutputDelta(0, text, (token,)))
+        made.add_event(sequence, OutputDelta(0, text, (token,)))
         made.flush()
         assert handle.next_events(0) == []
     clock.now_s += step_s
@@ -66,14 +66,14 @@ def test_texts_of_long_steps_do_not_wait(told: Buffered, clock: Clock) -> None:
     made, handle, sequence = told
     for token, text in enumerate("bcd", 2):
         clock.now_s += SHORT_STEP_S
-        made.tell(sequence, OutputDelta(0, text, (token,)))
+        made.add_event(sequence, OutputDelta(0, text, (token,)))
         made.flush()
         assert handle.next_events(0) == [OutputDelta(0, text, (token,))]
 
 
 def test_the_end_does_not_wait(told: Buffered) -> None:
     made, handle, sequence = told
-    made.tell(sequence, OutputDelta(0, "b", (2,)))
+    made.add_event(sequence, OutputDelta(0, "b", (2,)))
     made.finish(sequence, [OutputDelta(0, "", (), (), FinishReason.STOP)])
     made.flush()
     assert handle.next_events(0) == [
@@ -86,15 +86,15 @@ def test_the_end_does_not_wait(told: Buffered) -> None:
 def test_other_choices_are_not_mixed(told: Buffered) -> None:
     made, handle, sequence = told
     for index in (0, 1, 1):
-        made.tell(sequence, OutputDelta(index, "x", (5,)))
-    made.settle(sequence)
+        made.add_event(sequence, OutputDelta(index, "x", (5,)))
+    made.finish_choice(sequence)
     made.flush()
     assert handle.next_events(0) == [OutputDelta(0, "x", (5,)), OutputDelta(1, "xx", (5, 5))]
 
 
 def test_an_error_comes_after_what_was_told(told: Buffered) -> None:
     made, handle, sequence = told
-    made.tell(sequence, OutputDelta(0, "b", (2,)))
+    made.add_event(sequence, OutputDelta(0, "b", (2,)))
     made.fail(handle, GenerationFailed("bad"))
     assert handle.next_events(0) == [OutputDelta(0, "b", (2,))]
     with pytest.raises(EngineError):

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.engine.batch import Batch, StepResult
 from app.engine.build_sequences import generation_sequences
-from app.engine.core import Stepper
-from app.engine.metrics import Ledger
+from app.engine.core import EngineCore
+from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
 from app.engine.types import GenerationRequest, PromptLogprobs, TokenIds, TokenLogprob
 from tests.engine.fakes import CountingRunner, FollowingSampler, fake_model
@@ -18,38 +18,38 @@ from tests.harness.in_process import collect
 
 class ScoringRunner(CountingRunner):
     def run(self, batch: Batch) -> StepResult:
-        scored = tuple(list(tile.targets) for tile in batch.tiles if tile.targets)
-        return replace(super().run(batch), scored=scored)
+        scored = tuple(
+            list(chunk.logprob_targets) for chunk in batch.prefill_chunks if chunk.logprob_targets
+        )
+        return replace(super().run(batch), target_logits=scored)
 
 
 class ScoringSampler(FollowingSampler):
-    def score(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+    def logprobs_of(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         assert logits == list(targets)
         return [TokenLogprob(token, -float(token), ()) for token in targets]
 
 
 def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
     model = fake_model(ScoringRunner(), ScoringSampler())
-    stepper = Stepper(model, Ledger())
+    core = EngineCore(model, EngineMetrics())
     running = GenerationRequest(((3, 4),), max_tokens=100)
     scored = GenerationRequest((tuple(range(3, 203)),), max_tokens=0, prompt_logprobs=0)
     handles = []
     for request in (running, scored):
         handle = RequestHandle(len(request.prompts[0]), 1, lambda: None)
-        stepper.accept(
-            handle, generation_sequences(request, model, handle, [request.max_tokens or 0])
-        )
-        stepper.step()
-        stepper.flush()
+        core.accept(handle, generation_sequences(request, model, handle, [request.max_tokens or 0]))
+        core.step()
+        core.flush()
         handles.append(handle)
-    stepper.step()
-    stepper.scheduler.pool_tokens = 20  # the next step sends the youngest back
-    stepper.step()
-    assert stepper.scheduler.waiting()
-    stepper.scheduler.pool_tokens = 10_000
+    core.step()
+    core.scheduler.kv_cache_tokens = 20  # the next step sends the youngest back
+    core.step()
+    assert core.scheduler.waiting()
+    core.scheduler.kv_cache_tokens = 10_000
     for _ in range(20):
-        stepper.step()
-        stepper.flush()
+        core.step()
+        core.flush()
     events = [event for event in handles[1].next_events(1) if isinstance(event, PromptLogprobs)]
     told = [token.token_id for event in events for token in event.logprobs]
     assert told == list(range(4, 203))

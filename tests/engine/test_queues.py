@@ -14,9 +14,9 @@ import pytest
 from app.engine import build_sequences, validation
 from app.engine.beam_group import BeamGroup
 from app.engine.beam_search import BeamSearch
-from app.engine.core import Stepper
-from app.engine.detokenizer import Answer
-from app.engine.metrics import Ledger
+from app.engine.core import EngineCore
+from app.engine.detokenizer import Detokenizer
+from app.engine.metrics import EngineMetrics
 from app.engine.queues import HEAD_START
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
@@ -46,16 +46,18 @@ class Bench:
     """An engine without its thread."""
 
     slots: int = 64
-    pool_tokens: int = 64 * 2048
+    kv_cache_tokens: int = 64 * 2048
     steps: int = 0
     told: dict[RequestHandle, list[Event]] = field(default_factory=dict)
     first: dict[RequestHandle, int] = field(default_factory=dict)  #: steps until the first token
 
     def __post_init__(self) -> None:
         self.runner = CountingRunner(self.slots, positions=2048)
-        self.model = fake_model(self.runner, pool_tokens=self.pool_tokens, prefix_reuse=True)
-        self.ledger = Ledger()
-        self.stepper = Stepper(self.model, self.ledger)
+        self.model = fake_model(
+            self.runner, kv_cache_tokens=self.kv_cache_tokens, prefix_reuse=True
+        )
+        self.metrics = EngineMetrics()
+        self.core = EngineCore(self.model, self.metrics)
 
     def ask(
         self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1
@@ -74,14 +76,14 @@ class Bench:
         )
 
     def _accept(self, handle: RequestHandle, sequences: list[Sequence]) -> RequestHandle:
-        self.ledger.accepted += 1
+        self.metrics.accepted += 1
         self.told[handle] = []
-        self.stepper.accept(handle, sequences)
+        self.core.accept(handle, sequences)
         return handle
 
     def step(self) -> bool:
-        worked = self.stepper.step()
-        self.stepper.flush()
+        worked = self.core.step()
+        self.core.flush()
         self.steps += 1
         for handle, events in self.told.items():
             events += handle.next_events(0) if not handle.done else []
@@ -112,8 +114,8 @@ def alone(prompt: TokenIds) -> int:
 
 def loaded(load: str, seed: int = 7, owner: Owner = HEAVY) -> tuple[Bench, list[RequestHandle]]:
     """128 streams of one key, none of them computed yet."""
-    slots, pool_tokens, (shortest, longest) = LOADS[load]
-    bench, lengths = Bench(slots, pool_tokens), random.Random(seed)
+    slots, kv_cache_tokens, (shortest, longest) = LOADS[load]
+    bench, lengths = Bench(slots, kv_cache_tokens), random.Random(seed)
     prompts = [prompt_of(lengths.randint(shortest, longest), salt) for salt in range(STREAMS)]
     return bench, [bench.ask(owner, prompt) for prompt in prompts]
 
@@ -153,7 +155,7 @@ def test_a_longer_prompt_is_read_as_fast_as_running_answers_allow(steps_before: 
     bench, _ = loaded("long prompts are read")
     for _ in range(steps_before):
         bench.step()
-    # One tile a step is the least that is read beside answers.
+    # One chunk a step is the least that is read beside answers.
     assert bench.steps_to_first_token(LIGHT, prompt_of(HEAD_START, 999)) <= HEAD_START // CHUNK
 
 
@@ -203,7 +205,7 @@ def test_two_busy_keys_get_the_same() -> None:
             bench.step()
     for _ in range(400):
         bench.step()
-        running = [sequence.owner for sequence in bench.stepper.scheduler.running]
+        running = [sequence.owner for sequence in bench.core.scheduler.running]
     assert abs(running.count("heavy") - running.count("light")) <= 2
     done = {owner: sum(t.ended for t in bench.told if t.owner is owner) for owner in (HEAVY, LIGHT)}
     assert min(done.values()) > 10
@@ -283,14 +285,14 @@ def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
             bench.step()
         if choose.random() < 0.1:
             asked.pop(choose.randrange(len(asked)))[0].cancel()
-            bench.stepper.drop_cancelled()
+            bench.core.drop_cancelled()
     bench.finish()
     for handle, prompt, most in asked:
         assert bench.tokens(handle) == expected(prompt, most)
-    ledger = bench.ledger
-    assert ledger.in_flight == 0
-    assert ledger.preemptions > 0, "nobody had to give a place to another: the test shows nothing"
-    assert bench.stepper.scheduler.used_tokens == 0
+    metrics = bench.metrics
+    assert metrics.in_flight == 0
+    assert metrics.preemptions > 0, "nobody had to give a place to another: the test shows nothing"
+    assert bench.core.scheduler.used_tokens == 0
 
 
 def test_what_is_sent_back_is_bounded() -> None:
@@ -301,11 +303,11 @@ def test_what_is_sent_back_is_bounded() -> None:
         for salt in range(32):
             bench.ask(Owner(f"key {number}", True), prompt_of(20, salt), 300)
         bench.step()
-    before = bench.ledger.preemptions
+    before = bench.metrics.preemptions
     for _ in range(200):
         bench.step()
-    assert bench.ledger.preemptions - before <= 16
-    counts = Counter(sequence.owner for sequence in bench.stepper.scheduler.running)
+    assert bench.metrics.preemptions - before <= 16
+    counts = Counter(sequence.owner for sequence in bench.core.scheduler.running)
     assert sorted(counts.values()) == [4, 4, 4, 4]
 
 
@@ -315,9 +317,11 @@ def test_beam_searches_which_are_never_sent_back_leave_half_to_others() -> None:
         for salt in range(6):
             prompt = list(prompt_of(20, salt))
             handle = RequestHandle(20, 1, lambda: None, owner)
-            lead = Sequence(handle, 0, prompt, 20, 30, answer=Answer((), (), False))
+            lead = Sequence(handle, 0, prompt, 20, 30, answer=Detokenizer((), (), False))
             search = BeamSearch(8, 30, lambda tokens: False, 1)
-            lead.group = BeamGroup(search, 1, lead, lambda: Answer((), (), False), frozenset())
+            lead.beam_group = BeamGroup(
+                search, 1, lead, lambda: Detokenizer((), (), False), frozenset()
+            )
             found.append(lead)
         return found
 

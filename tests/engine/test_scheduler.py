@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
-from app.engine.batch import Want
-from app.engine.detokenizer import Answer
+from app.engine.batch import OutputKind
+from app.engine.detokenizer import Detokenizer
 from app.engine.request_handle import RequestHandle
-from app.engine.scheduler import BUDGET_ALONE, LIKELY_GROWTH, Scheduler
+from app.engine.scheduler import EXPECTED_ANSWER_TOKENS, MAX_PREFILL_TOKENS, Scheduler
 from app.engine.sequence import Sequence
-from app.engine.step_time import Pace
+from app.engine.step_time import StepTimeModel
 from tests.engine.fakes import CHUNK
 
 
 def sequence(length: int, max_tokens: int = 50, handle: RequestHandle | None = None) -> Sequence:
     handle = handle or RequestHandle(length, 1, lambda: None)
-    answer = Answer((), (), False) if max_tokens else None
-    return Sequence(handle, 0, [7] * length, length, max_tokens, answer=answer)
+    answer = Detokenizer((), (), False) if max_tokens else None
+    return Sequence(handle, 0, [7] * length, length, max_tokens, detokenizer=answer)
 
 
 def advance(scheduler: Scheduler) -> None:
     """Pretend that the planned step was computed and every answer got a token."""
     plan = scheduler.plan()
-    for each in plan.rows:
-        each.computed += 1
-        if each.computed == len(each.tokens):
+    for each in plan.decode_rows:
+        each.num_computed_tokens += 1
+        if each.num_computed_tokens == len(each.tokens):
             each.tokens.append(7)
-    for each, tile in zip(plan.tiles, plan.batch.tiles, strict=True):
-        each.computed = tile.start + len(tile.tokens)
-        if tile.want is Want.LOGITS:
+    for each, chunk in zip(plan.prefill_chunks, plan.batch.prefill_chunks, strict=True):
+        each.num_computed_tokens = chunk.start + len(chunk.tokens)
+        if chunk.output is OutputKind.LOGITS:
             each.tokens.append(7)
 
 
 def test_prompts_are_cut_on_the_grid_within_the_budget() -> None:
     scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(1000)])
-    tiles = scheduler.plan().batch.tiles
-    assert [tile.start for tile in tiles] == list(range(0, BUDGET_ALONE, CHUNK))
-    assert {len(tile.tokens) for tile in tiles} == {CHUNK}
-    assert {tile.want for tile in tiles} == {Want.NOTHING}
+    chunks = scheduler.plan().batch.prefill_chunks
+    assert [chunk.start for chunk in chunks] == list(range(0, MAX_PREFILL_TOKENS, CHUNK))
+    assert {len(chunk.tokens) for chunk in chunks} == {CHUNK}
+    assert {chunk.output for chunk in chunks} == {OutputKind.NONE}
 
 
 def test_only_the_last_tile_of_a_prompt_asks_for_logits() -> None:
     scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(70)])
-    tiles = scheduler.plan().batch.tiles
-    assert [(tile.start, len(tile.tokens), tile.want) for tile in tiles] == [
-        *((start, CHUNK, Want.NOTHING) for start in range(0, 64, CHUNK)),
-        (64, 6, Want.LOGITS),
+    chunks = scheduler.plan().batch.prefill_chunks
+    assert [(chunk.start, len(chunk.tokens), chunk.output) for chunk in chunks] == [
+        *((start, CHUNK, OutputKind.NONE) for start in range(0, 64, CHUNK)),
+        (64, 6, OutputKind.LOGITS),
     ]
 
 
 def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
-    pace = Pace(((1, 1.0), (64, 1.4), (128, 3.0)))
-    scheduler = Scheduler(4, 10_000, CHUNK, pace=pace)
+    step_times = StepTimeModel(((1, 1.0), (64, 1.4), (128, 3.0)))
+    scheduler = Scheduler(4, 10_000, CHUNK, step_times=step_times)
     scheduler.add([sequence(5)])
     advance(scheduler)
     scheduler.add([sequence(1000)])
     for _ in range(5):
         batch = scheduler.plan().batch
-        assert len(batch.rows) == 1
-        assert sum(len(tile.tokens) for tile in batch.tiles) == 80  # 81 rows take 1.8
+        assert len(batch.decode_rows) == 1
+        assert sum(len(chunk.tokens) for chunk in batch.prefill_chunks) == 80  # 81 rows take 1.8
         advance(scheduler)
 
 
@@ -73,7 +73,7 @@ def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
 
 
 def test_admission_expects_likely_lengths_and_never_blocks_an_empty_engine() -> None:
-    scheduler = Scheduler(8, 2 * (LIKELY_GROWTH + 10), CHUNK)
+    scheduler = Scheduler(8, 2 * (EXPECTED_ANSWER_TOKENS + 10), CHUNK)
     for _ in range(4):
         scheduler.add([sequence(10, max_tokens=10_000)])
     scheduler.plan()
@@ -89,12 +89,12 @@ def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> Non
     old, young, later = sequence(10, 1000), sequence(10, 1000), sequence(10, 1000)
     for each in (old, young, later):
         scheduler.add([each])
-    while not scheduler.make_room():
+    while not scheduler.preempt_for_cache_space():
         advance(scheduler)
     assert scheduler.waiting()[0] is young
     assert scheduler.running == [old]
-    assert young.computed == 0
-    generated = young.generated
+    assert young.num_computed_tokens == 0
+    generated = young.num_generated_tokens
     assert generated > 0, "what was said is not taken back"
 
 
@@ -105,25 +105,29 @@ def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> Non
     for _ in range(6):
         advance(scheduler)
     scheduler.remove(each)
-    each.computed = 0
+    each.num_computed_tokens = 0
     scheduler.add([each])
-    told = each.generated
-    tiles = scheduler.plan().batch.tiles
-    assert [tile.want for tile in tiles] == [Want.NOTHING] * 3
+    told = each.num_generated_tokens
+    chunks = scheduler.plan().batch.prefill_chunks
+    assert [chunk.output for chunk in chunks] == [OutputKind.NONE] * 3
     advance(scheduler)
     wants = []
     for _ in range(told):
-        wants.append(scheduler.plan().batch.rows[0].wants_logits)
+        wants.append(scheduler.plan().batch.decode_rows[0].needs_logits)
         advance(scheduler)
     assert wants == [False] * (told - 1) + [True]
 
 
 def test_prompt_tokens_beside_answers_follow_the_timed_steps() -> None:
-    pace = Pace(((1, 10.0), (16, 20.0), (64, 80.0)))
-    assert pace.seconds(1) == 10
-    assert pace.seconds(40) == 50
-    assert pace.seconds(128) == 160
-    assert pace.tokens_beside(16, CHUNK, BUDGET_ALONE) == 16  # 32 rows take 40, twice 16's
-    assert pace.tokens_beside(1, CHUNK, BUDGET_ALONE) == CHUNK  # too many, but less is nothing
-    flat = Pace(((1, 10.0), (64, 11.0)))
-    assert flat.tokens_beside(8, CHUNK, 48) == 48
+    step_times = StepTimeModel(((1, 10.0), (16, 20.0), (64, 80.0)))
+    assert step_times.seconds(1) == 10
+    assert step_times.seconds(40) == 50
+    assert step_times.seconds(128) == 160
+    assert (
+        step_times.prefill_budget(16, CHUNK, MAX_PREFILL_TOKENS) == 16
+    )  # 32 rows take 40, twice 16's
+    assert (
+        step_times.prefill_budget(1, CHUNK, MAX_PREFILL_TOKENS) == CHUNK
+    )  # too many, but less is nothing
+    flat = StepTimeModel(((1, 10.0), (64, 11.0)))
+    assert flat.prefill_budget(8, CHUNK, 48) == 48

@@ -207,19 +207,21 @@ def test_a_stop_string_completes_a_beam(engine: AsyncEngine) -> None:
 def test_only_what_was_generated_moves() -> None:
     """The prompt is copied once per slot."""
     from app.engine.beam_group import BeamGroup  # the bookkeeping itself
-    from app.engine.beam_search import BeamSearch, Candidate
+    from app.engine.beam_search import BeamCandidate, BeamSearch
     from app.engine.request_handle import RequestHandle
     from app.engine.sequence import Sequence
 
     lead = Sequence(RequestHandle(500, 1, lambda: None), 0, [5] * 500, 500, 50, slot=0)
     search = BeamSearch(4, 50, lambda tokens: False, 1)
     group = BeamGroup(search, 1, lead, lambda: None, frozenset(), [lead], [1, 2, 3])  # type: ignore[arg-type,return-value]
-    lead.computed = 500
-    moves = group.branch([Candidate(-0.1 * token, 0, token) for token in range(4)])
+    lead.num_computed_tokens = 500
+    moves = group.branch([BeamCandidate(-0.1 * token, 0, token) for token in range(4)])
     assert sorted((move.start, move.end) for move in moves) == [(0, 500)] * 3
     for member in group.members:
-        member.computed = 501
-    later = group.branch([Candidate(-0.1, 1, 7), Candidate(-0.2, 1, 8), Candidate(-0.3, 2, 7)])
+        member.num_computed_tokens = 501
+    later = group.branch(
+        [BeamCandidate(-0.1, 1, 7), BeamCandidate(-0.2, 1, 8), BeamCandidate(-0.3, 2, 7)]
+    )
     assert [(move.start, move.end) for move in later] == [(500, 501)]
     assert len(group.spare) == 1
 

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.engine.types import GenerationRequest, SamplingParams
 from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.kv_cache import SlotCache
@@ -49,7 +49,15 @@ def runner_of(weights: Weights) -> TorchRunner:
 def outputs(runner: TorchRunner) -> list[Tensor]:
     """Logits of a prompt's end and of the next token, and a pooled tile."""
     tokens = tuple(range(3, 35))
-    first = runner.run(Batch((), (Tile(0, 0, tokens, Want.LOGITS), Tile(1, 0, tokens, Want.POOL))))
+    first = runner.run(
+        Batch(
+            (),
+            (
+                PrefillChunk(0, 0, tokens, OutputKind.LOGITS),
+                PrefillChunk(1, 0, tokens, OutputKind.POOLED),
+            ),
+        )
+    )
     second = runner.run(Batch((DecodeRow(0, 32, 9, True),), ()))
     return [first.logits, *first.pooled, second.logits]
 

@@ -1,4 +1,4 @@
-"""The sampler draws from the distribution that transformers' processors describe."""
+"""The sampler inputs from the distribution that transformers' processors describe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from app.engine.batch import Draw
+from app.engine.batch import SamplingInput
 from app.engine.counter_rng import uniform
 from app.engine.types import SamplingParams
 from app.model.sampling.sampler import TorchSampler
@@ -53,7 +53,7 @@ def reference(logits: torch.Tensor, params: SamplingParams, seen: list[int]) -> 
 
 
 def chi_squared_p(observed: np.ndarray, expected: np.ndarray) -> float:
-    """p of Pearson's test; cells with few expected draws are joined (Wilson–Hilferty tail)."""
+    """p of Pearson's test; cells with few expected inputs are joined (Wilson–Hilferty tail)."""
     order = np.argsort(-expected)
     observed, expected = observed[order], expected[order]
     enough = int((expected >= 5).sum())
@@ -76,9 +76,9 @@ def test_frequencies_are_those_of_transformers(params: SamplingParams, vocabular
     seen = [3, 5, int(logits.argmax())]
     sampler, counts = TorchSampler(), Counter[int]()
     for first in range(0, DRAWS, 50):
-        draws = [Draw(params, 1234, 0, first + row, set(seen)) for row in range(50)]
-        picks = sampler.pick(logits.repeat(50, 1), draws)
-        counts.update(pick.token_id for pick in picks)
+        inputs = [SamplingInput(params, 1234, 0, first + row, set(seen)) for row in range(50)]
+        tokens = sampler.sample(logits.repeat(50, 1), inputs)
+        counts.update(sampled.token_id for sampled in tokens)
     expected = reference(logits, params, seen)
     observed = np.array([counts[token] for token in range(size)], dtype=float)
     assert not observed[expected == 0].any(), "a token outside the candidates was drawn"
@@ -86,12 +86,12 @@ def test_frequencies_are_those_of_transformers(params: SamplingParams, vocabular
 
 
 def test_the_test_would_see_a_wrong_temperature() -> None:
-    """Draws at 1.0 are not taken for draws at 1.15."""
+    """Draws at 1.0 are not taken for inputs at 1.15."""
     logits = torch.randn(60, generator=torch.Generator().manual_seed(1)) * 2.5
     params = SamplingParams(temperature=1.0)
-    draws = [Draw(params, 1, 0, position, set()) for position in range(DRAWS)]
-    picks = TorchSampler().pick(logits.repeat(DRAWS, 1), draws)
-    observed = np.bincount([pick.token_id for pick in picks], minlength=60).astype(float)
+    inputs = [SamplingInput(params, 1, 0, position, set()) for position in range(DRAWS)]
+    tokens = TorchSampler().sample(logits.repeat(DRAWS, 1), inputs)
+    observed = np.bincount([sampled.token_id for sampled in tokens], minlength=60).astype(float)
     wrong = reference(logits, replace(params, temperature=1.15), [])
     assert chi_squared_p(observed, wrong * DRAWS) < 0.001
 
@@ -100,15 +100,18 @@ def test_a_row_draws_the_same_token_in_any_company() -> None:
     """Every setting at once, in two orders, and one by one."""
     logits = torch.randn(40, 5000, generator=torch.Generator().manual_seed(2)) * 3
     settings = [*SETTINGS, SamplingParams(temperature=0), SamplingParams(top_p=0)]
-    draws = [
-        Draw(settings[row % len(settings)], row, row % 3, row * 7, {1, 2, row}) for row in range(40)
+    inputs = [
+        SamplingInput(settings[row % len(settings)], row, row % 3, row * 7, {1, 2, row})
+        for row in range(40)
     ]
     sampler = TorchSampler()
-    together = [pick.token_id for pick in sampler.pick(logits.clone(), draws)]
-    backwards = sampler.pick(logits.flip(0), draws[::-1])
-    assert [pick.token_id for pick in backwards][::-1] == together
-    alone = [sampler.pick(logits[row : row + 1].clone(), draws[row : row + 1]) for row in range(40)]
-    assert [picks[0].token_id for picks in alone] == together
+    together = [sampled.token_id for sampled in sampler.sample(logits.clone(), inputs)]
+    backwards = sampler.sample(logits.flip(0), inputs[::-1])
+    assert [sampled.token_id for sampled in backwards][::-1] == together
+    alone = [
+        sampler.sample(logits[row : row + 1].clone(), inputs[row : row + 1]) for row in range(40)
+    ]
+    assert [tokens[0].token_id for tokens in alone] == together
 
 
 def test_equal_logits_are_ordered_by_id() -> None:
@@ -116,7 +119,9 @@ def test_equal_logits_are_ordered_by_id() -> None:
     logits = torch.zeros(1, 100)
     logits[0, 10:] = -50.0
     drawn = {
-        TorchSampler().pick(logits.clone(), [Draw(params, seed, 0, 0, set())])[0].token_id
+        TorchSampler()
+        .sample(logits.clone(), [SamplingInput(params, seed, 0, 0, set())])[0]
+        .token_id
         for seed in range(300)
     }
     assert drawn == set(range(10)), "ties with the k-th stay in, as in transformers"
@@ -128,11 +133,11 @@ def test_a_row_that_is_not_numbers_fails_alone(value: float) -> None:
     expected = int(logits[2].argmax())
     logits[1] = value
     params = [SamplingParams(), SamplingParams(temperature=0.5), SamplingParams(temperature=0)]
-    draws = [Draw(each, 5, 0, 0, set()) for each in params]
-    picks = TorchSampler().pick(logits, draws)
-    assert picks[0].token_id >= 0
-    assert picks[1].token_id == -1
-    assert picks[2].token_id == expected
+    inputs = [SamplingInput(each, 5, 0, 0, set()) for each in params]
+    tokens = TorchSampler().sample(logits, inputs)
+    assert tokens[0].token_id >= 0
+    assert tokens[1].token_id == -1
+    assert tokens[2].token_id == expected
 
 
 def test_uniform_numbers_are_uniform_and_independent_of_order() -> None:

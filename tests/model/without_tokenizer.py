@@ -25,10 +25,10 @@ def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
         (directory / "tokenizer.json").touch()  # the checks want one; nothing reads it here
     checked = check_model(config)
     model = checked.model
-    runner, pool_tokens = load_runner(config, checked, model.vocab_size)
+    runner, kv_cache_tokens = load_runner(config, checked, model.vocab_size)
     info = ModelInfo(max_model_len(config, checked), model.hidden_size, model.vocab_size)
     tokenizer = IdTokenizer(model.vocab_size, model.eos_ids)
     eos_ids = frozenset(model.eos_ids)
     return LoadedModel(
-        runner, TorchSampler(), tokenizer, eos_ids, pool_tokens, info, profile_steps(runner)
+        runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, profile_steps(runner)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.batch import Batch, Draw, Pick, StepResult
+from app.engine.batch import Batch, SampledToken, SamplingInput, StepResult
 from app.engine.loaded_model import LoadedModel
 from tests.engine.fakes import EOS, VOCAB, CountingRunner, FollowingSampler, fake_model
 from tests.id_tokenizer import IdTokenizer
@@ -53,15 +53,15 @@ class BreakableRunner(CountingRunner):
             self.armed = (fault, left - 1)
             if left <= 0:
                 self.fail(fault)
-        for tile in batch.tiles:
-            if OOM_READING in tile.tokens:
+        for chunk in batch.prefill_chunks:
+            if OOM_READING in chunk.tokens:
                 raise MemoryError("no memory to read with")
-            if OOM_ANSWERING in tile.tokens:
-                self.doomed[tile.slot] = 5
+            if OOM_ANSWERING in chunk.tokens:
+                self.doomed[chunk.slot] = 5
             for fault in (FATAL, HANG):
-                if fault in tile.tokens and self.armed is None:
+                if fault in chunk.tokens and self.armed is None:
                     self.armed = (fault, STEPS_LATER - 1)
-        for row in batch.rows:
+        for row in batch.decode_rows:
             if row.slot in self.doomed:
                 self.doomed[row.slot] -= 1
                 if not self.doomed[row.slot]:
@@ -84,24 +84,24 @@ class BreakableRunner(CountingRunner):
 class BreakableSampler(FollowingSampler):
     """Fails for some seeds."""
 
-    def pick(self, logits: Any, draws: list[Draw]) -> list[Pick]:
+    def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
         """One for each row."""
-        if any(draw.seed == UNCHOOSABLE and draw.position == 3 for draw in draws):
+        if any(sampling.seed == UNCHOOSABLE and sampling.position == 3 for sampling in inputs):
             raise ZeroDivisionError("a fault in choosing")
-        self.broken = lambda draw: draw.seed == NOT_A_NUMBER and draw.position == 3
-        return super().pick(logits, draws)
+        self.broken = lambda sampling: sampling.seed == NOT_A_NUMBER and sampling.position == 3
+        return super().sample(logits, inputs)
 
 
 def load() -> LoadedModel:
     """The model, after the time a model takes."""
     time.sleep(float(os.environ.get("STACK_LOAD_S", "0")))
     step_s = float(os.environ.get("STACK_STEP_S", "0.003"))
-    model = fake_model(BreakableRunner(step_s), BreakableSampler(), pool_tokens=10**7)
+    model = fake_model(BreakableRunner(step_s), BreakableSampler(), kv_cache_tokens=10**7)
     return LoadedModel(
         model.runner,
         model.sampler,
         TextTokenizer(VOCAB, (EOS,)),
         model.eos_ids,
-        model.pool_tokens,
+        model.kv_cache_tokens,
         model.info,
     )

@@ -208,9 +208,9 @@ def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
 def _blocks(batch: Batch) -> list[tuple[int, int]]:
     """First row and row count of each attention block: one decode row, or part of a prefill
     chunk."""
-    blocks = [(row, 1) for row in range(len(batch.rows))]
-    first = len(batch.rows)
-    for tile in batch.tiles:
+    blocks = [(row, 1) for row in range(len(batch.decode_rows))]
+    first = len(batch.decode_rows)
+    for tile in batch.prefill_chunks:
         last = first + len(tile.tokens)
         blocks += [(row, min(QUERY_BLOCK, last - row)) for row in range(first, last, QUERY_BLOCK)]
         first = last

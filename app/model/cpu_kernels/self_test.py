@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.config import ModelConfig, RopeConfig
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.cpu_kernels.packed_weights import (
     Int8PanelLinear,
     Int8PanelPacker,
@@ -87,7 +87,7 @@ def layers_match_torch(eight_bit: bool) -> bool:
         ),
         TorchRunner(weights, slot_cache, TorchDecoder(weights, slot_cache), _CONFIG.vocab_size),
     ]
-    prompt = Batch((), (Tile(1, 0, tuple(range(3, 35)), Want.LOGITS),))
+    prompt = Batch((), (PrefillChunk(1, 0, tuple(range(3, 35)), OutputKind.LOGITS),))
     for batch in (prompt, Batch((DecodeRow(1, 32, 9, True),), ())):
         compiled, reference = (runner.run(batch).logits for runner in runners)
         # Where values are rounded to 8 bits, a last-bit difference may become a whole step.

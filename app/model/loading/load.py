@@ -63,7 +63,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
         decoder, cache = decoder_for(weights, _slots(config, weights, length), length)
         untrained = checked.vocabulary.untrained
         runner = TorchRunner(weights, cache, decoder, vocab_size, untrained)
-    return runner, _pool_tokens(config, cache, length)
+    return runner, _kv_cache_tokens(config, cache, length)
 
 
 def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weights:
@@ -163,7 +163,7 @@ def _slots(config: Config, weights: Weights, length: int) -> int:
     return slots
 
 
-def _pool_tokens(config: Config, cache: Cache, length: int) -> int:
+def _kv_cache_tokens(config: Config, cache: Cache, length: int) -> int:
     """Tokens by --kv_cache_mb, by default a fraction of the available memory; at least one full
     context."""
     capacity = cache.slots * cache.positions

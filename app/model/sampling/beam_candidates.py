@@ -1,4 +1,4 @@
-"""Candidate tokens of one prompt's beams: the best by score, or sampled without replacement.
+"""BeamCandidate tokens of one prompt's beams: the best by score, or sampled without replacement.
 
 In transformers' order: log-softmax, then the logits processors, then (beam sampling) the warpers.
 """
@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.engine.batch import Draw
-from app.engine.beam_search import Candidate
+from app.engine.batch import SamplingInput
+from app.engine.beam_search import BeamCandidate
 from app.model.sampling.penalties import apply_penalties
 from app.model.sampling.top_k import candidates_needed, filter_rows
 
@@ -19,8 +19,12 @@ _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def beam_candidates(
-    logits: Tensor, draws: list[Draw], scores: list[float], count: int, min_tokens_to_keep: int
-) -> list[Candidate]:
+    logits: Tensor,
+    inputs: list[SamplingInput],
+    scores: list[float],
+    count: int,
+    min_tokens_to_keep: int,
+) -> list[BeamCandidate]:
     """At most `count` candidates of beams with the given `scores`, best or first drawn first.
 
     logits: float32 [beams, vocab], changed in place. min_tokens_to_keep: tokens of each beam that
@@ -30,35 +34,39 @@ def beam_candidates(
     logprobs = torch.log_softmax(logits, -1)
     if logprobs.isnan().any():
         return []
-    for row, draw in enumerate(draws):
-        apply_penalties(logprobs[row], draw)
+    for row, sampling in enumerate(inputs):
+        apply_penalties(logprobs[row], sampling)
     running = torch.tensor(scores, device=logprobs.device)
-    params = draws[0].params
+    params = inputs[0].params
     if params.temperature == 0 or params.top_p == 0:
         return _top_candidates(logprobs, running, count)
-    return _sampled_candidates(logprobs, draws, running, count, min_tokens_to_keep)
+    return _sampled_candidates(logprobs, inputs, running, count, min_tokens_to_keep)
 
 
-def _top_candidates(logprobs: Tensor, running: Tensor, count: int) -> list[Candidate]:
+def _top_candidates(logprobs: Tensor, running: Tensor, count: int) -> list[BeamCandidate]:
     vocab = logprobs.shape[-1]
     values, indices = (logprobs + running[:, None]).flatten().topk(min(count, logprobs.numel()))
     return [
-        Candidate(value, index // vocab, index % vocab)
+        BeamCandidate(value, index // vocab, index % vocab)
         for value, index in zip(values.tolist(), indices.tolist(), strict=True)
         if value != float("-inf")
     ]
 
 
 def _sampled_candidates(
-    logprobs: Tensor, draws: list[Draw], running: Tensor, count: int, min_tokens_to_keep: int
-) -> list[Candidate]:
+    logprobs: Tensor,
+    inputs: list[SamplingInput],
+    running: Tensor,
+    count: int,
+    min_tokens_to_keep: int,
+) -> list[BeamCandidate]:
     """Gumbel-top-k (arXiv 1903.06059): the same distribution as sampling one by one without
-    replacement, in the order of the draws."""
-    params, vocab = draws[0].params, logprobs.shape[-1]
+    replacement, in the order of the inputs."""
+    params, vocab = inputs[0].params, logprobs.shape[-1]
     size = candidates_needed(params, vocab) or vocab
     filtered = filter_rows(
         logprobs,
-        [params] * len(draws),
+        [params] * len(inputs),
         max(size, min(min_tokens_to_keep, vocab)),
         min_tokens_to_keep,
     )
@@ -67,18 +75,18 @@ def _sampled_candidates(
     beam_scores = running.cpu().numpy()[beams]
     scores = (np.concatenate([row.scaled for row in filtered]) + beam_scores).astype(np.float32)
     keys = beams.astype(np.uint64) * np.uint64(vocab) + tokens.astype(np.uint64)
-    noise = -np.log(-np.log(_uniforms(draws[0], keys)))
+    noise = -np.log(-np.log(_uniforms(inputs[0], keys)))
     order = np.argsort(-(scores + noise), kind="stable")
     order = order[np.isfinite(scores[order])][:count]
-    return [Candidate(float(scores[i]), int(beams[i]), int(tokens[i])) for i in order]
+    return [BeamCandidate(float(scores[i]), int(beams[i]), int(tokens[i])) for i in order]
 
 
-def _uniforms(draw: Draw, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+def _uniforms(sampling: SamplingInput, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
     """One number in (0, 1) for each key: `engine.randomness` over arrays, with one more level."""
     with np.errstate(over="ignore"):
-        start = np.uint64(draw.seed & int(_MASK))
-        state = _mix(_mix(np.array([start])) ^ np.uint64(draw.choice))
-        state = _mix(state ^ np.uint64(draw.position))
+        start = np.uint64(sampling.seed & int(_MASK))
+        state = _mix(_mix(np.array([start])) ^ np.uint64(sampling.choice))
+        state = _mix(state ^ np.uint64(sampling.position))
         return ((_mix(state ^ keys) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 

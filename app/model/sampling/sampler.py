@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from app.engine.batch import Draw, Pick
-from app.engine.beam_search import Candidate
+from app.engine.batch import SampledToken, SamplingInput
+from app.engine.beam_search import BeamCandidate
 from app.engine.counter_rng import uniform
 from app.engine.types import TokenIds, TokenLogprob
 from app.model.out_of_memory import raises_memory_error
@@ -29,59 +29,65 @@ class TorchSampler:
 
     @raises_memory_error
     @torch.inference_mode()
-    def pick(self, logits: Tensor, draws: list[Draw]) -> list[Pick]:
+    def sample(self, logits: Tensor, inputs: list[SamplingInput]) -> list[SampledToken]:
         """One pick per row; logits: float32 [rows, vocab], changed in place."""
-        reported = self._logprobs(logits, draws)
-        for row, draw in enumerate(draws):
-            apply_penalties(logits[row], draw)
-        chosen = self._sample_tokens(logits, draws)
+        reported = self._logprobs(logits, inputs)
+        for row, sampling in enumerate(inputs):
+            apply_penalties(logits[row], sampling)
+        chosen = self._sample_tokens(logits, inputs)
         return [
-            Pick(token, _token_logprob(*reported[row], token, draw.params.logprobs or 0))
+            SampledToken(
+                token, _token_logprob(*reported[row], token, sampling.params.logprobs or 0)
+            )
             if row in reported and token >= 0
-            else Pick(token)
-            for row, (token, draw) in enumerate(zip(chosen, draws, strict=True))
+            else SampledToken(token)
+            for row, (token, sampling) in enumerate(zip(chosen, inputs, strict=True))
         ]
 
-    def _sample_tokens(self, logits: Tensor, draws: list[Draw]) -> list[int]:
+    def _sample_tokens(self, logits: Tensor, inputs: list[SamplingInput]) -> list[int]:
         best, ids = logits.max(-1)
         chosen = ids.tolist()
         sizes: dict[int, list[int]] = {}
-        for row, (value, draw) in enumerate(zip(best.tolist(), draws, strict=True)):
+        for row, (value, sampling) in enumerate(zip(best.tolist(), inputs, strict=True)):
             if not math.isfinite(value):
                 chosen[row] = -1
-            elif not draw.params.greedy:
-                sizes.setdefault(candidates_needed(draw.params, logits.shape[-1]), []).append(row)
+            elif not sampling.params.greedy:
+                sizes.setdefault(candidates_needed(sampling.params, logits.shape[-1]), []).append(
+                    row
+                )
         for size, rows in sizes.items():
-            selected = logits if len(rows) == len(draws) else logits[torch.tensor(rows)]
-            wanted = [draws[row] for row in rows]
+            selected = logits if len(rows) == len(inputs) else logits[torch.tensor(rows)]
+            wanted = [inputs[row] for row in rows]
             for row, token in zip(rows, self._sample_rows(selected, wanted, size), strict=True):
                 chosen[row] = token
         return chosen
 
-    def _sample_rows(self, logits: Tensor, draws: list[Draw], size: int) -> list[int]:
+    def _sample_rows(self, logits: Tensor, inputs: list[SamplingInput], size: int) -> list[int]:
         """Sample from the top `size` logits of each row; 0: from the whole vocabulary."""
-        points = [uniform(draw.seed, draw.choice, draw.position) for draw in draws]
+        points = [uniform(sampling.seed, sampling.choice, sampling.position) for sampling in inputs]
         if size == 0:
-            return _sample_vocabulary(logits, draws, points)
-        filtered = filter_rows(logits, [draw.params for draw in draws], size)
+            return _sample_vocabulary(logits, inputs, points)
+        filtered = filter_rows(logits, [sampling.params for sampling in inputs], size)
         return [row.sample(u) for row, u in zip(filtered, points, strict=True)]
 
     @raises_memory_error
     @torch.inference_mode()
-    def extend(
+    def beam_step(
         self,
         logits: Tensor,
-        draws: list[Draw],
+        inputs: list[SamplingInput],
         scores: list[float],
         count: int,
         min_tokens_to_keep: int,
-    ) -> list[Candidate]:
+    ) -> list[BeamCandidate]:
         """Candidates of one prompt's beams, by beam search or beam sampling."""
-        return beam_candidates(logits, draws, scores, count, min_tokens_to_keep)
+        return beam_candidates(logits, inputs, scores, count, min_tokens_to_keep)
 
     @raises_memory_error
     @torch.inference_mode()
-    def score(self, logits: Tensor, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
+    def logprobs_of(
+        self, logits: Tensor, targets: TokenIds, alternatives: int
+    ) -> list[TokenLogprob]:
         """The log-probability of one given token for each row."""
         logprobs = torch.log_softmax(logits, -1)
         top, ids = logprobs.topk(min(MAX_TOP_LOGPROBS, logprobs.shape[-1]), -1)
@@ -91,11 +97,11 @@ class TorchSampler:
         ]
 
     def _logprobs(
-        self, logits: Tensor, draws: list[Draw]
+        self, logits: Tensor, inputs: list[SamplingInput]
     ) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
         """For rows with `logprobs`: log-probabilities before bias and penalties, and the top ones
         with their ids."""
-        rows = [row for row, draw in enumerate(draws) if draw.params.logprobs is not None]
+        rows = [row for row, sampling in enumerate(inputs) if sampling.params.logprobs is not None]
         if not rows:
             return {}
         logprobs = torch.log_softmax(logits[torch.tensor(rows)], -1)
@@ -103,11 +109,15 @@ class TorchSampler:
         return {row: (logprobs[i], top[i], ids[i]) for i, row in enumerate(rows)}
 
 
-def _sample_vocabulary(logits: Tensor, draws: list[Draw], points: list[float]) -> list[int]:
+def _sample_vocabulary(
+    logits: Tensor, inputs: list[SamplingInput], points: list[float]
+) -> list[int]:
     """Inverse transform sampling over the whole vocabulary in the order of ids."""
-    temperatures = torch.tensor([draw.params.temperature for draw in draws], device=logits.device)
+    temperatures = torch.tensor(
+        [sampling.params.temperature for sampling in inputs], device=logits.device
+    )
     probabilities = torch.softmax(logits / temperatures[:, None], -1)
-    floors = torch.tensor([draw.params.min_p for draw in draws], device=logits.device)
+    floors = torch.tensor([sampling.params.min_p for sampling in inputs], device=logits.device)
     if floors.any():
         floor = probabilities.amax(-1, keepdim=True) * floors[:, None]
         probabilities = torch.where(probabilities < floor, 0.0, probabilities)

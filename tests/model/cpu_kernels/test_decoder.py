@@ -10,7 +10,7 @@ import torch
 
 from app.checkpoint.config import read_config
 from app.checkpoint.safetensors_index import read_index
-from app.engine.batch import Batch, DecodeRow, Tile, Want
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
 from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
@@ -53,12 +53,20 @@ def torch_runner(weights: Weights) -> TorchRunner:
 def batches() -> list[Batch]:
     """Prompts alone, prompts beside decode rows, rows of different lengths, a large step."""
     tokens = tuple(range(3, 35))
-    first = Batch((), (Tile(0, 0, tokens, Want.LOGITS), Tile(2, 0, tokens[:7], Want.POOL)))
+    first = Batch(
+        (),
+        (
+            PrefillChunk(0, 0, tokens, OutputKind.LOGITS),
+            PrefillChunk(2, 0, tokens[:7], OutputKind.POOLED),
+        ),
+    )
     rows = (DecodeRow(0, 32, 9, True), DecodeRow(2, 7, 8, True))
-    longer = tuple(Tile(1, 32 * at, tokens, Want.LOGITS, tokens[1:5]) for at in range(3))
+    longer = tuple(
+        PrefillChunk(1, 32 * at, tokens, OutputKind.LOGITS, tokens[1:5]) for at in range(3)
+    )
     beside = Batch(rows, longer)
     alone = Batch((DecodeRow(0, 33, 4, True), DecodeRow(1, 96, 5, True)), ())
-    return [first, beside, alone, Batch((DecodeRow(0, 34, 7, False), *alone.rows[1:]), ())]
+    return [first, beside, alone, Batch((DecodeRow(0, 34, 7, False), *alone.decode_rows[1:]), ())]
 
 
 @pytest.mark.parametrize(("kind", "changes"), SHAPES)
@@ -86,7 +94,7 @@ def test_both_decoders_agree(
         mine, theirs = native.run(batch), reference.run(batch)
         assert (mine.logits is None) == (theirs.logits is None)
         pairs = [*zip(mine.pooled, theirs.pooled, strict=True)]
-        pairs += zip(mine.scored, theirs.scored, strict=True)
+        pairs += zip(mine.target_logits, theirs.target_logits, strict=True)
         if mine.logits is not None:
             pairs.append((mine.logits, theirs.logits))
         for one, other in pairs:
@@ -111,8 +119,10 @@ def test_how_a_prompt_is_cut_changes_no_bits(
         rows = []
         for start in range(0, len(tokens), chunk):
             part = tokens[start : start + chunk]
-            result = runner.run(Batch((), (Tile(1, start, part, Want.LOGITS, part[1:]),)))
-            rows += [*result.scored, result.logits]
+            result = runner.run(
+                Batch((), (PrefillChunk(1, start, part, OutputKind.LOGITS, part[1:]),))
+            )
+            rows += [*result.target_logits, result.logits]
         return torch.cat(rows)
 
     expected = logits(CHUNK)
@@ -129,7 +139,7 @@ def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -
     weights = weights_of(save_model("llama", "float16").directory, PanelPacker())
     small, large = native_runner(weights), native_runner(weights)
     tokens = tuple(range(3, 35))
-    tiles = tuple(Tile(slot, 0, tokens, Want.LOGITS) for slot in range(6))
+    tiles = tuple(PrefillChunk(slot, 0, tokens, OutputKind.LOGITS) for slot in range(6))
     together = large.run(Batch((), tiles)).logits
     for tile in tiles:
         assert small.run(Batch((), (tile,))).logits[0].equal(together[tile.slot])
