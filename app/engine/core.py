@@ -241,7 +241,7 @@ class EngineCore:
     def _step_beam_group(self, group: BeamGroup, logits: Any) -> None:
         """One beam search's step; logits: of its members, in their order."""
         members, search = group.members, group.search
-        inputs = [member.sampling() for member in members]
+        inputs = [member.sampling_input() for member in members]
         found = self._model.sampler.beam_step(
             logits, inputs, search.scores, search.wanted, search.least
         )
@@ -286,7 +286,7 @@ class EngineCore:
         inputs: dict[int, SamplingInput] = {}
         for row in rows:
             with self._isolate_failures(sampled_sequences[row]):
-                inputs[row] = sampled_sequences[row].sampling()
+                inputs[row] = sampled_sequences[row].sampling_input()
         return list(inputs), list(inputs.values())
 
     def _sample_one_by_one(self, rows: list[int], sequences: list[Sequence]) -> None:
@@ -296,7 +296,7 @@ class EngineCore:
         logits = self._model.runner.run(self._plan.batch).logits
         for row, sequence in zip(rows, sequences, strict=True):
             with self._isolate_failures(sequence):
-                (sampled,) = self._model.sampler.sample(logits[[row]], [sequence.sampling()])
+                (sampled,) = self._model.sampler.sample(logits[[row]], [sequence.sampling_input()])
                 self._append_token(sequence, sampled)
 
     @contextmanager

@@ -1,7 +1,7 @@
 """Random numbers by counting: one uniform number for each (seed, choice, position).
 
 Knows nothing about tokens. Without state there is nothing that another request could disturb:
-the same request inputs the same numbers whatever runs beside it, and after a preemption.
+the same request draws the same numbers whatever runs beside it, and after a preemption.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class Sequence:
         """The logprobs that go with the text given out last."""
         return self.detokenizer.release_logprobs() if self.detokenizer else ()
 
-    def sampling(self) -> SamplingInput:
+    def sampling_input(self) -> SamplingInput:
         """What the sampler has to know to choose the next token."""
         allowed = self.constraint.allowed() if self.constraint else None
         return SamplingInput(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,10 +92,8 @@ def test_a_fault_in_decoding_text(monkeypatch: pytest.MonkeyPatch) -> None:
         def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
             tokens = super().sample(logits, inputs)
             return [
-                SampledToken(sampled.token_id, "broken")
-                if sampling.seed == VICTIM.seed
-                else sampled  # type: ignore
-                for sampled, sampling in zip(tokens, inputs, strict=True)
+                replace(token, logprob="broken") if each.seed == VICTIM.seed else token
+                for token, each in zip(tokens, inputs, strict=True)
             ]
 
     monkeypatch.setattr(Detokenizer, "push", fail)

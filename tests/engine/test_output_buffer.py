@@ -24,8 +24,8 @@ class Clock:
         return self.now_s
 
 
-class Owing:
-    """As much of a sequence as output look at."""
+class StubSequence:
+    """The part of a sequence that OutputBuffer reads."""
 
     def __init__(self, handle: RequestHandle) -> None:
         self.handle = handle
@@ -40,7 +40,7 @@ def clock() -> Clock:
 def told(clock: Clock) -> Buffered:
     """A request whose first event has just gone out, in the middle of short steps."""
     made, handle = OutputBuffer(EngineMetrics(), clock), RequestHandle(3, 1, lambda: None)
-    sequence: Sequence = Owing(handle)  # type: ignore[assignment]
+    sequence: Sequence = StubSequence(handle)  # type: ignore[assignment]
     made.open(handle, [sequence])
     made.add_event(sequence, OutputDelta(0, "a", (1,)))
     made.flush()

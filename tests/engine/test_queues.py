@@ -317,7 +317,7 @@ def test_beam_searches_which_are_never_sent_back_leave_half_to_others() -> None:
         for salt in range(6):
             prompt = list(prompt_of(20, salt))
             handle = RequestHandle(20, 1, lambda: None, owner)
-            lead = Sequence(handle, 0, prompt, 20, 30, answer=Detokenizer((), (), False))
+            lead = Sequence(handle, 0, prompt, 20, 30, detokenizer=Detokenizer((), (), False))
             search = BeamSearch(8, 30, lambda tokens: False, 1)
             lead.beam_group = BeamGroup(
                 search, 1, lead, lambda: Detokenizer((), (), False), frozenset()

@@ -120,14 +120,11 @@ def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> Non
 
 def test_prompt_tokens_beside_answers_follow_the_timed_steps() -> None:
     step_times = StepTimeModel(((1, 10.0), (16, 20.0), (64, 80.0)))
+    most = MAX_PREFILL_TOKENS
     assert step_times.seconds(1) == 10
     assert step_times.seconds(40) == 50
     assert step_times.seconds(128) == 160
-    assert (
-        step_times.prefill_budget(16, CHUNK, MAX_PREFILL_TOKENS) == 16
-    )  # 32 rows take 40, twice 16's
-    assert (
-        step_times.prefill_budget(1, CHUNK, MAX_PREFILL_TOKENS) == CHUNK
-    )  # too many, but less is nothing
+    assert step_times.prefill_budget(16, CHUNK, most) == 16  # 32 rows take 40
+    assert step_times.prefill_budget(1, CHUNK, most) == CHUNK  # at least one chunk
     flat = StepTimeModel(((1, 10.0), (64, 11.0)))
     assert flat.prefill_budget(8, CHUNK, 48) == 48

@@ -1,4 +1,4 @@
-"""The sampler inputs from the distribution that transformers' processors describe."""
+"""The sampler draws from the distribution that transformers' processors describe."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def reference(logits: torch.Tensor, params: SamplingParams, seen: list[int]) -> 
 
 
 def chi_squared_p(observed: np.ndarray, expected: np.ndarray) -> float:
-    """p of Pearson's test; cells with few expected inputs are joined (Wilson–Hilferty tail)."""
+    """p of Pearson's test; cells with few expected draws are joined (Wilson–Hilferty tail)."""
     order = np.argsort(-expected)
     observed, expected = observed[order], expected[order]
     enough = int((expected >= 5).sum())

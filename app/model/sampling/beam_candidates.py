@@ -1,4 +1,4 @@
-"""BeamCandidate tokens of one prompt's beams: the best by score, or sampled without replacement.
+"""Candidate tokens of one prompt's beams: the best by score, or sampled without replacement.
 
 In transformers' order: log-softmax, then the logits processors, then (beam sampling) the warpers.
 """
@@ -61,7 +61,7 @@ def _sampled_candidates(
     min_tokens_to_keep: int,
 ) -> list[BeamCandidate]:
     """Gumbel-top-k (arXiv 1903.06059): the same distribution as sampling one by one without
-    replacement, in the order of the inputs."""
+    replacement, in the order of the draws."""
     params, vocab = inputs[0].params, logprobs.shape[-1]
     size = candidates_needed(params, vocab) or vocab
     filtered = filter_rows(
