@@ -1,7 +1,4 @@
-"""Cuts text at the spellings of added tokens, the longest first where several begin.
-
-Knows nothing about vocabularies: what lies between the cuts is someone else's to encode.
-"""
+"""Splits text at added tokens, the longest first where several begin at the same character."""
 
 from __future__ import annotations
 
@@ -11,64 +8,64 @@ from collections.abc import Iterable, Iterator
 
 from app.tokenizer.config_files import AddedToken
 
-#: Stands inside a user's own spelling of a control token, after its first character, wherever
-#: a tokenizer's chat template is used. A private character that no vocabulary uses; the encoder
-#: removes it after it has looked for control tokens.
+#: Inserted after the first character of every special token's text that a user writes, wherever
+#: the tokenizer's chat template is used, so that it stays plain text. A private-use character
+#: that no vocabulary contains; the encoder removes it after it has matched special tokens.
 SPECIAL_TOKEN_GUARD = "\ue0ff"  # noqa: S105 - a character, no password
 
-#: Characters that are searched in one go.
+#: Characters searched in one call of the regular expression.
 WINDOW = 1 << 14
 
 Segment = str | int  #: text to encode, or the id of an added token
 
 
 class TokenMatcher:
-    """Finds added tokens in text. Immutable, for any number of threads."""
+    """Finds added tokens in text. Immutable and thread-safe."""
 
     def __init__(self, tokens: Iterable[AddedToken]) -> None:
         self._tokens = {token.text: token for token in tokens if token.text}
         longest_first = sorted(self._tokens, key=len, reverse=True)
         # An empty alternation would match everywhere; `(?!)` matches nowhere.
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-        self._longest = max(map(len, self._tokens), default=0)
+        self._max_length = max(map(len, self._tokens), default=0)
 
     def split(self, text: str) -> Iterator[Segment]:
-        """The text's parts in order, without empty ones."""
+        """The segments of `text` in order, without empty ones."""
         start = 0
         strip_next = False
-        for match in self._found(text):
+        for match in self._matches(text):
             token = self._tokens[match.group()]
-            before = _between(text[start : match.start()], strip_next, token.lstrip)
+            before = _strip(text[start : match.start()], left=strip_next, right=token.lstrip)
             if before:
                 yield before
             yield token.id
             start = match.end()
             strip_next = token.rstrip
-        rest = _between(text[start:], strip_next, False)
+        rest = _strip(text[start:], left=strip_next, right=False)
         if rest:
             yield rest
 
-    def _found(self, text: str) -> Iterator[re.Match[str]]:
-        """As `finditer`, which holds Python's lock from one match to the next: here it looks
-        no further than a window at a time, and at the rest of what begins in it."""
-        at = 0
+    def split_inside_tokens(self, text: str) -> list[str]:
+        """Split after the first character of every token, so that no part contains a whole one.
+        Tokens of one character are not split."""
+        cuts = [0, *(match.start() + 1 for match in self._matches(text)), len(text)]
+        parts = (text[start:end] for start, end in itertools.pairwise(cuts))
+        return [part for part in parts if part]
+
+    def _matches(self, text: str) -> Iterator[re.Match[str]]:
+        """Like `finditer`, which holds the GIL from one match to the next. This searches one
+        window at a time, extended by the longest token that can begin in it."""
+        position = 0
         for end in range(WINDOW, len(text) + WINDOW, WINDOW):
-            while match := self._pattern.search(text, at, end + self._longest):
+            while match := self._pattern.search(text, position, end + self._max_length):
                 if match.start() >= end:
                     break
                 yield match
-                at = match.end()
-            at = max(at, end)
-
-    def break_up(self, text: str) -> list[str]:
-        """The text in parts none of which holds a whole spelling: cut after the first
-        character of each. A spelling of one character stays."""
-        cuts = [0, *(m.start() + 1 for m in self._found(text)), len(text)]
-        parts = (text[a:b] for a, b in itertools.pairwise(cuts))
-        return [part for part in parts if part]
+                position = match.end()
+            position = max(position, end)
 
 
-def _between(text: str, lstrip: bool, rstrip: bool) -> str:
-    if lstrip:
+def _strip(text: str, *, left: bool, right: bool) -> str:
+    if left:
         text = text.lstrip()
-    return text.rstrip() if rstrip else text
+    return text.rstrip() if right else text

@@ -1,7 +1,4 @@
-"""Which chat template a tokenizer's directory brings, in all the places it may stand.
-
-Knows nothing about templates: whether one works is for `app.prompts` to try.
-"""
+"""Finds a tokenizer directory's chat template in the files that may contain it."""
 
 from __future__ import annotations
 
@@ -16,35 +13,37 @@ _FOLDER = "additional_chat_templates"
 
 
 def find_chat_template(
-    directory: Path, config: Mapping[str, object], older: Mapping[str, object]
+    directory: Path, config: Mapping[str, object], legacy: Mapping[str, object]
 ) -> str | None:
-    """The Jinja source that transformers would use, None where there is none.
+    """The Jinja source that transformers would use; None if there is none.
 
-    config: of tokenizer_config.json. older: of chat_template.json, which transformers reads
-    for processors only; it counts where there is nothing else. Of several templates the one
-    named "default" is used. Where none is, transformers fails at the first conversation: the
-    source is then one that says so, so that a template given instead still helps.
+    config: the contents of tokenizer_config.json. legacy: those of chat_template.json, which
+    transformers reads for processors only; used if no other file has a template. Of several
+    templates the one named "default" is used. If there is no default, transformers fails at the
+    first conversation. Here the result is then a template that raises the reason, so that
+    --chat_template can still replace it.
 
     Raises:
-        StartupError: a file cannot be read, or is no template by its size.
+        StartupError: a file cannot be read or is too large.
     """
-    found = _from_files(directory) or config.get("chat_template") or older.get("chat_template")
-    if isinstance(found, list):
-        found = {
-            str(item.get("name")): item.get("template") for item in found if isinstance(item, dict)
-        }
-    if isinstance(found, dict):
-        names = ", ".join(sorted(map(str, found))[:10])
-        found = found.get("default") or _failing(f"of the templates {names} none is the default")
-    if found is None or found == "":
+    template = _from_files(directory) or config.get("chat_template") or legacy.get("chat_template")
+    if isinstance(template, list):
+        entries = [entry for entry in template if isinstance(entry, dict)]
+        template = {str(entry.get("name")): entry.get("template") for entry in entries}
+    if isinstance(template, dict):
+        names = ", ".join(sorted(map(str, template))[:10])
+        template = template.get("default") or _raising(
+            f"of the templates {names} none is the default"
+        )
+    if template is None or template == "":
         return None
-    if isinstance(found, str) and len(found.encode("utf-8", "replace")) > _MAX_BYTES:
+    if isinstance(template, str) and len(template.encode("utf-8", "replace")) > _MAX_BYTES:
         raise StartupError(f"the chat template in {directory} is over 1 MiB")
-    return found if isinstance(found, str) else _failing("chat_template is no text")
+    return template if isinstance(template, str) else _raising("chat_template is not a string")
 
 
 def _from_files(directory: Path) -> dict[str, object]:
-    """Templates in files of their own, which count before the configuration's."""
+    """Templates in separate files, which win over the configuration's."""
     paths = {}
     if is_there(directory / "chat_template.jinja"):
         paths["default"] = directory / "chat_template.jinja"
@@ -56,7 +55,8 @@ def _from_files(directory: Path) -> dict[str, object]:
     }
 
 
-def _failing(why: str) -> str:
-    # Names come from the directory: only what cannot end the string is kept.
-    words = "".join(char for char in why if char.isalnum() or char in " ,._-")
-    return "{{ raise_exception('" + words + "') }}"
+def _raising(reason: str) -> str:
+    """A template that raises `reason`."""
+    # Names come from the directory: keep only characters that cannot end the string literal.
+    safe = "".join(char for char in reason if char.isalnum() or char in " ,._-")
+    return "{{ raise_exception('" + safe + "') }}"

@@ -1,22 +1,20 @@
-"""Whether a tokenizer was made for Chinese: what its vocabulary and its template hold.
-
-Knows nothing about models.
-"""
+"""Guesses from a tokenizer's vocabulary and chat template whether its model writes Chinese."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-#: Share of tokens with Chinese characters: 0.2 % of SmolLM2's, 2 of Llama 2's, 3 of Llama 3's;
-#: 16 of Qwen's.
-_ENOUGH = 0.05
+#: Minimum share of tokens with Chinese characters. Measured: SmolLM2 0.2 %, Llama 2 2 %,
+#: Llama 3 3 %, Qwen 16 %.
+_MIN_SHARE = 0.05
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 def supports_chinese(token_bytes: Sequence[bytes], chat_template: str | None) -> bool:
-    """Whether a person may expect Chinese answers."""
+    """Whether a user may expect answers in Chinese."""
     if _CHINESE.search(chat_template or ""):
         return True
     texts = (token.decode("utf-8", "ignore") for token in token_bytes)
-    return sum(map(bool, map(_CHINESE.search, texts))) >= _ENOUGH * max(len(token_bytes), 1)
+    chinese = sum(map(bool, map(_CHINESE.search, texts)))
+    return chinese >= _MIN_SHARE * max(len(token_bytes), 1)

@@ -1,6 +1,6 @@
-"""Reads the small JSON files beside a vocabulary: added and named tokens, BOS rule, template.
+"""Reads the JSON files beside a vocabulary: added tokens, named tokens, BOS, chat template.
 
-Knows nothing about how text is split; every file may be missing, as in a LoRA's directory.
+Every file may be missing, as in a LoRA's directory.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from app.checkpoint.vocabulary import MAX_TOKENS
 from app.tokenizer.chat_template_files import find_chat_template
 
 _NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"))
-# added_tokens.json has no flags. What is spelled like this is a control token all the same.
-_CONTROL = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
-#: Text that stands for one token: a run of blanks has 128 characters.
+# added_tokens.json has no flags. Tokens with these texts are special anyway.
+_SPECIAL_TEXT = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
+#: Characters of a token's text. Real vocabularies have runs of up to 128 spaces.
 MAX_TOKEN_CHARACTERS = 4096
-#: Each is looked for in every text, before the vocabulary's own rules.
+#: Every text is searched for all of them.
 MAX_ADDED_TOKENS = 2**16
-_LISTS = ("additional_special_tokens", "extra_special_tokens")
+_SPECIAL_LISTS = ("additional_special_tokens", "extra_special_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class AddedToken:
-    """A token that is matched in the text before the vocabulary's own rules apply."""
+    """A token that is matched in the text before the vocabulary's encoder runs."""
 
     text: str
     id: int
-    special: bool = False  #: a control token: no text of its own
-    lstrip: bool = False  #: takes the white space before it along
-    rstrip: bool = False  #: … and after it
+    special: bool = False  #: not part of the decoded text
+    lstrip: bool = False  #: also matches the white space before it
+    rstrip: bool = False  #: also matches the white space after it
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFiles:
-    """What the files of one directory say, empty spellings left out."""
+    """The contents of one directory's files, without tokens of empty text."""
 
-    added: tuple[AddedToken, ...]  #: those a file gives an id, by id
-    named: Mapping[str, str]  #: "bos_token" … to spelling
-    special: frozenset[str]  #: the spellings that are control tokens
-    add_bos: bool | None  #: None: the files are silent
-    tokenizer_class: str  #: transformers' name for who reads them; "" where they are silent
+    added: tuple[AddedToken, ...]  #: tokens that a file gives an id, ordered by id
+    named: Mapping[str, str]  #: "bos_token" … to the token's text
+    special: frozenset[str]  #: the texts of special tokens
+    add_bos: bool | None  #: None: not specified
+    tokenizer_class: str  #: transformers' class name; "" if not specified
     chat_template: str | None
 
 
@@ -54,16 +54,16 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
     """Read the files of `directory`.
 
     Raises:
-        StartupError: one of them cannot be read or is not what it should be.
+        StartupError: a file cannot be read or is malformed.
     """
     config = read_json_object(directory / "tokenizer_config.json")
     special_map = read_json_object(directory / "special_tokens_map.json")
-    # As the files' writer reads them: the map is the older place and has the last word,
-    # unless the config is of the newer kind that holds everything.
+    # As in transformers: special_tokens_map.json, the older file, wins unless
+    # tokenizer_config.json is of the newer format that contains all tokens.
     newer = "added_tokens_decoder" in config
     sources = (special_map, config) if newer else (config, special_map)
-    named = {k: text for src in sources for k in _NAMES if (text := _spelling(src.get(k)))}
-    named |= _own_names(config)
+    named = {k: text for src in sources for k in _NAMES if (text := _token_text(src.get(k)))}
+    named |= _model_specific_names(config)
     special = set(named.values()) | {text for src in sources for text in _listed_specials(src)}
     by_id = {
         token.id: token
@@ -78,7 +78,7 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
         named=named,
         special=frozenset(special | {token.text for token in by_id.values() if token.special}),
         add_bos=add_bos if isinstance(add_bos, bool) else None,
-        tokenizer_class=_text(config.get("tokenizer_class")),
+        tokenizer_class=_string(config.get("tokenizer_class")),
         chat_template=find_chat_template(
             directory, config, read_json_object(directory / "chat_template.json")
         ),
@@ -89,48 +89,48 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; {} if there is no such file.
 
     Raises:
-        StartupError: it cannot be read, or holds something else.
+        StartupError: it cannot be read, or is not a JSON object.
     """
     return read_json(path) if is_there(path) else {}
 
 
-def _own_names(config: Mapping[str, Any]) -> dict[str, str]:
-    """Names that only this model has, as "image_token"; templates may use them."""
-    found = {key: value for key, value in config.items() if key.endswith("_token")}
+def _model_specific_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Names that only this model uses, such as "image_token". Chat templates may use them."""
+    tokens = {key: value for key, value in config.items() if key.endswith("_token")}
     for key in ("extra_special_tokens", "model_specific_special_tokens"):
-        listed = config.get(key)
-        found |= listed if isinstance(listed, dict) else {}
+        extra = config.get(key)
+        tokens |= extra if isinstance(extra, dict) else {}
     return {
         name: text
-        for name, value in found.items()
-        if name not in _NAMES and (text := _spelling(value))
+        for name, value in tokens.items()
+        if name not in _NAMES and (text := _token_text(value))
     }
 
 
-def _text(value: object) -> str:
+def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _spelling(value: object) -> str:
-    """A token is written as its text, or as an object that has it under "content"."""
+def _token_text(value: object) -> str:
+    """A token is a string, or an object with the string under "content"."""
     if isinstance(value, dict):
         value = value.get("content")
-    return _text(value)
+    return _string(value)
 
 
 def _listed_specials(source: Mapping[str, Any]) -> Iterator[str]:
-    for key in _LISTS:
+    for key in _SPECIAL_LISTS:
         values = source.get(key)
         if isinstance(values, dict):  # {"image_token": "<image>"}
             values = list(values.values())
         if isinstance(values, list):
-            yield from filter(None, map(_spelling, values))
+            yield from filter(None, map(_token_text, values))
 
 
 def _from_added_tokens(path: Path, special: set[str]) -> Iterator[AddedToken]:
     for text, token_id in read_json_object(path).items():
         if text:
-            is_special = text in special or _CONTROL.fullmatch(text) is not None
+            is_special = text in special or _SPECIAL_TEXT.fullmatch(text) is not None
             yield AddedToken(text, _checked_id(token_id, path), is_special)
 
 
@@ -139,7 +139,7 @@ def _from_config(path: Path, config: dict[str, Any], special: set[str]) -> Itera
     if not isinstance(entries, dict):
         raise StartupError(f"{path}: added_tokens_decoder should be an object.")
     for key, entry in entries.items():
-        if text := _spelling(entry):
+        if text := _token_text(entry):
             flags = entry if isinstance(entry, dict) else {}
             yield AddedToken(
                 text,
@@ -159,7 +159,7 @@ def _checked_id(value: object, path: Path) -> int:
 
 
 def check_added(tokens: Collection[AddedToken], directory: Path) -> None:
-    """Raises StartupError when the tokens beside a vocabulary are too many or too long."""
+    """Raises StartupError if there are too many added tokens, or one is too long."""
     if len(tokens) > MAX_ADDED_TOKENS:
         raise StartupError(
             f"the tokenizer in {directory} has {len(tokens):,} added tokens; at most "

@@ -1,7 +1,7 @@
-"""Whether a `tokenizer.model` is whole: its records, one after the other, without sentencepiece.
+"""Checks that a `tokenizer.model` is complete, by walking over its records.
 
-Knows nothing about what a record holds. The format is a protobuf message: pieces, then the
-settings of training and normalizing, each with its length before it.
+The format is a protobuf message of length-delimited fields: pieces, then the settings of the
+trainer and the normalizer. sentencepiece would read a truncated file as another vocabulary.
 """
 
 from __future__ import annotations
@@ -14,55 +14,55 @@ from app.checkpoint.safe_open import MIB, read_file
 from app.checkpoint.vocabulary import MAX_TOKENS
 from app.tokenizer.config_files import MAX_TOKEN_CHARACTERS
 
-#: Five times the largest there is, of 262,144 pieces with their scores.
+#: Five times the size of the largest known model, which has 262,144 pieces.
 MAX_BYTES = 32 * MIB
-_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
-_LENGTH_BEFORE = 2  #: the only wire type that this format's outermost records have
-#: A piece beside its text: a score and a type.
+_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3  #: protobuf field numbers
+_LENGTH_DELIMITED = 2  #: the only wire type at the top level of this format
+#: Bytes of a piece without its text: a score and a type.
 _PIECE_OVERHEAD = 64
 
 
 def read_model(path: Path) -> bytes:
-    """The bytes of a whole model.
+    """The bytes of a complete sentencepiece model.
 
     Raises:
-        StartupError: it is no such file, or cut off, or too large.
+        StartupError: the file is not a sentencepiece model, truncated, or too large.
     """
     raw = read_file(path, MAX_BYTES)
     try:
-        found = _count(raw)
+        counts = _count_records(raw)
     except ValueError as error:
         raise StartupError(f"{path} is not a sentencepiece model: {error}") from None
-    # Cut off between two records it would still be read, as another vocabulary.
-    if not (found[_PIECE] and found[_TRAINER] and found[_NORMALIZER]):
+    # A file that ends between two records is valid protobuf, but lacks the last ones.
+    if not (counts[_PIECE] and counts[_TRAINER] and counts[_NORMALIZER]):
         raise StartupError(
             f"{path} is not a sentencepiece model, or cut off: it lacks pieces or settings"
         )
-    if found[_PIECE] > MAX_TOKENS:
-        raise StartupError(f"{path} has {found[_PIECE]:,} pieces; at most {MAX_TOKENS:,}")
+    if counts[_PIECE] > MAX_TOKENS:
+        raise StartupError(f"{path} has {counts[_PIECE]:,} pieces; at most {MAX_TOKENS:,}")
     return raw
 
 
-def _count(raw: bytes) -> Counter[int]:
-    """How many records there are of each field."""
-    found: Counter[int] = Counter()
+def _count_records(raw: bytes) -> Counter[int]:
+    """The number of records by field number."""
+    counts: Counter[int] = Counter()
     position = 0
     while position < len(raw):
-        tag, position = _number(raw, position)
-        if tag & 7 != _LENGTH_BEFORE:
+        tag, position = _read_varint(raw, position)
+        if tag & 7 != _LENGTH_DELIMITED:
             raise ValueError(f"byte {position} begins no record")
-        length, position = _number(raw, position)
+        length, position = _read_varint(raw, position)
         if position + length > len(raw):
             raise ValueError(f"it ends inside a record of {length} bytes")
         if tag >> 3 == _PIECE and length > 4 * MAX_TOKEN_CHARACTERS + _PIECE_OVERHEAD:
             raise ValueError(f"a piece takes {length} bytes; at most {4 * MAX_TOKEN_CHARACTERS}")
-        found[tag >> 3] += 1
+        counts[tag >> 3] += 1
         position += length
-    return found
+    return counts
 
 
-def _number(raw: bytes, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
+def _read_varint(raw: bytes, position: int) -> tuple[int, int]:
+    """A protobuf varint, and the position after it."""
     value = 0
     for shift in range(0, 35, 7):
         if position >= len(raw):

@@ -1,10 +1,10 @@
-"""Reads `tokenizer.model` with sentencepiece itself, added tokens on top.
+"""Reads `tokenizer.model` with sentencepiece, and adds the added tokens of the JSON files.
 
-Knows nothing about transformers, whose own reading of these files gives other ids.
+transformers reads these files in another way and gives other ids.
 
-Where added tokens cut a text, only the text's very beginning gets sentencepiece's leading `▁`;
-what follows a token is encoded as it stands. That is what transformers' LlamaTokenizer over
-sentencepiece did with `legacy=False`; the older behaviour put a `▁` after each token.
+Only the beginning of a text gets sentencepiece's leading `▁`; text after an added token is encoded
+without it. transformers' slow LlamaTokenizer did the same with `legacy=False`; its older behaviour
+was a `▁` after each added token.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from app.tokenizer.detokenizer import decode_all
 from app.tokenizer.encoder import BaseEncoder, TextEncoder
 from app.tokenizer.sentencepiece_file import read_model
 
-# `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Messages merge when
-# they are joined, so this switches the leading `▁` off and nothing else.
+# `normalizer_spec { add_dummy_prefix: false }` in protobuf's encoding. Concatenated messages
+# are merged, so appending this only switches the leading `▁` off.
 _NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
 _SPACE = "▁"
 
 
 class SentencePieceTokenizer:
     """`tokenizer.Tokenizer` over one sentencepiece model. sentencepiece's processors are
-    immutable once loaded and made for many threads."""
+    immutable after loading, and thread-safe."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises StartupError when a file in `directory` cannot be read."""
+        """Raises StartupError if a file in `directory` cannot be read."""
         files = read_tokenizer_files(directory)
         model, inner = _load(directory / "tokenizer.model")
         pieces = _pieces(model)
@@ -50,28 +50,30 @@ class SentencePieceTokenizer:
         self.token_bytes = _bytes_table(model, pieces, tokens, self.vocab_size)
         self.special_texts, self.special_ids = tuple(specials), tuple(specials.values())
         self.chat_template = files.chat_template
-        self.bos_id, self.bos_text = _named(files, "bos_token", specials, model.bos_id(), pieces)
-        eos_id, self.eos_text = _named(files, "eos_token", specials, model.eos_id(), pieces)
-        own_names = {"bos_token": self.bos_text, "eos_token": self.eos_text}
-        named = {**{name: text for name, text in own_names.items() if text}, **files.named}
+        self.bos_id, self.bos_text = _named_token(
+            files, "bos_token", specials, model.bos_id(), pieces
+        )
+        eos_id, self.eos_text = _named_token(files, "eos_token", specials, model.eos_id(), pieces)
+        defaults = {"bos_token": self.bos_text, "eos_token": self.eos_text}
+        named = {**{name: text for name, text in defaults.items() if text}, **files.named}
         self.named_tokens = tuple(named.items())
         self.eos_ids = () if eos_id is None else (eos_id,)
 
         self._strips_leading_space = model.normalize("a").startswith(_SPACE)
-        own = [  # what sentencepiece could find by itself, as it would be spelled
+        forbidden = [  # special tokens that sentencepiece itself could produce from text
             AddedToken(pieces[token_id].strip(_SPACE), token_id)
             for token_id in specials.values()
             if token_id < len(pieces) and token_id != model.unk_id()
         ]
-        forbidden = frozenset(token.id for token in own)
+        forbidden_ids = frozenset(token.id for token in forbidden)
         self._encoder = TextEncoder(
-            BaseEncoder(model.encode, inner.encode, forbidden, TokenMatcher(own)),
+            BaseEncoder(model.encode, inner.encode, forbidden_ids, TokenMatcher(forbidden)),
             tokens,
             () if self.bos_id is None or files.add_bos is False else (self.bos_id,),
         )
 
     def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
-        """See `tokenizer.Tokenizer.encode`. Raises ValueError on half a surrogate pair."""
+        """See `tokenizer.Tokenizer.encode`. Raises ValueError for a lone surrogate."""
         return self._encoder.encode(text, allow_special=allow_special)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -84,14 +86,14 @@ _Model = sentencepiece.SentencePieceProcessor
 
 
 def _load(path: Path) -> tuple[_Model, _Model]:
-    """The model as it is, and the same without the leading `▁`."""
+    """The model, and the same model without the leading `▁`."""
     proto = read_model(path)
     try:
         models = (_Model(model_proto=proto), _Model(model_proto=proto + _NO_DUMMY_PREFIX))
         models[0].encode("a")
     except (RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise StartupError(f"{path} is not a sentencepiece model: {why}") from error
+        reason = " ".join(str(error).split())
+        raise StartupError(f"{path} is not a sentencepiece model: {reason}") from error
     return models
 
 
@@ -100,8 +102,8 @@ def _pieces(model: _Model) -> list[str]:
 
 
 def _base_specials(model: _Model, pieces: list[str], files: TokenizerFiles) -> list[AddedToken]:
-    """The vocabulary's own control pieces, and pieces that a file declares special. One of a
-    single character is taken for text: some files name "!" as padding."""
+    """The control pieces of the model, and pieces that a file declares special. Pieces of one
+    character stay plain text: some files name "!" as padding."""
     return [
         AddedToken(piece, token_id, special=True)
         for token_id, piece in enumerate(pieces)
@@ -112,8 +114,8 @@ def _base_specials(model: _Model, pieces: list[str], files: TokenizerFiles) -> l
 
 
 def _with_base(added: tuple[AddedToken, ...], base: list[AddedToken]) -> list[AddedToken]:
-    """The files' tokens over the vocabulary's own. What the vocabulary takes for a control
-    token stays one, whatever a file leaves out."""
+    """The special pieces of the model, overridden by the tokens of the files. A special piece
+    stays special even if a file does not say so."""
     base_ids = {token.id for token in base}
     base_texts = {token.text for token in base}
     tokens = {token.text: token for token in base}
@@ -138,11 +140,11 @@ def _bytes_table(
     return tuple(table)
 
 
-def _named(
-    files: TokenizerFiles, name: str, ids: dict[str, int], own_id: int, pieces: list[str]
+def _named_token(
+    files: TokenizerFiles, name: str, ids: dict[str, int], default_id: int, pieces: list[str]
 ) -> tuple[int | None, str]:
-    """The token the files name, if it has an id, else the model's own."""
+    """Id and text of the token that the files call `name`, else of the model's default."""
     text = files.named.get(name, "")
     if text in ids:
         return ids[text], text
-    return (own_id, pieces[own_id]) if own_id >= 0 else (None, "")
+    return (default_id, pieces[default_id]) if default_id >= 0 else (None, "")

@@ -1,6 +1,6 @@
-"""Tries a tokenizer on texts that a damaged or hostile one would answer without end.
+"""Runs a tokenizer on texts on which a damaged or hostile one would never finish.
 
-Knows nothing about files. It has no bound of its own: who calls it must be able to end it.
+It has no timeout: the caller must be able to kill the process that it runs in.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 from app.checkpoint.errors import StartupError
 from app.tokenizer.tokenizer import Tokenizer
 
-#: Long enough that a pattern which tries every way to divide a run never comes to its end.
-RUN = 48
-#: Tokens and characters that one byte of text may become. Unicode's own rules make 18 characters
-#: of one at the most, and of these texts' none.
-GROWTH = 8
+#: Length of runs of one character. Enough that a regular expression with catastrophic backtracking
+#: does not finish.
+RUN_LENGTH = 48
+#: Maximum tokens or characters for one byte of text. Unicode normalization makes at most 18
+#: characters of one, but none of these texts has such a character.
+MAX_GROWTH = 8
 _SENTENCES = (
     "The quick brown fox jumps over 12,345 lazy dogs; don't they?\n\n\tYes: 3.14 + x == y_z!",
     "告诉我中国的首都在哪里？西湖在杭州，景色很美。",
@@ -25,31 +26,33 @@ _SENTENCES = (
 
 
 def check_tokenizer(tokenizer: Tokenizer, directory: Path) -> None:
-    """Encode each text there and back; `directory`: where `tokenizer` comes from.
+    """Encode and decode every test text; `directory` is where `tokenizer` comes from.
 
     Raises:
-        StartupError: a text becomes many times as long, or an id beyond the vocabulary.
+        StartupError: the result is many times as long as the text, or has an id outside the
+            vocabulary.
     """
-    for text in texts():
+    for text in sample_texts():
         ids = tokenizer.encode(text)
         if max(ids, default=0) >= tokenizer.vocab_size:
             raise StartupError(
                 f"the tokenizer in {directory} makes the id {max(ids)}, which it does not have"
             )
-        longer = max(len(ids), len(tokenizer.decode(ids)))
-        most = GROWTH * len(text.encode()) + GROWTH
-        if longer > most:
+        length = max(len(ids), len(tokenizer.decode(ids)))
+        max_length = MAX_GROWTH * len(text.encode()) + MAX_GROWTH
+        if length > max_length:
             raise StartupError(
-                f"the tokenizer in {directory} makes {longer:,} tokens or characters of "
-                f"{len(text)} characters such as {text[:8]!r}; at most {most}"
+                f"the tokenizer in {directory} makes {length:,} tokens or characters of "
+                f"{len(text)} characters such as {text[:8]!r}; at most {max_length}"
             )
 
 
-def texts() -> Iterator[str]:
-    """Sentences, and runs of every ASCII character, before another and at the end. All the others
-    follow somewhere: a pattern that ends in a letter is not even tried where that is missing."""
+def sample_texts() -> Iterator[str]:
+    """Sentences, and runs of every printable ASCII character, at the end of a text and before
+    another character. All other ASCII characters follow, because a regular expression engine
+    skips a pattern whose required last letter is missing."""
     yield from _SENTENCES
     for character in (*string.printable, "é", "中", "\u3000", "🙂"):
         other = "!" if character != "!" else "a"
-        yield f"{character * RUN}{other} {string.printable}"
-        yield f"a {character * RUN}"
+        yield f"{character * RUN_LENGTH}{other} {string.printable}"
+        yield f"a {character * RUN_LENGTH}"

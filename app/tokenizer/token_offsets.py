@@ -1,7 +1,4 @@
-"""Decodes tokens one by one and says where in the text each of them begins and ends.
-
-Knows nothing about stop strings or answers: positions are characters of all that was decoded.
-"""
+"""Detokenizes incrementally and reports the character range of every token in the text."""
 
 from __future__ import annotations
 
@@ -15,31 +12,32 @@ _REPLACEMENT = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class TokenSpan:
-    """One token's: the text it completes, and the characters it has a byte in."""
+    """Text completed by a token, and the range of characters that contain its bytes."""
 
     text: str
-    start: int
-    end: int  #: of a character it only begins, one past that
+    start: int  #: characters from the beginning of the decoded text
+    end: int  #: exclusive; a character that the token only begins is included
 
 
 class OffsetDetokenizer:
-    """An IncrementalDetokenizer that counts. Belongs to one thread at a time."""
+    """An IncrementalDetokenizer that counts characters. Not thread-safe."""
 
     def __init__(self, token_bytes: Sequence[bytes]) -> None:
-        self._decoder = IncrementalDetokenizer(token_bytes)
+        self._detokenizer = IncrementalDetokenizer(token_bytes)
         self.length = 0  #: characters decoded so far
 
     def push(self, token_id: int) -> TokenSpan:
         """Decode one token."""
-        begun = self._decoder.pending
-        text = self._decoder.push(token_id)
-        # A character that this token does not go on with has just become U+FFFD.
-        start = self.length + (begun and text.startswith(_REPLACEMENT))
+        pending_before = self._detokenizer.pending
+        text = self._detokenizer.push(token_id)
+        # If this token does not continue the buffered character, that has just become U+FFFD
+        # and belongs to the tokens before.
+        start = self.length + (pending_before and text.startswith(_REPLACEMENT))
         self.length += len(text)
-        return TokenSpan(text, start, self.length + self._decoder.pending)
+        return TokenSpan(text, start, self.length + self._detokenizer.pending)
 
     def finish(self) -> str:
-        """What waited for more bytes, now decided."""
-        text = self._decoder.finish()
+        """The text of the buffered bytes."""
+        text = self._detokenizer.finish()
         self.length += len(text)
         return text

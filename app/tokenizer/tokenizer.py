@@ -1,7 +1,4 @@
-"""The one tokenizer face the engine uses, and the choice of who reads a directory.
-
-Knows nothing about either reader's insides.
-"""
+"""The tokenizer protocol, and the choice between its two implementations."""
 
 from __future__ import annotations
 
@@ -14,74 +11,74 @@ from app.checkpoint.safe_open import is_there
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back. Never changes; every method may be called from any thread."""
+    """Text to token ids and back. Immutable and thread-safe."""
 
     def __hash__(self) -> int:
-        """By identity: what is made for one tokenizer is kept under it."""
+        """By identity: caches use a tokenizer as key."""
 
     @property
     def vocab_size(self) -> int:
-        """Ids at or above this are not tokens."""
+        """One more than the largest token id."""
 
     @property
     def bos_id(self) -> int | None:
-        """The token a text begins with, if the vocabulary has one."""
+        """The BOS token; None if the vocabulary has none."""
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
-        """The tokens that end an answer, as the tokenizer's own files name them."""
+        """The EOS tokens that the tokenizer's files name."""
 
     @property
     def special_texts(self) -> tuple[str, ...]:
-        """Spellings of all control tokens."""
+        """The texts of all special tokens."""
 
     @property
     def special_ids(self) -> tuple[int, ...]:
-        """Their ids, in the same order."""
+        """The ids of all special tokens, in the order of `special_texts`."""
 
     @property
     def bos_text(self) -> str:
-        """The spelling of `bos_id`, for templates; "" if there is none."""
+        """The text of `bos_id`, for chat templates; "" if there is none."""
 
     @property
     def eos_text(self) -> str:
-        """The spelling of the first of `eos_ids`; "" if there is none."""
+        """The text of the first of `eos_ids`; "" if there is none."""
 
     @property
     def named_tokens(self) -> tuple[tuple[str, str], ...]:
-        """What its files, or the class they name, call "bos_token", "eos_token" …, and how it
-        is spelled: what transformers gives to chat templates."""
+        """Pairs of a name such as "bos_token" and the token's text, from the files or from the
+        tokenizer class that they name. transformers gives the same to chat templates."""
 
     @property
     def chat_template(self) -> str | None:
-        """The tokenizer's own chat template, as Jinja source."""
+        """The Jinja source of the tokenizer's chat template; None if there is none."""
 
     @property
     def token_bytes(self) -> tuple[bytes, ...]:
-        """Each id's bytes; b"" for control tokens and for ids nothing is known of."""
+        """The bytes of every id; b"" for special tokens and unused ids."""
 
     def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
-        """Token ids of `text`, BOS first where the files do not say otherwise.
+        """The token ids of `text`, with BOS first unless the files switch it off.
 
         allow_special: for text rendered by a chat template, in which the user's texts are guarded
         by `added_tokens.SPECIAL_TOKEN_GUARD`: texts of special tokens become these tokens, and no
         BOS is added. Otherwise the texts of special tokens are plain text.
 
         Raises:
-            ValueError: the text holds half a surrogate pair.
+            ValueError: the text contains a lone surrogate.
         """
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids`, control tokens left out, without the blank that encoding puts
-        before a text. Never raises; half characters become U+FFFD."""
+        """The text of `ids` without special tokens and without the leading space that encoding
+        adds. Never raises; incomplete characters become U+FFFD."""
 
 
 def load_tokenizer(directory: Path) -> Tokenizer:
-    """Read the tokenizer in `directory`: `tokenizer.model` by sentencepiece itself, else
-    `tokenizer.json` by the library under transformers.
+    """Load the tokenizer in `directory`: `tokenizer.model` with sentencepiece, else
+    `tokenizer.json` with the `tokenizers` library.
 
     Raises:
-        StartupError: there is neither, or a file of it cannot be read.
+        StartupError: there is neither, or a file cannot be read.
     """
     if is_there(directory / "tokenizer.model"):
         from app.tokenizer.sentencepiece_tokenizer import SentencePieceTokenizer
@@ -93,7 +90,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         return FastTokenizer(directory)
     what = "holds neither tokenizer.model nor tokenizer.json"
     if not directory.is_dir():
-        what = "is no directory"
+        what = "is not a directory"
     raise StartupError(
         f"{directory} {what}: pass --tokenizer_path with the directory of the model's tokenizer."
     )

@@ -1,7 +1,4 @@
-"""Reads from `tokenizer.json` what the library that loads it does not tell.
-
-Knows nothing about that library.
-"""
+"""Reads the parts of `tokenizer.json` that the `tokenizers` library does not expose."""
 
 from __future__ import annotations
 
@@ -15,43 +12,43 @@ from app.tokenizer.token_bytes import TokenTextFormat
 
 
 def read_token_text_format(source: dict[str, Any], path: Path) -> TokenTextFormat:
-    """Tell from the decoder of the tokenizer.json at `path` how its tokens are written.
+    """How the decoder in the tokenizer.json at `path` expects its tokens to be written.
 
     Raises:
-        StartupError: it is of a kind that has no bytes for each token.
+        StartupError: the decoder is not supported because it gives tokens no fixed bytes.
     """
     steps = _steps(source.get("decoder"))
-    kinds = {step.get("type") for step in steps}
-    replaced = [_replaced(step) for step in steps if step.get("type") == "Replace"]
+    types = {step.get("type") for step in steps}
+    replaced = [_replaced_by_space(step) for step in steps if step.get("type") == "Replace"]
     metaspaces = [step for step in steps if step.get("type") == "Metaspace"]
-    known = kinds <= {"ByteLevel", "Replace", "ByteFallback", "Fuse", "Strip", "Metaspace"}
-    if not known or not kinds & {"ByteLevel", "Replace", "Metaspace"} or None in replaced:
-        found = ", ".join(sorted(map(str, kinds))) or "none"
+    supported = types <= {"ByteLevel", "Replace", "ByteFallback", "Fuse", "Strip", "Metaspace"}
+    if not supported or not types & {"ByteLevel", "Replace", "Metaspace"} or None in replaced:
+        names = ", ".join(sorted(map(str, types))) or "none"
         raise StartupError(
-            f"{path} has a decoder that is not supported ({found}): pass --tokenizer_path "
+            f"{path} has a decoder that is not supported ({names}): pass --tokenizer_path "
             "with a directory that has the model's tokenizer.model, or a byte-level or "
             "byte-fallback tokenizer.json."
         )
     spaces = [*(text for text in replaced if text), *map(_replacement, metaspaces)]
     return TokenTextFormat(
-        byte_level="ByteLevel" in kinds,
-        byte_fallback="ByteFallback" in kinds,
+        byte_level="ByteLevel" in types,
+        byte_fallback="ByteFallback" in types,
         space=spaces[0] if spaces else "▁",
         strips_leading_space=any(
             step.get("type") == "Strip" and step.get("content") == " " and step.get("start")
             for step in steps
         )
-        or any(_prepends(step) for step in metaspaces),
+        or any(_prepends_space(step) for step in metaspaces),
     )
 
 
 def check_vocabulary(source: dict[str, Any], path: Path) -> None:
-    """Look at the ids and spellings of the tokenizer.json at `path`: whatever is made for each
-    id, or for each character of a token, is made as often as they say.
+    """Check ids and texts of the tokenizer.json at `path`, because memory and time grow with the
+    largest id and the longest token.
 
     Raises:
-        StartupError: an id is no id, or beyond any vocabulary; a token is too long; there are too
-            many added ones.
+        StartupError: an id is invalid or too large, a token is too long, or there are too many
+            added tokens.
     """
     model = source.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
@@ -63,10 +60,10 @@ def check_vocabulary(source: dict[str, Any], path: Path) -> None:
         raise StartupError(f"{path} has {len(added):,} added tokens; at most {MAX_ADDED_TOKENS:,}")
     for entry in added:
         ids[str(entry.get("content"))] = entry.get("id")
-    longest = max(map(len, ids), default=0)
-    if longest > MAX_TOKEN_CHARACTERS:
+    max_length = max(map(len, ids), default=0)
+    if max_length > MAX_TOKEN_CHARACTERS:
         raise StartupError(
-            f"{path} has a token of {longest:,} characters; at most {MAX_TOKEN_CHARACTERS:,}"
+            f"{path} has a token of {max_length:,} characters; at most {MAX_TOKEN_CHARACTERS:,}"
         )
     for text, token_id in ids.items():
         if type(token_id) is not int or not 0 <= token_id < MAX_TOKENS:
@@ -77,29 +74,30 @@ def check_vocabulary(source: dict[str, Any], path: Path) -> None:
 
 
 def without_first_prefix(source: dict[str, Any]) -> dict[str, Any]:
-    """The same file for text that is not at the beginning: no `▁` before its first word,
-    where the file puts one before the first word only."""
+    """A copy of the file for text after an added token: a Metaspace step that adds `▁` to the
+    beginning of the text only adds none."""
 
-    def changed(step: Any) -> Any:
+    def without_prefix(step: Any) -> Any:
         if not isinstance(step, dict):
             return step
         if step.get("type") == "Metaspace" and step.get("prepend_scheme") == "first":
             return {**step, "prepend_scheme": "never"}
         if isinstance(steps := step.get("pretokenizers"), list):
-            return {**step, "pretokenizers": [changed(inner) for inner in steps]}
+            return {**step, "pretokenizers": [without_prefix(inner) for inner in steps]}
         return step
 
-    return {**source, "pre_tokenizer": changed(source.get("pre_tokenizer"))}
+    return {**source, "pre_tokenizer": without_prefix(source.get("pre_tokenizer"))}
 
 
-def unknown_token(source: dict[str, Any]) -> str:
-    """The spelling of the token for what the vocabulary lacks; "" if there is none."""
+def unk_token(source: dict[str, Any]) -> str:
+    """The text of the unknown token; "" if there is none."""
     model = source.get("model")
     unk = model.get("unk_token") if isinstance(model, dict) else None
     return unk if isinstance(unk, str) else ""
 
 
 def _steps(decoder: object) -> list[dict[str, Any]]:
+    """The steps of a decoder, with nested sequences flattened."""
     if not isinstance(decoder, dict):
         return []
     inner = decoder.get("decoders")
@@ -108,8 +106,8 @@ def _steps(decoder: object) -> list[dict[str, Any]]:
     return [decoder]
 
 
-def _replaced(step: dict[str, Any]) -> str | None:
-    """What the step turns into a blank; None if it does something else."""
+def _replaced_by_space(step: dict[str, Any]) -> str | None:
+    """The text that the step replaces by a space; None if it does something else."""
     pattern = step.get("pattern")
     text = pattern.get("String") if isinstance(pattern, dict) else None
     return text if isinstance(text, str) and text and step.get("content") == " " else None
@@ -119,8 +117,8 @@ def _replacement(step: dict[str, Any]) -> str:
     return str(step.get("replacement") or "▁")
 
 
-def _prepends(step: dict[str, Any]) -> bool:
+def _prepends_space(step: dict[str, Any]) -> bool:
     scheme = step.get("prepend_scheme")
-    if scheme is None:  # files older than the scheme
+    if scheme is None:  # files older than prepend_scheme
         return step.get("add_prefix_space") is not False
     return bool(scheme != "never")

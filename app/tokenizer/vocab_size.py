@@ -1,7 +1,4 @@
-"""How many tokens a directory's tokenizer has, and how many of them text can become.
-
-Knows nothing about models.
-"""
+"""Counts the tokens of a tokenizer, and how many of them plain text can become."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 
 
 def count_tokens(directory: Path) -> TokenCount:
-    """Read the tokenizer in `directory` and count.
+    """Load the tokenizer in `directory` and count its tokens.
 
     Raises:
         StartupError: there is none, or it cannot be read.
@@ -21,7 +18,7 @@ def count_tokens(directory: Path) -> TokenCount:
 
 
 def count(tokenizer: Tokenizer) -> TokenCount:
-    """Count the tokens of one that is read."""
-    spelled = tokenizer.token_bytes
-    text = next((i + 1 for i in reversed(range(len(spelled))) if spelled[i]), 0)
+    """Count the tokens of `tokenizer`."""
+    token_bytes = tokenizer.token_bytes
+    text = next((i + 1 for i in reversed(range(len(token_bytes))) if token_bytes[i]), 0)
     return TokenCount(tokenizer.vocab_size, text)

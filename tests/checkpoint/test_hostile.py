@@ -18,7 +18,7 @@ from app.checkpoint.safe_open import is_there, open_file, read_file, read_text
 from app.prompts.template_selection import read_chat_template
 from app.server import preflight
 from app.server.preflight import rehearse
-from app.tokenizer.smoke_test import check_tokenizer, texts
+from app.tokenizer.smoke_test import check_tokenizer, sample_texts
 from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint import hostile
@@ -163,8 +163,8 @@ def test_as_many_added_tokens_as_speech_models_have(tmp_path: Path) -> None:
 def test_every_tokenizer_is_tried_before_it_answers() -> None:
     tokenizer = load_tokenizer(Path(EMBEDDED_MODEL))
     check_tokenizer(tokenizer, Path(EMBEDDED_MODEL))
-    assert len(set(texts())) > 200
-    for text in texts():
+    assert len(set(sample_texts())) > 200
+    for text in sample_texts():
         assert tokenizer.decode(tokenizer.encode(text)), text
 
 

@@ -1,5 +1,5 @@
-"""Vocabularies built on the spot: one merged as the original project merged its own, and
-byte-level and metaspace ones as `tokenizer.json`. Knows nothing of models."""
+"""Small vocabularies trained for the tests: an English one merged with Chinese pieces as
+`tokenizer.model`, and a byte-level and a metaspace one as `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 @pytest.fixture(scope="session")
 def sentences() -> list[str]:
-    """English and Chinese sentences, 9,720 of them."""
+    """9,720 English and Chinese sentences."""
     rows = (DATA / "tatoeba_en_zh.tsv").read_text(encoding="utf-8").splitlines()
     return [sentence for row in rows for sentence in row.split("\t")[:2]]
 
@@ -50,20 +50,20 @@ def merged_model(sentences: list[str]) -> bytes:
 
 @pytest.fixture(scope="session")
 def reference(merged_model: bytes) -> sentencepiece.SentencePieceProcessor:
-    """sentencepiece alone."""
+    """sentencepiece's own tokenizer."""
     return sentencepiece.SentencePieceProcessor(model_proto=merged_model)
 
 
 @pytest.fixture
 def sp_directory(tmp_path: Path, merged_model: bytes) -> Path:
-    """A directory with nothing but tokenizer.model."""
+    """A directory that contains only tokenizer.model."""
     (tmp_path / "tokenizer.model").write_bytes(merged_model)
     return tmp_path
 
 
 @pytest.fixture(scope="session")
 def byte_level(sentences: list[str]) -> Tokenizer:
-    """As Qwen's: GPT-2's bytes, no BOS."""
+    """Like Qwen's: GPT-2's byte-level characters, no BOS."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -79,7 +79,7 @@ def byte_level(sentences: list[str]) -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def metaspace(sentences: list[str]) -> Tokenizer:
-    """As LLaMA's tokenizer.json: `▁`, byte fallback, BOS by the post-processor."""
+    """Like LLaMA's tokenizer.json: `▁`, byte fallback, BOS from the post-processor."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
     bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]

@@ -1,4 +1,4 @@
-"""Where a directory's chat template may stand: what transformers finds there, we find."""
+"""A tokenizer directory's chat template is the one that transformers finds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.template_selection import try_own
 from app.tokenizer.tokenizer import load_tokenizer
 
-MORE = "additional_chat_templates/"
+FOLDER = "additional_chat_templates/"
 NAMED = [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]
-NONE_DEFAULT = [{"name": "tool_use", "template": "T"}, {"name": "rag'}}", "template": "R"}]
+WITHOUT_DEFAULT = [{"name": "tool_use", "template": "T"}, {"name": "rag'}}", "template": "R"}]
 
 
 def write(directory: Path, files: dict[str, Any], library: Tokenizer) -> None:
-    """The tokenizer with `files`: .jinja as they are, the rest as JSON."""
+    """Write `library` and `files`: .jinja files as text, the others as JSON."""
     (directory / "tokenizer.json").write_text(library.to_str(), "utf-8")
     for name, content in files.items():
         path = directory / name
@@ -37,17 +37,17 @@ def write(directory: Path, files: dict[str, Any], library: Tokenizer) -> None:
         {"tokenizer_config.json": {"chat_template": "A"}},
         {"tokenizer_config.json": {"chat_template": NAMED}},
         {"tokenizer_config.json": {"chat_template": NAMED[1:]}},
-        {"tokenizer_config.json": {"chat_template": NONE_DEFAULT}},
+        {"tokenizer_config.json": {"chat_template": WITHOUT_DEFAULT}},
         {"tokenizer_config.json": {"chat_template": {"default": "D", "x": "X"}}},
         {"tokenizer_config.json": {"chat_template": "A"}, "chat_template.jinja": "F\n\n"},
-        {"tokenizer_config.json": {"chat_template": "A"}, MORE + "tool_use.jinja": "T"},
-        {"tokenizer_config.json": {"chat_template": NAMED}, MORE + "default.jinja": "E"},
-        {"tokenizer_config.json": {}, "chat_template.jinja": "F", MORE + "tool_use.jinja": "T"},
-        {"tokenizer_config.json": {}, "chat_template.jinja": "F", MORE + "default.jinja": "E"},
-        {"tokenizer_config.json": {}, MORE + "notes.txt": "N"},
+        {"tokenizer_config.json": {"chat_template": "A"}, FOLDER + "tool_use.jinja": "T"},
+        {"tokenizer_config.json": {"chat_template": NAMED}, FOLDER + "default.jinja": "E"},
+        {"tokenizer_config.json": {}, "chat_template.jinja": "F", FOLDER + "tool_use.jinja": "T"},
+        {"tokenizer_config.json": {}, "chat_template.jinja": "F", FOLDER + "default.jinja": "E"},
+        {"tokenizer_config.json": {}, FOLDER + "notes.txt": "N"},
     ],
 )
-def test_as_transformers_finds_it(
+def test_same_template_as_transformers(
     files: dict[str, Any], byte_level: Tokenizer, tmp_path: Path
 ) -> None:
     from transformers import AutoTokenizer
@@ -60,16 +60,14 @@ def test_as_transformers_finds_it(
     except ValueError as error:
         if "not set" in str(error):
             assert ours.chat_template is None
-        else:  # several, and none of them is the default
+        else:  # several, without a default
             with pytest.raises(StartupError, match=r"none is the default.*--chat_template"):
                 try_own(ours, tmp_path)
         return
     assert ours.chat_template == expected
 
 
-def test_a_processors_file_counts_where_there_is_nothing_else(
-    byte_level: Tokenizer, tmp_path: Path
-) -> None:
+def test_chat_template_json_is_the_last_choice(byte_level: Tokenizer, tmp_path: Path) -> None:
     write(tmp_path, {"chat_template.json": {"chat_template": "J"}}, byte_level)
     assert load_tokenizer(tmp_path).chat_template == "J"
     write(tmp_path, {"tokenizer_config.json": {"chat_template": "A"}}, byte_level)
@@ -77,7 +75,7 @@ def test_a_processors_file_counts_where_there_is_nothing_else(
 
 
 @pytest.mark.parametrize("value", [1, ["a"], [{}], {"default": 3}, [{"name": "default"}]])
-def test_what_is_no_text_is_refused_at_start(
+def test_a_template_that_is_not_a_string_is_refused_at_start(
     value: object, byte_level: Tokenizer, tmp_path: Path
 ) -> None:
     write(tmp_path, {"tokenizer_config.json": {"chat_template": value}}, byte_level)
@@ -87,7 +85,9 @@ def test_what_is_no_text_is_refused_at_start(
 
 
 @pytest.mark.parametrize("content", [b"\xff", b" " * (1 << 20) + b"a"])
-def test_a_file_that_is_no_template(content: bytes, byte_level: Tokenizer, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_template(
+    content: bytes, byte_level: Tokenizer, tmp_path: Path
+) -> None:
     write(tmp_path, {}, byte_level)
     (tmp_path / "chat_template.jinja").write_bytes(content)
     with pytest.raises(StartupError, match=r"chat_template\.jinja"):

@@ -1,4 +1,4 @@
-"""Text from token ids: nothing raises, nothing said is taken back."""
+"""The incremental detokenizer never raises and never changes text that it returned."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from app.tokenizer.tokenizer import load_tokenizer
 BYTES = tuple(bytes([byte]) for byte in range(256))
 
 
-def pieces_of(decoder: IncrementalDetokenizer, ids: list[int]) -> list[str]:
-    return [*map(decoder.push, ids), decoder.finish()]
+def detokenize(detokenizer: IncrementalDetokenizer, ids: list[int]) -> list[str]:
+    return [*map(detokenizer.push, ids), detokenizer.finish()]
 
 
 def test_ten_thousand_random_sequences(sp_directory: Path) -> None:
     table = load_tokenizer(sp_directory).token_bytes
-    dice = random.Random(20230607)
-    strange = 0
+    rng = random.Random(20230607)
+    with_replacement = 0
     for _ in range(10_000):
         ids = [
-            dice.randrange(3, 259) if dice.random() < 0.5 else dice.randrange(-2, len(table) + 2)
-            for _ in range(dice.randrange(40))
+            rng.randrange(3, 259) if rng.random() < 0.5 else rng.randrange(-2, len(table) + 2)
+            for _ in range(rng.randrange(40))
         ]
-        text = "".join(pieces_of(IncrementalDetokenizer(table), ids))
+        text = "".join(detokenize(IncrementalDetokenizer(table), ids))
         known = b"".join(table[token_id] for token_id in ids if 0 <= token_id < len(table))
         assert text == known.decode("utf-8", errors="replace")
         assert text == decode_all(table, ids)
-        strange += "\ufffd" in text
-    assert strange > 5_000  # the sequences are as unkind as they should be
+        with_replacement += "\ufffd" in text
+    assert with_replacement > 5_000  # most sequences contain invalid UTF-8
 
 
-def test_two_decoders_do_not_meet(sp_directory: Path) -> None:
+def test_detokenizers_do_not_share_state(sp_directory: Path) -> None:
     table = load_tokenizer(sp_directory).token_bytes
-    dice = random.Random(7)
-    sequences = [[dice.randrange(3, 400) for _ in range(200)] for _ in range(20)]
-    decoders = [IncrementalDetokenizer(table) for _ in sequences]
+    rng = random.Random(7)
+    sequences = [[rng.randrange(3, 400) for _ in range(200)] for _ in range(20)]
+    detokenizers = [IncrementalDetokenizer(table) for _ in sequences]
     texts = [""] * len(sequences)
-    left = [list(ids) for ids in sequences]
-    while any(left):
-        at = dice.choice([n for n, ids in enumerate(left) if ids])
-        texts[at] += decoders[at].push(left[at].pop(0))
-    texts = [text + decoder.finish() for text, decoder in zip(texts, decoders, strict=True)]
+    remaining = [list(ids) for ids in sequences]
+    while any(remaining):
+        index = rng.choice([n for n, ids in enumerate(remaining) if ids])
+        texts[index] += detokenizers[index].push(remaining[index].pop(0))
+    texts = [
+        text + detokenizer.finish() for text, detokenizer in zip(texts, detokenizers, strict=True)
+    ]
     assert texts == [decode_all(table, ids) for ids in sequences]
 
 
@@ -61,16 +63,16 @@ def test_two_decoders_do_not_meet(sp_directory: Path) -> None:
         (b" a\0", [" ", "a", "\0", ""]),
     ],
 )
-def test_bytes_are_decided_once_and_as_soon_as_certain(data: bytes, expected: list[str]) -> None:
-    assert pieces_of(IncrementalDetokenizer(BYTES), list(data)) == expected
+def test_bytes_become_text_as_soon_as_they_are_certain(data: bytes, expected: list[str]) -> None:
+    assert detokenize(IncrementalDetokenizer(BYTES), list(data)) == expected
 
 
-def test_half_a_character_survives_a_control_token() -> None:
-    decoder = IncrementalDetokenizer((b"\xe4\xb8", b"", b"\xad"))
-    assert pieces_of(decoder, [0, 1, 99, -1, 2]) == ["", "", "", "", "中", ""]
+def test_a_special_token_inside_a_character_is_ignored() -> None:
+    detokenizer = IncrementalDetokenizer((b"\xe4\xb8", b"", b"\xad"))
+    assert detokenize(detokenizer, [0, 1, 99, -1, 2]) == ["", "", "", "", "中", ""]
 
 
-def test_finish_leaves_a_fresh_decoder() -> None:
-    decoder = IncrementalDetokenizer(BYTES)
-    assert pieces_of(decoder, [0xE4]) == ["", "\ufffd"]
-    assert pieces_of(decoder, list("中".encode())) == ["", "", "中", ""]
+def test_finish_resets_the_detokenizer() -> None:
+    detokenizer = IncrementalDetokenizer(BYTES)
+    assert detokenize(detokenizer, [0xE4]) == ["", "\ufffd"]
+    assert detokenize(detokenizer, list("中".encode())) == ["", "", "中", ""]

@@ -1,4 +1,4 @@
-"""`tokenizer.model` directories as 2023 left them give sentencepiece's own ids."""
+"""`tokenizer.model` directories in the layouts of 2023 give the same ids as sentencepiece."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ LAYOUTS = [merged, without_config, old_class, lora]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_ids_are_sentencepieces_own(
+def test_ids_are_those_of_sentencepiece(
     layout: Callable[[Path], None],
     sp_directory: Path,
     reference: SentencePieceProcessor,
@@ -89,13 +89,13 @@ def test_ids_are_sentencepieces_own(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_facts_of_each_layout(
+def test_attributes_of_each_layout(
     layout: Callable[[Path], None], sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
     layout(sp_directory)
     tokenizer = load_tokenizer(sp_directory)
-    own = reference.get_piece_size()
-    assert tokenizer.vocab_size == own + (layout is lora)
+    first_id = reference.get_piece_size()
+    assert tokenizer.vocab_size == first_id + (layout is lora)
     assert len(tokenizer.token_bytes) == tokenizer.vocab_size
     assert (tokenizer.bos_id, tokenizer.bos_text) == (1, "<s>")
     assert (tokenizer.eos_ids, tokenizer.eos_text) == ((2,), "</s>")
@@ -104,10 +104,10 @@ def test_facts_of_each_layout(
     assert tokenizer.chat_template is None
 
 
-def test_merging_by_score_zero_is_what_makes_the_order_matter(
+def test_the_merged_vocabulary_has_pieces_of_score_zero(
     reference: SentencePieceProcessor, merged_model: bytes
 ) -> None:
-    """The vocabulary under test is of the kind it is meant to be."""
+    """Checks the test's own vocabulary: equal scores make the order of merges matter."""
     proto = sentencepiece_proto.ModelProto.FromString(merged_model)
     assert sum(piece.score == 0.0 for piece in proto.pieces[3000:]) > 15_000
     assert any(token_id >= 3000 for token_id in reference.encode("中国的首都在哪里"))
@@ -139,90 +139,90 @@ def test_named_tokens_decide_bos_and_eos(
     assert tokenizer.vocab_size == end + 1
 
 
-def chat_directory(directory: Path, own: int) -> None:
+def add_chat_tokens(directory: Path, first_id: int) -> None:
     decoder: dict[str, Any] = {
-        str(own): {"content": "<|im_end|>", "special": True},
-        str(own + 1): {"content": "[PAD]", "special": True},
-        str(own + 2): {"content": "<tool>", "special": False},
-        str(own + 3): {"content": "<tool>s", "special": False},
-        str(own + 4): {"content": "<end>", "special": True, "lstrip": True, "rstrip": True},
+        str(first_id): {"content": "<|im_end|>", "special": True},
+        str(first_id + 1): {"content": "[PAD]", "special": True},
+        str(first_id + 2): {"content": "<tool>", "special": False},
+        str(first_id + 3): {"content": "<tool>s", "special": False},
+        str(first_id + 4): {"content": "<end>", "special": True, "lstrip": True, "rstrip": True},
     }
     write(directory, "tokenizer_config.json", {"added_tokens_decoder": decoder})
 
 
-SPELLINGS = ["<s>", "</s>", "<unk>", "[PAD]", "<|im_end|>"]
+SPECIAL_TEXTS = ["<s>", "</s>", "<unk>", "[PAD]", "<|im_end|>"]
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_user_text_never_becomes_a_control_token(
-    spelling: str, sp_directory: Path, reference: SentencePieceProcessor
+@pytest.mark.parametrize("special_text", SPECIAL_TEXTS)
+def test_user_text_never_becomes_a_special_token(
+    special_text: str, sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    chat_directory(sp_directory, reference.get_piece_size())
+    add_chat_tokens(sp_directory, reference.get_piece_size())
     tokenizer = load_tokenizer(sp_directory)
-    for text in (spelling, f"Tom{spelling}Mary", f"{spelling} {spelling * 2}"):
+    for text in (special_text, f"Tom{special_text}Mary", f"{special_text} {special_text * 2}"):
         assert tokenizer.encode(text) == (1, *reference.encode(text))
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_template_text_does_and_broken_spellings_do_not(
-    spelling: str, sp_directory: Path, reference: SentencePieceProcessor
+@pytest.mark.parametrize("special_text", SPECIAL_TEXTS)
+def test_template_text_becomes_special_tokens_and_guarded_text_does_not(
+    special_text: str, sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    chat_directory(sp_directory, reference.get_piece_size())
+    add_chat_tokens(sp_directory, reference.get_piece_size())
     tokenizer = load_tokenizer(sp_directory)
-    control = tokenizer.encode(f"Tom{spelling}", allow_special=True)[-1]
-    assert tokenizer.token_bytes[control] == b""
-    broken = spelling[0] + SPECIAL_TOKEN_GUARD + spelling[1:]
-    ids = tokenizer.encode(f"Tom {broken}Mary{spelling}", allow_special=True)
-    assert ids == (*reference.encode(f"Tom {spelling}Mary"), control), "no BOS is put before it"
+    special_id = tokenizer.encode(f"Tom{special_text}", allow_special=True)[-1]
+    assert tokenizer.token_bytes[special_id] == b""
+    guarded = special_text[0] + SPECIAL_TOKEN_GUARD + special_text[1:]
+    ids = tokenizer.encode(f"Tom {guarded}Mary{special_text}", allow_special=True)
+    assert ids == (*reference.encode(f"Tom {special_text}Mary"), special_id), "BOS is not added"
 
 
-def test_a_break_is_an_ordinary_character_without_allow_special(
+def test_the_guard_is_an_ordinary_character_without_allow_special(
     sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
     text = f"a{SPECIAL_TOKEN_GUARD}b"
     assert load_tokenizer(sp_directory).encode(text) == (1, *reference.encode(text))
 
 
-def test_text_after_an_added_token_gets_no_blank(
+def test_no_space_is_added_after_an_added_token(
     sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    own = reference.get_piece_size()
-    chat_directory(sp_directory, own)
+    first_id = reference.get_piece_size()
+    add_chat_tokens(sp_directory, first_id)
     tokenizer = load_tokenizer(sp_directory)
     ids = tokenizer.encode("Tom<|im_end|>Tom<tool> Tom", allow_special=True)
-    first, second = ids.index(own), ids.index(own + 2)
+    first, second = ids.index(first_id), ids.index(first_id + 2)
     between = "".join(map(reference.id_to_piece, ids[first + 1 : second]))
     assert ids[:first] == ids[second + 1 :] == tuple(reference.encode("Tom"))
     assert between == "Tom"  # not "▁Tom"
     assert tokenizer.decode(ids) == "TomTom<tool> Tom"
 
 
-def test_plain_added_tokens_are_matched_always_and_longest_first(
+def test_plain_added_tokens_are_always_matched_longest_first(
     sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    own = reference.get_piece_size()
-    chat_directory(sp_directory, own)
+    first_id = reference.get_piece_size()
+    add_chat_tokens(sp_directory, first_id)
     tokenizer = load_tokenizer(sp_directory)
     for allow_special, bos in ((False, (1,)), (True, ())):
         ids = tokenizer.encode("<tool><tool>s", allow_special=allow_special)
-        assert ids == (*bos, own + 2, own + 3)
+        assert ids == (*bos, first_id + 2, first_id + 3)
     assert tokenizer.decode(ids) == "<tool><tool>s"
     assert "<tool>" not in tokenizer.special_texts
 
 
-def test_strip_flags_take_white_space_along(
+def test_strip_flags_remove_white_space(
     sp_directory: Path, reference: SentencePieceProcessor
 ) -> None:
-    own = reference.get_piece_size()
-    chat_directory(sp_directory, own)
+    first_id = reference.get_piece_size()
+    add_chat_tokens(sp_directory, first_id)
     tokenizer = load_tokenizer(sp_directory)
     ids = tokenizer.encode("Tom \n<end> \n<end>\tTom", allow_special=True)
     assert ids == tokenizer.encode("Tom<end><end>Tom", allow_special=True)
-    assert ids[: ids.index(own + 4)] == tuple(reference.encode("Tom"))
+    assert ids[: ids.index(first_id + 4)] == tuple(reference.encode("Tom"))
 
 
-def test_a_control_piece_stays_one_whatever_the_files_leave_out(sp_directory: Path) -> None:
+def test_a_control_piece_stays_special_if_the_files_do_not_say_so(sp_directory: Path) -> None:
     write(sp_directory, "added_tokens.json", {"<s>": 1, "</s>": 2, "<|im_start|>": 30_000})
     tokenizer = load_tokenizer(sp_directory)
     assert not {1, 2, 30_000} & set(tokenizer.encode("a</s>b<s><|im_start|>")[1:])
@@ -231,25 +231,25 @@ def test_a_control_piece_stays_one_whatever_the_files_leave_out(sp_directory: Pa
     assert tokenizer.token_bytes[29_999] == b""
 
 
-def test_a_piece_that_sentencepiece_itself_would_find_is_broken_up(
+def test_a_user_defined_piece_that_is_special_is_not_matched_in_text(
     tmp_path: Path, merged_model: bytes
 ) -> None:
     proto = sentencepiece_proto.ModelProto.FromString(merged_model)
     kind = sentencepiece_proto.ModelProto.SentencePiece.USER_DEFINED
-    own = len(proto.pieces)
+    first_id = len(proto.pieces)
     proto.pieces.add(piece="<|im_end|>", score=0.0, type=kind)
     (tmp_path / "tokenizer.model").write_bytes(proto.SerializeToString())
     text = "a<|im_end|>b"
-    assert own in load_tokenizer(tmp_path).encode(text)  # nothing says it is a control token
+    assert first_id in load_tokenizer(tmp_path).encode(text)  # not declared special
     write(tmp_path, "tokenizer_config.json", {"eos_token": "<|im_end|>"})
     tokenizer = load_tokenizer(tmp_path)
-    assert own not in tokenizer.encode(text)
+    assert first_id not in tokenizer.encode(text)
     assert tokenizer.decode(tokenizer.encode(text)) == text
-    assert tokenizer.eos_ids == (own,)
-    assert own in tokenizer.encode(text, allow_special=True)
+    assert tokenizer.eos_ids == (first_id,)
+    assert first_id in tokenizer.encode(text, allow_special=True)
 
 
-def test_bytes_table(sp_directory: Path, reference: SentencePieceProcessor) -> None:
+def test_token_bytes(sp_directory: Path, reference: SentencePieceProcessor) -> None:
     table = load_tokenizer(sp_directory).token_bytes
     assert table[:3] == (b"", b"", b"")
     assert table[3:259] == tuple(bytes([byte]) for byte in range(256))
@@ -276,7 +276,7 @@ def test_a_megabyte_is_quick(text: str, sp_directory: Path) -> None:
     assert len(ids) > 1000
 
 
-def test_half_a_surrogate_pair_is_a_value_error(sp_directory: Path) -> None:
+def test_a_lone_surrogate_is_a_value_error(sp_directory: Path) -> None:
     with pytest.raises(ValueError, match="surrogates"):
         load_tokenizer(sp_directory).encode("a\ud800")
 
@@ -326,7 +326,7 @@ def test_chat_template(files: dict[str, Any], expected: str, sp_directory: Path)
         ("chat_template.jinja", b"\xff"),
     ],
 )
-def test_garbled_files_stop_the_start_with_one_line(
+def test_a_malformed_file_is_a_one_line_startup_error(
     name: str, content: bytes, sp_directory: Path
 ) -> None:
     (sp_directory / name).write_bytes(content)
@@ -338,7 +338,7 @@ def test_garbled_files_stop_the_start_with_one_line(
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_no_tokenizer_at_all(exists: bool, tmp_path: Path) -> None:
+def test_a_directory_without_tokenizer(exists: bool, tmp_path: Path) -> None:
     directory = tmp_path if exists else tmp_path / "nowhere"
     with pytest.raises(StartupError, match="--tokenizer_path") as caught:
         load_tokenizer(directory)
