@@ -115,7 +115,8 @@ def ordinary(size: int) -> str:
 TEXTS: dict[str, Callable[[int], str]] = {
     "sentences": ordinary,
     "one word": lambda size: "a" * size,
-    "Chinese": lambda size: "西湖的水很美" * (size // 18),
+    # A form spells each byte as three, and a body has 8 MiB at most.
+    "Chinese": lambda size: "西湖的水很美" * (min(size, 2_700_000) // 18),
     "nearly spelled": lambda size: "<|im_star<|im_en<|endoftex<|" * (size // 28),
     "spelled": lambda size: "<|im_start|><|im_end|>" * (size // 22),
     "blanks": lambda size: " " * size,
