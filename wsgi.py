@@ -91,9 +91,9 @@ def load() -> Flask:
 
 
 def _engine(config: Config) -> AsyncEngine:
-    from app.checkpoint.hardware.cpu_features import check_processor
+    from app.checkpoint.hardware.cpu_features import check_cpu_features
 
-    check_processor()  # a CPU too old for numpy would end the process as it is imported
+    check_cpu_features()  # a CPU too old for numpy would end the process as it is imported
     from app.build import build_engine
     from app.checkpoint.check import check_model
     from app.tokenizer.vocab_size import count_tokens

@@ -10,8 +10,8 @@ import time
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.fingerprint import fingerprint, precision
-from app.checkpoint.hardware.cpu_count import cores
-from app.checkpoint.hardware.cpu_features import for_torch
+from app.checkpoint.hardware.cpu_count import cpu_count
+from app.checkpoint.hardware.cpu_features import torch_environment
 from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
@@ -37,7 +37,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
             too small.
     """
     limit_openmp_spin()
-    for name, value in for_torch().items():
+    for name, value in torch_environment().items():
         os.environ.setdefault(name, value)
     from app.model.batch_invariance import batch_variant_kernel
     from app.model.cpu_backend import describe_kernels
@@ -71,7 +71,7 @@ def _info(
     dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
-    compute = "" if kernels is None else f", {kernels}, {cores().told(config.THREADS)}"
+    compute = "" if kernels is None else f", {kernels}, {cpu_count().describe(config.THREADS)}"
     return ModelInfo(
         max_model_len=length,
         hidden_size=checked.model.hidden_size,
@@ -91,7 +91,7 @@ def _info(
             precision=dtype,
             device=checked.device,
             kernels=(kernels or "").partition(" (")[0].removesuffix(" kernels"),
-            threads=0 if kernels is None else config.THREADS or cores().threads,
+            threads=0 if kernels is None else config.THREADS or cpu_count().threads,
             chinese=supports_chinese(tokenizer.token_bytes, tokenizer.chat_template),
             batch_invariant=variant is None,
             batch_variant_kernel=variant or "",

@@ -1,7 +1,4 @@
-"""The attention of a config.json: how many heads, how wide, and how far each layer looks.
-
-Knows nothing about the rest of the model.
-"""
+"""Reads the attention settings of a config.json: heads, KV heads, head_dim, sliding windows."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ from typing import Any
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields
 
-#: Without the key; with null it is the number of heads.
+#: Default of num_key_value_heads if the key is missing; null means num_attention_heads.
 _KV_HEADS = {"llama": None, "mistral": 8, "qwen2": 32, "qwen3": 32}
 
 
 def read_heads(config: Fields, kind: str, hidden: int, heads: int) -> tuple[int, int, int]:
-    """Query heads, key/value heads and the elements of one, for a model of `kind` with
-    `hidden` elements and `heads` query heads.
+    """Query heads, KV heads and head_dim of a model of `kind` with `hidden` elements and `heads`
+    query heads.
 
     Raises:
-        StartupError: they do not divide one another.
+        StartupError: one is not a multiple of the other, or head_dim is odd.
     """
     default_kv = None if "num_key_value_heads" in config.values else _KV_HEADS[kind]
     kv_heads = config.integer("num_key_value_heads", default_kv or heads)
@@ -41,7 +38,7 @@ def read_heads(config: Fields, kind: str, hidden: int, heads: int) -> tuple[int,
 
 
 def read_windows(config: Fields, kind: str, layers: int) -> tuple[int | None, ...]:
-    """How many tokens each layer's attention sees, itself included; None: all.
+    """Each layer's sliding window in tokens, the token itself included; None: unlimited.
 
     Raises:
         StartupError: a layer type that is not supported, or a window without its size.
@@ -64,7 +61,7 @@ def read_windows(config: Fields, kind: str, layers: int) -> tuple[int | None, ..
 def _layer_types(config: Fields, layers: int) -> list[Any]:
     types = config.values["layer_types"]
     if not isinstance(types, list) or len(types) != layers:
-        raise config.wrong("layer_types", f"a list of {layers} names, one for each layer")
+        raise config.invalid("layer_types", f"a list of {layers} names, one for each layer")
     return types
 
 

@@ -1,6 +1,6 @@
-"""Checks a model directory as a whole before anything heavy is imported.
+"""Checks a model directory, its LoRAs and its tokenizer before torch is imported.
 
-Knows nothing about torch; the loader takes its result and need not check again.
+The loader uses the result and does not check again.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from pathlib import Path
 
 from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
-from app.checkpoint.expected_tensors import EMBEDDING, check_layout, expected_shapes
+from app.checkpoint.expected_tensors import EMBEDDING, check_tensors, expected_shapes
 from app.checkpoint.hardware.available_memory import available_bytes
-from app.checkpoint.hardware.gpu_selection import choose_gpus
+from app.checkpoint.hardware.gpu_selection import select_gpus
 from app.checkpoint.hub import local_directory
-from app.checkpoint.lora.delta import Lora, read_lora, untied
+from app.checkpoint.lora.adapter import Lora, read_lora, untie_lm_head
 from app.checkpoint.lora.settings import ADAPTER_CONFIG
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
 from app.checkpoint.ntk_scaling import scale_rope
 from app.checkpoint.safetensors_index import TensorIndex, read_index
-from app.checkpoint.tokenizer_choice import choose_tokenizer
-from app.checkpoint.vocabulary import Rows, TokenCount, Vocabulary, check_vocabulary
+from app.checkpoint.tokenizer_choice import select_tokenizer
+from app.checkpoint.vocabulary import TokenCount, TrainedRows, Vocabulary, check_vocabulary
 from config import Config
 
 _DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
-#: how many tokens the tokenizer in a directory has
+#: Counts the tokens of the tokenizer in a directory.
 CountTokens = Callable[[Path], TokenCount]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedModel:
-    """A model directory whose files agree with one another and fit this machine."""
+    """A model directory whose files match each other and fit this machine."""
 
     directory: Path
     tokenizer_directory: Path
-    #: as the LoRAs leave it, but for its vocab_size; its `dtype` is never "": the embedding's
-    #: where config.json is silent
+    #: with the LoRAs merged, but with the base model's vocab_size; `dtype` is never "": without
+    #: one in config.json it is the embedding's
     model: ModelConfig
-    tied_base: bool  #: the base model's head is its embedding, whatever the LoRAs do
+    tied_base: bool  #: the base model's lm_head is its embedding, before LoRAs
     tensors: TensorIndex  #: the base model's; empty for pickles
     loras: tuple[Lora, ...]  #: in the order they are applied
     vocabulary: Vocabulary
@@ -55,7 +55,7 @@ class CheckedModel:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model is made of, as its architecture says."""
+        """The parameter count, by the architecture's shapes."""
         return sum(math.prod(shape) for shape in expected_shapes(self.model).values())
 
     @property
@@ -65,35 +65,35 @@ class CheckedModel:
 
     @property
     def device(self) -> str:
-        """Where the model is, in words."""
+        """The model's device as text: "CPU", "GPU 0", "GPUs 0, 1"."""
         if not self.gpus:
             return "CPU"
         return ("GPU " if len(self.gpus) == 1 else "GPUs ") + ", ".join(map(str, self.gpus))
 
 
 def check_model(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
-    """Read and check everything about the model that `config` names, but its weights.
+    """Read and check everything about the configured model but the weights themselves.
 
-    count_tokens: None: the tokenizer counts as having the model's vocabulary.
+    count_tokens: None assumes that the tokenizer has the model's vocabulary.
 
     Raises:
-        StartupError: what is wrong, in one line.
+        StartupError: a file is wrong, files do not match, or the model does not fit.
     """
-    checked = examine(config, count_tokens)
+    checked = check_without_memory(config, count_tokens)
     check_memory(checked.memory, checked.device)
     return checked
 
 
-def examine(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
-    """As `check_model`, without looking whether it fits into memory."""
+def check_without_memory(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
+    """As `check_model`, but without the check that the model fits into memory."""
     directory, model, tensors = _base(config)
     model = scale_rope(model, config.ALPHA)
     _check_length(config, model)
-    gpus, found = choose_gpus(config)
+    gpus, found = select_gpus(config)
     loras = _loras(config, model)
-    tokenizer = choose_tokenizer(config, directory, loras)
+    tokenizer = select_tokenizer(config, directory, loras)
     vocabulary = _vocabulary(model, loras, tokenizer, count_tokens)
-    result = untied(model, loras)
+    result = untie_lm_head(model, loras)
     memory = memory_table(
         result,
         tensors,
@@ -121,7 +121,7 @@ def _base(config: Config) -> tuple[Path, ModelConfig, TensorIndex]:
     model = read_config(directory)
     tensors = read_index(directory, allow_pickle=config.ALLOW_PICKLE)
     if len(tensors):
-        check_layout(model, tensors)
+        check_tensors(model, tensors)
     if not model.dtype:
         dtype = _DTYPE_NAMES[tensors[EMBEDDING].dtype] if len(tensors) else "float32"
         model = replace(model, dtype=dtype)
@@ -130,7 +130,7 @@ def _base(config: Config) -> tuple[Path, ModelConfig, TensorIndex]:
 
 def _loras(config: Config, model: ModelConfig) -> tuple[Lora, ...]:
     loras: list[Lora] = []
-    rows = Rows(model.vocab_size, model.vocab_size)
+    rows = TrainedRows(model.vocab_size, model.vocab_size)
     for name in config.LORA_MODEL:
         directory = local_directory(name, "--lora_model", allow_pickle=config.ALLOW_PICKLE)
         loras.append(read_lora(directory, model, rows, allow_pickle=config.ALLOW_PICKLE))
@@ -144,7 +144,7 @@ def _vocabulary(
     tokenizer: Path,
     count_tokens: CountTokens | None,
 ) -> Vocabulary:
-    rows = loras[-1].rows if loras else Rows(model.vocab_size, model.vocab_size)
+    rows = loras[-1].rows if loras else TrainedRows(model.vocab_size, model.vocab_size)
     tokens = count_tokens(tokenizer) if count_tokens else TokenCount(rows.embedding, 0)
     ids = frozenset(token for lora in loras for token in lora.settings.token_ids)
     vocabulary = Vocabulary(model.vocab_size, rows, tokens.all, ids)
@@ -157,10 +157,10 @@ def _vocabulary(
 
 
 def _check_length(config: Config, model: ModelConfig) -> None:
-    longest = int(model.reach * max(config.ALPHA, 1.0))
-    if config.MAX_MODEL_LEN is not None and config.MAX_MODEL_LEN > longest:
+    max_len = int(model.max_context * max(config.ALPHA, 1.0))
+    if config.MAX_MODEL_LEN is not None and config.MAX_MODEL_LEN > max_len:
         raise StartupError(
-            f"--max_model_len is {config.MAX_MODEL_LEN}, but the model was made for {longest} "
+            f"--max_model_len is {config.MAX_MODEL_LEN}, but the model was made for {max_len} "
             "tokens; pass at most that"
         )
 

@@ -1,7 +1,7 @@
-"""`config.json` as one frozen record: the shape of a llama, mistral, qwen2 or qwen3 model.
+"""Reads config.json into one frozen record: the shape of a llama, mistral, qwen2 or qwen3 model.
 
-Knows nothing about weights; refuses what the forward pass cannot do exactly. A key that is
-missing has the default of transformers' own config class.
+Models that the forward pass cannot compute exactly are refused. A missing key has the default of
+transformers' config class.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _QWEN = _LLAMA | {
     "max_position_embeddings": 32768,
 }
 _SIZES = {"llama": _LLAMA, "mistral": _MISTRAL, "qwen2": _QWEN, "qwen3": _QWEN}
-#: What is made once for each of them, whatever the weights' files hold.
+#: Upper bounds of sizes for which the server allocates memory before it reads the weights.
 _LARGEST = {
     "vocab_size": MAX_TOKENS,
     "num_hidden_layers": 1024,
     "max_position_embeddings": MAX_POSITIONS,
 }
-#: Keys that ask transformers to run code of the checkpoint's, or of a caller's.
+#: Keys that make transformers run code from the checkpoint.
 _REMOTE_CODE = ("auto_map", "trust_remote_code", "_attn_implementation_internal")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The numbers the forward pass is built from. Sizes count elements, not bytes."""
+    """The shape of a model. Sizes are in elements, not bytes."""
 
     architecture: str  #: "llama", "mistral", "qwen2" or "qwen3"
     vocab_size: int
@@ -66,27 +66,27 @@ class ModelConfig:
     head_dim: int
     norm_eps: float
     rope: RopeConfig
-    max_positions: int  #: max_position_embeddings: the context unless another is asked for
+    max_positions: int  #: max_position_embeddings: the default context length
     tied_head: bool  #: lm_head is the embedding
     qkv_bias: bool
     o_bias: bool
     mlp_bias: bool
     qk_norm: bool  #: qwen3: RMSNorm over each head of q and k
-    windows: tuple[int | None, ...]  #: per layer: how many tokens attention sees; None: all
-    dtype: str  #: the checkpoint's own, one of DTYPES; "" when config.json does not say
-    eos_ids: tuple[int, ...]  #: generation_config's, then config's; the tokenizer's come later
+    windows: tuple[int | None, ...]  #: per layer: sliding window in tokens; None: unlimited
+    dtype: str  #: of the checkpoint, one of DTYPES; "" if config.json has none
+    eos_ids: tuple[int, ...]  #: of generation_config.json and config.json; not the tokenizer's
 
     @property
-    def reach(self) -> int:
-        """Tokens of the longest context that its positions allow."""
-        return self.rope.reach(self.max_positions)
+    def max_context(self) -> int:
+        """The longest context length in tokens that the model's positions allow."""
+        return self.rope.max_context(self.max_positions)
 
 
 def read_config(directory: Path) -> ModelConfig:
     """The model that `directory`'s config.json describes.
 
     Raises:
-        StartupError: config.json is missing or garbled, or describes what is not supported.
+        StartupError: config.json is missing or malformed, or the model is not supported.
     """
     path = directory / "config.json"
     config = Fields(read_json(path), str(path))
@@ -96,7 +96,7 @@ def read_config(directory: Path) -> ModelConfig:
         name: config.integer(name, default, maximum=_LARGEST.get(name, 2**31))
         for name, default in _SIZES[kind].items()
     }
-    if "max_position_embeddings" not in config.values:  # the name in some 2023 files
+    if "max_position_embeddings" not in config.values:  # its name in some files of 2023
         sizes["max_position_embeddings"] = config.integer(
             "max_sequence_length", sizes["max_position_embeddings"], maximum=MAX_POSITIONS
         )
@@ -156,7 +156,7 @@ def _architecture(config: Fields) -> str:
         shown = f"model_type {kind!r}" if kind else "no architecture"
         raise StartupError(f"{config.source} names {shown}; supported: {supported}")
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-        raise config.wrong("architectures", "a list of names")
+        raise config.invalid("architectures", "a list of names")
     for name in named:
         if name in ARCHITECTURES:
             return ARCHITECTURES[name]

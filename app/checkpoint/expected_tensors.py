@@ -1,6 +1,6 @@
-"""Which tensors a model's architecture needs, and whether a model directory has them.
+"""The tensors that an architecture needs, and the check that a model directory has them.
 
-Knows nothing about what a tensor holds; compares names, shapes and dtypes only.
+Compares names, shapes and dtypes; reads no tensor.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from app.checkpoint.safetensors_index import TensorIndex, TensorInfo
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
-#: Their first dimension is the vocabulary, which checkpoints may pad.
-_ROWS = (EMBEDDING, HEAD)
+#: Tensors whose first dimension is the vocabulary, which checkpoints may pad.
+_VOCABULARY_TENSORS = (EMBEDDING, HEAD)
 _FLOATS = ("F32", "F16", "BF16")
 
 
 def expected_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Every tensor that `model` needs, by its name in the checkpoint."""
+    """The shape of every tensor that `model` needs, by its name in the checkpoint."""
     shapes: dict[str, tuple[int, ...]] = {EMBEDDING: (model.vocab_size, model.hidden_size)}
     for layer in range(model.layers):
         prefix = f"model.layers.{layer}."
@@ -29,7 +29,7 @@ def expected_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _layer_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
-    hidden, inner = model.hidden_size, model.intermediate_size
+    hidden, mlp = model.hidden_size, model.intermediate_size
     q, kv = model.heads * model.head_dim, model.kv_heads * model.head_dim
     shapes: dict[str, tuple[int, ...]] = {"input_layernorm.weight": (hidden,)}
     for name, out, into, bias in (
@@ -37,9 +37,9 @@ def _layer_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
         ("self_attn.k_proj", kv, hidden, model.qkv_bias),
         ("self_attn.v_proj", kv, hidden, model.qkv_bias),
         ("self_attn.o_proj", hidden, q, model.o_bias),
-        ("mlp.gate_proj", inner, hidden, model.mlp_bias),
-        ("mlp.up_proj", inner, hidden, model.mlp_bias),
-        ("mlp.down_proj", hidden, inner, model.mlp_bias),
+        ("mlp.gate_proj", mlp, hidden, model.mlp_bias),
+        ("mlp.up_proj", mlp, hidden, model.mlp_bias),
+        ("mlp.down_proj", hidden, mlp, model.mlp_bias),
     ):
         shapes[f"{name}.weight"] = (out, into)
         if bias:
@@ -51,12 +51,12 @@ def _layer_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_layout(model: ModelConfig, index: TensorIndex) -> None:
-    """Compare what `index` holds with what `model` needs.
+def check_tensors(model: ModelConfig, index: TensorIndex) -> None:
+    """Compare the tensors in `index` with those that `model` needs.
 
     Raises:
-        StartupError: a tensor is missing, has another shape or an unsupported dtype, or is
-            part of the decoder although config.json does not tell of it.
+        StartupError: a tensor is missing, has another shape or an unsupported dtype, or is in
+            the decoder although config.json's model does not have it.
     """
     expected = expected_shapes(model)
     for name, shape in expected.items():
@@ -72,7 +72,7 @@ def check_layout(model: ModelConfig, index: TensorIndex) -> None:
 
 
 def _check_tensor(name: str, shape: tuple[int, ...], found: TensorInfo) -> None:
-    padded = name in _ROWS and len(found.shape) == 2 and found.shape[0] >= shape[0]
+    padded = name in _VOCABULARY_TENSORS and len(found.shape) == 2 and found.shape[0] >= shape[0]
     if found.shape != shape and not (padded and found.shape[1:] == shape[1:]):
         raise StartupError(
             f"{found.file}: tensor {name!r} has shape {list(found.shape)}; config.json "
@@ -85,5 +85,5 @@ def _check_tensor(name: str, shape: tuple[int, ...], found: TensorInfo) -> None:
 
 
 def _ignorable(name: str) -> bool:
-    """Old checkpoints store rotary frequencies, others the tied head or heads of other tasks."""
+    """Old checkpoints store rotary frequencies, others a tied lm_head or heads of other tasks."""
     return not name.startswith("model.") or name.endswith(".rotary_emb.inv_freq")

@@ -1,7 +1,7 @@
-"""A model's fingerprint: a hash of what its directories say, and of samples of its weights.
+"""The model's fingerprint: a hash of its configuration files and of samples of its weights.
 
-Knows nothing about torch, or what the weights mean. Two different models share a fingerprint only
-where they differ in no sampled byte: trainings change nearly all of them.
+Two models have the same fingerprint only if all sampled bytes are equal; a training changes nearly
+every byte.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.errors import StartupError
-from app.checkpoint.safe_open import is_there, open_file
+from app.checkpoint.safe_open import file_exists, open_file
 from app.version import VERSION
 from config import Config
 
 SAMPLES = 64
 SAMPLE_BYTES = 64 * 1024
-#: Of a base model, a LoRA or a tokenizer: all that changes an answer. Read whole.
+#: Files of a base model, a LoRA or a tokenizer that affect the output; hashed completely.
 _DESCRIPTIONS = (
     "config.json",
     "generation_config.json",
@@ -46,15 +46,15 @@ def fingerprint(config: Config, checked: CheckedModel) -> str:
     loras = [lora.settings.directory for lora in checked.loras]
     for directory in dict.fromkeys((checked.directory, *loras, checked.tokenizer_directory)):
         for path in (directory / name for name in _DESCRIPTIONS):
-            if is_there(path):
-                _add(digest, path, _whole(path))
+            if file_exists(path):
+                _add(digest, path, _read_chunks(path))
     for path in _weights(checked):
         _add(digest, path, _samples(path))
     return f"westlake-{VERSION}-{digest.hexdigest()[:12]}-{precision(config, checked)}"
 
 
 def precision(config: Config, checked: CheckedModel) -> str:
-    """What the model computes with, in a word."""
+    """The precision as text: "8-bit", "float32", "float16" or "bfloat16"."""
     if config.LOAD_IN_8BIT:
         return "8-bit"
     if not checked.gpus:
@@ -65,7 +65,7 @@ def precision(config: Config, checked: CheckedModel) -> str:
 
 
 def _weights(checked: CheckedModel) -> list[Path]:
-    """The files of weights, each once: the base model's by name, then each LoRA's."""
+    """All weight files without duplicates: the base model's by name, then each LoRA's."""
     indexes = (checked.tensors, *(lora.tensors for lora in checked.loras))
     found: list[Path] = []
     if checked.pickled:
@@ -76,28 +76,28 @@ def _weights(checked: CheckedModel) -> list[Path]:
 
 
 def _add(digest: hashlib._Hash, path: Path, parts: Iterable[bytes]) -> None:
-    """Each file with its name and a hash of its own, so that nothing runs into the next."""
-    own = hashlib.sha256()
+    """Add a file's name and digest, so that the border between two files is part of the hash."""
+    file_digest = hashlib.sha256()
     for part in parts:
-        own.update(part)
-    digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + own.digest())
+        file_digest.update(part)
+    digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + file_digest.digest())
 
 
-def _whole(path: Path) -> Iterator[bytes]:
+def _read_chunks(path: Path) -> Iterator[bytes]:
     with open_file(path) as file:
         while part := file.read(1 << 20):
             yield part
 
 
 def _samples(path: Path) -> Iterator[bytes]:
-    """The file's size, and SAMPLES pieces of it, spread evenly; all of it where it is small."""
+    """The file's size, and SAMPLES evenly spaced samples; together all of a small file."""
     with open_file(path) as file:
         try:
             size = file.seek(0, 2)
             yield f"{size}".encode()
             last = max(size - SAMPLE_BYTES, 0)
-            for place in dict.fromkeys(last * n // (SAMPLES - 1) for n in range(SAMPLES)):
-                file.seek(place)
+            for offset in dict.fromkeys(last * n // (SAMPLES - 1) for n in range(SAMPLES)):
+                file.seek(offset)
                 yield file.read(SAMPLE_BYTES)
         except OSError as error:
             raise StartupError(f"{path} cannot be read: {error.strerror}") from None

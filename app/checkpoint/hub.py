@@ -1,7 +1,4 @@
-"""Turns a model's or LoRA's name into a directory: it is one, or a name on the Hugging Face Hub.
-
-Knows nothing about what the files hold.
-"""
+"""Resolves a model's or LoRA's name to a directory: a local one, or a download from the Hub."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ _NO_GGUF = (
     "GGUF files are not supported; pass a directory in Hugging Face format (config.json, "
     "safetensors, tokenizer), as the Hub has it for most of the same models"
 )
-#: A start-up mistake must be told within 10 seconds, an unreachable Hub too.
+#: A start-up error, such as an unreachable Hub, must be reported within 10 seconds.
 _CONNECT_TIMEOUT_S = 4.0
 
 
 def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path:
-    """The directory that `name` means, downloaded into the Hub's cache if need be (HF_HOME,
-    HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE are respected). `flag` names the setting in errors.
+    """The directory of `name`, downloaded into the Hub's cache if it is not local (HF_HOME,
+    HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE apply). `flag` names the setting in errors.
 
     Raises:
-        StartupError: neither a directory nor a model that the Hub gives us.
+        StartupError: it is neither a directory nor a model that the Hub provides.
     """
     path = Path(name).expanduser()
     if path.is_dir():
@@ -42,7 +39,8 @@ def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path
 
 
 def _refuse_gguf(directory: Path, flag: str) -> None:
-    """Where there is nothing else; "config.json is missing" would send people looking for one."""
+    """Raise StartupError for a directory of GGUF files only: "config.json is missing" would
+    mislead."""
     names = {path.name.lower() for path in directory.glob("*.*")}
     others = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer.model")
     if any(name.endswith(".gguf") for name in names) and names.isdisjoint(others):
@@ -50,7 +48,7 @@ def _refuse_gguf(directory: Path, flag: str) -> None:
 
 
 def _download(name: str, flag: str, allow_pickle: bool) -> Path:
-    import huggingface_hub  # only here: most starts need no Hub
+    import huggingface_hub  # slow to import, and rarely needed
     from huggingface_hub import errors
 
     try:
@@ -67,7 +65,7 @@ def _download(name: str, flag: str, allow_pickle: bool) -> Path:
         reason = "the Hub has no such model, or only with another HF_TOKEN"
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
         reason = "the Hub cannot be reached and its cache does not hold it"
-    except Exception as error:  # the Hub client raises many kinds, httpx's and the system's too
+    except Exception as error:  # its client also raises httpx's errors and OSError
         first_line = (str(error).splitlines() or [""])[0]
         reason = f"asking the Hub failed: {type(error).__name__}: {first_line[:200]}"
     raise StartupError(f"{flag} is {name!r}: there is no such directory, and {reason}")

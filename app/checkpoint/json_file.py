@@ -1,6 +1,6 @@
-"""Reads a JSON object from a model directory and takes exactly typed values out of it.
+"""Reads a JSON object from a model directory, and its values with strict types.
 
-Knows nothing about what the keys mean; every mistake names the file and the key.
+Every error message names the file and the key.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import MIB, read_file
 
-#: No honest config comes near this: one that holds all added tokens has half a megabyte.
+#: Far above real configs: one with all added tokens has half a megabyte.
 MAX_JSON_BYTES = 16 * MIB
-#: Values in one file, counted by what separates them: each takes memory many times its text.
+#: Values in one file, counted by their separators: parsed, a value takes many times its text's
+#: memory.
 MAX_VALUES = 2_000_000
 MAX_DIGITS = 400
 
@@ -29,7 +30,7 @@ def read_json(
     """The object in `path`.
 
     Raises:
-        StartupError: no such file, none that may be read, too large, not UTF-8 JSON, or not an
+        StartupError: the file is missing, unreadable or too large, not UTF-8 JSON, or not an
             object.
     """
     return parse_object(read_file(path, max_bytes), str(path), max_values)
@@ -39,7 +40,7 @@ def parse_object(raw: bytes, source: str, max_values: int = MAX_VALUES) -> dict[
     """The JSON object in `raw`; `source` names it in error messages.
 
     Raises:
-        StartupError: not UTF-8 JSON, a key twice, too many values, or not an object.
+        StartupError: not UTF-8 JSON, a duplicate key, too many values, or not an object.
     """
     if sum(map(raw.count, (b",", b":", b"[", b"{"))) > max_values:
         raise StartupError(f"{source} holds more than {max_values:,} values: that is no such file")
@@ -56,17 +57,17 @@ def parse_object(raw: bytes, source: str, max_values: int = MAX_VALUES) -> dict[
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        _refuse_twice(pairs)
-    return found
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        _refuse_duplicate(pairs)
+    return values
 
 
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> NoReturn:
-    """Which of two values is meant, readers decide differently."""
+def _refuse_duplicate(pairs: list[tuple[str, Any]]) -> NoReturn:
+    """JSON readers differ in which of two values they take."""
     seen: set[str] = set()
-    twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-    raise ValueError(f"it has the key {_shown.repr(twice)} twice")
+    duplicate = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    raise ValueError(f"it has the key {_shown.repr(duplicate)} twice")
 
 
 def _integer(text: str) -> int:
@@ -93,17 +94,19 @@ class Fields:
         if value is None:
             return default
         if type(value) is not int or not minimum <= value <= maximum:
-            raise self.wrong(name, f"a whole number from {minimum} to {maximum}")
+            raise self.invalid(name, f"a whole number from {minimum} to {maximum}")
         return value
 
-    def number(self, name: str, default: float, *, above: float = 0.0, most: float = 1e30) -> float:
-        """A finite number greater than `above`, `most` at most. Raises StartupError."""
+    def number(
+        self, name: str, default: float, *, above: float = 0.0, maximum: float = 1e30
+    ) -> float:
+        """A finite number greater than `above`, at most `maximum`. Raises StartupError."""
         value = self.values.get(name)
         if value is None:
             return default
-        if type(value) not in (int, float) or not above < value <= most:
-            limit = f", {most:g} at most" if most < 1e30 else ""
-            raise self.wrong(name, f"a number above {above:g}{limit}")
+        if type(value) not in (int, float) or not above < value <= maximum:
+            limit = f", {maximum:g} at most" if maximum < 1e30 else ""
+            raise self.invalid(name, f"a number above {above:g}{limit}")
         return float(value)
 
     def boolean(self, name: str, default: bool) -> bool:
@@ -112,7 +115,7 @@ class Fields:
         if value is None:
             return default
         if type(value) is not bool:
-            raise self.wrong(name, "true or false")
+            raise self.invalid(name, "true or false")
         return value
 
     def text(self, name: str, default: str) -> str:
@@ -121,7 +124,7 @@ class Fields:
         if value is None:
             return default
         if type(value) is not str:
-            raise self.wrong(name, "a string")
+            raise self.invalid(name, "a string")
         return value
 
     def ids(self, name: str) -> tuple[int, ...]:
@@ -129,12 +132,12 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return ()
-        found = value if isinstance(value, list) else [value]
-        if any(type(item) is not int for item in found):
-            raise self.wrong(name, "a token id or a list of them")
-        return tuple(found)
+        ids = value if isinstance(value, list) else [value]
+        if any(type(item) is not int for item in ids):
+            raise self.invalid(name, "a token id or a list of them")
+        return tuple(ids)
 
-    def wrong(self, name: str, expected: str) -> StartupError:
-        """The error for a value that is not as `expected`."""
+    def invalid(self, name: str, expected: str) -> StartupError:
+        """The error for a value that is not what is `expected`."""
         shown = _shown.repr(self.values.get(name))
         return StartupError(f"{self.source}: {name} is {shown}; expected {expected}")

@@ -1,6 +1,6 @@
-"""How much memory a model needs, by kind, and whether the machine has it.
+"""Estimates the memory that a model needs, and checks that the machine has it.
 
-Knows nothing about how weights are loaded; counts from shapes, dtypes and settings.
+Computed from shapes, dtypes and settings, before any weight is read.
 """
 
 from __future__ import annotations
@@ -11,46 +11,47 @@ from dataclasses import dataclass
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 from app.checkpoint.expected_tensors import EMBEDDING, HEAD, expected_shapes
-from app.checkpoint.lora.delta import Lora
+from app.checkpoint.lora.adapter import Lora
 from app.checkpoint.safetensors_index import DTYPE_BYTES, TensorIndex
 
-#: Python, torch and the HTTP side of a serving process, measured at about 700 MB.
+#: Python, torch and the HTTP server, measured at about 700 MB.
 RUNTIME_BYTES = 700 * 10**6
 _GB = 10**9
-#: Of each element of a head and position: both tables, and as much again while they are made.
+#: Bytes of the RoPE tables per position and element of a head: cos and sin in float32, and as much
+#: again while they are computed.
 _TABLE_BYTES = 16
-#: Matrices that are packed as one: all of them take what the widest of them takes.
+#: Matrices that are fused into one: all are stored in the widest dtype among them.
 _FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "mlp", "up_proj": "mlp"}
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTable:
-    """Bytes by kind on the device that holds the model."""
+    """Bytes by kind on the model's device."""
 
-    #: packed matrices: 2 bytes a weight from a 16-bit checkpoint, 4 from others and where a
-    #: LoRA is merged in, 1 in 8 bits
+    #: packed matrices: per weight 2 bytes for a 16-bit checkpoint, 4 for others and where a LoRA
+    #: is merged in, 1 with --load_in_8bit
     linears: int
     embedding: int  #: in the checkpoint's dtype
-    head: int  #: packed apart even where it is tied to the embedding
+    head: int  #: lm_head: a packed copy, even if it is tied to the embedding
     small: int  #: norms and biases, in float32
-    kv_pool: int  #: as --kv_cache_mb says; 0: whatever is left
+    kv_pool: int  #: --kv_cache_mb; 0: a fraction of the memory left
     runtime: int
     kv_bytes_per_token: (
-        int  #: keys and values of all layers; on the CPU in float32, the most they take
+        int  #: keys and values of all layers; on a CPU for float32, the largest dtype used
     )
-    available: int | None  #: what the machine or its limit leaves; None: unknown
-    eight_bit_weights: int  #: what all weights would take with --load_in_8bit
-    #: Cos and sin of every position while they are made; of ordinary contexts, next to nothing.
+    available: int | None  #: by the machine and its cgroup limits; None: unknown
+    eight_bit_weights: int  #: all weights with --load_in_8bit
+    #: RoPE tables while they are computed; negligible for usual context lengths
     tables: int
 
     @property
     def weights(self) -> int:
-        """Bytes of the model itself."""
+        """Bytes of all weights."""
         return self.linears + self.embedding + self.head + self.small
 
     @property
     def needed(self) -> int:
-        """Bytes of everything that must fit."""
+        """Bytes of weights, KV cache and runtime together."""
         return self.weights + self.kv_pool + self.runtime
 
 
@@ -66,9 +67,12 @@ def memory_table(
     rows: int = 0,
     positions: int = 0,
 ) -> MemoryTable:
-    """Count what `model` needs. `weight_bytes`: of one weight where it does not follow the
-    checkpoint's (on a GPU); an index without tensors counts as config.json's dtype; rows: of
-    the vocabulary, where it is larger than the model's; positions: of the context."""
+    """Estimate what `model` needs.
+
+    weight_bytes: of one weight if it differs from the checkpoint's (on a GPU); index: if it is
+    empty, config.json's dtype counts; rows: of the vocabulary, if larger than the model's;
+    positions: context length in tokens; available: bytes of free memory, None: unknown.
+    """
     kinds = {"linears": 0, "embedding": 0, "head": 0, "small": 0}
     shapes = expected_shapes(model)
     shapes[HEAD] = shapes[EMBEDDING]
@@ -104,9 +108,9 @@ def _widths(
     shapes: dict[str, tuple[int, ...]],
     loras: Sequence[Lora],
 ) -> dict[str, int]:
-    """Bytes of one weight of each matrix on a CPU."""
+    """Bytes per weight of each matrix on a CPU."""
     fallback = 2 if model.dtype in ("float16", "bfloat16") else 4
-    own: dict[str, int] = {}
+    widths: dict[str, int] = {}
     widest: dict[str, int] = {}
     for name in shapes:
         source = EMBEDDING if name == HEAD and model.tied_head else name
@@ -116,9 +120,9 @@ def _widths(
                 width = min(DTYPE_BYTES[lora.tensors[lora.replaced[source]].dtype], 4)
             if source in lora.deltas or lora.settings.unusual:
                 width = 4
-        own[name] = width
+        widths[name] = width
         widest[_group(name)] = max(widest.get(_group(name), 0), width)
-    return {name: widest[_group(name)] for name in own}
+    return {name: widest[_group(name)] for name in widths}
 
 
 def _group(name: str) -> str:
@@ -127,7 +131,7 @@ def _group(name: str) -> str:
 
 
 def check_memory(table: MemoryTable, device: str) -> None:
-    """Raises StartupError when the model cannot fit into `device`'s memory ("CPU", "GPU 0")."""
+    """Raise StartupError if the model does not fit into the memory of `device` ("CPU", "GPU 0")."""
     if table.available is None or table.needed + table.tables <= table.available:
         return
     if table.needed <= table.available:
@@ -143,12 +147,12 @@ def check_memory(table: MemoryTable, device: str) -> None:
     raise StartupError(
         f"the model needs {table.needed / _GB:.1f} GB of {device} memory "
         f"({table.weights / _GB:.1f} for weights{pool}, {table.runtime / _GB:.1f} besides), but "
-        f"{table.available / _GB:.1f} GB are available; try {_what_helps(table)} or a machine "
+        f"{table.available / _GB:.1f} GB are available; try {_suggestion(table)} or a machine "
         "with more memory"
     )
 
 
-def _what_helps(table: MemoryTable) -> str:
+def _suggestion(table: MemoryTable) -> str:
     available = table.available or 0
     if table.weights + table.runtime <= available:
         return "a smaller --kv_cache_mb"

@@ -1,7 +1,4 @@
-"""The NTK factor: a larger rotary base for contexts longer than the model was trained on.
-
-Knows nothing about angles: it changes one number of the model's record, once at start.
-"""
+"""NTK-aware scaling (--alpha): a larger RoPE base, for contexts longer than in training."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ from app.checkpoint.errors import StartupError
 
 
 def scale_rope(model: ModelConfig, alpha: float) -> ModelConfig:
-    """`model` with its rotary base times alpha ** (d / (d - 2)), d the elements of a head.
+    """`model` with its RoPE base multiplied by alpha ** (d / (d - 2)), where d is head_dim.
 
     Raises:
-        StartupError: the model has a scaling of its own.
+        StartupError: config.json already has a RoPE scaling, or head_dim is too small.
     """
     if alpha == 1.0:
         return model

@@ -1,7 +1,7 @@
-"""Names, types and shapes of the tensors in a torch pickle, read without torch or its data.
+"""Reads names, dtypes and shapes of the tensors in a torch pickle, without torch or the data.
 
-Knows nothing about models. The pickle's instructions run on stand-ins only: every name outside
-a short list ends the reading, so nothing in the file can run.
+The unpickler resolves only the names on a short allow-list, to stand-ins; any other name is an
+error, so no code of the file runs.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _DTYPES = {"FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16
 
 
 def read_pickle_header(path: Path) -> dict[str, TensorInfo]:
-    """The tensors of a file that `torch.save` wrote; their places are not known.
+    """The tensors of a file that `torch.save` wrote; their offsets are 0.
 
     Raises:
-        StartupError: it is no such file, or holds something else than named tensors.
+        StartupError: it is not such a file, or contains anything else than named tensors.
     """
     try:
         with open_file(path) as source, zipfile.ZipFile(source) as archive:
@@ -39,7 +39,7 @@ def read_pickle_header(path: Path) -> dict[str, TensorInfo]:
         raise
     except _Code as error:
         raise StartupError(f"{path} is refused: it holds {error}, not only tensors") from None
-    except Exception as error:  # a garbled pickle raises anything
+    except Exception as error:  # a malformed pickle may raise any exception
         raise StartupError(
             f"{path} cannot be read as a torch pickle ({type(error).__name__})"
         ) from None
@@ -54,7 +54,7 @@ def read_pickle_header(path: Path) -> dict[str, TensorInfo]:
 
 
 class _Code(Exception):
-    """The pickle names a function that is not on the list."""
+    """The pickle names a function that is not on the allow-list."""
 
 
 class _Tensor:
@@ -83,5 +83,5 @@ class _Unpickler(pickle.Unpickler):
         raise _Code(f"{module}.{name}")
 
     def persistent_load(self, pid: Any) -> str:
-        """A storage: all we keep of it is its type."""
+        """A storage; only its dtype is used."""
         return str(pid[1])

@@ -1,7 +1,4 @@
-"""The rotary position embedding of a config.json, in its old spelling and its new one.
-
-Knows nothing about angles or tensors: only which type it is and which numbers it needs.
-"""
+"""Reads the RoPE settings of a config.json: `rope_scaling` (old) or `rope_parameters` (new)."""
 
 from __future__ import annotations
 
@@ -12,12 +9,12 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields
 
 ROPE_TYPES = ("default", "linear", "yarn", "llama3")
-#: Positions that a model may have: a table has a row for each.
+#: Most positions of a model: the RoPE tables have a row for each.
 MAX_POSITIONS = 2**24
 MAX_FACTOR = 1e6
-#: Numbers above this are 0 or more.
+#: Exclusive lower bound that allows 0: the largest float below it.
 _BELOW_ZERO = -5e-324
-#: What transformers calls the fixed base of llama, mistral, qwen2 and qwen3.
+#: transformers' default rope_theta of llama, mistral, qwen2 and qwen3.
 DEFAULT_THETA = 10_000.0
 
 _REQUIRED = {
@@ -36,34 +33,37 @@ _OPTIONAL = {
 
 @dataclass(frozen=True, slots=True)
 class RopeConfig:
-    """Rotary position embedding: its base and, by type, its scaling factors."""
+    """RoPE: the base, the scaling type and its parameters."""
 
     theta: float
     kind: str  #: one of ROPE_TYPES
-    #: The type's other keys that config.json gives, numbers as floats; for "yarn" and "llama3"
-    #: always with "original_max_position_embeddings".
+    #: The type's parameters in config.json, numbers as floats; "yarn" and "llama3" always have
+    #: "original_max_position_embeddings".
     options: dict[str, Any]
 
-    def reach(self, max_positions: int) -> int:
-        """Tokens that a model of `max_positions` can be used for. A factor of linear or yarn says
-        how many times as long as in training; whether max_position_embeddings counts it already,
-        authors write differently. llama3's is no such number."""
-        reached: dict[str, float] = {"linear": max_positions * self.options.get("factor", 1.0)}
+    def max_context(self, max_positions: int) -> int:
+        """The longest context length in tokens of a model with this max_position_embeddings.
+
+        The factor of linear and yarn is the ratio to the training's context length. Checkpoints
+        differ in whether max_position_embeddings includes it already. llama3's factor is not such
+        a ratio.
+        """
+        extended: dict[str, float] = {"linear": max_positions * self.options.get("factor", 1.0)}
         if self.kind == "yarn":
             original = self.options["original_max_position_embeddings"]
-            reached["yarn"] = original * self.options["factor"]
-        return min(max(max_positions, int(reached.get(self.kind, 0))), MAX_POSITIONS)
+            extended["yarn"] = original * self.options["factor"]
+        return min(max(max_positions, int(extended.get(self.kind, 0))), MAX_POSITIONS)
 
 
 def read_rope(config: Fields, max_positions: int) -> RopeConfig:
-    """The rope of a config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.
+    """The RoPE of a config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.
 
     Raises:
-        StartupError: an unsupported type, a missing or nonsensical factor.
+        StartupError: an unsupported type, or a missing or invalid factor.
     """
     given = config.values.get("rope_scaling") or config.values.get("rope_parameters") or {}
     if not isinstance(given, dict):
-        raise config.wrong("rope_scaling", "an object")
+        raise config.invalid("rope_scaling", "an object")
     rope = Fields(given, f"{config.source}: rope parameters")
     if any(isinstance(value, dict) for value in given.values()):
         raise StartupError(f"{rope.source} differ between layers, which is not supported")
@@ -83,10 +83,10 @@ def read_rope(config: Fields, max_positions: int) -> RopeConfig:
 def _options(kind: str, rope: Fields, config: Fields, max_positions: int) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if kind in ("yarn", "llama3"):
-        # A value beside the rope parameters wins over one among them, as in transformers.
-        inner = rope.integer("original_max_position_embeddings", max_positions)
+        # As in transformers, the top-level key takes precedence over the nested one.
+        nested = rope.integer("original_max_position_embeddings", max_positions)
         options["original_max_position_embeddings"] = config.integer(
-            "original_max_position_embeddings", inner
+            "original_max_position_embeddings", nested
         )
     if kind == "yarn" and "factor" in rope.values and rope.values["factor"] is None:
         original = options["original_max_position_embeddings"]
@@ -94,15 +94,15 @@ def _options(kind: str, rope: Fields, config: Fields, max_positions: int) -> dic
     for name in _REQUIRED[kind]:
         if rope.values.get(name) is None:
             raise StartupError(f"{rope.source} of type {kind!r} lack {name!r}")
-        options[name] = rope.number(name, 1.0, most=MAX_FACTOR)
+        options[name] = rope.number(name, 1.0, maximum=MAX_FACTOR)
     for name in _OPTIONAL[kind]:
         if rope.values.get(name) is None:
             continue
         if name == "truncate":
             options[name] = rope.boolean(name, True)
         else:
-            # Zero means "not given" to transformers' yarn; a negative number means nothing.
-            options[name] = rope.number(name, 0.0, above=_BELOW_ZERO, most=MAX_FACTOR)
+            # transformers' yarn treats 0 as absent; negative values are invalid.
+            options[name] = rope.number(name, 0.0, above=_BELOW_ZERO, maximum=MAX_FACTOR)
     if kind == "llama3" and options["high_freq_factor"] <= options["low_freq_factor"]:
         raise StartupError(f"{rope.source}: high_freq_factor must exceed low_freq_factor")
     return options

@@ -1,7 +1,7 @@
-"""Opens the files of a model directory: regular ones only, without waiting, up to a size.
+"""Opens files of a model directory: regular files only, without blocking, with a size limit.
 
-Knows nothing about what they hold. A directory that somebody else made may have a pipe, a device
-or a file without end where a file should be: none of them may hang or fill a start.
+A downloaded directory may contain a pipe, a device or an endless file: none of them may block the
+start or exhaust the memory.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _KINDS = (
 )
 
 
-def is_there(path: Path) -> bool:
-    """True when `path` is a regular file, or a link to one; False when there is nothing.
+def file_exists(path: Path) -> bool:
+    """Whether `path` is a regular file or a link to one; False if it does not exist.
 
     Raises:
-        StartupError: there is something else.
+        StartupError: it is anything else, or cannot be examined.
     """
     try:
         found = path.lstat()
@@ -49,12 +49,12 @@ def open_file(path: Path) -> BinaryIO:
     """`path`, open for reading.
 
     Raises:
-        StartupError: it is missing, no regular file, or may not be read.
+        StartupError: it is missing, not a regular file, or not readable.
     """
-    if not is_there(path):
+    if not file_exists(path):
         raise StartupError(f"{path} is missing")
     try:
-        # Whatever takes the file's place in this moment, opening it does not wait.
+        # O_NONBLOCK: does not block even if the file is replaced by a pipe at this moment.
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -67,15 +67,15 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """All of `path`, which may hold `limit` bytes.
+    """The contents of `path`, at most `limit` bytes.
 
     Raises:
-        StartupError: as `open_file`, or it is larger.
+        StartupError: as `open_file`, or the file is larger.
     """
     with open_file(path) as file:
         try:
-            # The size is asked for first: nothing of a file that is too large is read. What has
-            # no size of its own, as under /proc, is read up to the limit.
+            # A file whose size is too large is not read at all. Files without a size, as under
+            # /proc, are read up to the limit.
             if os.fstat(file.fileno()).st_size <= limit:
                 raw = file.read(limit + 1)
                 if len(raw) <= limit:
@@ -86,7 +86,7 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """As `read_file`, the text in it.
+    """The text of `path`, at most `limit` bytes.
 
     Raises:
         StartupError: as `read_file`, or it is not UTF-8.

@@ -1,7 +1,6 @@
-"""Where every tensor of a model directory lies, read from the safetensors headers by hand.
+"""Reads the safetensors headers of a model directory: dtype, shape and offsets of each tensor.
 
-Knows nothing about torch, shapes that a model needs, or the weights themselves: it reads a few
-kilobytes per file and checks that what the header promises is inside the file.
+Reads a few kilobytes per file, and checks that all tensors are inside the file.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from typing import Any
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import parse_object, read_json
-from app.checkpoint.safe_open import MIB, is_there, open_file
+from app.checkpoint.safe_open import MIB, file_exists, open_file
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model*.bin", "pytorch_model*.pt", "consolidated.*.pth", "*.bin", "*.pth")
 
-#: The largest models in the world have some 200 files and 100,000 tensors.
+#: The largest published models have about 200 files and 100,000 tensors.
 MAX_FILES = 512
 MAX_TENSORS = 200_000
 MAX_HEADER_BYTES = 32 * MIB
 MAX_DIMENSIONS = 8
 
-#: Bytes of one element, by the format's own dtype names.
+#: Bytes of one element, by safetensors' dtype names.
 DTYPE_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
     "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
@@ -38,7 +37,7 @@ DTYPE_BYTES = {
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """One tensor's place. `begin` and `end` are byte offsets from the start of `file`."""
+    """A tensor's location. `begin` and `end` are byte offsets from the start of `file`."""
 
     file: Path
     dtype: str  #: as in the header: "F32", "F16", "BF16", ...
@@ -70,21 +69,22 @@ class TensorIndex:
 def read_index(directory: Path, *, allow_pickle: bool = False) -> TensorIndex:
     """The tensors of `directory`: one model.safetensors, or the shards its index names.
 
-    With `allow_pickle` a directory of pickles gives an empty index: what is inside them can
-    only be known by loading them.
+    With `allow_pickle`, a directory of pickles gives an empty index, as their tensors are known
+    only when they are loaded.
 
     Raises:
-        StartupError: no weights, only pickles, a missing, truncated or malformed file.
+        StartupError: there are no weights, or only pickles without `allow_pickle`; a file is
+            missing, truncated or malformed.
     """
-    if is_there(directory / INDEX):
+    if file_exists(directory / INDEX):
         return TensorIndex(directory, _read_shards(directory))
-    if is_there(directory / SINGLE):
+    if file_exists(directory / SINGLE):
         return TensorIndex(directory, read_header(directory / SINGLE))
-    _no_safetensors(directory, allow_pickle)
+    _check_pickles(directory, allow_pickle)
     return TensorIndex(directory, {})
 
 
-def _no_safetensors(directory: Path, allow_pickle: bool) -> None:
+def _check_pickles(directory: Path, allow_pickle: bool) -> None:
     pickles = [path for glob in PICKLES for path in sorted(directory.glob(glob))]
     if not pickles:
         raise StartupError(f"{directory} holds no weights: neither {SINGLE} nor {INDEX}")
@@ -95,7 +95,7 @@ def _no_safetensors(directory: Path, allow_pickle: bool) -> None:
             f"if you trust its source, or rewrite it once: python wsgi.py convert {directory} OUT"
         )
     for path in pickles:
-        is_there(path)  # or refused
+        file_exists(path)  # raises unless it is a regular file
 
 
 def _read_shards(directory: Path) -> dict[str, TensorInfo]:
@@ -118,19 +118,19 @@ def _is_file_name(text: str) -> bool:
 
 
 def _read_files(directory: Path, files: list[str]) -> dict[str, dict[str, TensorInfo]]:
-    """The tensors of each of `files`, all of which INDEX names."""
+    """The tensors of each of `files`, which INDEX names."""
     if len(files) > MAX_FILES:
         raise StartupError(f"{directory / INDEX} names {len(files)} files; at most {MAX_FILES}")
-    found: dict[str, dict[str, TensorInfo]] = {}
+    tensors: dict[str, dict[str, TensorInfo]] = {}
     count = 0
     for file in files:
-        if not is_there(directory / file):
+        if not file_exists(directory / file):
             raise StartupError(f"{directory / file} is missing; {INDEX} names it")
-        found[file] = read_header(directory / file)
-        count += len(found[file])
+        tensors[file] = read_header(directory / file)
+        count += len(tensors[file])
         if count > MAX_TENSORS:
             raise StartupError(f"{directory / file}: more than {MAX_TENSORS:,} tensors with it")
-    return found
+    return tensors
 
 
 def read_header(path: Path) -> dict[str, TensorInfo]:
@@ -158,7 +158,7 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
 
 
 def _header_length(path: Path, start: bytes, size: int) -> int:
-    """Bytes of the header of a file of `size` bytes that begins with `start`."""
+    """Bytes of the header, by the first 8 bytes `start` of a file of `size` bytes."""
     if start == b"version ":
         raise StartupError(
             f"{path} is a git-LFS pointer, not the weights: run `git lfs pull` there"
@@ -177,7 +177,7 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
 
 
 def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
-    """One header entry as a record; `data` is where the file's data begins, in bytes."""
+    """Parse one header entry. data: offset of the file's data section in bytes."""
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         dimensions = len(shape)
@@ -204,7 +204,7 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
 
 
 def _check_layout(path: Path, tensors: dict[str, TensorInfo], data: int, size: int) -> None:
-    """Tensors must follow one another without gaps and end where the file ends."""
+    """Check that tensors are contiguous, without gaps, and end at the end of the file."""
     position = data
     for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         if tensor.begin != position:

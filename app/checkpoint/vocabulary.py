@@ -1,7 +1,4 @@
-"""Whether a tokenizer and a model have the same vocabulary, and which ids may be sampled.
-
-Knows nothing about how text is split: it compares numbers of tokens and of trained rows.
-"""
+"""Compares the vocabulary sizes of tokenizer, base model and LoRAs, and finds untrained ids."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ from pathlib import Path
 
 from app.checkpoint.errors import StartupError
 
-#: Rows of a vocabulary: eight times those of the largest there are.
+#: Most rows of a vocabulary: eight times the largest published one.
 MAX_TOKENS = 2**21
-#: Trainings round a vocabulary up to multiples of at most this many rows.
+#: Training code pads a vocabulary to a multiple of at most this many rows.
 _PADDING = 128
 _PADDING_STEP = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Trained rows of the two matrices whose rows are tokens."""
+class TrainedRows:
+    """Trained rows of embedding and lm_head, one per token."""
 
     embedding: int
     head: int
@@ -27,10 +24,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """How large a tokenizer is."""
+    """The size of a tokenizer."""
 
-    all: int  #: ids at or above this are not tokens
-    text: int  #: ids at or above this are control tokens, which no plain text becomes
+    all: int  #: ids from this on are not tokens
+    text: int  #: ids from this on are control tokens, which plain text is never encoded to
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +35,18 @@ class Vocabulary:
     """The vocabulary of base model, LoRAs and tokenizer together."""
 
     base: int  #: rows of the base model
-    trained: Rows  #: rows that the base model or a LoRA trained
+    trained: TrainedRows  #: rows trained by the base model or a LoRA
     tokens: int  #: of the tokenizer
-    trained_ids: frozenset[int] = frozenset()  #: beyond those rows, trained one by one
+    trained_ids: frozenset[int] = frozenset()  #: single trained ids beyond these rows
 
     @property
     def rows(self) -> int:
-        """Rows that embedding and head need, so that every token has one."""
+        """Rows that embedding and lm_head need, one for every token."""
         return max(self.tokens, self.trained.embedding, self.trained.head, self._last_id + 1)
 
     @property
     def untrained(self) -> tuple[int, ...]:
-        """Tokens whose rows nobody trained: never to be sampled."""
+        """Tokens with untrained rows, which must never be sampled."""
         beyond = range(self.trained.head, self.tokens)
         return tuple(token for token in beyond if token not in self.trained_ids)
 
@@ -65,11 +62,12 @@ def check_vocabulary(
     loras: tuple[Path, ...],
     saved_by: Path | None,
 ) -> None:
-    """Compare the tokenizer in `tokenizer` with what base model and `loras` trained; `saved_by`
-    is the last LoRA that brings embeddings of its own.
+    """Compare the tokenizer in `tokenizer` with the rows that base model and `loras` trained.
+
+    text_tokens: see `TokenCount.text`; saved_by: the last LoRA with its own embeddings.
 
     Raises:
-        StartupError: it has tokens that nobody trained, or is not that LoRA's.
+        StartupError: it has untrained tokens, or is not the tokenizer of `saved_by`.
     """
     trained, tokens = vocabulary.trained.embedding, vocabulary.tokens
     if text_tokens > trained and not set(range(trained, text_tokens)) <= vocabulary.trained_ids:

@@ -10,7 +10,7 @@ import logging
 import torch
 
 from app.checkpoint.config import ModelConfig
-from app.checkpoint.hardware.cpu_features import kernels, lacking
+from app.checkpoint.hardware.cpu_features import kernels, missing_feature
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.loading.quantization import FullPrecisionPacker, Int8Packer, WeightPacker
@@ -51,13 +51,17 @@ def describe_kernels(decoder: Decoder, eight_bit: bool) -> str:
     """The kernels that compute on this CPU, as text for the log and the model card."""
     if not isinstance(decoder, TorchDecoder):
         return kernels(eight_bit)
-    return kernels(eight_bit) if lacking(eight_bit) else "torch (compiled kernels cannot be used)"
+    return (
+        kernels(eight_bit)
+        if missing_feature(eight_bit)
+        else "torch (compiled kernels cannot be used)"
+    )
 
 
 def _reason_for_torch(config: ModelConfig, eight_bit: bool) -> str | None:
     """Why the compiled kernels cannot be used; None if they can. They are compiled only on a CPU
     that has the features they need, and in a child process first."""
-    if missing := lacking(eight_bit):
+    if missing := missing_feature(eight_bit):
         return f"this CPU has no {missing}"
     widths = (config.hidden_size, config.heads * config.head_dim)
     if eight_bit and any(width % 4 for width in widths):

@@ -6,9 +6,9 @@ Knows nothing about torch; says what the checks of app.checkpoint have found.
 from __future__ import annotations
 
 from app.checkpoint.check import CheckedModel
-from app.checkpoint.hardware.cpu_count import cores
+from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import kernels
-from app.checkpoint.lora.delta import Lora
+from app.checkpoint.lora.adapter import Lora
 from app.tokenizer.tokenizer import Tokenizer
 from config import Config
 
@@ -74,7 +74,7 @@ def _template(config: Config, tokenizer: Tokenizer) -> str:
 
 
 def _context_line(config: Config, checked: CheckedModel) -> str:
-    length, reach = _context(config, checked), checked.model.reach
+    length, reach = _context(config, checked), checked.model.max_context
     further = f"; --max_model_len may be up to {reach}" if reach > length else ""
     return f"{length} tokens{further}"
 
@@ -87,7 +87,7 @@ def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
     """What computes a model on the CPU; on a GPU nothing here does."""
     if checked.gpus:
         return []
-    return [("", kernels(config.LOAD_IN_8BIT)), ("", cores().told(config.THREADS))]
+    return [("", kernels(config.LOAD_IN_8BIT)), ("", cpu_count().describe(config.THREADS))]
 
 
 def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from app.checkpoint.check import examine
+from app.checkpoint.check import check_without_memory
 from app.checkpoint.errors import StartupError
 from app.checkpoint.vocabulary import TokenCount
 from app.tokenizer import fast_tokenizer, sentencepiece_tokenizer
@@ -46,7 +46,7 @@ def main(parent: int) -> None:
         return counted[0]
 
     try:
-        examine(config, tried)
+        check_without_memory(config, tried)
         answer = "=" + json.dumps(asdict(counted[0]))
     except StartupError as error:
         answer = "!" + " ".join(str(error).split())

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from app.checkpoint.check import check_model, examine
+from app.checkpoint.check import check_model, check_without_memory
 from app.checkpoint.errors import StartupError
-from app.checkpoint.hardware.cpu_features import check_processor
+from app.checkpoint.hardware.cpu_features import check_cpu_features
 from app.checkpoint.memory import check_memory
 from app.middleware.api_keys import KeyFile
 from app.prompts.template_selection import read_chat_template, try_own
@@ -89,11 +89,11 @@ def check_only(config: Config) -> None:
     Raises:
         StartupError: what is wrong, in one line; the table comes before it where there is one.
     """
-    check_processor()
+    check_cpu_features()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
     counted = rehearse(config)
-    checked = examine(config, lambda directory: counted)
+    checked = check_without_memory(config, lambda directory: counted)
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     sys.stdout.write(check_table(config, checked, tokenizer) + "\n")
     sys.stdout.flush()

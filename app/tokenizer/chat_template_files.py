@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.safe_open import MIB, is_there, read_text
+from app.checkpoint.safe_open import MIB, file_exists, read_text
 
 _MAX_BYTES = MIB
 _FOLDER = "additional_chat_templates"
@@ -45,7 +45,7 @@ def find_chat_template(
 def _from_files(directory: Path) -> dict[str, object]:
     """Templates in separate files, which win over the configuration's."""
     paths = {}
-    if is_there(directory / "chat_template.jinja"):
+    if file_exists(directory / "chat_template.jinja"):
         paths["default"] = directory / "chat_template.jinja"
     if (directory / _FOLDER).is_dir():
         paths |= {path.stem: path for path in sorted((directory / _FOLDER).glob("*.jinja"))}

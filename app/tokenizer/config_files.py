@@ -13,7 +13,7 @@ from typing import Any
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import read_json
-from app.checkpoint.safe_open import is_there
+from app.checkpoint.safe_open import file_exists
 from app.checkpoint.vocabulary import MAX_TOKENS
 from app.tokenizer.chat_template_files import find_chat_template
 
@@ -91,7 +91,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     Raises:
         StartupError: it cannot be read, or is not a JSON object.
     """
-    return read_json(path) if is_there(path) else {}
+    return read_json(path) if file_exists(path) else {}
 
 
 def _model_specific_names(config: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.safe_open import is_there
+from app.checkpoint.safe_open import file_exists
 
 
 class Tokenizer(Protocol):
@@ -80,11 +80,11 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     Raises:
         StartupError: there is neither, or a file cannot be read.
     """
-    if is_there(directory / "tokenizer.model"):
+    if file_exists(directory / "tokenizer.model"):
         from app.tokenizer.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer(directory)
-    if is_there(directory / "tokenizer.json"):
+    if file_exists(directory / "tokenizer.json"):
         from app.tokenizer.fast_tokenizer import FastTokenizer
 
         return FastTokenizer(directory)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.checkpoint.hardware.cpu_count import Cores, cores
+from app.checkpoint.hardware.cpu_count import CpuCount, cpu_count
 
 
 def machine(
@@ -18,8 +18,8 @@ def machine(
     files: dict[str, str] | None = None,
     siblings: dict[int, str] | None = None,
     allowed: set[int] | None = None,
-) -> Cores:
-    """cores() of a made-up machine. files: of its control groups; siblings: of some CPUs."""
+) -> CpuCount:
+    """cpu_count() of a made-up machine. files: of its control groups; siblings: of some CPUs."""
     written = {"proc/self/cgroup": groups}
     written |= {f"cg/{name}": text for name, text in (files or {}).items()}
     for number, text in (siblings or {}).items():
@@ -30,7 +30,7 @@ def machine(
         path.write_text(text)
     usable = allowed or set(range(cpus))
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: usable, raising=False)
-    return cores(root / "proc", root / "cg", root / "cpu")
+    return cpu_count(root / "proc", root / "cg", root / "cpu")
 
 
 V2 = [
@@ -124,13 +124,13 @@ def test_only_cpus_we_may_use_count(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_machine_without_these_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
     monkeypatch.setattr(os, "cpu_count", lambda: 10)
-    assert cores(tmp_path / "a", tmp_path / "b", tmp_path / "c") == Cores(10, 10, None)
+    assert cpu_count(tmp_path / "a", tmp_path / "b", tmp_path / "c") == CpuCount(10, 10, None)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert cores(tmp_path / "a", tmp_path / "b", tmp_path / "c").threads == 1
+    assert cpu_count(tmp_path / "a", tmp_path / "b", tmp_path / "c").threads == 1
 
 
 def test_in_words() -> None:
-    assert Cores(16, 16, 2.0).told(None) == "threads=2 (of 16 CPUs, quota 2.0)"
-    assert Cores(16, 8, None).told(None) == "threads=8 (of 16 CPUs, 8 cores)"
-    assert Cores(16, 8, 7.654).told(None) == "threads=7 (of 16 CPUs, 8 cores, quota 7.65)"
-    assert Cores(2, 2, 1.0).told(4) == "threads=4 (of 2 CPUs, quota 1.0, --threads)"
+    assert CpuCount(16, 16, 2.0).describe(None) == "threads=2 (of 16 CPUs, quota 2.0)"
+    assert CpuCount(16, 8, None).describe(None) == "threads=8 (of 16 CPUs, 8 cores)"
+    assert CpuCount(16, 8, 7.654).describe(None) == "threads=7 (of 16 CPUs, 8 cores, quota 7.65)"
+    assert CpuCount(2, 2, 1.0).describe(4) == "threads=4 (of 2 CPUs, quota 1.0, --threads)"

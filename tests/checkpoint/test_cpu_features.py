@@ -20,11 +20,11 @@ ZEN_4 = SKYLAKE_X | {"avx512vnni", "vaes"}
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv(cpu_features.SWITCH, raising=False)
+    monkeypatch.delenv(cpu_features.DISABLE_VARIABLE, raising=False)
 
     def clear() -> None:
         cpu_features.features.cache_clear()
-        cpu_features._usable.cache_clear()
+        cpu_features._feature_table.cache_clear()
 
     clear()
     yield
@@ -33,10 +33,12 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def cpu(monkeypatch: pytest.MonkeyPatch, has: set[str], disabled: str = "") -> None:
     """This process now runs on a CPU with these features."""
-    monkeypatch.setattr(cpu_features, "_host", lambda: {name: name in has for name in NAMES})
-    monkeypatch.setenv(cpu_features.SWITCH, disabled)
+    monkeypatch.setattr(
+        cpu_features, "_host_features", lambda: {name: name in has for name in NAMES}
+    )
+    monkeypatch.setenv(cpu_features.DISABLE_VARIABLE, disabled)
     cpu_features.features.cache_clear()
-    cpu_features._usable.cache_clear()
+    cpu_features._feature_table.cache_clear()
 
 
 CHOICES = [
@@ -58,7 +60,9 @@ def test_features_decide(
     cpu(monkeypatch, has)
     assert full in cpu_features.kernels(False)
     assert eight_bit in cpu_features.kernels(True)
-    assert ("torch" in cpu_features.kernels(True)) == (cpu_features.lacking(True) is not None)
+    assert ("torch" in cpu_features.kernels(True)) == (
+        cpu_features.missing_feature(True) is not None
+    )
 
 
 def test_what_is_disabled_is_gone_with_all_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +80,7 @@ def test_what_is_disabled_is_gone_with_all_that_needs_it(monkeypatch: pytest.Mon
 
 def test_the_compiler_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu(monkeypatch, ZEN_4, "avx512f")
-    told = (cpu_features.for_compiler() or "").split(",")
+    told = (cpu_features.llvm_features() or "").split(",")
     assert {name[1:] for name in told if name[0] == "+"} == cpu_features.features()
     assert {name[1:] for name in told} == set(NAMES)
 
@@ -84,7 +88,7 @@ def test_the_compiler_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_torch_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(has: set[str], disabled: str) -> tuple[str | None, str | None]:
         cpu(monkeypatch, has, disabled)
-        found = cpu_features.for_torch()
+        found = cpu_features.torch_environment()
         return found.get("ATEN_CPU_CAPABILITY"), found.get("ONEDNN_MAX_CPU_ISA")
 
     assert told(ZEN_4, "") == (None, None)
@@ -104,19 +108,21 @@ def test_a_misspelt_feature_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("missing", ["ssse3", "sse4.1", "sse4.2", "popcnt"])
 def test_below_torchs_own_floor(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     floor = {"ssse3", "sse4.1", "sse4.2", "popcnt"}
-    monkeypatch.setattr(cpu_features, "_host", lambda: {name: name != missing for name in floor})
+    monkeypatch.setattr(
+        cpu_features, "_host_features", lambda: {name: name != missing for name in floor}
+    )
     with pytest.raises(StartupError, match=f"this CPU has no {missing.upper()}, which torch"):
-        cpu_features.check_processor()
-    cpu_features._usable.cache_clear()
-    monkeypatch.setattr(cpu_features, "_host", lambda: {"neon": True})
-    cpu_features.check_processor()  # not x86: torch's own business
+        cpu_features.check_cpu_features()
+    cpu_features._feature_table.cache_clear()
+    monkeypatch.setattr(cpu_features, "_host_features", lambda: {"neon": True})
+    cpu_features.check_cpu_features()  # not x86: torch's own business
 
 
 def test_a_cpu_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_features, "_host", dict)
-    monkeypatch.setenv(cpu_features.SWITCH, "avx2")
+    monkeypatch.setattr(cpu_features, "_host_features", dict)
+    monkeypatch.setenv(cpu_features.DISABLE_VARIABLE, "avx2")
     assert "this CPU has no AVX2" in cpu_features.kernels(False)
-    assert cpu_features.for_compiler() is None
+    assert cpu_features.llvm_features() is None
 
 
 def test_this_machines_features_are_read() -> None:

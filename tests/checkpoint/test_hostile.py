@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.safe_open import is_there, open_file, read_file, read_text
+from app.checkpoint.safe_open import file_exists, open_file, read_file, read_text
 from app.prompts.template_selection import read_chat_template
 from app.server import preflight
 from app.server.preflight import rehearse
@@ -217,9 +217,9 @@ def test_files(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"\xef\xbb\xbfabc")
     (tmp_path / "link").symlink_to("a")
-    assert is_there(tmp_path / "link")
-    assert not is_there(tmp_path / "b")
-    assert not is_there(file / "b"), "below a file there is nothing"
+    assert file_exists(tmp_path / "link")
+    assert not file_exists(tmp_path / "b")
+    assert not file_exists(file / "b"), "below a file there is nothing"
     assert read_file(tmp_path / "link", 6) == b"\xef\xbb\xbfabc"
     assert read_text(file, 6) == "abc"
     for call, words in (

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.checkpoint.hardware.cpu_features import lacking
+from app.checkpoint.hardware.cpu_features import missing_feature
 from app.model.stages import StageName
 
-if lacking(eight_bit=False):  # no compiled kernels: torch's operations serve
+if missing_feature(eight_bit=False):  # no compiled kernels: torch's operations serve
     from app.model import forward
 
     plain = forward.silu

@@ -12,7 +12,7 @@ from peft import LoraConfig
 from peft.tuners.tuners_utils import check_target_module_exists
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.lora.keys import Key, Part, read_key
+from app.checkpoint.lora.keys import AdapterKey, KeyKind, read_key
 from app.checkpoint.lora.settings import LoraSettings, read_lora_settings
 
 MODULES = ["model.embed_tokens", "lm_head", "model.norm", "model.layers.0.input_layernorm"] + [
@@ -113,21 +113,21 @@ EMBEDDING = "model.embed_tokens"
 @pytest.mark.parametrize(
     ("key", "meaning"),
     [
-        (f"base_model.model.{Q}.lora_A.weight", Key(Part.A, Q)),
-        (f"base_model.model.{Q}.lora_B.default.weight", Key(Part.B, Q)),
-        (f"{Q}.lora_A.weight", Key(Part.A, Q)),
-        (f"base_model.model.{EMBEDDING}.lora_embedding_A", Key(Part.A, EMBEDDING)),
-        (f"base_model.model.{EMBEDDING}.weight", Key(Part.SAVED, EMBEDDING, "weight", 1)),
-        (f"{HEAD}.modules_to_save.weight", Key(Part.SAVED, "lm_head", "weight", 2)),
-        (f"{HEAD}.modules_to_save.a.weight", Key(Part.SAVED, "lm_head", "weight", 2)),
-        (f"{HEAD}.default.weight", Key(Part.SAVED, "lm_head", "weight", 1)),
-        (f"{HEAD}.original_module.weight", Key(Part.IGNORED, "lm_head")),
-        (f"base_model.model.{Q}.base_layer.bias", Key(Part.SAVED, Q, "bias", 0)),
-        (f"base_model.model.{Q}.bias", Key(Part.SAVED, Q, "bias", 1)),
-        (f"base_model.model.{Q}.lora_magnitude_vector", Key(Part.OTHER, Q)),
-        (f"base_model.model.{Q}.lora_B.bias", Key(Part.OTHER, Q)),
-        ("x.token_adapter.trainable_tokens_delta", Key(Part.OTHER, "x")),
+        (f"base_model.model.{Q}.lora_A.weight", AdapterKey(KeyKind.A, Q)),
+        (f"base_model.model.{Q}.lora_B.default.weight", AdapterKey(KeyKind.B, Q)),
+        (f"{Q}.lora_A.weight", AdapterKey(KeyKind.A, Q)),
+        (f"base_model.model.{EMBEDDING}.lora_embedding_A", AdapterKey(KeyKind.A, EMBEDDING)),
+        (f"base_model.model.{EMBEDDING}.weight", AdapterKey(KeyKind.SAVED, EMBEDDING, "weight", 1)),
+        (f"{HEAD}.modules_to_save.weight", AdapterKey(KeyKind.SAVED, "lm_head", "weight", 2)),
+        (f"{HEAD}.modules_to_save.a.weight", AdapterKey(KeyKind.SAVED, "lm_head", "weight", 2)),
+        (f"{HEAD}.default.weight", AdapterKey(KeyKind.SAVED, "lm_head", "weight", 1)),
+        (f"{HEAD}.original_module.weight", AdapterKey(KeyKind.IGNORED, "lm_head")),
+        (f"base_model.model.{Q}.base_layer.bias", AdapterKey(KeyKind.SAVED, Q, "bias", 0)),
+        (f"base_model.model.{Q}.bias", AdapterKey(KeyKind.SAVED, Q, "bias", 1)),
+        (f"base_model.model.{Q}.lora_magnitude_vector", AdapterKey(KeyKind.OTHER, Q)),
+        (f"base_model.model.{Q}.lora_B.bias", AdapterKey(KeyKind.OTHER, Q)),
+        ("x.token_adapter.trainable_tokens_delta", AdapterKey(KeyKind.OTHER, "x")),
     ],
 )
-def test_keys(key: str, meaning: Key) -> None:
+def test_keys(key: str, meaning: AdapterKey) -> None:
     assert read_key(key) == meaning

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from app.build import build_engine
 from app.checkpoint.check import check_model
-from app.checkpoint.vocabulary import Rows, Vocabulary
+from app.checkpoint.vocabulary import TrainedRows, Vocabulary
 from app.engine.types import GenerationRequest, SamplingParams
 from app.model.loading.load import load_runner
 from app.tokenizer.vocab_size import count_tokens
@@ -36,12 +36,12 @@ def infinite(config: Config) -> set[int]:
 
 
 def test_the_rows_of_all_three() -> None:
-    same = Vocabulary(base=300, trained=Rows(340, 340), tokens=340)
+    same = Vocabulary(base=300, trained=TrainedRows(340, 340), tokens=340)
     assert (same.rows, same.untrained) == (340, ())
     assert replace(same, tokens=341).untrained == (340,)
     assert replace(same, tokens=341).rows == 341
     assert replace(same, tokens=300).rows == 340
-    headless = Vocabulary(300, Rows(340, 300), 302, frozenset({301}))
+    headless = Vocabulary(300, TrainedRows(340, 300), 302, frozenset({301}))
     assert headless.untrained == (300,)
 
 

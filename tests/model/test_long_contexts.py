@@ -84,7 +84,7 @@ def test_tokens_beyond_the_original_length_are_those_of_transformers(
 )
 def test_how_far_a_model_reaches(tmp_path: Path, changes: dict[str, Any], reach: int) -> None:
     model = read_config(write_config(tmp_path, **changes))
-    assert model.reach == reach
+    assert model.max_context == reach
     assert model.max_positions == changes.get("max_position_embeddings", 256), "the default stays"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.checkpoint import check
 from app.checkpoint.errors import StartupError
-from app.checkpoint.hardware.cpu_count import cores
+from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import kernels
 from app.checkpoint.memory import RUNTIME_BYTES
 from app.server.arguments import convert_paths, wants_check
@@ -38,7 +38,7 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "context        256 tokens" in lines
     device = lines.index("device         CPU")
     assert lines[device + 1].strip() == kernels(eight_bit=False)
-    assert lines[device + 2].strip() == cores().told(None)
+    assert lines[device + 2].strip() == cpu_count().describe(None)
     assert any(line.endswith("0.01 GB  keys and values (--kv_cache_mb)") for line in lines)
     assert any(line.endswith("0.71 GB  together") for line in lines)
 
@@ -71,7 +71,7 @@ def test_what_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True)
-    eight_bit = check.examine(config).memory.eight_bit_weights
+    eight_bit = check.check_without_memory(config).memory.eight_bit_weights
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + eight_bit + 1000)
     with pytest.raises(StartupError, match="try --load_in_8bit"):
         check_only(config)
@@ -80,7 +80,7 @@ def test_what_does_not_fit(
     with pytest.raises(StartupError, match="try a smaller model"):
         check_only(config)
     capsys.readouterr()
-    weights = check.examine(config).memory.weights
+    weights = check.check_without_memory(config).memory.weights
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + weights + 50_000)
     check_only(config)
     per_token = 2 * 2 * 2 * 8 * 4

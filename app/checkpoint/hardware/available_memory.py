@@ -1,7 +1,4 @@
-"""How much memory a process may still take on this machine.
-
-Knows nothing about models; reads /proc and the control groups' files.
-"""
+"""Reads how much memory a process may still use: /proc/meminfo and cgroup limits."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ _NO_LIMIT = 2**60
 def available_bytes(
     proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
 ) -> int | None:
-    """Bytes a new process may take: the least of what the machine has left and what its
-    control groups allow; None where neither can be read."""
-    found = [_machine_bytes(proc), *_cgroup_bytes(proc, cgroups)]
-    known = [value for value in found if value is not None]
+    """Bytes that a new process may use: the minimum of the machine's free memory and its cgroups'
+    limits; None if neither can be read."""
+    limits = [_machine_bytes(proc), *_cgroup_bytes(proc, cgroups)]
+    known = [value for value in limits if value is not None]
     return min(known) if known else None
 
 
@@ -28,7 +25,7 @@ def _machine_bytes(proc: Path) -> int | None:
     available = _table(proc / "meminfo").get("MemAvailable:")
     if available is not None:
         return available * 1024
-    try:  # no /proc, as on macOS: all of it is better than no bound
+    try:  # no /proc, as on macOS: use the total
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return None
@@ -45,7 +42,7 @@ def _group_bytes(group: Path, v2: bool) -> int | None:
         return None
     stat = _table(group / "memory.stat")
     prefix = "" if v2 else "total_"
-    # Cached files count as used, but give way: a model just downloaded fills the cache.
+    # The page cache counts as used but is reclaimable: a model just downloaded fills it.
     cache = stat.get(f"{prefix}inactive_file", 0) + stat.get(f"{prefix}active_file", 0)
     return max(limit - max(used - cache, 0), 0)
 
@@ -58,7 +55,7 @@ def _number(path: Path) -> int | None:
 
 
 def _table(path: Path) -> dict[str, int]:
-    """Lines of a name, blanks and a number."""
+    """Lines of a name, spaces and a number, as in /proc/meminfo."""
     try:
         lines = [line.split() for line in path.read_text().splitlines()]
     except OSError:

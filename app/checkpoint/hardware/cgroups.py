@@ -1,6 +1,6 @@
-"""Which control groups this process is in: its own and all above it, of either version.
+"""Finds this process's cgroups and their ancestors, in version 1 and 2.
 
-Knows nothing about what they limit (https://docs.kernel.org/admin-guide/cgroup-v2.html).
+Reference: https://docs.kernel.org/admin-guide/cgroup-v2.html.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 def control_groups(proc: Path, root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
-    """The folders of groups that may hold a limit of `controller`, and whether each is of
-    version 2. proc and root: where /proc and /sys/fs/cgroup are."""
+    """Directories of cgroups that may limit `controller`, and whether each is of version 2.
+    proc and root: the paths of /proc and /sys/fs/cgroup."""
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError:
@@ -24,14 +24,14 @@ def control_groups(proc: Path, root: Path, controller: str) -> Iterator[tuple[Pa
         if not v2 and controller not in controllers.split(","):
             continue
         for base in _bases(root, v2, controller, controllers):
-            # A limit may lie on any group above ours. Inside a container the path may be the
-            # host's and not exist; the container's own group is then the root.
+            # Any ancestor may have a limit. Inside a container the path may be the host's and not
+            # exist; the container's cgroup is then the root.
             for depth in range(len(parts) + 1):
                 yield base.joinpath(*parts[:depth]), v2
 
 
 def _bases(root: Path, v2: bool, controller: str, controllers: str) -> list[Path]:
-    """Where the hierarchy is mounted: systems name that folder differently."""
+    """Possible mount points of the hierarchy, whose names differ between systems."""
     if v2:
         return [root, root / "unified"]
     return [root / name for name in dict.fromkeys((controller, controllers))]

@@ -1,8 +1,4 @@
-"""How many threads can compute at once here: what the scheduler, the control groups and the
-CPU's own hyper-threads leave.
-
-Knows nothing about models; reads /proc, /sys and the control groups' files.
-"""
+"""Counts the CPUs that this process may use: CPU affinity, physical cores and cgroup quota."""
 
 from __future__ import annotations
 
@@ -15,22 +11,22 @@ from app.checkpoint.hardware.cgroups import control_groups
 
 
 @dataclass(frozen=True, slots=True)
-class Cores:
-    """What bounds the threads of one process."""
+class CpuCount:
+    """The limits on the threads of this process."""
 
-    allowed: int  #: logical CPUs that the scheduler may give it
-    physical: int  #: cores behind them: hyper-threads share one's arithmetic
-    quota: float | None  #: CPUs' worth of time that its control groups grant; None: no bound
+    allowed: int  #: logical CPUs by affinity (sched_getaffinity)
+    physical: int  #: physical cores of these: hyper-threads share one core's vector units
+    quota: float | None  #: CPU quota of its cgroups, in CPUs; None: unlimited
 
     @property
     def threads(self) -> int:
-        """How many threads are worth starting, at least one. A part of a CPU is no thread: one
-        that waits for its share would hold up all others at the end of every product."""
-        most = min(self.allowed, self.physical)
-        return max(1, most if self.quota is None else min(most, int(self.quota)))
+        """The default number of compute threads, at least one. A fractional quota is rounded down:
+        a throttled thread would delay all others at every barrier."""
+        cpus = min(self.allowed, self.physical)
+        return max(1, cpus if self.quota is None else min(cpus, int(self.quota)))
 
-    def told(self, threads: int | None) -> str:
-        """`threads`, or what they would be by default, and where that comes from."""
+    def describe(self, threads: int | None) -> str:
+        """The thread count as text, `threads` or the default, and the limits behind it."""
         reasons = [f"of {self.allowed} CPUs"]
         if self.physical < self.allowed:
             reasons.append(f"{self.physical} cores")
@@ -41,14 +37,14 @@ class Cores:
         return f"threads={threads or self.threads} ({', '.join(reasons)})"
 
 
-def cores(
+def cpu_count(
     proc: Path = Path("/proc"),
     cgroups: Path = Path("/sys/fs/cgroup"),
     cpus: Path = Path("/sys/devices/system/cpu"),
-) -> Cores:
-    """This machine's, for this process."""
+) -> CpuCount:
+    """The limits on this process. proc, cgroups, cpus: paths of the kernel's file systems."""
     allowed = _allowed()
-    return Cores(len(allowed), _physical(allowed, cpus), _quota(proc, cgroups))
+    return CpuCount(len(allowed), _physical(allowed, cpus), _quota(proc, cgroups))
 
 
 def _allowed() -> set[int]:
@@ -58,35 +54,35 @@ def _allowed() -> set[int]:
 
 
 def _physical(allowed: set[int], cpus: Path) -> int:
-    """Groups of siblings among `allowed`; a CPU whose siblings are not told stands alone."""
+    """How many physical cores `allowed` has; a CPU without topology files counts as a core."""
     groups = set()
-    for number in allowed:
-        topology = cpus / f"cpu{number}" / "topology"
+    for cpu in allowed:
+        topology = cpus / f"cpu{cpu}" / "topology"
         siblings = _text(topology / "core_cpus_list") or _text(topology / "thread_siblings_list")
-        groups.add(min(_numbers(siblings) & allowed, default=number))
+        groups.add(min(_numbers(siblings) & allowed, default=cpu))
     return len(groups)
 
 
 def _numbers(text: str) -> set[int]:
-    """A list as the kernel writes them: "0,4-6"."""
-    found: set[int] = set()
+    """Parse the kernel's CPU list format: "0,4-6"."""
+    cpus: set[int] = set()
     for first, last in re.findall(r"([0-9]+)(?:-([0-9]+))?", text):
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+        cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
 
 
 def _quota(proc: Path, root: Path) -> float | None:
-    """The least that any group of ours or above it grants, in CPUs."""
-    found = [_granted(group, v2) for group, v2 in control_groups(proc, root, "cpu")]
-    return min((quota for quota in found if quota is not None), default=None)
+    """The smallest quota of this process's cgroups and their ancestors, in CPUs."""
+    quotas = [_group_quota(group, v2) for group, v2 in control_groups(proc, root, "cpu")]
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def _granted(group: Path, v2: bool) -> float | None:
+def _group_quota(group: Path, v2: bool) -> float | None:
     if v2:
-        told = _text(group / "cpu.max")
+        text = _text(group / "cpu.max")
     else:
-        told = f"{_text(group / 'cpu.cfs_quota_us')} {_text(group / 'cpu.cfs_period_us')}"
-    match = re.fullmatch(r"([0-9]+)\s+([0-9]+)", told.strip())  # not "max", nor v1's -1
+        text = f"{_text(group / 'cpu.cfs_quota_us')} {_text(group / 'cpu.cfs_period_us')}"
+    match = re.fullmatch(r"([0-9]+)\s+([0-9]+)", text.strip())  # not "max", nor v1's -1
     if match is None or not int(match[1]) or not int(match[2]):
         return None
     return int(match[1]) / int(match[2])

@@ -1,8 +1,8 @@
-"""What this CPU can do, and which of our kernels that is enough for.
+"""Detects the CPU's instruction set extensions, and which compiled kernels they suffice for.
 
-Knows nothing about torch or numba; asks LLVM, which asks the CPU. Never its name: a virtual
-machine may call itself what it is not. What DISABLE_CPU_FEATURES names is hidden from the choice
-of kernels, from their compiler and from torch alike, for tests and for a faulty machine.
+They are read by LLVM with CPUID, not derived from the CPU's name, which virtual machines may fake.
+Features in DISABLE_CPU_FEATURES are hidden from the selection of kernels, from their compiler and
+from torch, for tests and for faulty machines.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from functools import cache
 
 from app.checkpoint.errors import StartupError
 
-#: Environment variable: features that are not to be used, as in /proc/cpuinfo or in LLVM.
-SWITCH = "DISABLE_CPU_FEATURES"
+#: Environment variable: features not to use, named as in /proc/cpuinfo or in LLVM.
+DISABLE_VARIABLE = "DISABLE_CPU_FEATURES"
 
-#: What the compiled kernels need. Those of 8 bits come on top of the others.
-FLOATS = ("avx2", "fma", "f16c")
-BYTES = (*FLOATS, "avx512f", "avx512vnni")
-#: What numpy and torch are built for on x86; without it they end the process.
-_FLOOR = ("ssse3", "sse4.1", "sse4.2", "popcnt")
-_WORDS = {
+#: Features that the compiled kernels need; the 8-bit ones are used in addition to the others.
+FLOAT_KERNELS = ("avx2", "fma", "f16c")
+INT8_KERNELS = (*FLOAT_KERNELS, "avx512f", "avx512vnni")
+#: The x86 baseline of numpy and torch; without it they crash with SIGILL.
+_REQUIRED_BY_TORCH = ("ssse3", "sse4.1", "sse4.2", "popcnt")
+_DISPLAY_NAMES = {
     "avx2": "AVX2",
     "fma": "FMA",
     "f16c": "F16C",
     "avx512f": "AVX-512",
     "avx512vnni": "AVX-512 VNNI",
 }
-#: Without the one there are none of the others, whose names begin so.
-_CARRIES = {
+#: Features that depend on a feature, as prefixes of their names.
+_DEPENDENT_PREFIXES = {
     "avx": ("avx", "fma", "f16c", "vaes", "vpclmulqdq", "xop"),
     "avx2": ("avx512", "avx10", "avxvnni", "avxifma", "avxneconvert"),
     "avx512f": ("avx512", "avx10"),
@@ -39,35 +39,37 @@ _CARRIES = {
 
 @cache
 def features() -> frozenset[str]:
-    """The names LLVM gives to what this CPU has and may use; empty where LLVM is missing or
-    does not know this kind of CPU.
+    """The usable features of this CPU by LLVM's names; empty if LLVM is missing or does not know
+    this kind of CPU.
 
     Raises:
-        StartupError: DISABLE_CPU_FEATURES names what no such CPU has.
+        StartupError: DISABLE_CPU_FEATURES names a feature that this kind of CPU never has.
     """
-    return frozenset(name for name, usable in _usable().items() if usable)
+    return frozenset(name for name, usable in _feature_table().items() if usable)
 
 
-def check_processor() -> None:
-    """Raises StartupError when torch itself cannot run here, or when DISABLE_CPU_FEATURES names
-    what no such CPU has."""
-    missing = [name.upper() for name in _FLOOR if not _usable().get(name, True)]
+def check_cpu_features() -> None:
+    """Raise StartupError if torch cannot run on this CPU, or if DISABLE_CPU_FEATURES names an
+    unknown feature."""
+    missing = [name.upper() for name in _REQUIRED_BY_TORCH if not _feature_table().get(name, True)]
     if missing:
         raise StartupError(
             f"this CPU has no {missing[0]}, which torch and numpy need; x86 has it since 2009"
         )
 
 
-def lacking(eight_bit: bool) -> str | None:
-    """In words, the first feature that compiled kernels need and this CPU has not; None if they
+def missing_feature(eight_bit: bool) -> str | None:
+    """The first feature that the compiled kernels need and this CPU lacks, as text; None if they
     can run."""
-    missing = [name for name in (BYTES if eight_bit else FLOATS) if name not in features()]
-    return _WORDS[missing[0]] if missing else None
+    missing = [
+        name for name in (INT8_KERNELS if eight_bit else FLOAT_KERNELS) if name not in features()
+    ]
+    return _DISPLAY_NAMES[missing[0]] if missing else None
 
 
 def kernels(eight_bit: bool) -> str:
-    """In words, what computes a model on this CPU, as far as the CPU decides it."""
-    if missing := lacking(eight_bit):
+    """The kernels selected by the CPU's features, as text."""
+    if missing := missing_feature(eight_bit):
         kind = "compiled 8-bit kernels" if eight_bit else "compiled kernels"
         return f"torch (no {kind}: this CPU has no {missing})"
     if eight_bit:
@@ -75,14 +77,14 @@ def kernels(eight_bit: bool) -> str:
     return "AVX-512 kernels" if "avx512f" in features() else "AVX2 kernels"
 
 
-def for_compiler() -> str | None:
-    """All features with + or -, as LLVM wants them; None leaves the choice to the compiler."""
-    found = _usable()
-    return ",".join(f"{'+' if found[name] else '-'}{name}" for name in sorted(found)) or None
+def llvm_features() -> str | None:
+    """LLVM's target features, each with + or -; None leaves them to the compiler."""
+    table = _feature_table()
+    return ",".join(f"{'+' if table[name] else '-'}{name}" for name in sorted(table)) or None
 
 
-def for_torch() -> dict[str, str]:
-    """Environment variables that hide from torch's libraries what the switch hides."""
+def torch_environment() -> dict[str, str]:
+    """Environment variables that disable the same features in torch's libraries."""
     if not _disabled(os.environ):
         return {}
     found = features()
@@ -103,32 +105,36 @@ def _for_fbgemm(found: frozenset[str]) -> dict[str, str]:
 
 
 @cache
-def _usable() -> dict[str, bool]:
-    """Each feature such a CPU might have, and whether it is there and not disabled."""
-    found = _host()
+def _feature_table() -> dict[str, bool]:
+    """Each feature of this kind of CPU, and whether this one has it and it is not disabled."""
+    found = _host_features()
     for name in _disabled(os.environ):
         if found and name not in found:
             raise StartupError(
-                f"{SWITCH} names {name!r}, which is no feature of this kind of CPU: use LLVM's "
-                "names, such as avx512vnni or avx2"
+                f"{DISABLE_VARIABLE} names {name!r}, which is not a feature of this kind of CPU: "
+                "use LLVM's names, such as avx512vnni or avx2"
             )
-        begin = _CARRIES.get(name, ())
+        dependent = _DEPENDENT_PREFIXES.get(name, ())
         for other in found:
-            if other == name or other.startswith(begin):
+            if other == name or other.startswith(dependent):
                 found[other] = False
     return found
 
 
-def _host() -> dict[str, bool]:
+def _host_features() -> dict[str, bool]:
     try:
         from llvmlite.binding import get_host_cpu_features  # 0.1 s, a library of 60 MB
 
         return dict(get_host_cpu_features())
-    except (ImportError, OSError, RuntimeError):  # not for this system; a CPU LLVM cannot read
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+    ):  # not built for this system, or LLVM cannot detect this CPU
         return {}
 
 
 def _disabled(environ: Mapping[str, str]) -> list[str]:
-    """Names as LLVM writes them, from the switch."""
-    names = re.split(r"[\s,]+", environ.get(SWITCH, "").lower())
+    """The features in DISABLE_CPU_FEATURES, by LLVM's names."""
+    names = re.split(r"[\s,]+", environ.get(DISABLE_VARIABLE, "").lower())
     return [name.replace("avx512_", "avx512").replace("avx_", "avx") for name in names if name]

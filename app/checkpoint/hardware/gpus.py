@@ -1,8 +1,7 @@
-"""Which GPUs the CUDA driver knows, asked in a process of its own.
+"""Queries the CUDA driver for GPUs, in a child process.
 
-Knows nothing about torch or models. The driver must never be opened in a process that forks
-later, as gunicorn's master does: CUDA does not survive a fork. Run as a program this module
-asks and prints; it imports the standard library only.
+CUDA does not survive a fork, so a process that forks later, such as gunicorn's arbiter, must not
+open the driver. The child runs this module as a program; it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -16,39 +15,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _DRIVER = "libcuda.so.1"
-_ASK_TIMEOUT_S = 5.0
+_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """The GPUs of this machine, as far as CUDA_VISIBLE_DEVICES shows them."""
+    """The GPUs of this machine that CUDA_VISIBLE_DEVICES shows."""
 
-    total_bytes: tuple[int, ...]  #: memory of each, by id
+    total_bytes: tuple[int, ...]  #: memory of each GPU by index
     torch_can_use_them: bool  #: the installed torch was built for CUDA
 
 
 def find_gpus() -> Gpus:
-    """Ask the CUDA driver; no GPUs where there is none, or where it does not answer."""
+    """Query the CUDA driver; no GPUs if it is missing or does not answer."""
     command = [sys.executable, "-I", "-S", str(Path(__file__))]
     try:
-        answer = subprocess.run(  # noqa: S603 - our own file, no input
-            command, capture_output=True, timeout=_ASK_TIMEOUT_S, check=True
+        process = subprocess.run(  # noqa: S603 - our own file, no input
+            command, capture_output=True, timeout=_TIMEOUT_S, check=True
         )
-        sizes = tuple(int(size) for size in json.loads(answer.stdout))
+        sizes = tuple(int(size) for size in json.loads(process.stdout))
     except (OSError, ValueError, subprocess.SubprocessError):
         sizes = ()
     return Gpus(sizes, _torch_has_cuda())
 
 
 def _torch_has_cuda() -> bool:
-    """True when torch's CUDA part lies on disk; importing torch would take seconds."""
+    """Whether torch's CUDA library is installed; importing torch would take seconds."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return False
     return any((Path(spec.origin).parent / "lib").glob("libtorch_cuda*"))
 
 
-def ask_driver() -> list[int]:
+def query_driver() -> list[int]:
     """Bytes of memory of each GPU. Opens the CUDA driver in this process."""
     try:
         cuda = ctypes.CDLL(_DRIVER)
@@ -67,4 +66,4 @@ def ask_driver() -> list[int]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(ask_driver()))
+    sys.stdout.write(json.dumps(query_driver()))

@@ -1,9 +1,8 @@
-"""Compares an adapter's file with its settings and with the base model, both ways.
+"""Checks an adapter's tensors against adapter_config.json and against the base model.
 
-Knows nothing about how the adapter is applied. peft itself loads some of what is refused here,
-silently and wrongly: it leaves out pairs whose module is no target, and starts pairs that the
-file lacks at zero; magnitudes, biases and single tokens
-that the file lacks are as if nobody had trained them.
+peft loads some of the adapters refused here silently and wrongly: it ignores pairs whose module is
+not a target, and uses initial values for pairs, magnitudes, biases and tokens that are missing in
+the file.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from pathlib import Path
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 from app.checkpoint.expected_tensors import EMBEDDING, HEAD, expected_shapes
-from app.checkpoint.lora.keys import Key, Part, read_key
+from app.checkpoint.lora.keys import AdapterKey, KeyKind, read_key
 from app.checkpoint.lora.settings import ADAPTER_CONFIG, LoraSettings
 from app.checkpoint.safetensors_index import TensorIndex
-from app.checkpoint.vocabulary import Rows
+from app.checkpoint.vocabulary import TrainedRows
 
 _FLOATS = ("F32", "F16", "BF16")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """An adapter's keys by what they are for."""
+class KeysByKind:
+    """An adapter's keys by kind."""
 
-    #: module to its keys of A and B; "" for one that is missing
+    #: module to its keys of A and B; "" if one is missing
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: the base model's tensor name to (certainty, key)
     saved: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -34,56 +33,58 @@ class Parts:
     magnitudes: dict[str, str] = field(default_factory=dict)
 
 
-def read_parts(settings: LoraSettings, tensors: TensorIndex) -> Parts:
-    """Sort the keys.
+def classify_keys(settings: LoraSettings, tensors: TensorIndex) -> KeysByKind:
+    """Classify the adapter's keys.
 
     Raises:
-        StartupError: there are none, one is no number, or one is of an adapter that
-            adapter_config.json does not tell of.
+        StartupError: there are none, one is not a float tensor, or one belongs to a kind of
+            adapter that adapter_config.json does not name.
     """
-    parts = Parts()
+    keys = KeysByKind()
     for name in tensors:
         if tensors[name].dtype not in _FLOATS:
             raise StartupError(
                 f"{tensors[name].file}: tensor {name!r} is {tensors[name].dtype}; supported: "
                 + ", ".join(_FLOATS)
             )
-        _sort(settings, tensors, name, read_key(name), parts)
-    if not parts.pairs and not parts.saved:
+        _classify(settings, tensors, name, read_key(name), keys)
+    if not keys.pairs and not keys.saved:
         raise StartupError(f"{settings.directory} holds an adapter without any tensor")
-    return parts
+    return keys
 
 
-def _sort(settings: LoraSettings, tensors: TensorIndex, name: str, key: Key, parts: Parts) -> None:
-    if key.part in (Part.A, Part.B):
-        a, b = parts.pairs.get(key.module, ("", ""))
-        parts.pairs[key.module] = (name, b) if key.part is Part.A else (a, name)
-    elif key.part is Part.SAVED:
+def _classify(
+    settings: LoraSettings, tensors: TensorIndex, name: str, key: AdapterKey, keys: KeysByKind
+) -> None:
+    if key.kind in (KeyKind.A, KeyKind.B):
+        a, b = keys.pairs.get(key.module, ("", ""))
+        keys.pairs[key.module] = (name, b) if key.kind is KeyKind.A else (a, name)
+    elif key.kind is KeyKind.SAVED:
         target = f"{key.module}.{key.tensor}"
-        parts.saved[target] = max(parts.saved.get(target, (-1, "")), (key.certainty, name))
-    elif key.part is Part.OTHER and not settings.unusual:
+        keys.saved[target] = max(keys.saved.get(target, (-1, "")), (key.certainty, name))
+    elif key.kind is KeyKind.OTHER and not settings.unusual:
         raise StartupError(
             f"{tensors[name].file} has {name!r}, of a kind of adapter that {ADAPTER_CONFIG} "
             "beside it does not name; pass the directory as the training saved it"
         )
-    elif key.part is Part.OTHER and ".lora_magnitude_vector" in name:
-        parts.magnitudes[key.module] = name
+    elif key.kind is KeyKind.OTHER and ".lora_magnitude_vector" in name:
+        keys.magnitudes[key.module] = name
 
 
 def check_modules(
-    settings: LoraSettings, tensors: TensorIndex, parts: Parts, model: ModelConfig
+    settings: LoraSettings, tensors: TensorIndex, keys: KeysByKind, model: ModelConfig
 ) -> None:
-    """Every key has its module, every module that the settings name its key.
+    """Check that every key has its module, and every module in the settings its keys.
 
     Raises:
-        StartupError: naming the first that has not.
+        StartupError: one is missing; the message names the first.
     """
     shapes = expected_shapes(model) | {HEAD: (model.vocab_size, model.hidden_size)}
     matrices = [name.removesuffix(".weight") for name, shape in shapes.items() if len(shape) == 2]
     file = next(iter(tensors.tensors.values())).file
-    for module, pair in parts.pairs.items():
+    for module, pair in keys.pairs.items():
         if module not in matrices:
-            raise _no_module(settings, file, pair[0] or pair[1], module, model)
+            raise _missing_module(settings, file, pair[0] or pair[1], module, model)
         if not settings.is_target(module):
             raise StartupError(
                 f"{file} has {pair[0] or pair[1]!r}, but target_modules in {ADAPTER_CONFIG} beside "
@@ -93,34 +94,36 @@ def check_modules(
             lacks, has = ("lora_B", "lora_A") if pair[0] else ("lora_A", "lora_B")
             raise StartupError(f"{file} has {has} of {module!r}, but lacks its {lacks}")
     for module in matrices:
-        if settings.is_target(module) and module not in parts.pairs:
+        if settings.is_target(module) and module not in keys.pairs:
             raise StartupError(
                 f"{file} lacks lora_A and lora_B of {module!r}, which target_modules in "
                 f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
             )
-    _check_magnitudes(settings, file, parts)
-    _check_others(settings, tensors, file, parts)
+    _check_magnitudes(settings, file, keys)
+    _check_others(settings, tensors, file, keys)
     _check_targets(settings, matrices)
-    _check_saved(settings, file, parts, shapes, model)
+    _check_saved(settings, file, keys, shapes, model)
 
 
-def _check_magnitudes(settings: LoraSettings, file: Path, parts: Parts) -> None:
-    for module in parts.pairs if settings.dora else ():
-        if module not in parts.magnitudes:
+def _check_magnitudes(settings: LoraSettings, file: Path, keys: KeysByKind) -> None:
+    for module in keys.pairs if settings.dora else ():
+        if module not in keys.magnitudes:
             raise StartupError(
                 f"{file} lacks lora_magnitude_vector of {module!r}, which use_dora in "
                 f"{ADAPTER_CONFIG} beside it means: one of the two is another LoRA's"
             )
-    for module, key in parts.magnitudes.items():
-        if not settings.dora or module not in parts.pairs:
+    for module, key in keys.magnitudes.items():
+        if not settings.dora or module not in keys.pairs:
             raise StartupError(
                 f"{file} has {key!r}, but use_dora or target_modules in {ADAPTER_CONFIG} beside "
                 "it does not mean it: one of the two is another LoRA's"
             )
 
 
-def _check_others(settings: LoraSettings, tensors: TensorIndex, file: Path, parts: Parts) -> None:
-    for module, (_, b) in parts.pairs.items() if settings.biased else ():
+def _check_others(
+    settings: LoraSettings, tensors: TensorIndex, file: Path, keys: KeysByKind
+) -> None:
+    for module, (_, b) in keys.pairs.items() if settings.biased else ():
         bias = b.removesuffix(".weight") + ".bias"
         if ".lora_embedding_" not in b and bias not in tensors.tensors:
             raise StartupError(
@@ -149,16 +152,16 @@ def _check_targets(settings: LoraSettings, matrices: list[str]) -> None:
 def _check_saved(
     settings: LoraSettings,
     file: Path,
-    parts: Parts,
+    keys: KeysByKind,
     shapes: dict[str, tuple[int, ...]],
     model: ModelConfig,
 ) -> None:
-    for name, (_, key) in parts.saved.items():
+    for name, (_, key) in keys.saved.items():
         if name not in shapes:
-            raise _no_module(settings, file, key, name, model)
+            raise _missing_module(settings, file, key, name, model)
     for name in shapes:
         module, _, tensor = name.rpartition(".")
-        if tensor == "weight" and settings.is_saved(module) and name not in parts.saved:
+        if tensor == "weight" and settings.is_saved(module) and name not in keys.saved:
             if name == HEAD and model.tied_head and settings.keeps_ties:
                 continue
             raise StartupError(
@@ -167,7 +170,7 @@ def _check_saved(
             )
 
 
-def _no_module(
+def _missing_module(
     settings: LoraSettings, file: Path, key: str, module: str, model: ModelConfig
 ) -> StartupError:
     return StartupError(
@@ -176,27 +179,31 @@ def _no_module(
     )
 
 
-def check_pairs(
-    settings: LoraSettings, tensors: TensorIndex, parts: Parts, model: ModelConfig, rows: Rows
+def check_shapes(
+    settings: LoraSettings,
+    tensors: TensorIndex,
+    keys: KeysByKind,
+    model: ModelConfig,
+    rows: TrainedRows,
 ) -> None:
-    """Every tensor has the shape that the base model and the rank ask for.
+    """Check that every tensor has the shape given by the base model and the rank.
 
     Raises:
-        StartupError: naming the first that has not.
+        StartupError: one has not; the message names the first.
     """
     shapes = expected_shapes(model) | {
         EMBEDDING: (rows.embedding, model.hidden_size),
         HEAD: (rows.head, model.hidden_size),
     }
-    for name, (_, key) in parts.saved.items():
+    for name, (_, key) in keys.saved.items():
         _check_shape(settings, tensors, key, shapes[name])
-    for module, (a, b) in parts.pairs.items():
+    for module, (a, b) in keys.pairs.items():
         out, into = shapes[f"{module}.weight"]
         if f"{module}.weight" == EMBEDDING:
             out, into = into, out
         rank = settings.rank_of(module)
-        found = (*tensors[a].shape[:1], *tensors[b].shape[1:])
-        if found != (rank, rank) and len(found) == 2:
+        ranks = (*tensors[a].shape[:1], *tensors[b].shape[1:])
+        if ranks != (rank, rank) and len(ranks) == 2:
             raise StartupError(
                 f"{tensors[a].file}: {a!r} has shape {list(tensors[a].shape)} and {b!r} "
                 f"{list(tensors[b].shape)}, but {ADAPTER_CONFIG} beside it says rank {rank}: one "

@@ -1,7 +1,7 @@
-"""What a key of an adapter's file means: which module, and which part of the adapter.
+"""Parses the keys of an adapter's file: the module, and the kind of tensor.
 
-Knows nothing about shapes or settings. Spellings differ between peft's versions: with and
-without the adapter's name, `.modules_to_save.` and `.weight`.
+peft's versions name keys differently: with and without the adapter's name, `.modules_to_save.` and
+`.weight`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 
-class Part(Enum):
-    """What a tensor of an adapter is."""
+class KeyKind(Enum):
+    """The kind of a tensor in an adapter."""
 
     A = auto()  #: [rank, in]; of an embedding [rank, vocabulary]
     B = auto()  #: [out, rank]; of an embedding [hidden, rank]
-    SAVED = auto()  #: takes the place of the base model's tensor
+    SAVED = auto()  #: replaces the base model's tensor (modules_to_save)
     IGNORED = auto()  #: a copy of what the base model had
-    OTHER = auto()  #: a part of an unusual adapter
+    OTHER = auto()  #: part of an adapter that only peft can merge
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """One key, read."""
+class AdapterKey:
+    """A parsed key."""
 
-    part: Part
+    kind: KeyKind
     module: str  #: in the base model, such as "model.layers.0.self_attn.q_proj"
-    #: for SAVED: "weight" or "bias", and the surer spelling wins over the other
+    #: for SAVED: "weight" or "bias"; of several keys for one tensor the highest certainty wins
     tensor: str = "weight"
     certainty: int = 0
 
@@ -41,20 +41,20 @@ _PLAIN = re.compile(r"(.+?)(?:\.default)?\.(weight|bias)")
 _OTHER = re.compile(r"(.+?)\.(?:lora_|token_adapter\.|trainable_tokens_).+")
 
 
-def read_key(key: str) -> Key:
-    """What `key` means; a name that fits nothing is SAVED, of a module of its own name."""
+def read_key(key: str) -> AdapterKey:
+    """Parse `key`; an unknown name is SAVED, with the whole name as its module."""
     name = key.removeprefix(_PREFIX)
     if found := _PAIR.fullmatch(name):
-        return Key(Part.A if found[2] == "A" else Part.B, found[1])
+        return AdapterKey(KeyKind.A if found[2] == "A" else KeyKind.B, found[1])
     if found := _OTHER.fullmatch(name):
-        return Key(Part.OTHER, found[1])
+        return AdapterKey(KeyKind.OTHER, found[1])
     if found := _WRAPPED.fullmatch(name):
         module, wrapper, tensor = found.groups()
         if wrapper == "original_module":
-            return Key(Part.IGNORED, module)
-        return Key(Part.SAVED, module, tensor, 2 if wrapper == "modules_to_save" else 0)
+            return AdapterKey(KeyKind.IGNORED, module)
+        return AdapterKey(KeyKind.SAVED, module, tensor, 2 if wrapper == "modules_to_save" else 0)
     if name.endswith(".rotary_emb.inv_freq"):
-        return Key(Part.IGNORED, name)
+        return AdapterKey(KeyKind.IGNORED, name)
     if found := _PLAIN.fullmatch(name):
-        return Key(Part.SAVED, found[1], found[2], 1)
-    return Key(Part.SAVED, name)
+        return AdapterKey(KeyKind.SAVED, found[1], found[2], 1)
+    return AdapterKey(KeyKind.SAVED, name)

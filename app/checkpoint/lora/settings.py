@@ -1,8 +1,4 @@
-"""A LoRA's adapter_config.json as one frozen record: which modules it changes, and how much.
-
-Knows nothing about the adapter's tensors. Which module a name means is decided exactly as peft
-decides it, whose rules these are.
-"""
+"""Reads a LoRA's adapter_config.json: target modules, rank and scale, matched as in peft."""
 
 from __future__ import annotations
 
@@ -15,24 +11,24 @@ from typing import Any
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields, read_json
-from app.checkpoint.safe_open import is_there
+from app.checkpoint.safe_open import file_exists
 from app.checkpoint.vocabulary import MAX_TOKENS
 
 ADAPTER_CONFIG = "adapter_config.json"
-#: Keys that, when set, make more of an adapter than W + scale · B A; peft itself merges these.
+#: Keys of adapters that are not only W + scale · B A; peft merges these.
 _UNUSUAL = (
     "use_dora", "lora_bias", "trainable_token_indices", "use_qalora", "use_bdlora", "kasa_config",
     "monteclora_config", "velora_config",
 )  # fmt: skip
-#: Ways of starting a training that also change the base model's own weights.
+#: Values of init_lora_weights that also change the base model's weights.
 _INITS = ("pissa", "olora", "corda", "loftq", "lora_ga", "mica")
-#: Adapters whose effect cannot be merged into a base model's weights at all.
+#: Keys of adapters that cannot be merged into a base model's weights.
 _REFUSED = (
     "layer_replication", "target_parameters", "alora_invocation_tokens", "arrow_config",
     "enable_lora",
 )  # fmt: skip
 
-#: One for each module of the largest models, and more.
+#: Most names in a list: more than the modules of the largest models.
 MAX_NAMES = 4096
 
 Names = tuple[str, ...] | str  #: module names, or one regular expression
@@ -40,43 +36,43 @@ Names = tuple[str, ...] | str  #: module names, or one regular expression
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
-    """What adapter_config.json says, as far as it matters to a finished adapter."""
+    """The settings of adapter_config.json that matter after training."""
 
     directory: Path
-    base_name: str  #: the base model as the training called it; "" if it does not say
+    base_name: str  #: base_model_name_or_path; "" if it is missing
     rank: int
     alpha: float
     rank_pattern: Mapping[str, int]
     alpha_pattern: Mapping[str, float]
     rslora: bool
-    dora: bool  #: every pair comes with a vector of magnitudes
-    biased: bool  #: lora_bias: every pair of a linear layer comes with a bias
+    dora: bool  #: use_dora: every pair has a magnitude vector
+    biased: bool  #: lora_bias: every pair of a linear layer has a bias
     targets: Names
     excluded: Names
     saved: tuple[str, ...]  #: modules_to_save: stored whole
     layers: tuple[int, ...]  #: only these; empty: all
     layers_patterns: tuple[str, ...]
     keeps_ties: bool  #: ensure_weight_tying
-    unusual: str  #: what peft must merge itself; "" if nothing
+    unusual: str  #: the setting because of which peft must merge it; "" if none
     token_ids: tuple[int, ...]  #: trainable_token_indices
 
     @property
     def made_for(self) -> str:
-        """Its base model, for error messages."""
+        """A phrase about its base model, for error messages."""
         return f"the LoRA was made for {self.base_name or 'another base model'}"
 
     def rank_of(self, module: str) -> int:
-        """The rank of the pair of matrices of `module`."""
+        """The rank of `module`'s pair A, B."""
         return self.rank_pattern.get(_pattern(self.rank_pattern, module), self.rank)
 
     def scale_of(self, module: str) -> float:
-        """What the product of the pair is multiplied with."""
+        """The factor on B A of `module`."""
         alpha = self.alpha_pattern.get(_pattern(self.alpha_pattern, module), self.alpha)
         rank = self.rank_of(module)
         return alpha / math.sqrt(rank) if self.rslora else alpha / rank
 
     def is_target(self, module: str) -> bool:
-        """True when the adapter has a pair of matrices for `module`."""
+        """Whether the adapter has a pair A, B for `module`."""
         if _named(self.excluded, module):
             return False
         if any(re.match(rf"(^|.*\.){name}($|\..*)", module) for name in self.saved):
@@ -86,7 +82,7 @@ class LoraSettings:
         return _named(self.targets, module) and self._in_layers(module)
 
     def is_saved(self, module: str) -> bool:
-        """True when modules_to_save means `module`."""
+        """Whether modules_to_save names `module`."""
         return module.endswith(self.saved) if self.saved else False
 
     def _in_layers(self, module: str) -> bool:
@@ -94,9 +90,9 @@ class LoraSettings:
             return True
         patterns = self.layers_patterns or (r"[^.]*",)
         for pattern in patterns:
-            found = re.match(rf"(?:^|.*?\.){pattern}\.(\d+)\.", module)
-            if found:
-                return int(found.group(1)) in self.layers
+            match = re.match(rf"(?:^|.*?\.){pattern}\.(\d+)\.", module)
+            if match:
+                return int(match.group(1)) in self.layers
         return False
 
 
@@ -114,10 +110,10 @@ def read_lora_settings(directory: Path) -> LoraSettings:
     """The settings of the LoRA in `directory`.
 
     Raises:
-        StartupError: it holds none, or one that is garbled or of another kind.
+        StartupError: adapter_config.json is missing or malformed, or of another kind of adapter.
     """
     path = directory / ADAPTER_CONFIG
-    if not is_there(path) and (directory / "config.json").is_file():
+    if not file_exists(path) and (directory / "config.json").is_file():
         raise StartupError(
             f"{directory} holds a whole model, no LoRA ({ADAPTER_CONFIG} is missing): pass it as "
             "--base_model"
@@ -170,37 +166,37 @@ def _names(config: Fields, name: str) -> Names:
 
 def _list(config: Fields, name: str) -> tuple[str, ...]:
     value = config.values.get(name)
-    found = [value] if isinstance(value, str) else (value or [])
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise config.wrong(name, "a list of names")
-    if len(found) > MAX_NAMES:
-        raise StartupError(f"{config.source}: {name} has {len(found):,} names; at most {MAX_NAMES}")
-    return tuple(found)
+    names = [value] if isinstance(value, str) else (value or [])
+    if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+        raise config.invalid(name, "a list of names")
+    if len(names) > MAX_NAMES:
+        raise StartupError(f"{config.source}: {name} has {len(names):,} names; at most {MAX_NAMES}")
+    return tuple(names)
 
 
 def _token_ids(config: Fields) -> tuple[int, ...]:
     value: Any = config.values.get("trainable_token_indices")
     lists = list(value.values()) if isinstance(value, dict) else [value or []]
-    found = [item for part in lists if isinstance(part, list) for item in part]
-    if any(type(item) is not int or not 0 <= item < MAX_TOKENS for item in found):
-        raise config.wrong("trainable_token_indices", f"token ids below {MAX_TOKENS:,}")
-    return tuple(found)
+    ids = [item for part in lists if isinstance(part, list) for item in part]
+    if any(type(item) is not int or not 0 <= item < MAX_TOKENS for item in ids):
+        raise config.invalid("trainable_token_indices", f"token ids below {MAX_TOKENS:,}")
+    return tuple(ids)
 
 
 def _pattern_table(config: Fields, name: str, kind: type) -> dict[str, Any]:
     value = config.values.get(name) or {}
     numbers = (int,) if kind is int else (int, float)
     if not isinstance(value, dict) or any(type(item) not in numbers for item in value.values()):
-        raise config.wrong(name, "an object of numbers")
+        raise config.invalid(name, "an object of numbers")
     if len(value) > MAX_NAMES or not all(abs(item) < 1e30 for item in value.values()):
-        raise config.wrong(name, f"at most {MAX_NAMES} finite numbers")
+        raise config.invalid(name, f"at most {MAX_NAMES} finite numbers")
     if kind is int and any(item < 1 for item in value.values()):
-        raise config.wrong(name, "ranks of 1 or more")
+        raise config.invalid(name, "ranks of 1 or more")
     return value
 
 
 def _check_patterns(settings: LoraSettings, path: Path) -> None:
-    """Every pattern is tried once, so that a broken one is found here."""
+    """Match each pattern once, so that an invalid regular expression is reported here."""
     try:
         settings.is_target("model.layers.0.self_attn.q_proj")
         settings.scale_of("model.layers.0.self_attn.q_proj")

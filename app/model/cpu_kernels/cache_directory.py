@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from app.checkpoint.hardware.cpu_features import for_compiler
+from app.checkpoint.hardware.cpu_features import llvm_features
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def _marker(eight_bit: bool) -> str:
 
 def _source_hash(here: Path) -> str:
     sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
-    target = (for_compiler(), os.environ.get("NUMBA_CPU_NAME"), sys.version)
+    target = (llvm_features(), os.environ.get("NUMBA_CPU_NAME"), sys.version)
     versions = repr((*target, *map(_version, _COMPILERS))).encode()
     return hashlib.sha256(versions + sources).hexdigest()[:16]
 

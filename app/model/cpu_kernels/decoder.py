@@ -23,7 +23,7 @@ from app.model.cpu_kernels.packed_weights import (
 )
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
 from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
-from app.model.cpu_kernels.thread_pool import Program, Stage
+from app.model.cpu_kernels.thread_pool import KernelStage, Program
 from app.model.rope import build_rope_table
 from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
@@ -109,14 +109,16 @@ class CompiledDecoder:
         self._scales = torch.empty(capacity)
         self._biases: list[Tensor] = []
         #: layer index, name, stage and its result [capacity, ...], in order of execution
-        self._stages: list[tuple[int, StageName, Stage, Tensor]] = []
+        self._stages: list[tuple[int, StageName, KernelStage, Tensor]] = []
         for index, weights in enumerate(self._weights.layers):
             self._stages += [(index, *stage) for stage in self._layer(index, weights)]
         residual = self._norm_stage(self._delta, None, False)
         self._stages.append((config.layers - 1, StageName.RESIDUAL, residual, self._hidden))
         self._program = Program([stage for _, _, stage, _ in self._stages])
 
-    def _layer(self, index: int, layer: LayerWeights) -> list[tuple[StageName, Stage, Tensor]]:
+    def _layer(
+        self, index: int, layer: LayerWeights
+    ) -> list[tuple[StageName, KernelStage, Tensor]]:
         """The stages of one layer, each with its name and its result."""
         job, attended = self._attention_job(index, layer), self._attended[:, :-ROW_PADDING]
         qkv, o_proj, gate_up, down = _linears(layer)
@@ -130,8 +132,8 @@ class CompiledDecoder:
                 self._gemm(qkv, self._normed, self._qkv, layer.qkv_proj_bias),
                 self._qkv,
             ),
-            (StageName.ROPE, Stage(rope_and_kv_write, job), self._qkv),
-            (StageName.ATTENTION, Stage(attend, job), attended),
+            (StageName.ROPE, KernelStage(rope_and_kv_write, job), self._qkv),
+            (StageName.ATTENTION, KernelStage(attend, job), attended),
         ]
         if o_proj.eight_bit:
             rounding = self._row_stage(quantize_rows, self._attended, self._attended, True)
@@ -150,14 +152,18 @@ class CompiledDecoder:
             (StageName.DOWN, gemm_down, self._delta),
         ]
 
-    def _gemm(self, linear: AnyPanelLinear, x: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
+    def _gemm(
+        self, linear: AnyPanelLinear, x: Tensor, y: Tensor, bias: Tensor | None
+    ) -> KernelStage:
         if bias is not None:
             bias = pad(bias, (0, linear.panels * PANEL - len(bias)))
             self._biases.append(bias)
         source = self._bytes if linear.eight_bit else x
         return linear.stage(self._step.ctypes.data, source, self._scales, y, bias)
 
-    def _norm_stage(self, delta: Tensor | None, norm: Tensor | None, eight_bit: bool) -> Stage:
+    def _norm_stage(
+        self, delta: Tensor | None, norm: Tensor | None, eight_bit: bool
+    ) -> KernelStage:
         stage = self._row_stage(add_rms_norm, delta, self._normed, eight_bit)
         stage.job["hidden"] = self._hidden.data_ptr()
         stage.job["epsilon"] = self._weights.config.norm_eps
@@ -165,7 +171,9 @@ class CompiledDecoder:
             stage.job["norm"] = norm.data_ptr()
         return stage
 
-    def _row_stage(self, kernel: object, x: Tensor | None, out: Tensor, eight_bit: bool) -> Stage:
+    def _row_stage(
+        self, kernel: object, x: Tensor | None, out: Tensor, eight_bit: bool
+    ) -> KernelStage:
         job = np.zeros(1, ROW_JOB)
         job["rows"], job["width"] = self._step.ctypes.data, out.shape[1] - ROW_PADDING
         if x is not None:
@@ -174,7 +182,7 @@ class CompiledDecoder:
         if eight_bit:
             job["bytes"], job["byte_stride"] = self._bytes.data_ptr(), self._bytes.shape[1]
             job["scales"] = self._scales.data_ptr()
-        return Stage(kernel, job)
+        return KernelStage(kernel, job)
 
     def _attention_job(self, index: int, layer: LayerWeights) -> np.ndarray:
         config, cache = self._weights.config, self._cache.layer(index)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.checkpoint.hardware.cpu_features import lacking
+from app.checkpoint.hardware.cpu_features import missing_feature
 from app.model.cpu_kernels.jit import jit
 from app.model.cpu_kernels.microkernel import INT, INTS, call_vector, loops
 
-if missing := lacking(eight_bit=True):
+if missing := missing_feature(eight_bit=True):
     raise ImportError(f"8-bit kernels need {missing}, which this CPU lacks", name=__name__)
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from numba import cfunc, config, njit, types
 
-from app.checkpoint.hardware.cpu_features import for_compiler
+from app.checkpoint.hardware.cpu_features import llvm_features
 from app.model.cpu_kernels.cache_directory import cache_directory
 
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 # Compile for the features by which the kernels were selected (DISABLE_CPU_FEATURES included).
-config.CPU_FEATURES = for_compiler()
+config.CPU_FEATURES = llvm_features()
 config.CACHE_DIR = str(cache_directory() or "")
 _OPTIONS: dict[str, Any] = {
     "cache": bool(config.CACHE_DIR),

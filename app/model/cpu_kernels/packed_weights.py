@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from app.model.cpu_kernels.gemm import GEMM_JOB, float_gemm
 from app.model.cpu_kernels.microkernel import BFLOAT16, FLOAT16, FLOAT32, PANEL
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, quantize_rows
-from app.model.cpu_kernels.thread_pool import Program, Stage
+from app.model.cpu_kernels.thread_pool import KernelStage, Program
 from app.model.int8 import quantize_per_channel, smoothing_factors
 
 DTYPE_CODES = {torch.float32: FLOAT32, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
@@ -35,12 +35,14 @@ class PanelLinear:
         self.nbytes = self._weights.nbytes
         self._kind = DTYPE_CODES[weight.dtype]
 
-    def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
+    def stage(
+        self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None
+    ) -> KernelStage:
         """The GEMM as one stage. rows: the address of the row count; x: float32 [rows, >= inputs];
         scales: unused; y: float32 [rows, panels * PANEL]; bias: float32 [panels * PANEL]."""
         job = _job(self, rows, x, y, bias)
         job["kind"], job["weights"] = self._kind, self._weights.data_ptr()
-        return Stage(float_gemm, job)
+        return KernelStage(float_gemm, job)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""
@@ -69,7 +71,9 @@ class Int8PanelLinear:
         self._shift = pad(values.sum(1, dtype=torch.int32) * 128, (0, missing))
         self.nbytes = self._weights.nbytes + self._scales.nbytes + self._shift.nbytes
 
-    def stage(self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None) -> Stage:
+    def stage(
+        self, rows: int, x: Tensor, scales: Tensor, y: Tensor, bias: Tensor | None
+    ) -> KernelStage:
         """The GEMM as one stage. x: uint8 [rows, >= inputs], zero point 128; scales: float32
         [rows]; the others as in `PanelLinear.stage`."""
         from app.model.cpu_kernels.int8_gemm import int8_gemm  # compiles; needs AVX-512 VNNI
@@ -77,7 +81,7 @@ class Int8PanelLinear:
         job = _job(self, rows, x, y, bias)
         job["weights"], job["scales"] = self._weights.data_ptr(), self._scales.data_ptr()
         job["shift"], job["x_scales"] = self._shift.data_ptr(), scales.data_ptr()
-        return Stage(int8_gemm, job)
+        return KernelStage(int8_gemm, job)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], float32."""
@@ -90,7 +94,7 @@ class Int8PanelLinear:
         rounding["stride"] = rounding["width"] = rounding["byte_stride"] = width
         rounding["bytes"], rounding["scales"] = values.data_ptr(), scales.data_ptr()
         stages = [
-            Stage(quantize_rows, rounding),
+            KernelStage(quantize_rows, rounding),
             self.stage(count.ctypes.data, values, scales, y, None),
         ]
         Program(stages).run()

@@ -44,7 +44,7 @@ _stage_at, _program_at = pointer_to(from_dtype(_STAGE)), pointer_to(from_dtype(_
 _SPINS_BEFORE_YIELD = 1000
 
 
-class Stage(NamedTuple):
+class KernelStage(NamedTuple):
     """A kernel and its job record."""
 
     kernel: Any  #: a compiled kernel, see jit.kernel
@@ -58,7 +58,7 @@ class NoSharedOpenMPError(Exception):
 class Program:
     """A fixed list of stages. Used by one thread only."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[KernelStage]) -> None:
         self._kept_alive = stages  # the records below contain their addresses
         self._stages = np.array(
             [(stage.kernel.address, stage.job.ctypes.data) for stage in stages], _STAGE

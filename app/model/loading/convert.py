@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.lora.delta import PICKLE, SAFETENSORS
+from app.checkpoint.lora.adapter import PICKLE, SAFETENSORS
 from app.checkpoint.safetensors_index import INDEX, SINGLE
 from app.model.loading.tensor_sources import load_pickle
 

@@ -13,8 +13,8 @@ from app.checkpoint.check import CheckedModel
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.available_memory import available_bytes
-from app.checkpoint.hardware.cpu_count import cores
-from app.checkpoint.lora.delta import PICKLE
+from app.checkpoint.hardware.cpu_count import cpu_count
+from app.checkpoint.lora.adapter import PICKLE
 from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.int8_gpu import GpuInt8Packer
 from app.model.loading.build_weights import Report, Source, build_weights
@@ -44,7 +44,7 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
     Raises:
         StartupError: the weights cannot be read or do not fit.
     """
-    torch.set_num_threads(config.THREADS or cores().threads)
+    torch.set_num_threads(config.THREADS or cpu_count().threads)
     length = max_model_len(config, checked)
     with (
         mmap_large_blocks(),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.expected_tensors import EMBEDDING, HEAD
-from app.checkpoint.lora.delta import Delta, Lora
+from app.checkpoint.lora.adapter import Lora, LoraDelta
 from app.model.loading.build_weights import Source
 
 
@@ -38,7 +38,7 @@ def merge_loras(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Sourc
     return source
 
 
-def _add_delta(weight: Tensor, delta: Delta, tensors: Source, embedding: bool) -> Tensor:
+def _add_delta(weight: Tensor, delta: LoraDelta, tensors: Source, embedding: bool) -> Tensor:
     product = tensors(delta.b).float() @ tensors(delta.a).float()
     product = (product.T if embedding else product) * delta.scale
     # The base model's vocabulary may be padded; an adapter's never is.

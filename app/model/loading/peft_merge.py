@@ -14,7 +14,7 @@ import torch
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.errors import StartupError
-from app.checkpoint.lora.delta import Lora
+from app.checkpoint.lora.adapter import Lora
 
 if TYPE_CHECKING:
     from torch.nn import Module

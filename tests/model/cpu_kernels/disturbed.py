@@ -9,7 +9,7 @@ from torch import Tensor
 
 from app.model.cpu_kernels import decoder
 from app.model.cpu_kernels.intrinsics import pointer, pointer_to
-from app.model.cpu_kernels.thread_pool import Stage
+from app.model.cpu_kernels.thread_pool import KernelStage
 from app.model.stages import StageName
 from app.model.weights import LayerWeights
 
@@ -35,7 +35,7 @@ def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
 
     def with_disturbance(
         self: decoder.CompiledDecoder, number: int, weights: LayerWeights
-    ) -> list[tuple[StageName, Stage, Tensor]]:
+    ) -> list[tuple[StageName, KernelStage, Tensor]]:
         stages = plain(self, number, weights)
         if number == layer:
             at = [each for each, _, _ in stages].index(name)
@@ -43,7 +43,7 @@ def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
             job = np.zeros(1, _JOB)
             job["rows"], job["out"] = self._step.ctypes.data, out.data_ptr()
             job["stride"], job["width"] = out.stride(0), out.shape[1]
-            stages.insert(at + 1, (name, Stage(_disturb, job), out))
+            stages.insert(at + 1, (name, KernelStage(_disturb, job), out))
         return stages
 
     patch.setattr(decoder.CompiledDecoder, "_layer", with_disturbance)
