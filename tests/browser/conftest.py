@@ -1,7 +1,4 @@
-"""A browser, the server with the embedded model, and one whose answers are dictated.
-
-Knows nothing about what the page does.
-"""
+"""A browser, the server with the embedded model, and one whose answers are dictated."""
 
 from __future__ import annotations
 

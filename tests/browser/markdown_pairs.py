@@ -1,6 +1,6 @@
 r"""Sixty texts as models write them, and what each becomes.
 
-Knows nothing about pages. A formula is written <math>, a block of code <pre> with its language and
+A formula is written <math>, a block of code <pre> with its language and
 ¶ where a line ends; attributes that every link or block has are left out (test_markdown_pairs.py).
 """
 
@@ -125,8 +125,8 @@ TASKS_AND_LINKS = (
     (
         "说法[^1]，[^a]与[^0-9]。\n\n[^1]: 注**一：**在\n[^2]: https://a.example",
         "<p>说法<sup>1</sup>，[^a]与[^0-9]。</p>"
-        '<p class="note"><sup>1</sup> 注<strong>一：</strong>在</p>'
-        '<p class="note"><sup>2</sup> <a href="https://a.example">https://a.example</a></p>',
+        '<p class="footnote"><sup>1</sup> 注<strong>一：</strong>在</p>'
+        '<p class="footnote"><sup>2</sup> <a href="https://a.example">https://a.example</a></p>',
     ),
 )
 

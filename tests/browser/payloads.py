@@ -1,6 +1,6 @@
 """A hundred texts that would run, load or send something, were they ever read as markup.
 
-Knows nothing about pages. Each calls boom() or asks another host.
+Each calls boom() or asks another host.
 """
 
 from __future__ import annotations

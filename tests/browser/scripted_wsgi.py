@@ -1,6 +1,6 @@
 """gunicorn's entry for a server whose answers the pages' tests dictate.
 
-Knows nothing about models or browsers: what happens to a request is written in its prompt.
+What happens to a request is written in its prompt.
 """
 
 from __future__ import annotations

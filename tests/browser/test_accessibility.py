@@ -112,7 +112,7 @@ def test_what_is_told(visit: Visits, scripted: Server, scheme: str) -> None:
         "document.querySelectorAll('#chat-repetition, #key-needed').forEach((e) => e.hidden = 0)"
     )
     found += violations(page)
-    page.evaluate("document.getElementById('chat-failure').classList.add('calm')")
+    page.evaluate("document.getElementById('chat-failure').classList.add('info')")
     found += violations(page)
     page.click("#key-enter")
     page.fill("#key-value", "\u6e56")

@@ -125,7 +125,7 @@ COVERED = """() => {
     for (let x = left + 1; x < right; x += 8) {
         for (let y = top + 1; y < bottom; y += 8) {
             for (const each of document.elementsFromPoint(x, y)) {
-                if (each.id === "shelf") break; // what lies under it is covered already
+                if (each.id === "sidebar") break; // what lies under it is covered already
                 if (each.closest("#undo") || !each.matches("button, a, textarea, input")) continue;
                 found.add(each.id || each.textContent);
             }

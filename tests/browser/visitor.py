@@ -1,7 +1,4 @@
-"""A person at the page: opens it in a browser, does things, and sees what is forbidden.
-
-Knows nothing about servers beyond their address.
-"""
+"""A person at the page: opens it in a browser, does things, and sees what is forbidden."""
 
 from __future__ import annotations
 
