@@ -6,7 +6,7 @@ Knows nothing about torch: this file runs in the master, which forks the one wor
 import os
 from pathlib import Path
 
-from app.server.arbiter_hooks import check_start, note_exit
+from app.server.arbiter_hooks import check_start, record_worker_exit
 from app.server.log import Logger
 from app.server.startup import SPARE_THREADS, read_settings
 
@@ -60,4 +60,4 @@ def on_starting(server):  # type: ignore[no-untyped-def]
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
     """In the master, after a worker's end."""
-    note_exit()
+    record_worker_exit()

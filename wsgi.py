@@ -27,18 +27,18 @@ def main(arguments: Sequence[str]) -> NoReturn:
     from app.server import startup
     from app.server.arguments import convert_paths, parse_arguments, wants_check
 
-    paths = startup.or_fail(lambda: convert_paths(arguments))
+    paths = startup.exit_on_error(lambda: convert_paths(arguments))
     if paths is not None:
-        startup.or_fail(lambda: _convert(*paths))
+        startup.exit_on_error(lambda: _convert(*paths))
         raise SystemExit(0)
-    environ = os.environ | startup.or_fail(lambda: parse_arguments(arguments))
+    environ = os.environ | startup.exit_on_error(lambda: parse_arguments(arguments))
     config = startup.read_settings(environ)
     if wants_check(arguments):
-        startup.or_fail(lambda: startup.check_only(config))
+        startup.exit_on_error(lambda: startup.run_check(config))
         raise SystemExit(0)
-    startup.or_fail(lambda: startup.check_concurrency(environ))
-    addresses = [] if startup.inherited_listeners() else [(config.HOST, config.PORT)]
-    startup.or_fail(lambda: startup.check_all(config, addresses))
+    startup.exit_on_error(lambda: startup.check_concurrency(environ))
+    addresses = [] if startup.has_inherited_sockets() else [(config.HOST, config.PORT)]
+    startup.exit_on_error(lambda: startup.check_all(config, addresses))
     for name in ("BASE_MODEL", "TOKENIZER_PATH"):  # gunicorn runs in another folder
         if getattr(config, name):
             environ[f"WESTLAKE_{name}"] = _absolute(getattr(config, name))
@@ -74,8 +74,8 @@ def load() -> Flask:
     from app.checkpoint.errors import StartupError
     from app.server import worker
     from app.server.lifecycle import serve
-    from app.server.log import HALT
-    from app.server.startup import fail
+    from app.server.log import EXIT_NO_RESTART
+    from app.server.startup import exit_with_error
     from config import Config
 
     try:
@@ -87,7 +87,7 @@ def load() -> Flask:
         config = Config.from_env(os.environ)
         return serve(config, worker.current, _engine(config))
     except Exception as error:
-        fail(error, HALT)
+        exit_with_error(error, EXIT_NO_RESTART)
 
 
 def _engine(config: Config) -> AsyncEngine:

@@ -30,15 +30,15 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.connection.disconnect_watcher import DisconnectWatcher
     from app.generation.local_engine import LocalTextEngine
     from app.generation.served_model import ServedModel
-    from app.middleware.access_control import control_access
+    from app.middleware.access_control import register_access_control
     from app.middleware.base_path import BasePath
-    from app.middleware.error_handlers import handle_errors
+    from app.middleware.error_handlers import register_error_handlers
     from app.middleware.health import health_blueprint
-    from app.middleware.locale import follow_language
+    from app.middleware.locale import select_language
     from app.middleware.metrics import metrics_blueprint
-    from app.middleware.path_normalization import PlainPaths
-    from app.middleware.request_log import watch_requests
-    from app.middleware.security_headers import secure_answers
+    from app.middleware.path_normalization import PathNormalizer
+    from app.middleware.request_log import register_request_log
+    from app.middleware.security_headers import add_security_headers
     from app.openapi import openapi_blueprint
     from app.playground import playground_blueprint
     from app.prompts.template_selection import read_chat_template
@@ -46,7 +46,7 @@ def create_app(config: object, engine: Engine) -> Flask:
 
     app = Flask(__name__, template_folder="../templates", static_folder=None)
     app.config.from_object(config)
-    # PlainPaths answers "//v1" where a redirect would lose a POST's body.
+    # PathNormalizer answers "//v1" where a redirect would lose a POST's body.
     app.url_map.merge_slashes = False
     template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
@@ -59,18 +59,18 @@ def create_app(config: object, engine: Engine) -> Flask:
         parent=served_name(app.config["BASE_MODEL"]) if app.config["LORA_MODEL"] else None,
     )
     app.extensions["text_engine"] = LocalTextEngine(engine, served)
-    registry = watch_requests(app)
-    follow_language(app)
-    control_access(app)
-    handle_errors(app)
-    secure_answers(app)
+    registry = register_request_log(app)
+    select_language(app)
+    register_access_control(app)
+    register_error_handlers(app)
+    add_security_headers(app)
     serve_assets(app, Path(app.root_path).parent / "static")
     app.register_blueprint(api_blueprint())
     app.register_blueprint(health_blueprint())
     app.register_blueprint(metrics_blueprint(registry))
     app.register_blueprint(playground_blueprint())
     app.register_blueprint(openapi_blueprint())
-    app.wsgi_app = PlainPaths(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = PathNormalizer(app.wsgi_app)  # type: ignore[assignment,method-assign]
     if base_path := app.config["BASE_PATH"]:
         app.wsgi_app = BasePath(app.wsgi_app, base_path)  # type: ignore[assignment,method-assign]
     return app

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from flask import Response, current_app, g, request
 
 from app.api.response_headers import ResponseHeaders
-from app.connection import large_input
 from app.connection.body import read_body
 from app.connection.request_context import RequestContext
+from app.connection.weighted_semaphore import parse_semaphore
 from app.generation.text_engine import TextEngine
 from app.protocol.errors import NotJson
 from app.protocol.strict_json import parse_object
@@ -45,7 +45,7 @@ def read_object() -> dict[str, object]:
         raise NotJson("Compressed bodies are not read; send the JSON as it is")
     limit_bytes = current_app.config["MAX_BODY_MB"] << 20
     body = read_body(request.stream, request.content_length, limit_bytes)
-    with large_input.parsing.place(len(body)):
+    with parse_semaphore.acquire(len(body)):
         return parse_object(body)
 
 

@@ -67,14 +67,14 @@ def write_events(stream: TextStream, chunks: Chunks, request_id: str) -> Iterato
         StreamCut: the client has gone, or has just been sent an error event.
     """
     try:
-        with stream.context.connection.watched(stream.cancel, stream.wake):
+        with stream.context.connection.watch_disconnect(stream.cancel, stream.wake):
             yield from _write_deltas(stream, chunks)
     except StreamCut:
         raise
     except Exception as error:
         failure = describe(error, request_id)
         if failure.status == 500:
-            _log.exception("a stream failed", extra={"facts": {"request_id": request_id}})
+            _log.exception("a stream failed", extra={"fields": {"request_id": request_id}})
         yield _data(failure.body())
         raise StreamCut from error
     finally:
@@ -88,7 +88,7 @@ def _write_deltas(stream: TextStream, chunks: Chunks) -> Iterator[bytes]:
     pinged = False
     while not stream.done:
         deltas = stream.next_deltas()
-        if connection.gone:
+        if connection.disconnected:
             raise StreamCut
         data = _events(deltas, chunks)
         if connection.half_closed:

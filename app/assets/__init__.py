@@ -16,7 +16,7 @@ from flask import Flask, Response, abort, request, send_from_directory, url_for
 
 from app.assets.pages import PAGES, THEME_SCRIPT
 from app.assets.responses import compress_pages, send
-from app.assets.static_files import JOINED, static_files
+from app.assets.static_files import BUNDLE_FOLDER, static_files
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_FIRST = "no-cache"
@@ -45,21 +45,21 @@ def serve_assets(app: Flask, folder: Path) -> None:
         prefix = "" if _single() else f"{static.version}/"
         return url_for("static", filename=prefix + path)
 
-    def styles_of(page: str) -> list[str]:
-        paths = PAGES[page].styles if _single() else (f"{JOINED}/{page}.css",)
+    def stylesheets_of(page: str) -> list[str]:
+        paths = PAGES[page].styles if _single() else (f"{BUNDLE_FOLDER}/{page}.css",)
         return [address(path) for path in paths]
 
-    def module_of(page: str) -> str | None:
+    def script_module_of(page: str) -> str | None:
         module = PAGES[page].module
         if module is None:
             return None
-        return address(module if _single() else f"{JOINED}/{Path(module).name}")
+        return address(module if _single() else f"{BUNDLE_FOLDER}/{Path(module).name}")
 
     app.add_url_rule("/static/<path:filename>", "static", view)
     app.jinja_env.globals.update(
-        static_address=address,
-        styles_of=styles_of,
-        module_of=module_of,
+        static_url=address,
+        stylesheets_of=stylesheets_of,
+        script_module_of=script_module_of,
         theme_script=THEME_SCRIPT,
     )
     compress_pages(app)

@@ -20,36 +20,42 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 
-from app.assets.es_module import Import, JoinError, Module
+from app.assets.es_module import BundleError, Import, Module
 from app.assets.module_graph import ModuleGraph, Read
-from app.assets.strip_comments import without_comments
+from app.assets.strip_comments import strip_comments
 
 
-def join_modules(entry: str, read: Read) -> dict[str, str]:
+def bundle_modules(entry: str, read: Read) -> dict[str, str]:
     """The joined files, by name; the first is to be loaded with the page.
 
     Raises:
-        JoinError: a module is missing or not written as it should be, or they import in a circle.
+        BundleError: a module is missing or not written as it should be, or they import in a circle.
     """
     graph = ModuleGraph(read)
-    first = graph.reached(entry)
-    later = list(dict.fromkeys(path for path in graph.all_below(entry) if path in graph.later))
-    users: dict[str, frozenset[str]] = dict.fromkeys(first, frozenset((entry,)))
+    first = graph.execution_order(entry)
+    later = list(
+        dict.fromkeys(path for path in graph.reachable(entry) if path in graph.dynamic_entries)
+    )
+    entries_of: dict[str, frozenset[str]] = dict.fromkeys(first, frozenset((entry,)))
     for path in later:
-        for each in graph.reached(path):
-            if each not in first:
-                users[each] = users.get(each, frozenset()) | {path}
-    homes = {path: _file_name(entry, of) for path, of in users.items()}
-    _check_names(users, homes)
+        for dependency in graph.execution_order(path):
+            if dependency not in first:
+                entries_of[dependency] = entries_of.get(dependency, frozenset()) | {path}
+    chunk_of = {path: _file_name(entry, of) for path, of in entries_of.items()}
+    _check_names(entries_of, chunk_of)
     files: dict[str, list[str]] = {}
-    for path, home in homes.items():
-        files.setdefault(home, []).append(path)
-    return {home: _joined(home, paths, graph, homes) for home, paths in files.items()}
+    for path, chunk in chunk_of.items():
+        files.setdefault(chunk, []).append(path)
+    return {chunk: _chunk_text(chunk, paths, graph, chunk_of) for chunk, paths in files.items()}
 
 
-def _file_name(entry: str, users: frozenset[str]) -> str:
+def _file_name(entry: str, entries_of: frozenset[str]) -> str:
     name = _stem(entry)
-    return f"{name}.js" if entry in users else f"{name}.{'-'.join(sorted(map(_stem, users)))}.js"
+    return (
+        f"{name}.js"
+        if entry in entries_of
+        else f"{name}.{'-'.join(sorted(map(_stem, entries_of)))}.js"
+    )
 
 
 def _stem(path: str) -> str:
@@ -60,42 +66,54 @@ def _identifier(path: str) -> str:
     return re.sub(r"\W", "_", path)
 
 
-def _check_names(users: Mapping[str, frozenset[str]], homes: Mapping[str, str]) -> None:
+def _check_names(entries_of: Mapping[str, frozenset[str]], chunk_of: Mapping[str, str]) -> None:
     """Two paths that only differ in signs would be one identifier, two folders' files one file."""
-    if len(set(map(_identifier, users))) < len(users):
-        raise JoinError(f"two of these modules need other names: {sorted(users)}")
-    if len(set(homes.values())) < len(set(users.values())):
-        raise JoinError(f"two of these modules need other names: {sorted(homes)}")
+    if len(set(map(_identifier, entries_of))) < len(entries_of):
+        raise BundleError(f"two of these modules need other names: {sorted(entries_of)}")
+    if len(set(chunk_of.values())) < len(set(entries_of.values())):
+        raise BundleError(f"two of these modules need other names: {sorted(chunk_of)}")
 
 
-def _joined(home: str, paths: list[str], graph: ModuleGraph, homes: Mapping[str, str]) -> str:
+def _chunk_text(
+    chunk: str, paths: list[str], graph: ModuleGraph, chunk_of: Mapping[str, str]
+) -> str:
     def load(path: str) -> str:
         # All files that it needs are asked for at once, not one after the other has told of it.
-        needed = list(dict.fromkeys(homes[each] for each in reversed(graph.reached(path))))
-        asked = [f'import("./{each}")' for each in needed if each == homes[path] or each in late]
-        return f"Promise.all([{', '.join(asked)}]).then(([file]) => file.{_identifier(path)})"
+        needed = list(
+            dict.fromkeys(
+                chunk_of[dependency] for dependency in reversed(graph.execution_order(path))
+            )
+        )
+        imports = [
+            f'import("./{dependency}")'
+            for dependency in needed
+            if dependency == chunk_of[path] or dependency in dynamic_chunks
+        ]
+        return f"Promise.all([{', '.join(imports)}]).then(([file]) => file.{_identifier(path)})"
 
-    late = set(homes.values()) - {next(iter(homes.values()))}
-    elsewhere: dict[str, set[str]] = {}
+    dynamic_chunks = set(chunk_of.values()) - {next(iter(chunk_of.values()))}
+    imported: dict[str, set[str]] = {}
     for path in paths:
-        for each in graph.module(path).imports:
-            if homes[each.path] != home:
-                elsewhere.setdefault(homes[each.path], set()).add(_identifier(each.path))
+        for dependency in graph.module(path).imports:
+            if chunk_of[dependency.path] != chunk:
+                imported.setdefault(chunk_of[dependency.path], set()).add(
+                    _identifier(dependency.path)
+                )
     head = [
         f'import {{ {", ".join(sorted(names))} }} from "./{other}";'
-        for other, names in sorted(elsewhere.items())
+        for other, names in sorted(imported.items())
     ]
-    return "\n".join([*head, *(_wrapped(graph.module(path), load) for path in paths), ""])
+    return "\n".join([*head, *(_wrap_module(graph.module(path), load) for path in paths), ""])
 
 
-def _wrapped(module: Module, load: Callable[[str], str]) -> str:
-    body = module.with_later(load)
+def _wrap_module(module: Module, load: Callable[[str], str]) -> str:
+    body = module.replace_dynamic_imports(load)
     if not module.path.startswith("vendor/"):  # others' comments may be their licence
-        body = without_comments(body)
+        body = strip_comments(body)
     lines = [
         f"// {module.path}",
         f"export const {_identifier(module.path)} = (() => {{",
-        *map(_taken, module.imports),
+        *map(_import_line, module.imports),
         body.strip("\n"),
         f"return {{ {', '.join(_property(*pair) for pair in module.exports)} }};",
         "})();",
@@ -103,7 +121,7 @@ def _wrapped(module: Module, load: Callable[[str], str]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _taken(wanted: Import) -> str:
+def _import_line(wanted: Import) -> str:
     """The names of an import statement, taken from what the other module's function returned."""
     module = _identifier(wanted.path)
     names = ", ".join(_property(*pair) for pair in wanted.names if pair[0] != "*")

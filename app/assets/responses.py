@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from flask import Flask, Response, request
 
-from app.assets.static_files import StaticFile, compressed, digest_of
+from app.assets.static_files import StaticFile, content_digest, gzip_bytes
 
-_PAGES_KEPT = 16
-_QUICK = 6  #: level of compression where somebody waits for it
+_CACHED_PAGES = 16
+_DYNAMIC_GZIP_LEVEL = 6  #: level of compression where somebody waits for it
 
 
 def send(file: StaticFile, cache_control: str) -> Response:
@@ -38,18 +38,20 @@ def compress_pages(app: Flask) -> None:
 
 
 def _fill(response: Response, file: StaticFile) -> None:
-    zipped = file.gzipped is not None and request.accept_encodings["gzip"] > 0
+    use_gzip = file.gzipped is not None and request.accept_encodings["gzip"] > 0
     if file.gzipped is not None:
         response.vary.add("Accept-Encoding")
-    if zipped:
+    if use_gzip:
         response.headers["Content-Encoding"] = "gzip"
-    response.set_data(file.gzipped if zipped and file.gzipped is not None else file.plain)
+    response.set_data(file.gzipped if use_gzip and file.gzipped is not None else file.plain)
     # Two forms are two entities.
-    response.set_etag(f"{file.digest}-gzip" if zipped else file.digest)
+    response.set_etag(f"{file.digest}-gzip" if use_gzip else file.digest)
     response.make_conditional(request)
 
 
-@lru_cache(_PAGES_KEPT)
+@lru_cache(_CACHED_PAGES)
 def _page(html: bytes) -> StaticFile:
     """Pages differ by language and little else."""
-    return StaticFile("text/html", html, compressed(html, _QUICK), digest_of(html))
+    return StaticFile(
+        "text/html", html, gzip_bytes(html, _DYNAMIC_GZIP_LEVEL), content_digest(html)
+    )

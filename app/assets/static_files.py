@@ -14,12 +14,12 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from app.assets.bundle import join_modules
-from app.assets.es_module import JoinError
+from app.assets.bundle import bundle_modules
+from app.assets.es_module import BundleError
 from app.assets.pages import PAGES
 from app.checkpoint.errors import StartupError
 
-JOINED = "joined"  #: the folder of what is no file on the disk
+BUNDLE_FOLDER = "joined"  #: the folder of what is no file on the disk
 
 #: Told here, since what the operating system thinks of a suffix is any administrator's choice.
 _TYPES = {
@@ -29,9 +29,9 @@ _TYPES = {
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
-_PACKED_ALREADY = ("image/png", "font/woff2")
+_ALREADY_COMPRESSED = ("image/png", "font/woff2")
 #: Relative addresses would point elsewhere after joining, and some rules must come first.
-_UNJOINABLE = re.compile(r"@import\b|@charset\b|@namespace\b|url\(\s*[\"']?(?!#|data:)[^)]*\)")
+_NOT_BUNDLEABLE = re.compile(r"@import\b|@charset\b|@namespace\b|url\(\s*[\"']?(?!#|data:)[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +65,54 @@ def static_files(folder: Path) -> StaticFiles:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-        contents |= _joined(contents)
-    except (OSError, JoinError) as error:
+        contents |= _bundles(contents)
+    except (OSError, BundleError) as error:
         raise StartupError(f"the page's files in {folder}: {error}") from None
     files = {path: _file(path, content) for path, content in sorted(contents.items())}
-    told = "\n".join(f"{path} {file.digest}" for path, file in files.items())
-    return StaticFiles(sha256(told.encode()).hexdigest()[:16], files)
+    manifest = "\n".join(f"{path} {file.digest}" for path, file in files.items())
+    return StaticFiles(sha256(manifest.encode()).hexdigest()[:16], files)
 
 
-def compressed(plain: bytes, level: int = 9) -> bytes:
+def gzip_bytes(plain: bytes, level: int = 9) -> bytes:
     """The same bytes for the same content, at any time."""
     return gzip.compress(plain, level, mtime=0)
 
 
-def digest_of(content: bytes) -> str:
+def content_digest(content: bytes) -> str:
     """What an ETag is made of."""
     return sha256(content).hexdigest()[:32]
 
 
-def _joined(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+def _bundles(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     def read(path: str) -> str:
         try:
             return contents[path].decode()
         except KeyError:
-            raise JoinError(f"{path}: is needed, and not there") from None
+            raise BundleError(f"{path}: is needed, and not there") from None
         except UnicodeDecodeError:
-            raise JoinError(f"{path}: is not UTF-8") from None
+            raise BundleError(f"{path}: is not UTF-8") from None
 
-    joined: dict[str, str] = {}
+    bundles: dict[str, str] = {}
     for name, page in PAGES.items():
-        joined[f"{JOINED}/{name}.css"] = _join_styles({path: read(path) for path in page.styles})
+        bundles[f"{BUNDLE_FOLDER}/{name}.css"] = _bundle_stylesheets(
+            {path: read(path) for path in page.styles}
+        )
         if page.module:
-            modules = join_modules(page.module, read)
-            joined |= {f"{JOINED}/{file}": text for file, text in modules.items()}
-    return {path: text.encode() for path, text in joined.items()}
+            modules = bundle_modules(page.module, read)
+            bundles |= {f"{BUNDLE_FOLDER}/{file}": text for file, text in modules.items()}
+    return {path: text.encode() for path, text in bundles.items()}
 
 
-def _join_styles(sheets: Mapping[str, str]) -> str:
+def _bundle_stylesheets(sheets: Mapping[str, str]) -> str:
     for path, text in sheets.items():
-        if found := _UNJOINABLE.search(text):
-            raise JoinError(f"{path}: cannot be joined because of: {found[0][:80]}")
+        if found := _NOT_BUNDLEABLE.search(text):
+            raise BundleError(f"{path}: cannot be bundled because of: {found[0][:80]}")
     return "\n".join(f"/* {path} */\n{text}" for path, text in sheets.items())
 
 
 def _file(path: str, content: bytes) -> StaticFile:
     mimetype = _TYPES.get(PurePosixPath(path).suffix, "text/plain")
-    small = None if mimetype in _PACKED_ALREADY else compressed(content)
-    if small is not None and len(small) > 0.9 * len(content):
-        small = None
-    return StaticFile(mimetype, content, small, digest_of(content))
+    gzipped = None if mimetype in _ALREADY_COMPRESSED else gzip_bytes(content)
+    if gzipped is not None and len(gzipped) > 0.9 * len(content):
+        gzipped = None
+    return StaticFile(mimetype, content, gzipped, content_digest(content))

@@ -7,7 +7,7 @@ backticks may have lines that look like one.
 from __future__ import annotations
 
 
-def without_comments(text: str) -> str:
+def strip_comments(text: str) -> str:
     """The script without the lines that only hold a comment. Where it cannot be told for sure
     which these are, because a backtick is no text's end or beginning, all lines stay."""
     kept: list[str] = []

@@ -11,7 +11,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 
 from app.protocol.errors import BadRequest, BodyTooLarge, ClientGone
 
-_PIECE_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 def read_body(stream: IO[bytes], declared_bytes: int | None, limit_bytes: int) -> bytes:
@@ -24,19 +24,19 @@ def read_body(stream: IO[bytes], declared_bytes: int | None, limit_bytes: int) -
     """
     if declared_bytes is not None and declared_bytes > limit_bytes:
         raise _too_large(limit_bytes)
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
-    while piece := _read(stream, min(_PIECE_BYTES, limit_bytes + 1 - size)):
-        pieces.append(piece)
-        size += len(piece)
+    while chunk := _read_chunk(stream, min(_CHUNK_BYTES, limit_bytes + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
         if size > limit_bytes:
             raise _too_large(limit_bytes)
     if declared_bytes is not None and size < declared_bytes:
         raise BadRequest(f"The body ended after {size} of {declared_bytes} bytes")
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
-def _read(stream: IO[bytes], size: int) -> bytes:
+def _read_chunk(stream: IO[bytes], size: int) -> bytes:
     try:
         return stream.read(size)
     except (ParseException, NoMoreData) as error:

@@ -17,30 +17,30 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 #: How often sockets are looked at where the system has no epoll.
-SWEEP_S = 0.2
+POLL_INTERVAL_S = 0.2
 #: Seconds a wait lasts at most; only so that it is seen that nobody is waited for any more.
-_LOOK_UP_S = 60.0
+_MAX_EPOLL_WAIT_S = 60.0
 
-_ONCE = getattr(select, "EPOLLONESHOT", 0)  # a reset is always told
-_LEFT = getattr(select, "EPOLLRDHUP", 0) | _ONCE
+_ONE_SHOT = getattr(select, "EPOLLONESHOT", 0)  # a reset is always told
+_PEER_CLOSED = getattr(select, "EPOLLRDHUP", 0) | _ONE_SHOT
 _HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _HALF_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
-class _Peer(Enum):
+class _PeerState(Enum):
     """What can be seen of the other end."""
 
-    THERE = auto()
+    CONNECTED = auto()
     HALF_CLOSED = auto()  #: it sends nothing more (FIN); it may have gone, or wait for an answer
-    GONE = auto()  #: it has reset the connection, or closed a Unix socket
+    DISCONNECTED = auto()  #: it has reset the connection, or closed a Unix socket
 
 
 @dataclass(slots=True)
-class _Wait:
+class _Watch:
     sock: socket.socket
-    on_gone: Callable[[], None]
+    on_disconnect: Callable[[], None]
     on_half_closed: Callable[[], None] | None  #: None: nobody to tell, or told
-    half_closed_is_gone: bool
+    half_closed_is_disconnect: bool
 
 
 class DisconnectWatcher:
@@ -50,7 +50,7 @@ class DisconnectWatcher:
     def __init__(self, use_epoll: bool = hasattr(select, "epoll")) -> None:
         self._use_epoll = use_epoll
         self._lock = threading.Lock()
-        self._watched: dict[int, _Wait] = {}
+        self._watched: dict[int, _Watch] = {}
         self._epoll: select.epoll | None = None
         self._thread: threading.Thread | None = None
 
@@ -58,42 +58,44 @@ class DisconnectWatcher:
     def watching(
         self,
         sock: socket.socket,
-        on_gone: Callable[[], None],
+        on_disconnect: Callable[[], None],
         on_half_closed: Callable[[], None] | None = None,
     ) -> Iterator[None]:
-        """While the block runs, call `on_gone` once if the peer of `sock` goes, on the watcher's
-        thread: it must be short, and harmless when it comes a moment too late.
+        """Call `on_disconnect` once if the peer of `sock` disconnects while the block runs.
 
-        A peer that closes only its sending half has gone too, unless `on_half_closed` is given:
-        then that is called, once, and whoever writes to the peer will see whether it is there,
-        for one that has gone answers with a reset.
+        Callbacks run on the watcher's thread: they must be short, and must tolerate being
+        called just after the block has ended.
+
+        on_half_closed: called once when the peer closes only its sending half (FIN). Only a
+        write shows whether such a peer still reads: a closed one answers with a reset. None: a
+        half-closed peer counts as disconnected.
         """
-        number = sock.fileno()
-        if number < 0:  # closed on our side already
-            on_gone()
+        fd = sock.fileno()
+        if fd < 0:  # closed on our side already
+            on_disconnect()
             yield
             return
-        self._add(number, _Wait(sock, on_gone, on_half_closed, on_half_closed is None))
+        self._add(fd, _Watch(sock, on_disconnect, on_half_closed, on_half_closed is None))
         try:
             yield
         finally:
-            self._remove(number)
+            self._remove(fd)
 
-    def _add(self, number: int, wait: _Wait) -> None:
+    def _add(self, fd: int, watch: _Watch) -> None:
         with self._lock:
             if self._thread is None:
                 self._start()
-            self._watched[number] = wait
+            self._watched[fd] = watch
             if self._epoll is not None:
                 # Readable is no news: it may be the next request's first bytes.
-                self._epoll.register(number, _LEFT)
+                self._epoll.register(fd, _PEER_CLOSED)
 
-    def _remove(self, number: int) -> None:
+    def _remove(self, fd: int) -> None:
         with self._lock:
-            self._watched.pop(number, None)
+            self._watched.pop(fd, None)
             if self._epoll is not None:
                 try:
-                    self._epoll.unregister(number)
+                    self._epoll.unregister(fd)
                 except (OSError, ValueError):
                     pass  # closed meanwhile: the system has forgotten it by itself
 
@@ -106,52 +108,54 @@ class DisconnectWatcher:
 
     def _run(self) -> None:
         while True:
-            for number in self._wait():
-                tell = self._take(number)
-                if tell is not None:
-                    tell()
+            for fd in self._poll():
+                callback = self._pop_callback(fd)
+                if callback is not None:
+                    callback()
 
-    def _take(self, number: int) -> Callable[[], None] | None:
+    def _pop_callback(self, fd: int) -> Callable[[], None] | None:
         """Whom to tell of a socket's peer; nobody, when by now the number is another's, whose
         peer is there."""
         with self._lock:
-            wait = self._watched.get(number)
-            if wait is None:
+            watch = self._watched.get(fd)
+            if watch is None:
                 return None
-            peer = _look(wait.sock)
-            if peer is _Peer.GONE or (peer is _Peer.HALF_CLOSED and wait.half_closed_is_gone):
-                del self._watched[number]
-                return wait.on_gone
-            half_closed = peer is _Peer.HALF_CLOSED
+            peer = _peer_state(watch.sock)
+            if peer is _PeerState.DISCONNECTED or (
+                peer is _PeerState.HALF_CLOSED and watch.half_closed_is_disconnect
+            ):
+                del self._watched[fd]
+                return watch.on_disconnect
+            half_closed = peer is _PeerState.HALF_CLOSED
             if self._epoll is not None:
-                self._epoll.modify(number, _ONCE if half_closed else _LEFT)
+                self._epoll.modify(fd, _ONE_SHOT if half_closed else _PEER_CLOSED)
             if not half_closed:
                 return None
-            tell, wait.on_half_closed = wait.on_half_closed, None
-            return tell
+            callback, watch.on_half_closed = watch.on_half_closed, None
+            return callback
 
-    def _wait(self) -> list[int]:
+    def _poll(self) -> list[int]:
         """The sockets of whose peers there may be news; may be none."""
         if self._epoll is not None:
-            return [number for number, _ in self._epoll.poll(_LOOK_UP_S)]
-        time.sleep(SWEEP_S)
+            return [fd for fd, _ in self._epoll.poll(_MAX_EPOLL_WAIT_S)]
+        time.sleep(POLL_INTERVAL_S)
         with self._lock:
             return list(self._watched)
 
 
-def _look(sock: socket.socket) -> _Peer:
+def _peer_state(sock: socket.socket) -> _PeerState:
     """What the peer has done, as far as can be seen without taking what it sent."""
     try:
         poll = select.poll()
         poll.register(sock, select.POLLIN | _HALF_CLOSED)
         events = dict(poll.poll(0)).get(sock.fileno(), 0)
         if events & _HUNG_UP:
-            return _Peer.GONE
+            return _PeerState.DISCONNECTED
         if events & _HALF_CLOSED:
-            return _Peer.HALF_CLOSED
+            return _PeerState.HALF_CLOSED
         if not events & select.POLLIN or isinstance(sock, ssl.SSLSocket):
-            return _Peer.THERE
+            return _PeerState.CONNECTED
         ended = sock.recv(1, socket.MSG_PEEK) == b""
-        return _Peer.HALF_CLOSED if ended else _Peer.THERE
+        return _PeerState.HALF_CLOSED if ended else _PeerState.CONNECTED
     except (OSError, ValueError):
-        return _Peer.GONE
+        return _PeerState.DISCONNECTED

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.connection.client import Connection
+from app.connection.client_connection import ClientConnection
 from app.engine.types import ANONYMOUS, Owner
 from app.protocol.errors import ClientGone, DeadlinePassed
 
 #: How long a thread sleeps when nothing happens. News of the engine or the client wake it.
-WAIT_S = 1.0
+MAX_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +23,27 @@ class RequestContext:
     """One request's client. Used by that request's thread."""
 
     name: str  #: for the log: a key's name or an address
-    connection: Connection
+    connection: ClientConnection
     deadline: float  #: monotonic
     owner: Owner = ANONYMOUS  #: whose places and cached prompts it uses
 
     def wait_timeout_s(self) -> float:
         """How long to wait for the next news. Raises DeadlinePassed when the time is up."""
-        left_s = self.deadline - time.monotonic()
-        if left_s <= 0:
+        remaining_s = self.deadline - time.monotonic()
+        if remaining_s <= 0:
             raise DeadlinePassed("The request took longer than this server allows")
-        return min(left_s, WAIT_S)
+        return min(remaining_s, MAX_WAIT_S)
 
-    def check(self) -> None:
+    def raise_if_disconnected(self) -> None:
         """Raises ClientGone when the client has closed its connection."""
-        if self.connection.gone:
+        if self.connection.disconnected:
             raise ClientGone("The client closed the connection")
 
     @contextmanager
-    def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
+    def cancel_on_disconnect(self, cancel: Callable[[], None]) -> Iterator[None]:
         """Call `cancel` as soon as the client leaves, and in any case when the block ends."""
         try:
-            with self.connection.watched(cancel):
+            with self.connection.watch_disconnect(cancel):
                 yield
         finally:
             cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from app.connection import large_input
+from app.connection.weighted_semaphore import encode_semaphore
 from app.engine import Engine
 from app.engine.errors import ContextExceeded, InvalidRequest
 from app.engine.types import ModelInfo, SamplingParams, TokenIds
@@ -32,7 +32,7 @@ def encode(engine: Engine, prompt: Prompt) -> TokenIds:
         raise ContextExceeded.of(
             engine.info.max_model_len, f"the text has {len(prompt.text)} characters"
         )
-    with large_input.encoding.place(len(prompt.text)):
+    with encode_semaphore.acquire(len(prompt.text)):
         return engine.encode(prompt.text, allow_special=prompt.allow_special)
 
 

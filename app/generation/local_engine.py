@@ -190,10 +190,10 @@ def _wait_until_prepared(handle: RequestHandle, context: RequestContext) -> None
         ClientGone, DeadlinePassed: nothing waits for the answer any more.
     """
     try:
-        with context.connection.watched(handle.cancel):
+        with context.connection.watch_disconnect(handle.cancel):
             while not handle.wait_until_prepared(context.wait_timeout_s()):
-                context.check()
-        context.check()
+                context.raise_if_disconnected()
+        context.raise_if_disconnected()
     except BaseException:
         handle.cancel()
         raise

@@ -48,11 +48,11 @@ def render_conversation(
         return render_turns(turns, continued=continued)
 
     def check() -> None:
-        caller.check()
+        caller.raise_if_disconnected()
         caller.wait_timeout_s()
 
     try:
-        with caller.connection.watched(lambda: None):
+        with caller.connection.watch_disconnect(lambda: None):
             return render_with_template(turns, template, continued=continued, check=check)
     except TemplateRefused as error:
         message = f"messages: {name} refuses this conversation: {error}"

@@ -72,12 +72,12 @@ class TextStream:
             EngineError: the request failed.
         """
         choices = [_Collected() for _ in range(self._choices)]
-        with self.context.cancelling(self.cancel):
+        with self.context.cancel_on_disconnect(self.cancel):
             while not self.done:
                 for delta in self.next_deltas():
                     if isinstance(delta, OutputDelta):
                         choices[delta.index].add(delta)
-                self.context.check()
+                self.context.raise_if_disconnected()
         return Completion(tuple(choice.finished() for choice in choices), self.usage)
 
     def wake(self) -> None:

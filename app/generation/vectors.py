@@ -23,10 +23,10 @@ class VectorStream:
             EngineError: the request failed.
         """
         vectors = [b""] * self._inputs
-        with self._context.cancelling(self._handle.cancel):
+        with self._context.cancel_on_disconnect(self._handle.cancel):
             while not self._handle.done:
                 for event in self._handle.next_events(self._context.wait_timeout_s()):
                     if isinstance(event, Embedding):
                         vectors[event.index] = event.values
-                self._context.check()
+                self._context.raise_if_disconnected()
         return tuple(vectors)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.middleware.api_keys import KeyFile
-from app.middleware.auth import guard
-from app.middleware.cors import allow_origins
-from app.middleware.hosts import THIS_MACHINE, PlainHosts, refuse_rebound_names
-from app.middleware.proxy import OneProxy
-from app.middleware.rate_limit import Rates
+from app.middleware.api_keys import ApiKeyFile
+from app.middleware.auth import register_authentication
+from app.middleware.cors import enable_cors
+from app.middleware.hosts import LOOPBACK_NAMES, LowercaseHost, block_dns_rebinding
+from app.middleware.proxy import TrustedProxyFix
+from app.middleware.rate_limit import RateLimiter
 
 
-def control_access(app: Flask) -> None:
+def register_access_control(app: Flask) -> None:
     """Hook keys, limits, hosts, origins and the proxy into `app`, behind what gives requests
     their id and time.
 
@@ -24,12 +24,14 @@ def control_access(app: Flask) -> None:
     """
     settings = app.config
     names = settings["TRUSTED_HOSTS"]
-    settings["TRUSTED_HOSTS"] = [*names, *THIS_MACHINE] if names else None
-    path, allowed = settings["API_KEYS_FILE"], settings["RATE_LIMIT"]
-    keys = None if path is None else KeyFile(path)
+    settings["TRUSTED_HOSTS"] = [*names, *LOOPBACK_NAMES] if names else None
+    path, limits = settings["API_KEYS_FILE"], settings["RATE_LIMIT"]
+    keys = None if path is None else ApiKeyFile(path)
     if not names and keys is None:
-        refuse_rebound_names(app, settings["CORS_ORIGINS"])
-    guard(app, keys, Rates(allowed) if allowed else None, settings["REQUEST_TIMEOUT"])
-    allow_origins(app, settings["CORS_ORIGINS"])
-    proxied = OneProxy(PlainHosts(app.wsgi_app), settings["TRUSTED_PROXIES"])
-    app.wsgi_app = proxied  # type: ignore[assignment,method-assign]
+        block_dns_rebinding(app, settings["CORS_ORIGINS"])
+    register_authentication(
+        app, keys, RateLimiter(limits) if limits else None, settings["REQUEST_TIMEOUT"]
+    )
+    enable_cors(app, settings["CORS_ORIGINS"])
+    wsgi_app = TrustedProxyFix(LowercaseHost(app.wsgi_app), settings["TRUSTED_PROXIES"])
+    app.wsgi_app = wsgi_app  # type: ignore[assignment,method-assign]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from app.checkpoint.errors import StartupError
 
-LOOK_EVERY_S = 1.0
+CHECK_INTERVAL_S = 1.0
 #: A file changed so lately may change again without its time or size telling.
-SETTLED_AFTER_S = 2.0
+MTIME_UNCERTAIN_S = 2.0
 MAX_FILE_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class ApiKey:
         return self.digest.hex()
 
 
-class KeyFile:
+class ApiKeyFile:
     """The keys of one file. Any thread may ask."""
 
     def __init__(
@@ -54,9 +54,9 @@ class KeyFile:
         self._path = Path(path)
         self._clock = clock
         self._wall_clock = wall_clock
-        self._looking = threading.Lock()
-        self._look_at = self._clock() + LOOK_EVERY_S
-        self._seen = self._signature()
+        self._check_lock = threading.Lock()
+        self._next_check_at = self._clock() + CHECK_INTERVAL_S
+        self._read_signature = self._signature()
         self._keys = read_keys(self._path)
         if not self._keys:
             raise StartupError(f"{path} holds no API key; write one on each line: name key")
@@ -65,43 +65,43 @@ class KeyFile:
         """The key that was presented. Takes as long for a wrong one as for a right one."""
         self._reload()
         digest = hashlib.sha256(presented).digest()
-        found = None
+        match = None
         for key in self._keys:
             if hmac.compare_digest(digest, key.digest):
-                found = key
-        return found
+                match = key
+        return match
 
     @property
-    def several(self) -> bool:
+    def has_several(self) -> bool:
         """Whether there is more than one key."""
         return len(self._keys) > 1
 
     def _reload(self) -> None:
         """Read the file again if it has changed. One that cannot be read changes nothing; an
         empty one lets nobody in."""
-        if self._clock() < self._look_at or not self._looking.acquire(blocking=False):
+        if self._clock() < self._next_check_at or not self._check_lock.acquire(blocking=False):
             return
         try:
-            self._look_at = self._clock() + LOOK_EVERY_S
+            self._next_check_at = self._clock() + CHECK_INTERVAL_S
             signature = self._signature()
-            if signature != self._seen:
-                self._seen = signature
+            if signature != self._read_signature:
+                self._read_signature = signature
                 self._keys = read_keys(self._path)
                 _log.warning("%s was read again: %d API keys", self._path, len(self._keys))
         except StartupError as error:
             _log.error("the API keys stay as they were: %s", error)
         finally:
-            self._looking.release()
+            self._check_lock.release()
 
     def _signature(self) -> tuple[float, ...] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
         # The last place makes a fresh change differ at every look.
-        fresh = abs(self._wall_clock() - found.st_mtime) < SETTLED_AFTER_S
-        unsettled = self._clock() if fresh else 0.0
-        return found.st_mtime_ns, found.st_size, found.st_ino, unsettled
+        is_recent = abs(self._wall_clock() - status.st_mtime) < MTIME_UNCERTAIN_S
+        tie_breaker = self._clock() if is_recent else 0.0
+        return status.st_mtime_ns, status.st_size, status.st_ino, tie_breaker
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
@@ -120,19 +120,19 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         raise StartupError(f"--api_keys_file: cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise StartupError(f"--api_keys_file: {path} is not UTF-8") from None
-    lines: dict[bytes, int] = {}
+    line_of_digest: dict[bytes, int] = {}
     keys: list[ApiKey] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for line_number, line in enumerate(text.splitlines(), 1):
         words = _before_comment(line.split())
         if not words:
             continue
-        place = f"--api_keys_file: line {number} of {path}"
+        place = f"--api_keys_file: line {line_number} of {path}"
         if len(words) > 2:
             raise StartupError(f"{place} has {len(words)} words; write: name key")
         digest = hashlib.sha256(words[-1].encode()).digest()
-        if digest in lines:
-            raise StartupError(f"{place} repeats the key of line {lines[digest]}")
-        lines[digest] = number
+        if digest in line_of_digest:
+            raise StartupError(f"{place} repeats the key of line {line_of_digest[digest]}")
+        line_of_digest[digest] = line_number
         keys.append(ApiKey(words[0] if len(words) == 2 else f"key-{len(keys) + 1}", digest))
     return tuple(keys)
 

@@ -9,52 +9,56 @@ import math
 
 from flask import Flask, g, request
 
-from app.connection.client import Connection
+from app.connection.client_connection import ClientConnection
 from app.connection.request_context import RequestContext
 from app.engine.types import Owner
-from app.middleware.api_keys import ApiKey, KeyFile
+from app.middleware.api_keys import ApiKey, ApiKeyFile
 from app.middleware.credentials import presented_keys
-from app.middleware.proxy import client_of, is_this_machine
-from app.middleware.public_routes import Access, access_to
-from app.middleware.rate_limit import Rates
+from app.middleware.proxy import is_loopback, rate_limit_identity
+from app.middleware.public_routes import Access, access_of_endpoint
+from app.middleware.rate_limit import RateLimiter
 from app.protocol.errors import KeyRefused
 
 
-def guard(app: Flask, keys: KeyFile | None, rates: Rates | None, timeout_s: float) -> None:
+def register_authentication(
+    app: Flask, keys: ApiKeyFile | None, limiter: RateLimiter | None, timeout_s: float
+) -> None:
     """Hook the gate into `app`, behind what gives requests their id and time.
 
     keys: None: everybody may ask; timeout_s: how long an answer may take, 0: no limit.
     """
 
     @app.before_request
-    def let_in() -> None:
-        address = client_of(request.remote_addr)
+    def authenticate() -> None:
+        address = rate_limit_identity(request.remote_addr)
         deadline = g.started_at + timeout_s if timeout_s else math.inf
-        connection = Connection(request.environ, app.extensions["watcher"])
+        connection = ClientConnection(request.environ, app.extensions["watcher"])
         g.request_context = RequestContext(address, connection, deadline)
-        access = access_to(request.endpoint)
+        access = access_of_endpoint(request.endpoint)
         # A preflight carries no key, and OPTIONS runs no view.
-        if access is Access.OPEN or request.method == "OPTIONS":
+        if access is Access.PUBLIC or request.method == "OPTIONS":
             return
-        local = access is Access.LOCAL and is_this_machine(request.remote_addr)
-        key = None if keys is None or local else _key(keys)
-        if rates is not None and (access is Access.KEYED or isinstance(key, KeyRefused)):
-            rates.take(f"key {key.scope}" if isinstance(key, ApiKey) else f"address {address}")
+        without_key = access is Access.PUBLIC_ON_LOOPBACK and is_loopback(request.remote_addr)
+        key = None if keys is None or without_key else _check_key(keys)
+        if limiter is not None and (access is Access.API_KEY or isinstance(key, KeyRefused)):
+            limiter.check(f"key {key.scope}" if isinstance(key, ApiKey) else f"address {address}")
         if isinstance(key, KeyRefused):
             raise key
         if key is not None:
-            g.request_context = RequestContext(key.name, connection, deadline, _owner(key, keys))
+            g.request_context = RequestContext(
+                key.name, connection, deadline, _cache_owner(key, keys)
+            )
 
 
-def _owner(key: ApiKey, keys: KeyFile | None) -> Owner:
+def _cache_owner(key: ApiKey, keys: ApiKeyFile | None) -> Owner:
     """A key that is the only one may have all places."""
-    return Owner(key.scope, limited=keys is not None and keys.several)
+    return Owner(key.scope, limited=keys is not None and keys.has_several)
 
 
-def _key(keys: KeyFile) -> ApiKey | KeyRefused:
+def _check_key(keys: ApiKeyFile) -> ApiKey | KeyRefused:
     headers = request.headers
     presented = presented_keys(headers.get("Authorization"), headers.get("X-Api-Key"))
     if not presented:
         return KeyRefused("This server needs an API key: Authorization: Bearer YOUR_KEY")
-    found = [key for key in map(keys.find, presented) if key is not None]
-    return found[0] if found else KeyRefused("The API key is not one of this server's")
+    valid = [key for key in map(keys.find, presented) if key is not None]
+    return valid[0] if valid else KeyRefused("The API key is not one of this server's")

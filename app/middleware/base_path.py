@@ -19,10 +19,10 @@ class BasePath:
     def __init__(self, app: WSGIApplication, base_path: str) -> None:
         self._app, self._base_path = app, base_path
         parts = map(re.escape, base_path.strip("/").split("/"))
-        self._below = re.compile("/+" + "/+".join(parts) + "(/.*)?", re.DOTALL)
+        self._pattern = re.compile("/+" + "/+".join(parts) + "(/.*)?", re.DOTALL)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        if found := self._below.fullmatch(environ.get("PATH_INFO", "")):
-            environ["PATH_INFO"] = found[1] or "/"
+        if match := self._pattern.fullmatch(environ.get("PATH_INFO", "")):
+            environ["PATH_INFO"] = match[1] or "/"
         environ["SCRIPT_NAME"] = self._base_path
         return self._app(environ, start)

@@ -18,8 +18,8 @@ from app.translations import TRANSLATIONS
 from app.translations.error_texts import error_text
 
 _log = logging.getLogger(__name__)
-_OURS_FROM = 500
-_FOR_PROGRAMS = (
+_SERVER_ERROR_STATUS = 500
+_API_PREFIXES = (
     "/v1/",
     "/tokenize/",
     "/detokenize/",
@@ -29,11 +29,11 @@ _FOR_PROGRAMS = (
     "/metrics/",
     "/openapi.json/",
 )
-_FOR_SCRIPTS = "/playground/model"
-_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+_SCRIPT_ROUTE = "/playground/model"
+_RULE_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def handle_errors(app: Flask) -> None:
+def register_error_handlers(app: Flask) -> None:
     """Answer all exceptions: JSON under /v1 and to programs, a page to browsers."""
 
     @app.errorhandler(HTTPException)
@@ -46,22 +46,24 @@ def handle_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def other_error(error: Exception) -> Response:
         failure = describe(error, g.request_id)
-        if failure.status == _OURS_FROM:
-            _log.exception("a request failed", extra={"facts": {"request_id": g.request_id}})
+        if failure.status == _SERVER_ERROR_STATUS:
+            _log.exception("a request failed", extra={"fields": {"request_id": g.request_id}})
         return _response(failure)
 
 
 def _http_failure(app: Flask, error: HTTPException) -> Failure:
-    status = error.code or _OURS_FROM
+    status = error.code or _SERVER_ERROR_STATUS
     message = error.description or error.name
     if isinstance(error, SecurityError):
         message = "This server is not called what the Host header says (--trusted_hosts)"
     if isinstance(error, NotFound):
-        message = f"There is no {_shown_path()} here; there are {_routes(app)}"
+        message = f"There is no {_path_for_message()} here; there are {_routes(app)}"
     elif isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
-        message = f"{_shown_path()} takes {allowed} only"
-    return Failure(status, message, INVALID_REQUEST if status < _OURS_FROM else SERVER_ERROR)
+        message = f"{_path_for_message()} takes {allowed} only"
+    return Failure(
+        status, message, INVALID_REQUEST if status < _SERVER_ERROR_STATUS else SERVER_ERROR
+    )
 
 
 def _response(failure: Failure) -> Response:
@@ -105,16 +107,16 @@ def _challenge(response: Response) -> None:
 def _wants_page() -> bool:
     if isinstance(request.routing_exception, SecurityError):
         return False  # a page has links, which begin with the host
-    if request.path == _FOR_SCRIPTS:
+    if request.path == _SCRIPT_ROUTE:
         return False  # a browser would ask for a password
     if request.path == "/" or request.path.startswith("/playground/"):
         return True
-    if f"{request.path}/".startswith(_FOR_PROGRAMS):
+    if f"{request.path}/".startswith(_API_PREFIXES):
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
-def _shown_path() -> str:
+def _path_for_message() -> str:
     path = request.path
     return path if len(path) <= 100 else path[:99] + "…"
 
@@ -122,8 +124,8 @@ def _shown_path() -> str:
 def _routes(app: Flask) -> str:
     lines = []
     for rule in app.url_map.iter_rules():
-        if f"{rule.rule}/".startswith(_FOR_PROGRAMS):
+        if f"{rule.rule}/".startswith(_API_PREFIXES):
             methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-            path = _VARIABLE.sub(r"{\1}", rule.rule)
+            path = _RULE_VARIABLE.sub(r"{\1}", rule.rule)
             lines.append(f"{'/'.join(methods)} {path}")
     return ", ".join(sorted(lines, key=lambda line: line.split()[1]))

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
-from app.middleware.proxy import PEER
+from app.middleware.proxy import PEER_ADDRESS
 from app.protocol.errors import BadRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Names that only someone on this machine uses for it; probes and scrapers do.
-THIS_MACHINE = ("localhost", "127.0.0.1")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 #: Nobody can buy a name below these.
-_PRIVATE = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 
 
-class PlainHosts:
+class LowercaseHost:
     """WSGI middleware: names of hosts are the same in capital and small letters."""
 
     def __init__(self, app: WSGIApplication) -> None:
@@ -37,18 +37,18 @@ class PlainHosts:
         return self._app(environ, start)
 
 
-def refuse_rebound_names(app: Flask, origins: Sequence[str]) -> None:
+def block_dns_rebinding(app: Flask, origins: Sequence[str]) -> None:
     """Hook into `app`, which has neither keys nor names of its own to be called by: what a
     browser sends to a name that could be anybody's is refused.
 
     origins: web origins whose pages may ask, or "*".
     """
-    own = socket.gethostname().lower()
+    hostname = socket.gethostname().lower()
 
     @app.before_request
     def refuse() -> None:
         name = _without_port(request.environ.get("HTTP_HOST", ""))
-        if name == own or is_nobody_elses(name) or not _from_a_browser():
+        if name == hostname or is_safe_from_rebinding(name) or not _is_from_browser():
             return
         headers = request.headers
         # Only told of pages that came over TLS, where the browser has checked the name; and
@@ -56,7 +56,7 @@ def refuse_rebound_names(app: Flask, origins: Sequence[str]) -> None:
         if "Sec-Fetch-Site" in headers or "*" in origins or headers.get("Origin") in origins:
             return
         # Who may reach a Unix socket is a proxy, which has been told its names.
-        if not request.environ[PEER]:
+        if not request.environ[PEER_ADDRESS]:
             return
         raise BadRequest(
             f"This server is not known by the name {name[:100]!r}: start it with "
@@ -64,14 +64,14 @@ def refuse_rebound_names(app: Flask, origins: Sequence[str]) -> None:
         )
 
 
-def is_nobody_elses(name: str) -> bool:
+def is_safe_from_rebinding(name: str) -> bool:
     """True for what is no name that others could let lead here: addresses, names of one word,
     and private domains."""
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        plain = name.rstrip(".")
-        return "." not in plain or plain.endswith(_PRIVATE)
+        bare_name = name.rstrip(".")
+        return "." not in bare_name or bare_name.endswith(_PRIVATE_SUFFIXES)
     return True
 
 
@@ -81,7 +81,7 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _from_a_browser() -> bool:
+def _is_from_browser() -> bool:
     headers = request.headers
     agent = headers.get("User-Agent", "")
     return "Origin" in headers or "Referer" in headers or agent.startswith("Mozilla/")

@@ -15,7 +15,7 @@ COOKIE = "westlake_language"
 _YEAR_S = 365 * 24 * 3600
 
 
-def follow_language(app: Flask) -> None:
+def select_language(app: Flask) -> None:
     """Hook `g.language`, and `g.chosen_language` for what the address asks for, into `app`.
 
     The address comes before the cookie, and that before what the browser says of itself.

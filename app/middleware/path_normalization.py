@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: A model's name may hold slashes of its own.
-_NAMED = re.compile(r"/+(?:v1/+)?models/+(.*[^/])/*", re.DOTALL)
-_WITHOUT_V1 = frozenset(("/completions", "/chat/completions", "/embeddings", "/models"))
-_BESIDE_V1 = frozenset(("/tokenize", "/detokenize", "/tokenizer_info"))
+_MODEL_PATH = re.compile(r"/+(?:v1/+)?models/+(.*[^/])/*", re.DOTALL)
+_MISSING_V1 = frozenset(("/completions", "/chat/completions", "/embeddings", "/models"))
+_OUTSIDE_V1 = frozenset(("/tokenize", "/detokenize", "/tokenizer_info"))
 
 
-class PlainPaths:
+class PathNormalizer:
     """WSGI middleware that puts PATH_INFO into the form the routes have."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        environ["PATH_INFO"] = plain_path(environ.get("PATH_INFO", ""))
+        environ["PATH_INFO"] = normalize_path(environ.get("PATH_INFO", ""))
         return self._app(environ, start)
 
 
-def plain_path(path: str) -> str:
+def normalize_path(path: str) -> str:
     """The route's own path for one of the API's; any other as it is."""
-    if named := _NAMED.fullmatch(path):
-        return f"/v1/models/{named[1]}"
-    plain = re.sub("//+", "/", path).rstrip("/")
-    if plain in _WITHOUT_V1:
-        return f"/v1{plain}"
-    return plain if plain in _BESIDE_V1 or plain.startswith("/v1/") else path
+    if match := _MODEL_PATH.fullmatch(path):
+        return f"/v1/models/{match[1]}"
+    normalized = re.sub("//+", "/", path).rstrip("/")
+    if normalized in _MISSING_V1:
+        return f"/v1{normalized}"
+    return normalized if normalized in _OUTSIDE_V1 or normalized.startswith("/v1/") else path

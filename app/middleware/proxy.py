@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: The environ's key of who is at the other end of the connection, a proxy or not.
-PEER = "westlake.peer"
+PEER_ADDRESS = "westlake.peer"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,11 +27,11 @@ class Networks:
         self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
 
     def __contains__(self, peer: str) -> bool:
-        address = _parsed(peer)
+        address = _parse_address(peer)
         return address is not None and any(address in network for network in self._networks)
 
 
-class OneProxy:
+class TrustedProxyFix:
     """WSGI middleware: exactly one hop of X-Forwarded-For and -Proto counts, and only where the
     connection comes from a trusted proxy. Who may reach a Unix socket is one."""
 
@@ -43,20 +43,20 @@ class OneProxy:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR", "")
-        environ[PEER] = peer
+        environ[PEER_ADDRESS] = peer
         app = self._proxied if not peer or peer in self._trusted else self._direct
         return app(environ, start)
 
 
-def is_this_machine(peer: str | None) -> bool:
+def is_loopback(peer: str | None) -> bool:
     """True for a loopback address. A Unix socket has none: whoever uses it is a proxy."""
-    address = _parsed(peer or "")
+    address = _parse_address(peer or "")
     return address is not None and address.is_loopback
 
 
-def client_of(peer: str | None) -> str:
+def rate_limit_identity(peer: str | None) -> str:
     """Whom an address stands for: itself, or the /64 network one IPv6 customer has."""
-    address = _parsed(peer or "")
+    address = _parse_address(peer or "")
     if address is None:
         return (peer or "local")[:64]
     if isinstance(address, ipaddress.IPv6Address):
@@ -64,7 +64,7 @@ def client_of(peer: str | None) -> str:
     return str(address)
 
 
-def _parsed(peer: str) -> Address | None:
+def _parse_address(peer: str) -> Address | None:
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

@@ -11,12 +11,12 @@ from enum import Enum
 class Access(Enum):
     """What a route asks for where the server has keys."""
 
-    OPEN = "open"  #: nothing
-    LOCAL = "local"  #: nothing from this machine, a key from elsewhere
-    KEYED = "keyed"  #: a key; and its requests are counted against the rate limit
+    PUBLIC = "open"  #: nothing
+    PUBLIC_ON_LOOPBACK = "local"  #: nothing from this machine, a key from elsewhere
+    API_KEY = "keyed"  #: a key; and its requests are counted against the rate limit
 
 
-_OPEN = frozenset(
+_PUBLIC = frozenset(
     (
         "static",
         "playground.show",
@@ -26,11 +26,11 @@ _OPEN = frozenset(
         "openapi.page",
     )
 )
-_LOCAL = frozenset(("metrics.metrics",))
+_PUBLIC_ON_LOOPBACK = frozenset(("metrics.metrics",))
 
 
-def access_to(endpoint: str | None) -> Access:
+def access_of_endpoint(endpoint: str | None) -> Access:
     """What `endpoint` asks for; None: there is no such route."""
-    if endpoint in _OPEN:
-        return Access.OPEN
-    return Access.LOCAL if endpoint in _LOCAL else Access.KEYED
+    if endpoint in _PUBLIC:
+        return Access.PUBLIC
+    return Access.PUBLIC_ON_LOOPBACK if endpoint in _PUBLIC_ON_LOOPBACK else Access.API_KEY

@@ -14,11 +14,11 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 _log = logging.getLogger(__name__)
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
-def watch_requests(app: Flask) -> CollectorRegistry:
+def register_request_log(app: Flask) -> CollectorRegistry:
     """Hook ids, counting and the access log into `app`; returns where the counts are."""
     # When a counter began would be a second line for each, which nobody reads.
     disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ def watch_requests(app: Flask) -> CollectorRegistry:
     @app.before_request
     def begin() -> None:
         sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if _SANE_ID.fullmatch(sent) else shortuuid.uuid()
+        g.request_id = sent if _VALID_ID.fullmatch(sent) else shortuuid.uuid()
         g.started_at = time.monotonic()
 
     @app.after_request
@@ -43,18 +43,18 @@ def watch_requests(app: Flask) -> CollectorRegistry:
         route = request.url_rule.rule if request.url_rule is not None else "other"
         method = request.method if request.method in _METHODS else "other"
         answered.labels(route, method, str(response.status_code)).inc()
-        response.call_on_close(_AccessLine(method, response.status_code).write)
+        response.call_on_close(_AccessLogEntry(method, response.status_code).write)
         return response
 
     return registry
 
 
-class _AccessLine:
+class _AccessLogEntry:
     """Written when the last byte has gone out, or the client has gone."""
 
     def __init__(self, method: str, status: int) -> None:
         self._started_at: float = g.started_at
-        self._facts = {
+        self._fields = {
             "method": method,
             "path": request.path[:200],
             "status": status,
@@ -64,4 +64,4 @@ class _AccessLine:
 
     def write(self) -> None:
         elapsed_ms = round((time.monotonic() - self._started_at) * 1000, 1)
-        _log.info("answered", extra={"facts": {**self._facts, "ms": elapsed_ms}})
+        _log.info("answered", extra={"fields": {**self._fields, "ms": elapsed_ms}})

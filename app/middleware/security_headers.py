@@ -28,7 +28,7 @@ _PAGE_POLICY = "; ".join(
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-def secure_answers(app: Flask) -> None:
+def add_security_headers(app: Flask) -> None:
     """Hook the headers into `app`."""
 
     @app.after_request

@@ -12,9 +12,9 @@ from app.api.chat_completions.handler import start_chat
 from app.api.completions.handler import start_completion
 from app.api.embeddings.handler import start_embeddings
 from app.api.json_http import request_context, text_engine
-from app.connection import large_input
 from app.connection.body import read_body
 from app.connection.request_context import RequestContext
+from app.connection.weighted_semaphore import parse_semaphore
 from app.engine import Engine
 from app.engine.errors import EngineError
 from app.generation.text_engine import TextEngine
@@ -139,7 +139,7 @@ def _answer(kind: str, answer: Callable[[Form, TextEngine, RequestContext], Outc
     except (RequestRefused, EngineError) as error:
         failure = describe(error, g.request_id)
         if failure.status == 500:
-            _log.exception("a request failed", extra={"facts": {"request_id": g.request_id}})
+            _log.exception("a request failed", extra={"fields": {"request_id": g.request_id}})
         return _page(Outcome(form, kind, turns=_turns_kept(kind, form), failure=failure))
     return _page(outcome)
 
@@ -156,7 +156,7 @@ def _read_form() -> Form:
         raise NotJson("The form must be sent as application/x-www-form-urlencoded")
     limit_bytes = current_app.config["MAX_BODY_MB"] << 20
     body = read_body(request.stream, request.content_length, limit_bytes)
-    with large_input.parsing.place(len(body)):
+    with parse_semaphore.acquire(len(body)):
         return parse_form(body)
 
 

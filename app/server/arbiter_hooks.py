@@ -19,45 +19,49 @@ from app.checkpoint.errors import StartupError
 from app.server.startup import (
     SPARE_THREADS,
     check_all,
-    inherited_listeners,
-    or_fail,
-    warn_if_open,
+    exit_on_error,
+    has_inherited_sockets,
+    warn_if_unauthenticated,
 )
 from app.server.worker import HardenedWorker
 from config import Config
 
 #: So many workers may end within this time before the next ones pause, ever longer.
-CALM_EXITS = 3
-RECENT_S = 300.0
-LONGEST_PAUSE_S = 60.0
+UNDELAYED_RESTARTS = 3
+RESTART_WINDOW_S = 300.0
+MAX_RESTART_DELAY_S = 60.0
 
 _exits: deque[float] = deque(maxlen=100)  #: monotonic
 
 
 def check_start(server: Any, config: Config) -> None:
     """gunicorn's `on_starting`: end the process with one line if anything is wrong."""
-    or_fail(lambda: _check_options(server.cfg, config))
-    addresses = [] if inherited_listeners() or server.cfg.reuse_port else server.cfg.address
-    or_fail(lambda: check_all(config, addresses))
+    exit_on_error(lambda: _check_options(server.cfg, config))
+    addresses = [] if has_inherited_sockets() or server.cfg.reuse_port else server.cfg.address
+    exit_on_error(lambda: check_all(config, addresses))
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
     if config.API_KEYS_FILE is None:
-        warn_if_open(hosts, config.LOG_FORMAT)
+        warn_if_unauthenticated(hosts, config.LOG_FORMAT)
     _ignore_second_workers(server)
-    _hurry_when_told_twice(server)
-    _trust_no_wall_clock()
+    _quit_on_second_sigterm(server)
+    _use_monotonic_clock()
 
 
-def note_exit() -> None:
+def record_worker_exit() -> None:
     """gunicorn's `child_exit`: a worker has ended, for whatever reason."""
     _exits.append(time.monotonic())
 
 
-def pause_s() -> float:
+def restart_delay_s() -> float:
     """How long a new worker waits before it loads the model, answering 503 meanwhile: not at
     all, unless workers end one after the other. Called in the worker, which has the master's
     memory of them from the fork."""
-    recent = sum(time.monotonic() - at < RECENT_S for at in _exits)
-    return min(LONGEST_PAUSE_S, 2.0 ** (recent - CALM_EXITS)) if recent >= CALM_EXITS else 0.0
+    recent = sum(time.monotonic() - at < RESTART_WINDOW_S for at in _exits)
+    return (
+        min(MAX_RESTART_DELAY_S, 2.0 ** (recent - UNDELAYED_RESTARTS))
+        if recent >= UNDELAYED_RESTARTS
+        else 0.0
+    )
 
 
 def _check_options(cfg: Any, config: Config) -> None:
@@ -85,20 +89,20 @@ def _ignore_second_workers(server: Any) -> None:
         setattr(server, name, ignore)
 
 
-def _hurry_when_told_twice(server: Any) -> None:
+def _quit_on_second_sigterm(server: Any) -> None:
     """A second SIGTERM ends the drain; gunicorn itself hears only SIGINT and SIGQUIT then."""
-    queue, stopping = server.signal, threading.Event()
+    add_signal, stopping = server.signal, threading.Event()
 
-    def enqueue(number: int, frame: Any) -> None:
-        if number == signal.SIGTERM and stopping.is_set():
-            number = signal.SIGQUIT
-        elif number == signal.SIGTERM:
+    def enqueue(signum: int, frame: Any) -> None:
+        if signum == signal.SIGTERM and stopping.is_set():
+            signum = signal.SIGQUIT
+        elif signum == signal.SIGTERM:
             stopping.set()
-        queue(number, frame)
+        add_signal(signum, frame)
 
     server.signal = enqueue
 
 
-def _trust_no_wall_clock() -> None:
+def _use_monotonic_clock() -> None:
     """gunicorn measures the drain with the wall clock, which may be set meanwhile."""
     arbiter.time = SimpleNamespace(time=time.monotonic, monotonic=time.monotonic, sleep=time.sleep)

@@ -15,7 +15,7 @@ from config import Config
 _GB = 10**9
 
 
-def check_table(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> str:
+def format_check_report(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> str:
     """One line for each thing, its name first."""
     model = checked.model
     lines = [

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from app import create_app
-from app.server.arbiter_hooks import pause_s
-from app.server.log import HALT, announce
+from app.server.arbiter_hooks import restart_delay_s
+from app.server.log import EXIT_NO_RESTART, announce
 from app.server.startup import one_line
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from config import Config
 
 #: After the engine's end: time for all clients to be told, and for monitors to see /ready.
-LAST_WORDS_S = 2.0
+EXIT_DELAY_S = 2.0
 
 
 def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
     """The application around `engine`, which starts to load; its end is the worker's."""
-    failure_code = HALT  # until the model is ready: what stopped it would stop it again
+    failure_code = EXIT_NO_RESTART  # until the model is ready: what stopped it would stop it again
 
     def on_ready(info: ModelInfo) -> None:
         nonlocal failure_code
@@ -38,14 +38,14 @@ def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
         # What is there now stays: no later collection, which stops all threads, looks at it.
         gc.collect()
         gc.freeze()
-        where = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
-        where = where.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
-        announce(f"ready: {where} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
+        address = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
+        address = address.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
+        announce(f"ready: {address} {config.MODEL_NAME}: {info.description}", config.LOG_FORMAT)
 
     def on_failure(error: BaseException) -> None:
         announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
-        if failure_code != HALT:
-            time.sleep(LAST_WORDS_S)
+        if failure_code != EXIT_NO_RESTART:
+            time.sleep(EXIT_DELAY_S)
         os._exit(failure_code)  # an exception would end only the engine's thread
 
     def start() -> None:
@@ -53,10 +53,10 @@ def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
 
     app = create_app(config, engine)
     worker.on_drain = engine.drain
-    worker.trust(config.TRUSTED_PROXIES)
-    if pause := pause_s():
-        announce(f"westlake: the worker ended often; loading in {pause:g} s", config.LOG_FORMAT)
-        timer = threading.Timer(pause, start)
+    worker.set_trusted_proxies(config.TRUSTED_PROXIES)
+    if delay_s := restart_delay_s():
+        announce(f"westlake: the worker ended often; loading in {delay_s:g} s", config.LOG_FORMAT)
+        timer = threading.Timer(delay_s, start)
         timer.daemon = True
         timer.start()
     else:

@@ -17,34 +17,34 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 #: Seconds a peer may stay silent before it is closed, and may go on sending.
-SILENCE_S = 2.0
-LINGER_S = 30.0
+IDLE_TIMEOUT_S = 2.0
+LINGER_TIMEOUT_S = 30.0
 #: Bytes read and thrown away: an upload over any limit that a server of ours has.
-DRAIN_BYTES = 2 << 30
+MAX_DISCARDED_BYTES = 2 << 30
 #: Connections that linger at once; more are closed at once.
 MAX_LINGERING = 1024
 #: One turn's read: large, because whoever uploads gigabytes must not keep the thread.
 _READ_BYTES = 1 << 18
-_LOOK_S = 0.25
+_SWEEP_INTERVAL_S = 0.25
 
 
 @dataclass(slots=True)
 class _Peer:
     sock: socket.socket
-    ends_at: float  #: monotonic
-    silent_at: float  #: monotonic
-    left_bytes: int
+    deadline: float  #: monotonic
+    idle_deadline: float  #: monotonic
+    remaining_bytes: int
 
 
-class Lingerer:
+class LingeringCloser:
     """Any thread may call `close`, which waits for nothing: the thread that lingers alone has
     the selector, and gets its peers through a queue."""
 
     def __init__(self) -> None:
-        self._starting = threading.Lock()
+        self._start_lock = threading.Lock()
         self._inbox: SimpleQueue[_Peer] = SimpleQueue()
         self._lingering = 0  #: the thread's own count, a moment old for others
-        self._wake: socket.socket | None = None
+        self._wake_sender: socket.socket | None = None
         self._buffer = bytearray(_READ_BYTES)
 
     def close(self, sock: socket.socket) -> None:
@@ -52,7 +52,7 @@ class Lingerer:
         try:
             sock.setblocking(False)
             sock.shutdown(socket.SHUT_WR)
-            wake = self._wake or self._start()
+            wake_sender = self._wake_sender or self._start()
         except OSError:  # the peer has gone already, or no descriptors are left
             sock.close()
             return
@@ -60,43 +60,45 @@ class Lingerer:
             sock.close()
             return
         now = time.monotonic()
-        self._inbox.put(_Peer(sock, now + LINGER_S, now + SILENCE_S, DRAIN_BYTES))
+        self._inbox.put(
+            _Peer(sock, now + LINGER_TIMEOUT_S, now + IDLE_TIMEOUT_S, MAX_DISCARDED_BYTES)
+        )
         with suppress(BlockingIOError):  # full of wake-ups: it will wake up
-            wake.send(b"\0")
+            wake_sender.send(b"\0")
 
     def _start(self) -> socket.socket:
         """With the first connection, because a thread does not survive gunicorn's fork."""
-        with self._starting:
-            if self._wake is None:
-                wake, woken = socket.socketpair()
-                wake.setblocking(False)
-                woken.setblocking(False)
+        with self._start_lock:
+            if self._wake_sender is None:
+                wake_sender, wake_receiver = socket.socketpair()
+                wake_sender.setblocking(False)
+                wake_receiver.setblocking(False)
                 selector = selectors.DefaultSelector()
-                selector.register(woken, selectors.EVENT_READ)
+                selector.register(wake_receiver, selectors.EVENT_READ)
                 threading.Thread(
                     target=self._run, args=(selector,), name="linger", daemon=True
                 ).start()
-                self._wake = wake
-            return self._wake
+                self._wake_sender = wake_sender
+            return self._wake_sender
 
     def _run(self, selector: selectors.BaseSelector) -> None:
-        looked_at = 0.0
+        swept_at = 0.0
         while True:
-            for key, _ in selector.select(_LOOK_S if self._lingering else None):
+            for key, _ in selector.select(_SWEEP_INTERVAL_S if self._lingering else None):
                 if key.data is None:
                     with suppress(BlockingIOError):
                         key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
                 elif self._read(key.data):
-                    self._end(selector, key.data)
-            self._take_in(selector)
-            if time.monotonic() - looked_at >= _LOOK_S:
-                looked_at = time.monotonic()
+                    self._close(selector, key.data)
+            self._register_new(selector)
+            if time.monotonic() - swept_at >= _SWEEP_INTERVAL_S:
+                swept_at = time.monotonic()
                 peers = [key.data for key in selector.get_map().values() if key.data is not None]
                 for peer in peers:
-                    if looked_at > min(peer.ends_at, peer.silent_at):
-                        self._end(selector, peer)
+                    if swept_at > min(peer.deadline, peer.idle_deadline):
+                        self._close(selector, peer)
 
-    def _take_in(self, selector: selectors.BaseSelector) -> None:
+    def _register_new(self, selector: selectors.BaseSelector) -> None:
         with suppress(Empty):
             while True:
                 peer = self._inbox.get_nowait()
@@ -114,11 +116,11 @@ class Lingerer:
             return False
         except OSError:
             return True
-        peer.left_bytes -= size
-        peer.silent_at = time.monotonic() + SILENCE_S
-        return size == 0 or peer.left_bytes <= 0
+        peer.remaining_bytes -= size
+        peer.idle_deadline = time.monotonic() + IDLE_TIMEOUT_S
+        return size == 0 or peer.remaining_bytes <= 0
 
-    def _end(self, selector: selectors.BaseSelector, peer: _Peer) -> None:
+    def _close(self, selector: selectors.BaseSelector, peer: _Peer) -> None:
         selector.unregister(peer.sock)
         self._lingering -= 1
         peer.sock.close()

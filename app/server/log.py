@@ -1,7 +1,7 @@
 """Every log entry in the server's format: a line of text or one JSON object.
 
 Knows nothing about requests. No text that a client sent can end a line, begin one or colour a
-terminal. What an entry is about comes beside its message: `extra={"facts": {"status": 200}}`.
+terminal. What an entry is about comes beside its message: `extra={"fields": {"status": 200}}`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from gunicorn.glogging import Logger as GunicornLogger
 
 #: The worker's exit code that makes gunicorn's master stop instead of starting another.
-HALT = 4
-_HALTED = ("Shutting down: Master", "Reason: App failed to load.")
+EXIT_NO_RESTART = 4
+_ORDINARY_EXIT = ("Shutting down: Master", "Reason: App failed to load.")
 MAX_CHARACTERS = 4000
 _INDENT = "    "
 
@@ -30,16 +30,16 @@ _PLAIN = re.compile(r"[^\s\"=]+")
 
 def safe_line(text: str) -> str:
     """`text` as it can be shown anywhere, cut where it is very long."""
-    return _UNSAFE.sub(_escape, _bounded(text))
+    return _UNSAFE.sub(_escape, _truncated(text))
 
 
-def _bounded(text: str) -> str:
+def _truncated(text: str) -> str:
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + "..."
 
 
 def _escape(match: re.Match[str]) -> str:
-    number = ord(match[0])
-    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+    codepoint = ord(match[0])
+    return f"\\x{codepoint:02x}" if codepoint < 256 else f"\\u{codepoint:04x}"
 
 
 class TextFormatter(logging.Formatter):
@@ -48,9 +48,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, or several if it has a traceback."""
-        facts = getattr(record, "facts", {})
-        told = [f"{name}={_value(value)}" for name, value in facts.items()]
-        words = [self.formatTime(record), record.levelname, safe_line(record.getMessage()), *told]
+        fields = getattr(record, "fields", {})
+        pairs = [f"{name}={_value(value)}" for name, value in fields.items()]
+        words = [self.formatTime(record), record.levelname, safe_line(record.getMessage()), *pairs]
         lines = [" ".join(words)]
         if record.exc_info:
             trace = self.formatException(record.exc_info)
@@ -68,13 +68,13 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         entry = {
-            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "time": f"{timestamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _bounded(record.getMessage()),
-            **getattr(record, "facts", {}),
+            "message": _truncated(record.getMessage()),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -82,7 +82,7 @@ class JsonFormatter(logging.Formatter):
         return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-class _Noise(logging.Filter):
+class GunicornFilter(logging.Filter):
     """Shortens what gunicorn says around events that are ordinary here."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -95,8 +95,8 @@ class _Noise(logging.Filter):
             return True
         if message.startswith("Worker (pid:%s) exited with code"):
             arguments = record.args if isinstance(record.args, tuple) else ()
-            return HALT not in arguments[1:]
-        return record.getMessage() not in _HALTED
+            return EXIT_NO_RESTART not in arguments[1:]
+        return record.getMessage() not in _ORDINARY_EXIT
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
@@ -109,15 +109,15 @@ class Logger(GunicornLogger):  # type: ignore[misc]
         """Called by gunicorn when it starts and when it reloads."""
         super().setup(cfg)
         formatter = JsonFormatter() if self.log_format == "json" else TextFormatter()
-        ours = logging.getLogger("app")
-        ours.setLevel(self.error_log.level)
+        app_logger = logging.getLogger("app")
+        app_logger.setLevel(self.error_log.level)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
-            handler.addFilter(_Noise())
+            handler.addFilter(GunicornFilter())
         for handler in self.access_log.handlers:  # gunicorn's own, where it is turned on
             handler.setFormatter(formatter)
-        ours.handlers = list(self.error_log.handlers)
-        ours.propagate = False
+        app_logger.handlers = list(self.error_log.handlers)
+        app_logger.propagate = False
 
 
 def announce(message: str, log_format: str) -> None:

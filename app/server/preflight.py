@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A tokenizer.json of 24 MiB (258,000 tokens) takes 1.7 s and 0.3 GB, small ones next to nothing:
 #: so the bounds grow with what there is to read.
 BASE_CPU_S, CPU_S_PER_MIB = 4.0, 0.5
-BASE_BYTES, BYTES_PER_BYTE = 256 * MIB, 20
+BASE_MEMORY_BYTES, MEMORY_PER_FILE_BYTE = 256 * MIB, 20
 #: A child that waits for something (there is nothing to wait for) is ended too.
-WALL_TIMES, WALL_S = 5, 20.0
-_LARGE, _LARGEST = ("tokenizer.json", "tokenizer.model"), 64 * MIB
+WALL_FACTOR, WALL_EXTRA_S = 5, 20.0
+_TOKENIZER_FILES, _MAX_TOKENIZER_BYTES = ("tokenizer.json", "tokenizer.model"), 64 * MIB
 #: One thread each: what they reserve counts as memory.
-_QUIET = {
+_CHILD_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "RAYON_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -39,21 +39,21 @@ _QUIET = {
 }
 
 
-def rehearse(config: Config) -> TokenCount:
+def run_preflight(config: Config) -> TokenCount:
     """Check everything but the weights that `config` names; returns how large its tokenizer is.
 
     Raises:
         StartupError: what is wrong, in one line; also that the files cannot be read in a time
             and memory that would do for any model.
     """
-    config = _local(config)
+    config = _with_local_directories(config)
     size = _bytes_to_read(config)
     cpu_s = BASE_CPU_S + CPU_S_PER_MIB * size / MIB
-    limits = (cpu_s, BASE_BYTES + BYTES_PER_BYTE * size)
+    limits = (cpu_s, BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size)
     child = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "app.server.preflight_child", str(os.getpid())],
         cwd=ROOT,
-        env={**os.environ, **_QUIET},
+        env={**os.environ, **_CHILD_ENVIRONMENT},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -62,17 +62,17 @@ def rehearse(config: Config) -> TokenCount:
     with child:
         try:
             out, err = child.communicate(
-                pickle.dumps((config, limits)), WALL_TIMES * cpu_s + WALL_S
+                pickle.dumps((config, limits)), WALL_FACTOR * cpu_s + WALL_EXTRA_S
             )
         except BaseException as error:
             child.kill()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             out, err = child.communicate()
-    return _told(out, err, child.returncode, *limits)
+    return _parse_result(out, err, child.returncode, *limits)
 
 
-def _told(out: bytes, err: bytes, code: int, cpu_s: float, most_bytes: int) -> TokenCount:
+def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: int) -> TokenCount:
     """What the child's last words mean: `out` has a line for each file it opened, and a last
     one that begins with "=" or "!"."""
     lines = out.decode("utf-8", "replace").splitlines() or [""]
@@ -81,27 +81,28 @@ def _told(out: bytes, err: bytes, code: int, cpu_s: float, most_bytes: int) -> T
     if lines[-1].startswith("!"):
         raise StartupError(lines[-1][1:])
     file = lines[-1] or "the model's directory"
-    what = f"{file} is refused: reading it, or trying what it describes, "
+    prefix = f"{file} is refused: reading it, or trying what it describes, "
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise StartupError(f"{what}does not end within {cpu_s:.0f} s of computing")
+        raise StartupError(f"{prefix}does not end within {cpu_s:.0f} s of computing")
     if b"memory allocation" in err or b"bad_alloc" in err:
-        raise StartupError(f"{what}takes more than {most_bytes // MIB} MiB of memory")
-    last = (err.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
-    raise StartupError(f"{what}ends a process with {code}: {last[:200]}")
+        raise StartupError(f"{prefix}takes more than {max_bytes // MIB} MiB of memory")
+    last_line = (err.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+    raise StartupError(f"{prefix}ends a process with {code}: {last_line[:200]}")
 
 
-def _local(config: Config) -> Config:
+def _with_local_directories(config: Config) -> Config:
     """`config` with directories in place of Hub names, and without a GPU: neither downloads nor
     drivers are the child's to wait for."""
 
-    def found(name: str, flag: str) -> str:
+    def directory_of(name: str, flag: str) -> str:
         return str(local_directory(name, flag, allow_pickle=config.ALLOW_PICKLE))
 
     return replace(
         config,
-        BASE_MODEL=found(config.BASE_MODEL, "--base_model"),
-        LORA_MODEL=tuple(found(name, "--lora_model") for name in config.LORA_MODEL),
-        TOKENIZER_PATH=config.TOKENIZER_PATH and found(config.TOKENIZER_PATH, "--tokenizer_path"),
+        BASE_MODEL=directory_of(config.BASE_MODEL, "--base_model"),
+        LORA_MODEL=tuple(directory_of(name, "--lora_model") for name in config.LORA_MODEL),
+        TOKENIZER_PATH=config.TOKENIZER_PATH
+        and directory_of(config.TOKENIZER_PATH, "--tokenizer_path"),
         ONLY_CPU=True,
         GPUS=(),
         DTYPE="auto",
@@ -111,6 +112,6 @@ def _local(config: Config) -> Config:
 def _bytes_to_read(config: Config) -> int:
     """Of the largest tokenizer, as far as it may be read at all. All else is small."""
     names = (config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH)
-    paths = [Path(name) / file for name in names if name is not None for file in _LARGE]
+    paths = [Path(name) / file for name in names if name is not None for file in _TOKENIZER_FILES]
     sizes = [path.stat().st_size for path in paths if path.is_file()]
-    return min(max(sizes, default=0), _LARGEST)
+    return min(max(sizes, default=0), _MAX_TOKENIZER_BYTES)

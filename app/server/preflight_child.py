@@ -33,21 +33,21 @@ READERS = (fast_tokenizer, sentencepiece_tokenizer)
 
 def main(parent: int) -> None:
     """Read what stdin describes; `parent`: the process to die with."""
-    _die_with(parent)
-    config, (cpu_s, most_bytes) = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent's
-    _bound(cpu_s, most_bytes)
-    _tell_files(config)
-    counted: list[TokenCount] = []
+    _exit_with_parent(parent)
+    config, (cpu_s, max_bytes) = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent's
+    _limit_resources(cpu_s, max_bytes)
+    _report_opened_files(config)
+    counts: list[TokenCount] = []
 
-    def tried(directory: Path) -> TokenCount:
+    def load_and_probe(directory: Path) -> TokenCount:
         tokenizer = load_tokenizer(directory)
         check_tokenizer(tokenizer, directory)
-        counted.append(count(tokenizer))
-        return counted[0]
+        counts.append(count(tokenizer))
+        return counts[0]
 
     try:
-        check_without_memory(config, tried)
-        answer = "=" + json.dumps(asdict(counted[0]))
+        check_without_memory(config, load_and_probe)
+        answer = "=" + json.dumps(asdict(counts[0]))
     except StartupError as error:
         answer = "!" + " ".join(str(error).split())
     except MemoryError:
@@ -58,7 +58,7 @@ def main(parent: int) -> None:
     sys.stdout.buffer.write(f"{answer}\n".encode("utf-8", "backslashreplace"))
 
 
-def _die_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """Linux ends this process when its parent's thread ends; elsewhere the bounds do, later."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -66,30 +66,30 @@ def _die_with(parent: int) -> None:
             sys.exit("the parent has gone")
 
 
-def _bound(cpu_s: float, most_bytes: int) -> None:
+def _limit_resources(cpu_s: float, max_bytes: int) -> None:
     """No core file; so much more time and memory than the imports took."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + cpu_s) + 1
+    soft_limit_s = int(used.ru_utime + used.ru_stime + cpu_s) + 1
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, soft + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (soft_limit_s, soft_limit_s + 1))
     with contextlib.suppress(OSError, ValueError):  # no /proc, no such limit: as on macOS
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        bound = pages * resource.getpagesize() + most_bytes
+        bound = pages * resource.getpagesize() + max_bytes
         resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
 
 
-def _tell_files(config: Config) -> None:
+def _report_opened_files(config: Config) -> None:
     """Write the path of every file of the model's directories before it is opened."""
     directories = [config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH]
-    inside = tuple(f"{name}/" for name in directories if name is not None)
+    prefixes = tuple(f"{name}/" for name in directories if name is not None)
 
-    def note(event: str, values: tuple[object, ...]) -> None:
-        if event == "open" and str(values[0]).startswith(inside):
-            line = f"{str(values[0])!r}"[1:-1] + "\n"
+    def audit(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith(prefixes):
+            line = f"{str(arguments[0])!r}"[1:-1] + "\n"
             sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
             sys.stdout.flush()
 
-    sys.addaudithook(note)
+    sys.addaudithook(audit)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from app.checkpoint.check import check_model, check_without_memory
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.cpu_features import check_cpu_features
 from app.checkpoint.memory import check_memory
-from app.middleware.api_keys import KeyFile
+from app.middleware.api_keys import ApiKeyFile
 from app.prompts.template_selection import read_chat_template, try_own
-from app.server.check_report import check_table
+from app.server.check_report import format_check_report
 from app.server.log import announce, safe_line
-from app.server.preflight import rehearse
+from app.server.preflight import run_preflight
 from app.tokenizer.config_files import read_tokenizer_files
 from app.tokenizer.tokenizer import load_tokenizer
 from config import Config, ConfigError
@@ -35,32 +35,32 @@ def one_line(error: BaseException) -> str:
     """An error in words, for an operator; mistakes are messages already, faults get a place."""
     if isinstance(error, (StartupError, ConfigError)):
         return " ".join(str(error).split())
-    place = ""
+    location = ""
     trace = error.__traceback__
     while trace is not None:
-        place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+        location = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
         trace = trace.tb_next
-    return " ".join(f"{type(error).__name__}: {error}{place}".split())
+    return " ".join(f"{type(error).__name__}: {error}{location}".split())
 
 
-def fail(error: BaseException, code: int = 1) -> NoReturn:
+def exit_with_error(error: BaseException, code: int = 1) -> NoReturn:
     """Tell `error` in one line and end the process with `code`."""
     sys.stderr.write(f"westlake: {safe_line(one_line(error))}\n")
     sys.stderr.flush()
     raise SystemExit(code)
 
 
-def or_fail(action: Callable[[], T]) -> T:
+def exit_on_error(action: Callable[[], T]) -> T:
     """What `action` returns; ends the process with one line when it finds a mistake."""
     try:
         return action()
     except (StartupError, ConfigError) as error:
-        fail(error)
+        exit_with_error(error)
 
 
 def read_settings(environ: Mapping[str, str]) -> Config:
     """The settings of `environ`; ends the process with one line when they are wrong."""
-    return or_fail(lambda: Config.from_env(environ))
+    return exit_on_error(lambda: Config.from_env(environ))
 
 
 def check_all(config: Config, addresses: Iterable[Any]) -> None:
@@ -75,15 +75,15 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
     if config.API_KEYS_FILE is not None:
-        KeyFile(config.API_KEYS_FILE)
-    counted = rehearse(config)
-    checked = check_model(config, lambda directory: counted)
+        ApiKeyFile(config.API_KEYS_FILE)
+    token_count = run_preflight(config)
+    checked = check_model(config, lambda directory: token_count)
     directory = checked.tokenizer_directory
     if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
         try_own(load_tokenizer(directory), directory)
 
 
-def check_only(config: Config) -> None:
+def run_check(config: Config) -> None:
     """`--check`: print what would be served, without looking at addresses.
 
     Raises:
@@ -92,10 +92,10 @@ def check_only(config: Config) -> None:
     check_cpu_features()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
-    counted = rehearse(config)
-    checked = check_without_memory(config, lambda directory: counted)
+    token_count = run_preflight(config)
+    checked = check_without_memory(config, lambda directory: token_count)
     tokenizer = load_tokenizer(checked.tokenizer_directory)
-    sys.stdout.write(check_table(config, checked, tokenizer) + "\n")
+    sys.stdout.write(format_check_report(config, checked, tokenizer) + "\n")
     sys.stdout.flush()
     if config.CHAT_TEMPLATE is None:
         try_own(tokenizer, checked.tokenizer_directory)
@@ -109,8 +109,10 @@ def check_address(address: Any) -> None:
         return
     host, port = address[:2]
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, resolved = found[0]
+        candidates = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, kind, protocol, _, resolved = candidates[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(resolved)
@@ -130,17 +132,17 @@ def check_concurrency(environ: Mapping[str, str]) -> None:
         )
 
 
-def warn_if_open(hosts: Iterable[str], log_format: str) -> None:
+def warn_if_unauthenticated(hosts: Iterable[str], log_format: str) -> None:
     """One warning line when the server listens beyond this machine without API keys."""
-    beyond = [host for host in hosts if not host.startswith(_LOOPBACK)]
-    if beyond:
+    exposed = [host for host in hosts if not host.startswith(_LOOPBACK)]
+    if exposed:
         announce(
-            f"warning: listening on {beyond[0]} without API keys: whoever reaches this port can "
+            f"warning: listening on {exposed[0]} without API keys: whoever reaches this port can "
             "use the model; --host 127.0.0.1 keeps it to this machine",
             log_format,
         )
 
 
-def inherited_listeners() -> bool:
+def has_inherited_sockets() -> bool:
     """True when systemd or an older gunicorn hands us sockets that are already bound."""
     return "LISTEN_FDS" in os.environ or "GUNICORN_FD" in os.environ

@@ -14,25 +14,25 @@ from typing import Any
 
 #: A request must have come within this time and another second for each so many bytes, so that
 #: nobody holds a thread by trickling.
-ARRIVAL_S = 20.0
-ARRIVAL_BYTES_PER_S = 16_384
+RECEIVE_TIMEOUT_S = 20.0
+MIN_RECEIVE_BYTES_PER_S = 16_384
 _READ_BYTES = 1 << 14
 #: How a body in chunks ends, trailers apart. Only a hint: text may end like it.
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class PatientSocket(socket.socket):
+class TimedSocket(socket.socket):
     """A socket whose time-out bounds each wait of `sendall`, not the whole of it: a large
     answer to a slow but reading client may take as long as it takes. What comes in must keep
     a pace."""
 
-    _arrives_by = math.inf
-    _early = b""
-    _left_bytes: float = 0
-    _on_arrived: Callable[[], None] | None = None
+    _receive_deadline = math.inf
+    _unread = b""
+    _missing_bytes: float = 0
+    _on_received: Callable[[], None] | None = None
 
-    def expect_request(
-        self, early: bytes, size: float, on_arrived: Callable[[], None] | None
+    def start_request(
+        self, unread: bytes, size: float, on_received: Callable[[], None] | None
     ) -> None:
         """The clock of the next request starts now.
 
@@ -40,15 +40,15 @@ class PatientSocket(socket.socket):
         it, infinite where that is not known; on_arrived: called once, when all of it has been
         taken as far as can be told, or something is sent in return.
         """
-        self._arrives_by = time.monotonic() + ARRIVAL_S
-        self._early, self._left_bytes, self._on_arrived = early, size, on_arrived
+        self._receive_deadline = time.monotonic() + RECEIVE_TIMEOUT_S
+        self._unread, self._missing_bytes, self._on_received = unread, size, on_received
 
-    def take_early(self) -> bytes:
+    def take_unread(self) -> bytes:
         """What was read of the next request and not taken by `recv`."""
-        early, self._early = self._early, b""
-        return early
+        unread, self._unread = self._unread, b""
+        return unread
 
-    def recv_now(self) -> bytes:
+    def recv_nonblocking(self) -> bytes:
         """What has come, of a socket that does not block. Raises BlockingIOError for nothing."""
         return super().recv(_READ_BYTES)
 
@@ -56,17 +56,17 @@ class PatientSocket(socket.socket):
         """At most `size` bytes. Raises TimeoutError when nothing comes in time."""
         if flags:  # a look, which is nobody's turn
             return super().recv(size, flags)
-        if self._early:
-            data, self._early = self._early[:size], self._early[size:]
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
         else:
-            data = self._recv_in_time(size)
-        self._left_bytes -= len(data)
-        if self._left_bytes <= 0 or data.endswith(_LAST_CHUNK):
-            self._arrived()
+            data = self._recv_before_deadline(size)
+        self._missing_bytes -= len(data)
+        if self._missing_bytes <= 0 or data.endswith(_LAST_CHUNK):
+            self._notify_received()
         return data
 
-    def _recv_in_time(self, size: int) -> bytes:
-        left_s = self._arrives_by - time.monotonic()
+    def _recv_before_deadline(self, size: int) -> bytes:
+        left_s = self._receive_deadline - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("the request comes too slowly")
         wanted_s = self.gettimeout()  # gunicorn has its own, when it throws a body away
@@ -75,17 +75,17 @@ class PatientSocket(socket.socket):
             data = super().recv(size)
         finally:
             self.settimeout(wanted_s)
-        self._arrives_by += len(data) / ARRIVAL_BYTES_PER_S
+        self._receive_deadline += len(data) / MIN_RECEIVE_BYTES_PER_S
         return data
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of `data`. Raises TimeoutError when the peer takes nothing in time."""
-        self._arrived()
+        self._notify_received()
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[self.send(rest, flags) :]
 
-    def _arrived(self) -> None:
-        on_arrived, self._on_arrived = self._on_arrived, None
-        if on_arrived is not None:
-            on_arrived()
+    def _notify_received(self) -> None:
+        on_received, self._on_received = self._on_received, None
+        if on_received is not None:
+            on_received()

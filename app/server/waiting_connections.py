@@ -17,19 +17,19 @@ from typing import Generic, Protocol, TypeVar
 class Peer(Protocol):
     """What is asked of a connection."""
 
-    who: str  #: whose it is
-    trusted: bool  #: a proxy, which speaks for many
-    since: float  #: when it began to wait, monotonic
-    late_at: float  #: when it has waited long enough, monotonic
+    client_id: str  #: whose it is
+    is_proxy: bool  #: a proxy, which speaks for many
+    pending_since: float  #: when it began to wait, monotonic
+    deadline: float  #: when it has waited long enough, monotonic
 
 
 P = TypeVar("P", bound=Peer)
 
 #: Who came just now gives way to nobody: its request is probably on the way.
-SETTLED_S = 0.5
+MIN_AGE_S = 0.5
 
 
-class Waiting(Generic[P]):
+class PendingConnections(Generic[P]):
     """Connections without a whole request, the oldest of each client first."""
 
     def __init__(self, per_client: int) -> None:
@@ -42,49 +42,49 @@ class Waiting(Generic[P]):
 
     def add(self, peer: P) -> None:
         """Take one in."""
-        peer.since = time.monotonic()
-        self._clients.setdefault(peer.who, {})[peer] = None
+        peer.pending_since = time.monotonic()
+        self._clients.setdefault(peer.client_id, {})[peer] = None
 
     def remove(self, peer: P) -> None:
         """Let one go."""
-        own = self._clients[peer.who]
+        own = self._clients[peer.client_id]
         del own[peer]
         if not own:
-            del self._clients[peer.who]
+            del self._clients[peer.client_id]
 
-    def oldest_of_the_most(self) -> P | None:
+    def oldest_of_largest_client(self) -> P | None:
         """Who gives way when there is no place left: the oldest of the client that has most."""
-        settled_before = time.monotonic() - SETTLED_S
+        settled_before = time.monotonic() - MIN_AGE_S
         for own in sorted(self._clients.values(), key=len, reverse=True):
             oldest = next(iter(own))
-            if oldest.since < settled_before:
+            if oldest.pending_since < settled_before:
                 return oldest
         return None
 
-    def surplus(self) -> list[P]:
+    def over_limit(self) -> list[P]:
         """Those that are too many for their client, the oldest first."""
         found: list[P] = []
-        settled_before = time.monotonic() - SETTLED_S
+        settled_before = time.monotonic() - MIN_AGE_S
         for own in self._clients.values():
             many = len(own) - self._per_client
             if many > 0:
                 oldest = itertools.islice(own, many)
-                found += [p for p in oldest if not p.trusted and p.since < settled_before]
+                found += [p for p in oldest if not p.is_proxy and p.pending_since < settled_before]
         return found
 
-    def late(self) -> list[P]:
+    def expired(self) -> list[P]:
         """Those that have waited long enough."""
         now = time.monotonic()
-        return [peer for own in self._clients.values() for peer in own if peer.late_at < now]
+        return [peer for own in self._clients.values() for peer in own if peer.deadline < now]
 
-    def cap(self, late_at: float) -> None:
+    def cap(self, deadline: float) -> None:
         """None may wait longer than until then, monotonic."""
         for own in self._clients.values():
             for peer in own:
-                peer.late_at = min(peer.late_at, late_at)
+                peer.deadline = min(peer.deadline, deadline)
 
 
-class Places(Generic[P]):
+class UploadSlots(Generic[P]):
     """A few places, and a queue before them. What comes late to the queue's end leaves it."""
 
     def __init__(self, places: int, per_client: int, wait_timeout_s: float) -> None:
@@ -94,26 +94,26 @@ class Places(Generic[P]):
         self._held_by: Counter[str] = Counter()
         self._queue: deque[P] = deque()
 
-    def enter(self, peer: P, begin: Callable[[P], object]) -> None:
+    def request(self, peer: P, begin: Callable[[P], object]) -> None:
         """Begin with `peer`, now or later."""
-        peer.late_at = time.monotonic() + self._patience_s
+        peer.deadline = time.monotonic() + self._patience_s
         self._queue.append(peer)
         self._fill(begin)
 
-    def leave(self, peer: P, begin: Callable[[P], object]) -> None:
+    def release(self, peer: P, begin: Callable[[P], object]) -> None:
         """Its place, if it still has one, is the next one's."""
         if peer not in self._held:
             return
         del self._held[peer]
-        self._held_by[peer.who] -= 1
-        if not self._held_by[peer.who]:
-            del self._held_by[peer.who]
+        self._held_by[peer.client_id] -= 1
+        if not self._held_by[peer.client_id]:
+            del self._held_by[peer.client_id]
         self._fill(begin)
 
-    def late(self) -> list[P]:
+    def expired(self) -> list[P]:
         """Those whose turn did not come in time; they have left the queue."""
         now, late = time.monotonic(), []
-        while self._queue and self._queue[0].late_at < now:
+        while self._queue and self._queue[0].deadline < now:
             late.append(self._queue.popleft())
         return late
 
@@ -121,10 +121,10 @@ class Places(Generic[P]):
         passed: list[P] = []
         while self._queue and len(self._held) < self._places:
             peer = self._queue.popleft()
-            if self._held_by[peer.who] >= self._per_client and not peer.trusted:
+            if self._held_by[peer.client_id] >= self._per_client and not peer.is_proxy:
                 passed.append(peer)
                 continue
             self._held[peer] = None
-            self._held_by[peer.who] += 1
+            self._held_by[peer.client_id] += 1
             begin(peer)
         self._queue.extendleft(reversed(passed))

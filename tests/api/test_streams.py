@@ -1,4 +1,4 @@
-"""Server-sent events of both text routes: order, shapes, comments, errors, cancelling."""
+"""Server-sent events of both text routes: order, shapes, comments, errors, cancel_on_disconnect."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_ping_in_silence(
     client: FlaskClient, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "PING_AFTER_S", 0.1)
-    monkeypatch.setattr(request_context, "WAIT_S", 0.02)
+    monkeypatch.setattr(request_context, "MAX_WAIT_S", 0.02)
     engine.first_delay_s = 0.35
     comments = stream(client, "completions").comments
     assert set(comments) == {"ping"}

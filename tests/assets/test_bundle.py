@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.assets.bundle import join_modules
-from app.assets.es_module import JoinError, read_module
+from app.assets.bundle import bundle_modules
+from app.assets.es_module import BundleError, read_module
 from app.assets.pages import PAGES
 from app.assets.static_files import static_files
-from app.assets.strip_comments import without_comments
+from app.assets.strip_comments import strip_comments
 from app.checkpoint.errors import StartupError
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -21,7 +21,7 @@ STATIC = Path(__file__).parents[2] / "static"
 def joined(**sources: str) -> dict[str, str]:
     """The files of the page whose first module is js/page.js; `sources` are js/NAME.js."""
     texts = {posixpath.normpath(f"js/{name}.js"): text for name, text in sources.items()}
-    return join_modules("js/page.js", texts.__getitem__)
+    return bundle_modules("js/page.js", texts.__getitem__)
 
 
 def test_one_module() -> None:
@@ -51,9 +51,9 @@ export { more as m, h as n };
     ]
     names = {"h": "h", "i": "i", "j": "j", "K": "K", "m": "more", "n": "h"}
     assert dict(module.exports) == names
-    assert module.later == ("js/later.js",)
+    assert module.dynamic_imports == ("js/later.js",)
     assert "export" not in module.body and "export const" not in module.body
-    assert 'import("./x.js")' in module.with_later(lambda path: 'import("./x.js")')
+    assert 'import("./x.js")' in module.replace_dynamic_imports(lambda path: 'import("./x.js")')
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_how_builds_of_others_end(text: str, inner: str) -> None:
     ],
 )
 def test_what_is_written_otherwise_is_refused(line: str) -> None:
-    with pytest.raises(JoinError, match=r"^js/a\.js: cannot be joined because of: "):
+    with pytest.raises(BundleError, match=r"^js/a\.js: cannot be bundled because of: "):
         read_module("js/a.js", f"// About.\n{line}\nlast();\n")
 
 
@@ -101,9 +101,9 @@ const a = `
 const c = "//";
 """
     lines = script.splitlines(keepends=True)
-    assert without_comments(script) == "".join(lines[1:5] + lines[6:])
+    assert strip_comments(script) == "".join(lines[1:5] + lines[6:])
     unsure = "// stays\nconst tick = /`/;\n"
-    assert without_comments(unsure) == unsure
+    assert strip_comments(unsure) == unsure
     made = joined(page='import "../vendor/x/x.js";\n// ours\n1;', **{"../vendor/x/x": "// theirs"})
     assert "// theirs" in made["page.js"] and "// ours" not in made["page.js"]
 
@@ -114,7 +114,7 @@ def test_files_of_others_may_be_loaded_by_a_name_known_later() -> None:
     assert line in read_module("js/a.js", line).body
     for path in STATIC.glob("vendor/*/*.js"):
         module = read_module(path.relative_to(STATIC).as_posix(), path.read_text(encoding="utf-8"))
-        assert not module.imports and not module.later and module.exports, path
+        assert not module.imports and not module.dynamic_imports and module.exports, path
 
 
 def test_order_is_that_of_a_browser() -> None:
@@ -173,7 +173,7 @@ def test_what_comes_later_has_files_of_its_own() -> None:
     ],
 )
 def test_what_cannot_be_joined_is_said(sources: dict[str, str], words: str) -> None:
-    with pytest.raises(JoinError) as told:
+    with pytest.raises(BundleError) as told:
         joined(**sources)
     assert words in str(told.value)
 
@@ -208,9 +208,9 @@ def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
         (
             "js/page.js",
             "export let a = 1;",
-            "js/page.js: cannot be joined because of: export let a",
+            "js/page.js: cannot be bundled because of: export let a",
         ),
-        ("css/base.css", "@import 'x.css';", "css/base.css: cannot be joined because of: @import"),
+        ("css/base.css", "@import 'x.css';", "css/base.css: cannot be bundled because of: @import"),
         ("css/base.css", "a { b: url(x.svg) }", "because of: url(x.svg)"),
         ("css/base.css", None, "css/base.css: is needed, and not there"),
         ("js/page.js", 'import "./a.js";', "js/a.js: is needed, and not there"),

@@ -17,7 +17,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import file_exists, open_file, read_file, read_text
 from app.prompts.template_selection import read_chat_template
 from app.server import preflight
-from app.server.preflight import rehearse
+from app.server.preflight import run_preflight
 from app.tokenizer.smoke_test import check_tokenizer, sample_texts
 from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL, Config
@@ -73,7 +73,7 @@ def refused(config: Config, words: str) -> None:
     """Rehearse `config`: it must be refused, soon, by a line with `words`."""
     began = time.monotonic()
     with pytest.raises(StartupError) as caught:
-        rehearse(config)
+        run_preflight(config)
     assert time.monotonic() - began < 5 * SECONDS
     assert words in str(caught.value)
     assert config.BASE_MODEL in str(caught.value), "the file, or its directory, is named"
@@ -143,20 +143,20 @@ def test_check_and_start_alike_all(
 
 
 def test_good_directories_pass(tmp_path: Path) -> None:
-    found = rehearse(Config())
+    found = run_preflight(Config())
     assert found.all == found.text == PIECES
     directory = write_model(tmp_path / "fast", vocab_size=256)
     hostile.fast()(directory)
-    assert rehearse(Config(BASE_MODEL=str(directory))).all == 256
+    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256
     (directory / "tokenizer.json").rename(tmp_path / "elsewhere.json")
     (directory / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")  # as the Hub's cache
-    assert rehearse(Config(BASE_MODEL=str(directory))).all == 256
+    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256
 
 
 def test_as_many_added_tokens_as_speech_models_have(tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model", vocab_size=256 + 28_000)
     hostile.fast(added_tokens=hostile.added(28_000))(directory)
-    assert rehearse(Config(BASE_MODEL=str(directory))).all == 256 + 28_000
+    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256 + 28_000
     assert load_tokenizer(directory).encode("<27999>") == (256 + 27_999,)
 
 
@@ -187,7 +187,7 @@ def test_a_child_that_ends_without_a_word_is_told_of(
             monkeypatch.setattr(preflight, "WALL_TIMES", 0)
             monkeypatch.setattr(preflight, "WALL_S", 3.0)
         with pytest.raises(StartupError, match=words):
-            rehearse(Config())
+            run_preflight(Config())
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
@@ -243,12 +243,12 @@ def test_a_lora_of_pickles_is_read_from_files_only(tmp_path: Path) -> None:
         BASE_MODEL=str(directory), LORA_MODEL=(str(directory / "lora"),), ALLOW_PICKLE=True
     )
     with pytest.raises(StartupError, match=r"adapter_model.bin is a pipe"):
-        rehearse(config)
+        run_preflight(config)
     (directory / "model.safetensors").unlink()
     shutil.rmtree(directory / "lora")
     os.mkfifo(directory / "pytorch_model.bin")
     with pytest.raises(StartupError, match=r"pytorch_model.bin is a pipe"):
-        rehearse(Config(BASE_MODEL=str(directory), ALLOW_PICKLE=True))
+        run_preflight(Config(BASE_MODEL=str(directory), ALLOW_PICKLE=True))
 
 
 def test_errors_stay_short(tmp_path: Path) -> None:

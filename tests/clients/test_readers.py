@@ -85,7 +85,7 @@ def test_a_ping_costs_no_text(
 ) -> None:
     """A reader that strips what it receives joins a comment to what comes after it."""
     monkeypatch.setattr(sse, "PING_AFTER_S", 0.05)
-    monkeypatch.setattr(request_context, "WAIT_S", 0.01)
+    monkeypatch.setattr(request_context, "MAX_WAIT_S", 0.01)
     engine.first_delay_s, engine.delay_s = 0.2, 0.12
     engine.bytes_per_event = 12
     pieces = pieces_of(client, route)

@@ -8,35 +8,35 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.middleware.public_routes import Access, access_to
+from app.middleware.public_routes import Access, access_of_endpoint
 from tests.middleware.conftest import ALICE, MakeApp, bearer
 
 TABLE = {
-    "/": Access.OPEN,
-    "/static/<path:filename>": Access.OPEN,
-    "/health": Access.OPEN,
-    "/ready": Access.OPEN,
-    "/openapi.json": Access.OPEN,
-    "/metrics": Access.LOCAL,
-    "/docs": Access.OPEN,
-    "/playground/completion": Access.KEYED,
-    "/playground/chat": Access.KEYED,
-    "/playground/embeddings": Access.KEYED,
-    "/playground/model": Access.KEYED,
-    "/v1/completions": Access.KEYED,
-    "/v1/chat/completions": Access.KEYED,
-    "/v1/embeddings": Access.KEYED,
-    "/v1/models": Access.KEYED,
-    "/v1/models/<path:model_id>": Access.KEYED,
-    "/tokenize": Access.KEYED,
-    "/detokenize": Access.KEYED,
-    "/tokenizer_info": Access.KEYED,
+    "/": Access.PUBLIC,
+    "/static/<path:filename>": Access.PUBLIC,
+    "/health": Access.PUBLIC,
+    "/ready": Access.PUBLIC,
+    "/openapi.json": Access.PUBLIC,
+    "/metrics": Access.PUBLIC_ON_LOOPBACK,
+    "/docs": Access.PUBLIC,
+    "/playground/completion": Access.API_KEY,
+    "/playground/chat": Access.API_KEY,
+    "/playground/embeddings": Access.API_KEY,
+    "/playground/model": Access.API_KEY,
+    "/v1/completions": Access.API_KEY,
+    "/v1/chat/completions": Access.API_KEY,
+    "/v1/embeddings": Access.API_KEY,
+    "/v1/models": Access.API_KEY,
+    "/v1/models/<path:model_id>": Access.API_KEY,
+    "/tokenize": Access.API_KEY,
+    "/detokenize": Access.API_KEY,
+    "/tokenizer_info": Access.API_KEY,
 }
 LAN = {"REMOTE_ADDR": "192.0.2.7"}
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:
-    served = {rule.rule: access_to(rule.endpoint) for rule in app.url_map.iter_rules()}
+    served = {rule.rule: access_of_endpoint(rule.endpoint) for rule in app.url_map.iter_rules()}
     assert served == TABLE
 
 
@@ -48,7 +48,7 @@ def test_every_route_without_a_key(make: MakeApp) -> None:
         path = re.sub(r"<path:(\w+)>", "icon.svg", rule.rule)
         for method in sorted((rule.methods or set()) - {"OPTIONS"}):
             answer = client.open(path, method=method, environ_base=LAN)
-            is_open = TABLE[rule.rule] is Access.OPEN
+            is_open = TABLE[rule.rule] is Access.PUBLIC
             assert (answer.status_code == 401) is not is_open, (method, path)
             assert is_open or answer.headers["WWW-Authenticate"]
             answer.close()

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.middleware.proxy import client_of
-from app.middleware.rate_limit import Rates
+from app.middleware.proxy import rate_limit_identity
+from app.middleware.rate_limit import RateLimiter
 from app.protocol.errors import RateLimited
 from config import Config
 from tests.fakes import ScriptedEngine
@@ -83,40 +83,40 @@ def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.usefixtures("wall_clock")
 def test_several_limits_all_hold() -> None:
-    rates = Rates(((2, "second"), (3, "day")))
-    rates.take("a")
-    rates.take("a")
+    rates = RateLimiter(((2, "second"), (3, "day")))
+    rates.check("a")
+    rates.check("a")
     with pytest.raises(RateLimited, match="2 requests a second") as caught:
-        rates.take("a")
+        rates.check("a")
     assert caught.value.retry_after_s == 1
-    rates = Rates(((5, "second"), (1, "day")))
-    rates.take("a")
+    rates = RateLimiter(((5, "second"), (1, "day")))
+    rates.check("a")
     with pytest.raises(RateLimited, match="1 requests a day") as caught:
-        rates.take("a")
+        rates.check("a")
     assert caught.value.retry_after_s == 86_400
 
 
 @pytest.mark.parametrize("hours", [-24, -1, 1, 24])
 def test_a_clock_that_jumps_locks_nobody_out(hours: int, wall_clock: list[float]) -> None:
-    rates = Rates(((1, "minute"),))
-    rates.take("a")
+    rates = RateLimiter(((1, "minute"),))
+    rates.check("a")
     with pytest.raises(RateLimited):
-        rates.take("a")
+        rates.check("a")
     wall_clock[0] += 3600 * hours
-    rates.take("a")
+    rates.check("a")
     with pytest.raises(RateLimited) as caught:
-        rates.take("a")
+        rates.check("a")
     assert caught.value.retry_after_s <= 60
 
 
 def test_threads_together_get_no_more() -> None:
-    rates = Rates(((50, "hour"),))
+    rates = RateLimiter(((50, "hour"),))
     passed: list[int] = []
 
     def work() -> None:
         for _ in range(30):
             try:
-                rates.take("a")
+                rates.check("a")
                 passed.append(1)
             except RateLimited:
                 pass
@@ -141,4 +141,4 @@ def test_threads_together_get_no_more() -> None:
     ],
 )
 def test_whom_an_address_stands_for(peer: str | None, client: str) -> None:
-    assert client_of(peer) == client
+    assert rate_limit_identity(peer) == client

@@ -66,7 +66,7 @@ def test_without_keys_all_share(real_engine: AsyncEngine) -> None:
 def test_whose_a_request_is_and_whether_there_are_others(
     engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(keys_module, "CHECK_INTERVAL_S", 0.0)
     path = tmp_path / "keys"
     path.write_text(f"alice {ALICE}\n")
     client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()

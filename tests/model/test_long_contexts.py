@@ -13,7 +13,7 @@ from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.rope import MAX_POSITIONS
 from app.engine.types import GenerationRequest, SamplingParams
-from app.server.startup import check_only
+from app.server.startup import run_check
 from config import Config
 from tests.checkpoint.directories import PIECES, write_config, write_model
 from tests.harness.in_process import collect, engine_of
@@ -91,10 +91,10 @@ def test_how_far_a_model_reaches(tmp_path: Path, changes: dict[str, Any], reach:
 def test_check_tells_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_model(tmp_path, vocab_size=PIECES, rope_scaling={"type": "linear", "factor": 4.0})
     config = {"BASE_MODEL": str(tmp_path), "ONLY_CPU": True}
-    check_only(Config(**config))
+    run_check(Config(**config))
     line = "context        256 tokens; --max_model_len may be up to 1024"
     assert line in capsys.readouterr().out.splitlines()
-    check_only(Config(**config, MAX_MODEL_LEN=1024))
+    run_check(Config(**config, MAX_MODEL_LEN=1024))
     assert "context        1024 tokens" in capsys.readouterr().out.splitlines()
     with pytest.raises(StartupError, match=r"--max_model_len is 1025.*made for 1024"):
-        check_only(Config(**config, MAX_MODEL_LEN=1025))
+        run_check(Config(**config, MAX_MODEL_LEN=1025))

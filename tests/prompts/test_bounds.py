@@ -11,7 +11,7 @@ import pytest
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.connection.client import Connection
+from app.connection.client_connection import Connection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.generation.rendering import render_conversation

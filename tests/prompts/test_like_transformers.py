@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from app.connection.client import Connection
+from app.connection.client_connection import Connection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo

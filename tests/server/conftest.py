@@ -18,7 +18,7 @@ from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 IO_S = 1.0
-ARRIVAL_S = 3.0
+RECEIVE_TIMEOUT_S = 3.0
 
 SETTINGS = """
 from app.server import timed_socket
@@ -28,8 +28,8 @@ from app.server.arbiter_hooks import _ignore_second_workers
 from tests.server import trivial
 
 worker.IO_TIMEOUT_S = {io}
-worker.FAREWELL_S = 0.5
-worker.ARRIVAL_S = timed_socket.ARRIVAL_S = {arrival}
+worker.DRAIN_MARGIN_S = 0.5
+worker.RECEIVE_TIMEOUT_S = timed_socket.RECEIVE_TIMEOUT_S = {arrival}
 worker_class = worker.HardenedWorker
 logger_class = Logger
 threads = {threads}
@@ -123,9 +123,13 @@ def wide(tmp_path: Path) -> Iterator[Trivial]:
 
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Trivial]:
-    """Two large uploads at once, one of each client, of whom each may have six waiting."""
-    more = "worker.UPLOADS, worker.UPLOADS_PER_CLIENT, worker.UPLOAD_PATIENCE_S = 2, 1, 0.5\n"
-    with running(tmp_path, 16, more=more + "worker.WAITING_PER_CLIENT = 6\n") as found:
+    """At most two uploads, one per client, and six pending connections per client."""
+    more = (
+        "worker.MAX_UPLOADS, worker.MAX_UPLOADS_PER_CLIENT = 2, 1\n"
+        "worker.UPLOAD_WAIT_TIMEOUT_S = 0.5\n"
+        "worker.MAX_PENDING_PER_CLIENT = 6\n"
+    )
+    with running(tmp_path, 16, more=more) as found:
         yield found
 
 
@@ -134,7 +138,7 @@ def running(
     tmp_path: Path, threads: int, files: int | None = None, more: str = ""
 ) -> Iterator[Trivial]:
     """Started and answering. files: how many descriptors it may have; more: settings."""
-    settings = SETTINGS.format(io=IO_S, arrival=ARRIVAL_S, threads=threads)
+    settings = SETTINGS.format(io=IO_S, arrival=RECEIVE_TIMEOUT_S, threads=threads)
     (tmp_path / "conf.py").write_text(settings + more)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

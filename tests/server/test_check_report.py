@@ -16,7 +16,7 @@ from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import kernels
 from app.checkpoint.memory import RUNTIME_BYTES
 from app.server.arguments import convert_paths, wants_check
-from app.server.startup import check_only
+from app.server.startup import run_check
 from config import Config, ConfigError
 from tests.checkpoint.directories import PIECES, write_model
 from tests.harness.server import ROOT
@@ -28,7 +28,7 @@ def model(directory: Path) -> Path:
 
 
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check_only(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, KV_CACHE_MB=5))
+    run_check(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, KV_CACHE_MB=5))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"base model     {tmp_path}"
     assert "llama, 2 layers, width 32, float16" in lines[1]
@@ -44,16 +44,16 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_threads_that_were_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check_only(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, THREADS=3))
+    run_check(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, THREADS=3))
     assert re.search(r"^ +threads=3 \(.*--threads\)$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_a_cpu_without_our_kernels_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
     program = """
 import sys
-from app.server.startup import check_only
+from app.server.startup import run_check
 from config import Config
-check_only(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True, LOAD_IN_8BIT=True))
+run_check(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True, LOAD_IN_8BIT=True))
 assert not {"torch", "numba", "numpy"} & set(sys.modules)
 """
     ended = subprocess.run(
@@ -74,15 +74,15 @@ def test_what_does_not_fit(
     eight_bit = check.check_without_memory(config).memory.eight_bit_weights
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + eight_bit + 1000)
     with pytest.raises(StartupError, match="try --load_in_8bit"):
-        check_only(config)
+        run_check(config)
     assert "more than is left" in capsys.readouterr().out
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES)
     with pytest.raises(StartupError, match="try a smaller model"):
-        check_only(config)
+        run_check(config)
     capsys.readouterr()
     weights = check.check_without_memory(config).memory.weights
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + weights + 50_000)
-    check_only(config)
+    run_check(config)
     per_token = 2 * 2 * 2 * 8 * 4
     assert f"more than is left; --max_model_len {50_000 // per_token} f" in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from app.server import lingering_close
-from app.server.lingering_close import Lingerer
+from app.server.lingering_close import LingeringCloser
 from tests.harness.waiting import wait_until
 
 SOON_S = 5.0
@@ -37,7 +37,7 @@ def closed(peer: socket.socket) -> bool:
 @pytest.mark.parametrize("leave_first", [True, False])
 def test_hundreds_at_once(threads: int, leave_first: bool) -> None:
     """More than there is room for wake-ups, while the thread that lingers is kept busy."""
-    lingerer, both = Lingerer(), pairs(480)
+    lingerer, both = LingeringCloser(), pairs(480)
 
     def work(number: int) -> None:
         for ours, theirs in both[number::threads]:
@@ -58,14 +58,14 @@ def test_hundreds_at_once(threads: int, leave_first: bool) -> None:
 
 def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even while the thread that lingers does nothing at all."""
-    lingerer, going, both = Lingerer(), threading.Event(), pairs(480)
-    run = Lingerer._run
+    lingerer, going, both = LingeringCloser(), threading.Event(), pairs(480)
+    run = LingeringCloser._run
 
-    def late(self: Lingerer, selector: selectors.BaseSelector) -> None:
+    def late(self: LingeringCloser, selector: selectors.BaseSelector) -> None:
         going.wait(60)
         run(self, selector)
 
-    monkeypatch.setattr(Lingerer, "_run", late)
+    monkeypatch.setattr(LingeringCloser, "_run", late)
     closing = threading.Thread(
         target=lambda: [lingerer.close(ours) for ours, _ in both], daemon=True
     )
@@ -80,8 +80,8 @@ def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_silent_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lingering_close, "SILENCE_S", 0.3)
-    lingerer, both = Lingerer(), pairs(20)
+    monkeypatch.setattr(lingering_close, "IDLE_TIMEOUT_S", 0.3)
+    lingerer, both = LingeringCloser(), pairs(20)
     for ours, theirs in both:
         lingerer.close(ours)
         assert theirs.recv(1) == b""
@@ -94,7 +94,7 @@ def test_the_silent_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_too_many_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lingering_close, "MAX_LINGERING", 10)
-    lingerer, both = Lingerer(), pairs(30)
+    lingerer, both = LingeringCloser(), pairs(30)
     for ours, _ in both:
         lingerer.close(ours)
     assert sum(ours.fileno() >= 0 for ours, _ in both) == 10

@@ -13,8 +13,8 @@ import pytest
 from app.checkpoint.errors import StartupError
 from app.server import startup
 from app.server.arbiter_hooks import _check_options
-from app.server.log import HALT, JsonFormatter, _Noise, announce
-from app.server.worker import HardenedWorker, PatientSocket
+from app.server.log import EXIT_NO_RESTART, GunicornFilter, JsonFormatter, announce
+from app.server.worker import HardenedWorker, TimedSocket
 from config import Config
 
 
@@ -51,7 +51,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
 def test_an_open_server_is_warned_of_once(
     host: str, warned: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    startup.warn_if_open([host], "text")
+    startup.warn_if_unauthenticated([host], "text")
     assert capsys.readouterr().err.count("without API keys") == warned
 
 
@@ -80,8 +80,8 @@ def test_json_entries_are_one_line() -> None:
 @pytest.mark.parametrize(
     ("message", "arguments", "error", "kept"),
     [
-        ("Worker (pid:%s) exited with code %s.", (9, HALT), None, False),
-        ("Worker (pid:%s) exited with code %s.", (HALT, 1), None, True),
+        ("Worker (pid:%s) exited with code %s.", (9, EXIT_NO_RESTART), None, False),
+        ("Worker (pid:%s) exited with code %s.", (EXIT_NO_RESTART, 1), None, True),
         ("Shutting down: %s", ("Master",), None, False),
         ("anything else", (), None, True),
     ],
@@ -91,14 +91,14 @@ def test_noise(
 ) -> None:
     info = (type(error), error, None) if error else None
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, arguments, info)
-    assert _Noise().filter(record) is kept
+    assert GunicornFilter().filter(record) is kept
 
 
 def test_a_cut_connection_is_one_line() -> None:
     info = (TimeoutError, TimeoutError("timed out"), None)
     message = "Socket error processing request."
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), info)
-    assert _Noise().filter(record)
+    assert GunicornFilter().filter(record)
     line = json.loads(JsonFormatter().format(record))
     assert (line["level"], line["message"]) == ("warning", "a connection was cut: timed out")
     assert "exception" not in line
@@ -130,7 +130,7 @@ def test_refuses_web_concurrency(count: str) -> None:
 
 def test_a_patient_socket_sends_all_and_gives_up_on_silence() -> None:
     ours, theirs = socket.socketpair()
-    with PatientSocket(fileno=ours.detach()) as patient, theirs:
+    with TimedSocket(fileno=ours.detach()) as patient, theirs:
         patient.settimeout(0.2)
         patient.sendall(b"")
         patient.sendall(memoryview(b"abc"))

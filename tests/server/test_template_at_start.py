@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.server.startup import check_all, check_only
+from app.server.startup import check_all, run_check
 from config import Config
 from tests.checkpoint.directories import PIECES, write_model
 from tests.harness.server import ROOT, free_port
@@ -35,7 +35,7 @@ def model(directory: Path, template: str) -> Path:
 @pytest.mark.parametrize("template", BAD)
 def test_both_ways_to_check_refuse_it(template: str, tmp_path: Path) -> None:
     settings = {"BASE_MODEL": str(model(tmp_path, template)), "ONLY_CPU": True}
-    for check in (lambda config: check_all(config, ()), check_only):
+    for check in (lambda config: check_all(config, ()), run_check):
         with pytest.raises(StartupError, match=r"the chat template in .*--chat_template"):
             check(Config(**settings))
         check(Config(**settings, CHAT_TEMPLATE="chatml"))  # the remedy
@@ -44,7 +44,7 @@ def test_both_ways_to_check_refuse_it(template: str, tmp_path: Path) -> None:
 def test_one_that_works_is_taken(tmp_path: Path) -> None:
     config = Config(BASE_MODEL=str(model(tmp_path, GOOD)), ONLY_CPU=True)
     check_all(config, ())
-    check_only(config)
+    run_check(config)
 
 
 @pytest.mark.parametrize("flags", [(), ("--check",)], ids=["start", "check"])
@@ -63,9 +63,9 @@ def test_it_is_told_soon_and_in_one_line(flags: tuple[str, ...], tmp_path: Path)
 def test_it_is_tried_without_torch(tmp_path: Path) -> None:
     program = """
 import sys
-from app.server.startup import check_only
+from app.server.startup import run_check
 from config import Config
-check_only(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True))
+run_check(Config(BASE_MODEL=sys.argv[1], ONLY_CPU=True))
 assert not {"torch", "transformers"} & set(sys.modules)
 """
     command = [sys.executable, "-c", program, str(model(tmp_path, GOOD))]

@@ -16,4 +16,4 @@ if "STACK_CLOCK" in os.environ:  # a wall clock that is set while the server run
     time.time = lambda: _true_time() + float(_clock.read_text().strip().rstrip("s") or 0)
 
 graceful_timeout = int(os.environ.get("STACK_GRACE_S", "30"))
-_master.CALM_EXITS = int(os.environ.get("STACK_CALM_EXITS", "3"))
+_master.UNDELAYED_RESTARTS = int(os.environ.get("STACK_CALM_EXITS", "3"))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.connection.client import Connection
-from app.connection.disconnect_watcher import SWEEP_S, DisconnectWatcher
+from app.connection.client_connection import ClientConnection
+from app.connection.disconnect_watcher import POLL_INTERVAL_S, DisconnectWatcher
 
 Pair = tuple[socket.socket, socket.socket]
 Leave = Callable[[socket.socket], None]
@@ -34,8 +34,8 @@ def watcher(request: pytest.FixtureRequest) -> DisconnectWatcher:
     return DisconnectWatcher(use_epoll=request.param)
 
 
-def connection(sock: object, watcher: DisconnectWatcher) -> Connection:
-    return Connection({"gunicorn.socket": sock}, watcher)
+def connection(sock: object, watcher: DisconnectWatcher) -> ClientConnection:
+    return ClientConnection({"gunicorn.socket": sock}, watcher)
 
 
 def reset(sock: socket.socket) -> None:
@@ -52,20 +52,20 @@ def test_told_once_when_closed(
     ours.settimeout(timeout)
     client = connection(ours, watcher)
     told = threading.Semaphore(0)
-    with client.watched(told.release):
-        assert not told.acquire(timeout=2 * SWEEP_S)
-        assert not client.gone
+    with client.watch_disconnect(told.release):
+        assert not told.acquire(timeout=2 * POLL_INTERVAL_S)
+        assert not client.disconnected
         leave(theirs)
         assert told.acquire(timeout=SOON_S)
-        assert client.gone
-        assert not told.acquire(timeout=2 * SWEEP_S)
+        assert client.disconnected
+        assert not told.acquire(timeout=2 * POLL_INTERVAL_S)
 
 
 def test_one_that_left_before_is_noticed(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     theirs.close()
     told = threading.Event()
-    with connection(ours, watcher).watched(told.set):
+    with connection(ours, watcher).watch_disconnect(told.set):
         assert told.wait(SOON_S)
 
 
@@ -73,37 +73,37 @@ def test_next_requests_bytes_stay(pair: Pair, watcher: DisconnectWatcher) -> Non
     ours, theirs = pair
     client = connection(ours, watcher)
     told = threading.Event()
-    with client.watched(told.set):
+    with client.watch_disconnect(told.set):
         theirs.sendall(b"GET / HTTP/1.1\r\n")
-        assert not told.wait(2 * SWEEP_S)
-        assert not client.gone
+        assert not told.wait(2 * POLL_INTERVAL_S)
+        assert not client.disconnected
     assert ours.recv(100) == b"GET / HTTP/1.1\r\n"
 
 
 def test_not_told_after_the_wait(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     told = threading.Event()
-    with connection(ours, watcher).watched(told.set):
+    with connection(ours, watcher).watch_disconnect(told.set):
         pass
     theirs.close()
-    assert not told.wait(2 * SWEEP_S)
+    assert not told.wait(2 * POLL_INTERVAL_S)
 
 
 def test_our_own_end_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
     pair[0].close()
     client = connection(pair[0], watcher)
-    with client.watched(lambda: None):
-        assert client.gone
+    with client.watch_disconnect(lambda: None):
+        assert client.disconnected
 
 
 def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: DisconnectWatcher) -> None:
     """It sent what one sends that has left, and nothing written would tell them apart."""
     ours, theirs = pair
     client, told = connection(ours, watcher), threading.Event()
-    with client.watched(told.set):
+    with client.watch_disconnect(told.set):
         theirs.shutdown(socket.SHUT_WR)
         assert told.wait(SOON_S)
-        assert client.gone
+        assert client.disconnected
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
@@ -113,15 +113,15 @@ def test_half_closed_is_told_once_and_is_not_gone(
     ours, theirs = pair
     client = connection(ours, watcher)
     left, half = threading.Event(), threading.Semaphore(0)
-    with client.watched(left.set, half.release):
+    with client.watch_disconnect(left.set, half.release):
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
         assert half.acquire(timeout=SOON_S)
         assert client.half_closed
         ours.sendall(b": ping")
         assert theirs.recv(100) == b": ping"
-        assert not half.acquire(timeout=3 * SWEEP_S)
-        assert not left.is_set() and not client.gone
+        assert not half.acquire(timeout=3 * POLL_INTERVAL_S)
+        assert not left.is_set() and not client.disconnected
 
 
 def test_one_that_left_is_told_apart_by_writing_to_it(
@@ -130,20 +130,20 @@ def test_one_that_left_is_told_apart_by_writing_to_it(
     ours, theirs = pair
     client = connection(ours, watcher)
     left, half = threading.Event(), threading.Event()
-    with client.watched(left.set, half.set):
+    with client.watch_disconnect(left.set, half.set):
         theirs.close()
         if ours.family != socket.AF_UNIX:  # whose closing is no mere FIN
             assert half.wait(SOON_S)
-            assert not left.wait(2 * SWEEP_S)
+            assert not left.wait(2 * POLL_INTERVAL_S)
             ours.sendall(b": ping")
         assert left.wait(SOON_S)
-        assert client.gone
+        assert client.disconnected
 
 
 def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     left, half = threading.Event(), threading.Event()
-    with connection(ours, watcher).watched(left.set, half.set):
+    with connection(ours, watcher).watch_disconnect(left.set, half.set):
         theirs.shutdown(socket.SHUT_WR)
         assert half.wait(SOON_S)
         reset(theirs)
@@ -152,9 +152,9 @@ def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Disconnec
 
 @pytest.mark.parametrize("found", [None, "x", 5])
 def test_without_a_socket_the_client_is_there(found: object, watcher: DisconnectWatcher) -> None:
-    for client in (connection(found, watcher), Connection({}, watcher)):
-        with client.watched(lambda: None):
-            assert not client.gone
+    for client in (connection(found, watcher), ClientConnection({}, watcher)):
+        with client.watch_disconnect(lambda: None):
+            assert not client.disconnected
 
 
 def test_a_thousand_waits_on_reused_numbers(watcher: DisconnectWatcher) -> None:
@@ -166,7 +166,7 @@ def test_a_thousand_waits_on_reused_numbers(watcher: DisconnectWatcher) -> None:
             ours, theirs = socket.socketpair()
             leaves = (number + seed) % 3 == 0
             told = threading.Event()
-            with connection(ours, watcher).watched(told.set):
+            with connection(ours, watcher).watch_disconnect(told.set):
                 if leaves:
                     theirs.close()
                     if not told.wait(SOON_S + 3):
@@ -191,7 +191,7 @@ def test_one_thread_watches_all(watcher: DisconnectWatcher) -> None:
     ready, leave = threading.Barrier(51), threading.Event()
 
     def wait(ours: socket.socket) -> None:
-        with connection(ours, watcher).watched(told.release):
+        with connection(ours, watcher).watch_disconnect(told.release):
             ready.wait()
             leave.wait(10)
 

@@ -16,75 +16,75 @@ from contextlib import contextmanager
 from app.engine.errors import Overloaded
 
 #: Characters or bytes from which on something is large.
-LARGE = 1 << 18
+MIN_LIMITED_SIZE = 1 << 18
 #: So many at once, or one thing that has more; so many may wait, and so long.
-AT_ONCE = 1 << 20
-WAITING = 96 << 20
-PATIENCE_S = 60.0
+MAX_CONCURRENT = 1 << 20
+MAX_QUEUED = 96 << 20
+QUEUE_TIMEOUT_S = 60.0
 #: When memory is given back after the last of them.
-RETURN_AFTER_S = (0.5, 5.0)
+TRIM_DELAYS_S = (0.5, 5.0)
 
 
-class FewPlaces:
+class WeightedSemaphore:
     """Any thread may ask for a place. First come, first served."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(self, capacity: int = MAX_CONCURRENT, max_queued: int = MAX_QUEUED) -> None:
         """Both in characters or bytes."""
-        self._at_once, self._most_waiting = at_once, waiting
+        self._capacity, self._max_queued = capacity, max_queued
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
-        self._busy = self._waiting = 0
+        self._acquired = self._queued = 0
 
     @contextmanager
-    def place(self, size: int) -> Iterator[None]:
+    def acquire(self, size: int) -> Iterator[None]:
         """While the block runs, something of this size is worked on. What is small never waits.
 
         Raises:
             Overloaded: too much waits already, or its turn did not come in time.
         """
-        if size < LARGE:
+        if size < MIN_LIMITED_SIZE:
             yield
             return
-        self._enter(size)
+        self._acquire(size)
         try:
             yield
         finally:
-            self._leave(size)
+            self._release(size)
 
-    def _enter(self, size: int) -> None:
-        ticket = object()
+    def _acquire(self, size: int) -> None:
+        waiter = object()
 
-        def may_begin() -> bool:
-            fits = not self._busy or self._busy + size <= self._at_once
-            return fits and self._queue[0] is ticket
+        def can_acquire() -> bool:
+            fits = not self._acquired or self._acquired + size <= self._capacity
+            return fits and self._queue[0] is waiter
 
         with self._changed:
-            if self._waiting and self._waiting + size > self._most_waiting:
+            if self._queued and self._queued + size > self._max_queued:
                 raise Overloaded("Too many large requests wait already; try again in a moment")
-            self._queue.append(ticket)
-            self._waiting += size
-            begins = self._changed.wait_for(may_begin, PATIENCE_S)
-            self._queue.remove(ticket)
-            self._waiting -= size
-            self._busy += size if begins else 0
+            self._queue.append(waiter)
+            self._queued += size
+            acquired = self._changed.wait_for(can_acquire, QUEUE_TIMEOUT_S)
+            self._queue.remove(waiter)
+            self._queued -= size
+            self._acquired += size if acquired else 0
             self._changed.notify_all()
-            if not begins:
+            if not acquired:
                 raise Overloaded("Large requests take too long now; try again in a moment")
 
-    def _leave(self, size: int) -> None:
+    def _release(self, size: int) -> None:
         with self._changed:
-            self._busy -= size
+            self._acquired -= size
             self._changed.notify_all()
-            last = not self._busy and not self._queue
+            last = not self._acquired and not self._queue
         if last:
             # What it led to, an answer of a million tokens perhaps, is gone a little later.
-            for delay_s in RETURN_AFTER_S:
-                timer = threading.Timer(delay_s, _return_memory)
+            for delay_s in TRIM_DELAYS_S:
+                timer = threading.Timer(delay_s, _trim_memory)
                 timer.daemon = True
                 timer.start()
 
 
-def _return_memory() -> None:
+def _trim_memory() -> None:
     """Libraries take memory in many small parts, which the C library would keep for itself."""
     gc.collect()  # requests are in cycles; short, for what was loaded is frozen
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
@@ -93,5 +93,5 @@ def _return_memory() -> None:
 
 
 #: Of this process: bodies to parse, and texts to turn into tokens.
-parsing = FewPlaces()
-encoding = FewPlaces()
+parse_semaphore = WeightedSemaphore()
+encode_semaphore = WeightedSemaphore()

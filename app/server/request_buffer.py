@@ -11,25 +11,25 @@ import re
 from enum import Enum, auto
 
 #: A header that has no end by then is the parser's to refuse.
-HEADER_BYTES = 1 << 14
+MAX_HEADER_BYTES = 1 << 14
 #: Bodies up to this are collected before a thread is given.
-BODY_BYTES = 1 << 15
+MAX_BUFFERED_BODY_BYTES = 1 << 15
 
-_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
+_HEADER_END = b"\r\n\r\n"
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
 #: The length is not known, or the client waits to be asked for its body.
-_OPEN = re.compile(rb"\r\n(?:transfer-encoding|expect)[ \t]*:", re.IGNORECASE)
+_UNKNOWN_LENGTH = re.compile(rb"\r\n(?:transfer-encoding|expect)[ \t]*:", re.IGNORECASE)
 
 
-class Stage(Enum):
+class RequestStage(Enum):
     """How much of a request is there."""
 
-    PART = auto()
-    WHOLE = auto()
-    LONG = auto()  #: whoever reads it will wait for more
+    PARTIAL = auto()
+    COMPLETE = auto()
+    LARGE = auto()  #: whoever reads it will wait for more
 
 
-class Arrival:
+class RequestBuffer:
     """The bytes of one request, and perhaps of those after it. Owned by one thread."""
 
     def __init__(self, data: bytes = b"") -> None:
@@ -39,25 +39,29 @@ class Arrival:
 
     def add(self, data: bytes) -> None:
         """Take what has come."""
-        looked = max(0, len(self.data) - len(_END) + 1)
+        search_from = max(0, len(self.data) - len(_HEADER_END) + 1)
         self.data += data
         if not self.size:
-            end = self.data.find(_END, looked)
+            end = self.data.find(_HEADER_END, search_from)
             if end >= 0:
-                self.size = self._size(end)
-            elif len(self.data) > HEADER_BYTES:
+                self.size = self._request_size(end)
+            elif len(self.data) > MAX_HEADER_BYTES:
                 self.size = math.inf
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> RequestStage:
         """How much is there now."""
         if self.size and len(self.data) >= self.size:
-            return Stage.WHOLE
-        return Stage.LONG if self.size > HEADER_BYTES + BODY_BYTES else Stage.PART
+            return RequestStage.COMPLETE
+        return (
+            RequestStage.LARGE
+            if self.size > MAX_HEADER_BYTES + MAX_BUFFERED_BODY_BYTES
+            else RequestStage.PARTIAL
+        )
 
-    def _size(self, end: int) -> float:
+    def _request_size(self, end: int) -> float:
         head = self.data[: end + 2]
-        if _OPEN.search(head):
+        if _UNKNOWN_LENGTH.search(head):
             return math.inf
-        length = _LENGTH.search(head)
-        return end + len(_END) + (int(length[1]) if length else 0)
+        length = _CONTENT_LENGTH.search(head)
+        return end + len(_HEADER_END) + (int(length[1]) if length else 0)
