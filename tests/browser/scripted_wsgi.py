@@ -14,7 +14,7 @@ from app import create_app
 from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineStats, GenerationRequest, Progress
 from config import Config
-from tests.browser.payloads import NAME, PAYLOADS
+from tests.browser.xss_payloads import NAME, PAYLOADS
 from tests.fakes import INFO, ScriptedEngine, ScriptedHandle
 
 #: What comes after "say " in a prompt is the answer.

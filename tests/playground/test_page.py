@@ -19,7 +19,7 @@ from app.engine.errors import GenerationFailed, Overloaded
 from app.engine.types import EngineState, GenerationRequest
 from app.playground.parameters import PRESETS, parameters
 from app.translations import TRANSLATIONS
-from tests.browser.payloads import PAYLOADS
+from tests.browser.xss_payloads import PAYLOADS
 from tests.fakes import ScriptedEngine
 
 FORMS = {"completion": "prompt", "chat": "message", "embeddings": "input"}

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visits
-from tests.browser.payloads import NAME, PAYLOADS, READ
 from tests.browser.scripted_wsgi import REFUSE
 from tests.browser.visitor import Visitor
+from tests.browser.xss_payloads import NAME, PAYLOADS, READ
 from tests.harness.server import Server
 
 pytestmark = pytest.mark.parametrize("lang", ["en"])  # markup is markup in every language
