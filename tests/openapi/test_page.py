@@ -72,7 +72,7 @@ def test_what_is_long_is_folded(client: FlaskClient) -> None:
     assert outside.count("<code>Tokenized</code>") == 0
     samples = re.findall(r"<pre[^>]*><code>(\{.*?\})</code>", text, flags=re.DOTALL)
     shown = [json.loads(each) for each in samples]
-    assert {"object": "list"}.items() <= shown[3].items()
+    assert any(each.get("object") == "list" for each in shown)
     assert any(list(each) == ["tokens", "count", "max_model_len", "prompt"] for each in shown)
     assert text.count("data: [DONE]") == 2
 
