@@ -22,7 +22,7 @@ from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 BEAMS, PROMPT_TOKENS, TOKENS = 4, 450, 60
 

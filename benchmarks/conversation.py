@@ -22,7 +22,7 @@ from app.engine.types import TokenIds  # noqa: E402
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 TURNS, SAID_TOKENS, ANSWER_TOKENS = 10, 136, 30
 

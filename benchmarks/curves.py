@@ -24,7 +24,7 @@ from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median, table  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 STREAMS, STREAMS_HISTORY = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), 100
 HISTORY, HISTORY_STREAMS = (100, 200, 400, 600, 800, 1000, 1250, 1500, 1750, 2000), (1, 8)

@@ -28,7 +28,7 @@ from benchmarks.engine_load import SILENCE_S, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
 from config import EMBEDDED_MODEL  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 SENTENCES, SHORTEST, LONGEST, WARM_UP = 256, 10, 60, 32
 Vectors = list[numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]]

@@ -23,7 +23,7 @@ from benchmarks.http_load import closed_loop  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
 from benchmarks.servers import started, westlake  # noqa: E402
 from config import EMBEDDED_MODEL  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 STREAMS, PROMPT_TOKENS, TOKENS = 32, 16, 200
 VOCABULARY = 1000  #: ids below this are tokens of the embedded model

@@ -28,7 +28,7 @@ from benchmarks.engine_load import Answer, ask, greedy, random_ids, start  # noq
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median, quantile  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 STREAMS, PROMPT_TOKENS, USUAL_STEPS = 8, 1500, 40
 LONG, SHORT, ROWS, TOKENS = 1024, 96, 16, 96

@@ -26,7 +26,7 @@ from app.engine.types import OutputDelta, TokenIds  # noqa: E402
 from benchmarks.engine_load import greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 PROMPT_TOKENS = 64
 

@@ -27,7 +27,7 @@ from benchmarks.report import finish, listed, median  # noqa: E402
 from benchmarks.servers import started  # noqa: E402
 from benchmarks.seven_billion_model import PARAMETERS, write_checkpoint  # noqa: E402
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
-from tests.model.without_tokenizer import load_without_tokenizer  # noqa: E402
+from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
 PROMPT_TOKENS = 32
 PEERS = ("Q8_0", "Q4_K_M")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoint.directories import PIECES, config_json, write_header
+from tests.harness.model_directory import PIECES, config_json, write_header
 
 Spoil = Callable[[Path], object]
 Case = tuple[str, Spoil, str]

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from app.checkpoint.config import read_config
 from app.checkpoint.expected_tensors import expected_shapes
-from tests.checkpoint.directories import SIZES
+from tests.harness.model_directory import SIZES
 
 NAMES = {
     "llama": "LlamaForCausalLM",

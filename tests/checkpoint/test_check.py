@@ -18,7 +18,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware import gpu_selection
 from app.checkpoint.hardware.gpus import Gpus
 from config import EMBEDDED_MODEL, Config
-from tests.checkpoint.directories import weights, write_model
+from tests.harness.model_directory import weights, write_model
 from tests.harness.waiting import cpu_limit
 
 Tensors = dict[str, np.ndarray]

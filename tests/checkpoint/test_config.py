@@ -10,7 +10,7 @@ import pytest
 
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
-from tests.checkpoint.directories import write_config
+from tests.harness.model_directory import write_config
 
 
 @pytest.mark.parametrize(

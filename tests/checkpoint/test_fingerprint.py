@@ -18,7 +18,7 @@ from app.checkpoint.fingerprint import SAMPLE_BYTES, fingerprint
 from app.tokenizer.vocab_size import count_tokens
 from app.version import VERSION
 from config import EMBEDDED_MODEL, Config
-from tests.checkpoint.directories import PIECES, write_model, write_shards
+from tests.harness.model_directory import PIECES, write_model, write_shards
 from tests.harness.server import ROOT
 from tests.harness.waiting import cpu_limit
 

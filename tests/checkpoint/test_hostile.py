@@ -22,7 +22,7 @@ from app.tokenizer.smoke_test import check_tokenizer, sample_texts
 from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL, Config
 from tests.checkpoint import hostile
-from tests.checkpoint.directories import PIECES, write_model
+from tests.harness.model_directory import PIECES, write_model
 from tests.harness.server import ROOT
 from tests.harness.waiting import wait_until
 

@@ -13,7 +13,7 @@ from app.checkpoint.hardware.available_memory import available_bytes
 from app.checkpoint.hardware.gpus import find_gpus
 from app.checkpoint.memory import RUNTIME_BYTES
 from config import Config
-from tests.checkpoint.directories import write_model
+from tests.harness.model_directory import write_model
 
 
 def test_a_16_bit_checkpoint_takes_two_bytes_a_weight(tmp_path: Path) -> None:

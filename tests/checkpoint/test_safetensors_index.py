@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import INDEX, read_header, read_index
-from tests.checkpoint.directories import write_header, write_model, write_shards
+from tests.harness.model_directory import write_header, write_model, write_shards
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoint.directories import PIECES
 from tests.conformance.asking import (
     CHAT_STREAM,
     CHAT_WHOLE,
@@ -20,6 +19,7 @@ from tests.conformance.asking import (
     Asker,
     Way,
 )
+from tests.harness.model_directory import PIECES
 
 ways = pytest.mark.parametrize("way", WAYS, ids=str)
 completions = pytest.mark.parametrize("way", [WHOLE, STREAM], ids=str)

@@ -20,7 +20,7 @@ import pytest
 
 from app.checkpoint.config import read_config
 from app.checkpoint.expected_tensors import expected_shapes
-from tests.checkpoint.directories import PIECES, write_config, write_model, write_shards
+from tests.harness.model_directory import PIECES, write_config, write_model, write_shards
 from tests.harness.server import ROOT, free_port
 from tests.harness.waiting import cpu_limit
 

@@ -35,7 +35,7 @@ def start(engine: AsyncEngine) -> AsyncEngine:
 def engine_of(directory: Path, **settings: Any) -> AsyncEngine:
     """A started engine of a directory without a tokenizer."""
     # Imported here: this needs torch, which tests/engine do without.
-    from tests.model.without_tokenizer import load_without_tokenizer
+    from tests.harness.without_tokenizer import load_without_tokenizer
 
     return start(AsyncEngine(lambda: load_without_tokenizer(directory, **settings), 1000))
 

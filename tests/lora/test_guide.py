@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.checkpoint.directories import PIECES
 from tests.harness.client import CHAT, COMPLETIONS
+from tests.harness.model_directory import PIECES
 from tests.harness.server import ROOT, free_port, python_wsgi, running, wait_ready
 
 CAPITAL = "告诉我中国的首都在哪里"

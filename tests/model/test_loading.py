@@ -25,8 +25,8 @@ from app.model.loading.tensor_sources import from_checkpoint, from_modules, from
 from app.model.runner import TorchRunner
 from app.model.weights import Weights
 from tests.harness.in_process import collect, engine_of
+from tests.harness.without_tokenizer import load_without_tokenizer
 from tests.model.conftest import SaveModel
-from tests.model.without_tokenizer import load_without_tokenizer
 
 CPU = torch.device("cpu")
 

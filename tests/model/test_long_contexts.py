@@ -15,8 +15,8 @@ from app.checkpoint.rope import MAX_POSITIONS
 from app.engine.types import GenerationRequest, SamplingParams
 from app.server.startup import run_check
 from config import Config
-from tests.checkpoint.directories import PIECES, write_config, write_model
 from tests.harness.in_process import collect, engine_of
+from tests.harness.model_directory import PIECES, write_config, write_model
 from tests.model.conftest import SaveModel
 from tests.model.test_promise_b import assert_greedy
 

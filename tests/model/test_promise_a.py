@@ -16,8 +16,8 @@ from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, Samplin
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start
 from tests.harness.waiting import wait_until
+from tests.harness.without_tokenizer import load_without_tokenizer
 from tests.model.conftest import SaveModel
-from tests.model.without_tokenizer import load_without_tokenizer
 
 REQUESTS = 200
 VOCAB = 400

@@ -18,7 +18,7 @@ from app.checkpoint.memory import RUNTIME_BYTES
 from app.server.arguments import convert_paths, wants_check
 from app.server.startup import run_check
 from config import Config, ConfigError
-from tests.checkpoint.directories import PIECES, write_model
+from tests.harness.model_directory import PIECES, write_model
 from tests.harness.server import ROOT
 from tests.harness.waiting import cpu_limit
 

@@ -12,7 +12,7 @@ import pytest
 from app.checkpoint.errors import StartupError
 from app.server.startup import check_all, run_check
 from config import Config
-from tests.checkpoint.directories import PIECES, write_model
+from tests.harness.model_directory import PIECES, write_model
 from tests.harness.server import ROOT, free_port
 
 GOOD = "{% for m in messages %}{{ bos_token }}{{ m.role }}: {{ m.content }}{% endfor %}"
