@@ -1,152 +1,69 @@
-"""gunicorn's threaded worker, hardened against slow and lingering peers, and able to drain.
+"""gunicorn's threaded worker, hardened against slow and lingering clients, and able to drain.
 
-Knows nothing about the application it serves. Written against gunicorn 27.0.1, whose own
-gthread worker (a) closes connections on the loop that accepts, up to 2 s for each peer that
-lingers, and resets those that still send after 64 KiB; (b) gives a thread to every connection,
-silent or not, and waits there without bound for the rest of a half-sent request; (c) leaves the
-listening socket open while it stops, so that new clients hang instead of being refused; (d) waits
-for running requests when it is told to quit at once; (e) ends when it runs out of descriptors, or
-closes a connection that has news in the same round; (f) answers twice when a body that the
-application did not read is malformed; (g) accepts nobody when silent connections hold all places.
+Written against gunicorn 27.0.1, whose own gthread worker
+(a) closes connections on the accept loop, which takes up to 2 s for a client that lingers, and
+    resets clients that still send after 64 KiB;
+(b) gives every connection a thread, even an idle one, and waits there without limit for the rest
+    of a partial request;
+(c) keeps the listening socket open while it stops: new clients hang instead of being refused;
+(d) waits for running requests when it must quit at once;
+(e) exits when it has no file descriptors left, or when a connection with a pending event is
+    closed in the same round;
+(f) responds a second time if a body that the application did not read is malformed;
+(g) accepts no one while idle connections use all its places.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import math
 import os
-import resource
-import select
 import selectors
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from gunicorn.http.errors import ParseException
 from gunicorn.workers import gthread
 
-from app.middleware.proxy import Networks, rate_limit_identity
-from app.server import timed_socket
-from app.server.lingering_close import LingeringCloser
-from app.server.request_buffer import RequestBuffer, RequestStage
-from app.server.timed_socket import TimedSocket
-from app.server.waiting_connections import PendingConnections, UploadSlots
+from app.middleware.proxy import Networks
+from app.server import hardened_connection
+from app.server.hardened_connection import HardenedConnection
+from app.server.pending_connections import PendingConnections
+from app.server.process_limits import set_process_limits
+from app.server.request_buffer import RequestStage
+from app.server.upload_slots import UploadSlots
 
-#: Seconds a peer may stay silent before and inside a request, or not take what is sent to it.
-IO_TIMEOUT_S = 10.0
-#: See `patient_socket`; here for the part of a request that comes before it has a thread.
-RECEIVE_TIMEOUT_S = timed_socket.RECEIVE_TIMEOUT_S
-#: Connections of one client, proxies apart, that have sent no whole request.
+#: Connections per client whose request is not complete; trusted proxies may have more.
 MAX_PENDING_PER_CLIENT = 256
-#: Requests too long to be collected first that are read at once, and of one client; and how long
-#: others wait for a place.
+#: Requests too large to buffer that are read at once, in total and per client, and how long
+#: others wait for a slot.
 MAX_UPLOADS, MAX_UPLOADS_PER_CLIENT, UPLOAD_WAIT_TIMEOUT_S = 64, 16, 20.0
-#: How long a thread keeps Python's lock while others want it: a short request asks for it dozens
-#: of times, and waits as often for each thread that reads a large one.
-SWITCH_INTERVAL_S = 0.001
-#: Seconds before the end of gunicorn's grace by which the engine has given up what it could
-#: not finish, so that those clients still hear why.
+#: The engine aborts what still runs this long before gunicorn's graceful timeout, so that those
+#: clients receive an error instead of a cut connection.
 DRAIN_MARGIN_S = 3.0
-#: When descriptors or buffers run out: how many idle connections give way, how long accepting
-#: waits where none can, how often it is told.
+#: When file descriptors or buffers run out: how many pending connections are closed, how long
+#: accepting pauses if there are none, and how often this is logged.
 CLOSED_WITHOUT_RESOURCES = 8
 NO_RESOURCES_PAUSE_S = 0.05
 LOG_INTERVAL_S = 60.0
 _NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_M_ARENA_MAX = -8  # of glibc's malloc.h
 _NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
-#: How often those that wait are looked at.
+#: How often deadlines of pending connections are checked.
 _SWEEP_INTERVAL_S = 0.25
-
-_OVERLOADED_BODY = (
-    b'{"error": {"message": "Too many large requests are being sent; try again in a moment", '
-    b'"type": "server_error", "param": null, "code": "overloaded"}}'
-)
-_OVERLOADED = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_OVERLOADED_BODY)
-) + _OVERLOADED_BODY
-
-_lingering_closer = LingeringCloser()
 
 #: This process's worker; None in gunicorn's master and outside gunicorn.
 current: HardenedWorker | None = None
 
 
-class HardenedConnection(gthread.TConn):  # type: ignore[misc]
-    """One client's connection, with bounded waits and a close that does not hold the loop."""
-
-    is_proxy = False  #: a proxy, which speaks for many
-    pending_since = math.inf  #: when it began to wait for a request, monotonic
-    deadline = math.inf  #: when it has waited long enough, monotonic
-    receive_deadline = (
-        math.inf
-    )  #: when the part of a request that comes first must be there, monotonic
-
-    def __init__(self, cfg: Any, sock: Any, client: Any, server: Any) -> None:
-        super().__init__(cfg, TimedSocket(fileno=sock.detach()), client, server)
-        self.address = str(client[0]) if isinstance(client, tuple) else ""
-        self.client_id = rate_limit_identity(self.address)
-        self.buffer = RequestBuffer()
-
-    def init(self) -> None:
-        """Called by gunicorn before each request, after it made the socket blocking."""
-        super().init()
-        self.sock.settimeout(IO_TIMEOUT_S)
-
-    def wait_for_data(self, timeout: float) -> bool:
-        """As gunicorn's, which takes another descriptor for each wait."""
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        self.data_ready: bool = self.data_ready or bool(poll.poll(timeout * 1000))
-        return self.data_ready
-
-    def close(self, graceful: bool = False) -> None:
-        """Close at once; if `graceful`, when the peer has had the time to read its answer."""
-        if graceful:
-            _lingering_closer.close(self.sock)
-        else:
-            super().close()
-
-    def reject(self) -> None:
-        """Say that there was no place, and close."""
-        with suppress(OSError):  # gone, or it takes nothing
-            self.sock.send(_OVERLOADED)
-        self.close(graceful=True)
-
-
-def _raise_file_limit() -> None:
-    """Many systems allow a process 1,024 descriptors until it asks for more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):
-            pass  # macOS: "unlimited" is no count; the soft limit serves
-
-
-def _limit_malloc_arenas() -> None:
-    """glibc gives threads arenas of their own, whose free tops, 64 MiB each, it never returns:
-    after sixteen large texts those are half a gigabyte. Must come before the first thread."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
-
-
-# gunicorn's accept() looks the class up in its own module.
-gthread.TConn = HardenedConnection
-
-
 class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """The one worker process. Its main thread calls all methods but `handle`."""
 
-    #: Called once when the worker begins to stop, in a thread of its own, with the seconds
-    #: that running requests still have.
+    #: Called once when the worker begins to stop, on a separate thread, with the seconds that
+    #: running requests may still take.
     on_drain: Callable[[float], object] | None = None
 
     _logged_at = -math.inf
@@ -157,9 +74,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """gunicorn's entry after the fork: loads the application and serves until stopped."""
         global current
         current = self
-        _raise_file_limit()
-        _limit_malloc_arenas()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        set_process_limits()
         self._pending: PendingConnections[HardenedConnection] = PendingConnections(
             MAX_PENDING_PER_CLIENT
         )
@@ -169,14 +84,13 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def set_trusted_proxies(self, networks: Sequence[str]) -> None:
-        """Say where proxies may be, whose connections are many clients'."""
+        """Set the addresses and networks to which no limit per client applies."""
         self._trusted_proxies = Networks(networks)
 
     def accept(self, listener: Any) -> None:
-        """As gunicorn's, which would give the connection a thread at once, and end the worker
-        when descriptors run out."""
+        """Accept a connection, without a thread; survive running out of file descriptors."""
         try:
-            if self.cfg.is_ssl:  # gunicorn itself speaks TLS, on a thread
+            if self.cfg.is_ssl:  # the TLS handshake needs a thread: as gunicorn does it
                 super().accept(listener)
                 return
             sock, address = listener.accept()
@@ -186,7 +100,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         conn = HardenedConnection(self.cfg, sock, address, listener.getsockname())
         conn.is_proxy = not conn.address or conn.address in self._trusted_proxies
-        self._await_request(conn, IO_TIMEOUT_S)
+        self._await_request(conn, hardened_connection.IO_TIMEOUT_S)
 
     def _handle_accept_error(self, error: OSError) -> None:
         if error.errno in _NOTHING_TO_ACCEPT:
@@ -200,8 +114,8 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             time.sleep(NO_RESOURCES_PAUSE_S)  # the client stays in the backlog
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """As gunicorn's, which stumbles over news of connections that were closed in the same
-        round."""
+        """Run the callbacks of ready sockets; skip connections that an earlier callback of the
+        same round has closed."""
         if self._pending:
             timeout = min(timeout, _SWEEP_INTERVAL_S)
         registered = self.poller.get_map()
@@ -209,32 +123,22 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             if registered.get(key.fd) is key:
                 key.data(key.fileobj)
 
-    # --- until a request is there
-
     def _await_request(
         self, conn: HardenedConnection, idle_timeout_s: float, unread: bytes = b""
     ) -> None:
-        """Collect the next request of a connection, which may be silent so long before it."""
-        conn.sock.setblocking(False)
-        conn.buffer, conn.receive_deadline = RequestBuffer(unread), math.inf
+        """Buffer the next request on the accept loop. idle_timeout_s: until its first byte;
+        unread: what has been received of it already."""
+        conn.start_buffering(unread)
         if conn.buffer.stage is not RequestStage.PARTIAL:
             self._dispatch(conn)
             return
-        self._update_deadline(conn, idle_timeout_s)
+        conn.extend_deadline(idle_timeout_s)
         self._pending.add(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
         self._enforce_connection_limit()
 
-    def _update_deadline(self, conn: HardenedConnection, idle_timeout_s: float) -> None:
-        now = time.monotonic()
-        if not conn.buffer.data:
-            conn.receive_deadline = math.inf
-        elif conn.receive_deadline == math.inf:
-            conn.receive_deadline = now + RECEIVE_TIMEOUT_S
-        conn.deadline = min(now + idle_timeout_s, conn.receive_deadline)
-
     def _receive(self, conn: HardenedConnection, sock: Any) -> None:
-        """Something has come, or the peer has gone."""
+        """Called when a pending connection is readable, or closed by the client."""
         try:
             data = conn.sock.recv_nonblocking()
         except BlockingIOError:
@@ -246,15 +150,14 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return
         conn.buffer.add(data)
         if conn.buffer.stage is RequestStage.PARTIAL:
-            self._update_deadline(conn, IO_TIMEOUT_S)
+            conn.extend_deadline(hardened_connection.IO_TIMEOUT_S)
         else:
             self._pending.remove(conn)
             self.poller.unregister(conn.sock)
             self._dispatch(conn)
 
     def _dispatch(self, conn: HardenedConnection) -> None:
-        """Answer a request that is there, or that is long and must be waited for by a thread;
-        those have few."""
+        """Give a complete request a thread now, and a large one when it gets an upload slot."""
         if conn.buffer.stage is RequestStage.COMPLETE:
             self._enqueue(conn, None)
         else:
@@ -268,8 +171,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _enqueue(self, conn: HardenedConnection, on_received: Callable[[], None] | None) -> None:
         """Give the request a thread."""
-        buffer = conn.buffer
-        conn.sock.start_request(bytes(buffer.data), buffer.size, on_received)
+        conn.sock.start_request(bytes(conn.buffer.data), conn.buffer.size, on_received)
         conn.data_ready = True
         self.enqueue_req(conn)
 
@@ -280,21 +182,20 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _close_pending(self, count: int) -> bool:
-        """Close so many that wait; False when none may be."""
+        """Close up to `count` pending connections. False: none could be closed."""
         for closed in range(count):
-            conn = self._pending.oldest_of_largest_client()
-            if conn is None:
+            if (conn := self._pending.oldest_of_largest_client()) is None:
                 return closed > 0
             self._drop(conn)
         return True
 
     def _enforce_connection_limit(self) -> None:
-        """Let there be a place for whoever comes next."""
+        """Close pending connections until the next client can be accepted."""
         while self.nr_conns >= self.worker_connections and self._close_pending(1):
             pass
 
     def murder_pending(self) -> None:
-        """Called by gunicorn after each round: those that were waited for long enough."""
+        """Called by gunicorn after each round: close the connections that waited too long."""
         super().murder_pending()
         if time.monotonic() - self._swept_at < _SWEEP_INTERVAL_S:
             return
@@ -309,12 +210,12 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             conn.reject()
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Called by gunicorn when it stops: nobody is waited for longer than until then."""
+        """Called by gunicorn when it stops: no connection stays idle after `deadline`."""
         super()._cap_keepalive(deadline)
-        self._pending.cap(deadline)
+        self._pending.cap_deadlines(deadline)
 
     def finish_request(self, conn: HardenedConnection, fs: Any) -> None:
-        """As gunicorn's, but the next request is collected before it has a thread."""
+        """Called by gunicorn after a response: buffer the next request without a thread."""
         if self.cfg.is_ssl:
             super().finish_request(conn, fs)
             return
@@ -328,16 +229,16 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._await_request(conn, idle_timeout_s, unread)
 
     def _keepalive_after(self, conn: HardenedConnection, keepalive: bool) -> bool:
-        """As gunicorn's, which reads what the application left of the body, and where that is
-        malformed answers a second time. What follows it is nobody's request: the end."""
+        """False: close the connection. gunicorn discards here what the application did not read
+        of the body; if that is malformed, it would send a second response."""
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except ParseException:
             return False
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """As gunicorn's; the last call, when stopping, refuses clients instead of leaving
-        them in the backlog, and starts the drain (a signal handler must not)."""
+        """Called by gunicorn. The last call, when it stops, closes the listeners, so that new
+        clients are refused at once, and starts the drain (a signal handler must not)."""
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
@@ -350,7 +251,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             ).start()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT and SIGQUIT: end now. A normal exit would wait for running requests."""
+        """SIGINT and SIGQUIT: exit now. A normal exit would wait for running requests."""
         self.cfg.worker_int(self)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -21,15 +21,14 @@ IO_S = 1.0
 RECEIVE_TIMEOUT_S = 3.0
 
 SETTINGS = """
-from app.server import timed_socket
-from app.server import worker
+from app.server import hardened_connection, timed_socket, worker
 from app.server.log import Logger
 from app.server.arbiter_hooks import _ignore_second_workers
 from tests.server import trivial
 
-worker.IO_TIMEOUT_S = {io}
+hardened_connection.IO_TIMEOUT_S = {io}
 worker.DRAIN_MARGIN_S = 0.5
-worker.RECEIVE_TIMEOUT_S = timed_socket.RECEIVE_TIMEOUT_S = {arrival}
+timed_socket.RECEIVE_TIMEOUT_S = {arrival}
 worker_class = worker.HardenedWorker
 logger_class = Logger
 threads = {threads}

@@ -14,7 +14,8 @@ from app.checkpoint.errors import StartupError
 from app.server import startup
 from app.server.arbiter_hooks import _check_options
 from app.server.log import EXIT_NO_RESTART, GunicornFilter, JsonFormatter, announce
-from app.server.worker import HardenedWorker, TimedSocket
+from app.server.timed_socket import TimedSocket
+from app.server.worker import HardenedWorker
 from config import Config
 
 
