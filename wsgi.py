@@ -1,7 +1,6 @@
-"""The server's two entrances: `python wsgi.py --flags`, and `gunicorn wsgi:app`.
+"""The server's two entry points: `python wsgi.py --flags`, and `gunicorn wsgi:app`.
 
-Knows nothing about models or routes; it is the only module with side effects at import, and
-those only inside gunicorn's worker.
+The only module with side effects at import, and those only in gunicorn's worker.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ ROOT = Path(__file__).resolve().parent
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Check everything that can be checked without loading the model, then become gunicorn."""
-    from app.prompts.template_selection import NAMES
+    """Check everything that can be checked without loading the model, then exec gunicorn."""
     from app.server import startup
     from app.server.arguments import convert_paths, parse_arguments, wants_check
+    from app.server.gunicorn_environment import gunicorn_environment
 
     paths = startup.exit_on_error(lambda: convert_paths(arguments))
     if paths is not None:
@@ -39,26 +38,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     startup.exit_on_error(lambda: startup.check_concurrency(environ))
     addresses = [] if startup.has_inherited_sockets() else [(config.HOST, config.PORT)]
     startup.exit_on_error(lambda: startup.check_all(config, addresses))
-    for name in ("BASE_MODEL", "TOKENIZER_PATH"):  # gunicorn runs in another folder
-        if getattr(config, name):
-            environ[f"WESTLAKE_{name}"] = _absolute(getattr(config, name))
-    environ["WESTLAKE_MODEL_NAME"] = config.MODEL_NAME  # of the path as it was given
-    if config.LORA_MODEL:
-        environ["WESTLAKE_LORA_MODEL"] = ",".join(map(_absolute, config.LORA_MODEL))
-    if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
-        path = Path(config.CHAT_TEMPLATE).expanduser()
-        environ["WESTLAKE_CHAT_TEMPLATE"] = str(path.resolve())
-    if config.API_KEYS_FILE:
-        environ["WESTLAKE_API_KEYS_FILE"] = str(Path(config.API_KEYS_FILE).expanduser().resolve())
-    os.chdir(ROOT)  # its settings import `app` before any --chdir of its own
+    os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
     command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
-    os.execve(sys.executable, command, environ)  # noqa: S606 - no shell is meant
-
-
-def _absolute(name: str) -> str:
-    """A directory's whole path, its links as they are; a Hub name as it is."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if path.is_dir() else name
+    os.execve(sys.executable, command, gunicorn_environment(environ, config))  # noqa: S606
 
 
 def _convert(source: Path, target: Path) -> None:
@@ -69,8 +51,8 @@ def _convert(source: Path, target: Path) -> None:
 
 
 def load() -> Flask:
-    """The application of this worker, its engine started: the model loads while it answers
-    503. A mistake ends the worker, and gunicorn with it, with one line."""
+    """Create this worker's application and start its engine: it answers 503 while the model
+    loads. On an error, print one line and end the worker and gunicorn."""
     from app.checkpoint.errors import StartupError
     from app.server import worker
     from app.server.lifecycle import serve
@@ -93,7 +75,7 @@ def load() -> Flask:
 def _engine(config: Config) -> AsyncEngine:
     from app.checkpoint.hardware.cpu_features import check_cpu_features
 
-    check_cpu_features()  # a CPU too old for numpy would end the process as it is imported
+    check_cpu_features()  # on a CPU too old for numpy, importing it would kill the process
     from app.build import build_engine
     from app.checkpoint.check import check_model
     from app.tokenizer.vocab_size import count_tokens
