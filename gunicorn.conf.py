@@ -1,6 +1,6 @@
-"""gunicorn's settings, read by `gunicorn wsgi:app` and `python wsgi.py` alike.
+"""gunicorn's settings, for `gunicorn wsgi:app` and `python wsgi.py`.
 
-Knows nothing about torch: this file runs in the master, which forks the one worker.
+Must not import torch: this file runs in the master, which forks the one worker.
 """
 
 import os
@@ -17,47 +17,47 @@ proc_name = "westlake"
 _host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
 bind = f"{_host}:{settings.PORT}"
 
-# One worker, because the model is loaded once; `workers` itself is left to gunicorn's default
-# so that -w and WEB_CONCURRENCY can be seen and refused. Its threads outnumber the requests it
-# accepts: each open stream holds one, and refusals, /health and half-sent requests need some.
+# One worker, because the model is loaded once; `workers` keeps gunicorn's default so that -w and
+# WEB_CONCURRENCY can be detected and rejected. There are more threads than accepted requests: each
+# stream occupies one, and error responses, /health and uploads need some.
 worker_class = "app.server.worker.HardenedWorker"
 threads = settings.MAX_IN_FLIGHT + SPARE_THREADS
 worker_connections = max(1000, 2 * threads)
 
-# A Unix socket is for the server's own user and group.
+# A Unix socket is accessible to the server's user and group only.
 umask = 0o117
 
-# The heartbeat comes from the loop that accepts, once a second whatever the model does.
+# The accept loop sends the heartbeat once a second, also while the model computes.
 timeout = 60
-# A restart reloads the model, so a drain may take its time; answers still running at its end
-# are told so.
+# A restart must reload the model anyway, so running requests get time to finish; those that do
+# not finish receive an error.
 graceful_timeout = 30
-# Longer than a proxy keeps its idle connections (60 s), so that the proxy closes first.
+# Longer than nginx keeps idle upstream connections (60 s), so that nginx closes first.
 keepalive = 75
-# The heartbeat's file: a disk that hangs must not look like a worker that hangs.
+# The heartbeat file is in memory: a slow disk must not look like a hanging worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat only
 
-# The model must be loaded after the fork: neither CUDA nor torch's threads survive one.
+# The model must be loaded after the fork: CUDA and torch's threads do not survive it.
 preload_app = False
 control_socket_disable = True
 
 logger_class = Logger
 loglevel = "warning"
 accesslog = None
-# What a proxy says is `app.middleware.proxy`' to believe, of trusted ones: gunicorn itself would
-# take a path, a script's name and a scheme from whoever is on this machine.
+# `app.middleware.proxy` reads the headers of trusted proxies. gunicorn itself would accept
+# SCRIPT_NAME, PATH_INFO and the scheme from any client on this machine.
 forwarder_headers = ""
 secure_scheme_headers = {}  # type: ignore[var-annotated]
 
-# Only when the operator turns it on (--access-logfile -): no query string, no referrer.
+# Only used with --access-logfile: no query string, no referrer.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(D)s us'
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
-    """In the master, before it listens: end with one line if anything is wrong."""
+    """In the master, before it listens: exit with one line on an error."""
     check_start(server, settings)
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
-    """In the master, after a worker's end."""
+    """In the master, after a worker has exited."""
     record_worker_exit()

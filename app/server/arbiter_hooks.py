@@ -1,7 +1,7 @@
-"""What gunicorn's master checks before it listens, which of its signals it ignores, and how
-often its workers ended.
+"""gunicorn's hooks in its master (arbiter): checks before it listens, signals, restart delays.
 
-Knows nothing about torch: the worker, born later by a fork, is the first to import it.
+Must not import torch: the worker is forked from this process, and neither CUDA nor torch's
+threads survive a fork.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from app.server.startup import (
 from app.server.worker import HardenedWorker
 from config import Config
 
-#: So many workers may end within this time before the next ones pause, ever longer.
+#: This many workers may exit within RESTART_WINDOW_S before restarts are delayed, with
+#: exponential backoff up to MAX_RESTART_DELAY_S.
 UNDELAYED_RESTARTS = 3
 RESTART_WINDOW_S = 300.0
 MAX_RESTART_DELAY_S = 60.0
@@ -35,7 +36,7 @@ _exits: deque[float] = deque(maxlen=100)  #: monotonic
 
 
 def check_start(server: Any, config: Config) -> None:
-    """gunicorn's `on_starting`: end the process with one line if anything is wrong."""
+    """gunicorn's `on_starting`: check everything; exit with one line on an error."""
     exit_on_error(lambda: _check_options(server.cfg, config))
     addresses = [] if has_inherited_sockets() or server.cfg.reuse_port else server.cfg.address
     exit_on_error(lambda: check_all(config, addresses))
@@ -48,14 +49,13 @@ def check_start(server: Any, config: Config) -> None:
 
 
 def record_worker_exit() -> None:
-    """gunicorn's `child_exit`: a worker has ended, for whatever reason."""
+    """gunicorn's `child_exit`: a worker has exited, for any reason."""
     _exits.append(time.monotonic())
 
 
 def restart_delay_s() -> float:
-    """How long a new worker waits before it loads the model, answering 503 meanwhile: not at
-    all, unless workers end one after the other. Called in the worker, which has the master's
-    memory of them from the fork."""
+    """Seconds before a new worker loads the model; it answers 503 meanwhile. 0 unless workers
+    keep exiting. Called in the worker: the fork copied the master's list of exits."""
     recent = sum(time.monotonic() - at < RESTART_WINDOW_S for at in _exits)
     return (
         min(MAX_RESTART_DELAY_S, 2.0 ** (recent - UNDELAYED_RESTARTS))
@@ -90,7 +90,7 @@ def _ignore_second_workers(server: Any) -> None:
 
 
 def _quit_on_second_sigterm(server: Any) -> None:
-    """A second SIGTERM ends the drain; gunicorn itself hears only SIGINT and SIGQUIT then."""
+    """A second SIGTERM ends the drain. gunicorn alone reacts only to SIGINT and SIGQUIT then."""
     add_signal, stopping = server.signal, threading.Event()
 
     def enqueue(signum: int, frame: Any) -> None:
@@ -104,5 +104,6 @@ def _quit_on_second_sigterm(server: Any) -> None:
 
 
 def _use_monotonic_clock() -> None:
-    """gunicorn measures the drain with the wall clock, which may be set meanwhile."""
+    """Make gunicorn measure its timeouts by the monotonic clock; it uses the wall clock, which
+    may be changed."""
     arbiter.time = SimpleNamespace(time=time.monotonic, monotonic=time.monotonic, sleep=time.sleep)

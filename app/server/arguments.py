@@ -1,7 +1,7 @@
 """The command line: each flag sets the environment variable of the same name.
 
-The flags come from config.py. `config.Config` reads and checks their values, so that flags and
-variables cannot differ.
+The flags come from config.py. `config.Config` parses and validates the values, so that flags and
+variables behave alike.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ _NOTE = (
     "server from the variables alone. python wsgi.py convert IN OUT rewrites a pickled model or "
     "LoRA as safetensors."
 )
-#: What is on the command line only.
+#: On the command line only.
 CHECK, CONVERT = "CHECK", "convert"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line instead of argparse's usage and message."""
+        """Raise instead of printing argparse's usage."""
         raise ConfigError(f"{message}; see python wsgi.py --help")
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """The environment variables that `arguments` (without the program's name) stand for.
-    Prints the help and exits with 0 when asked for it.
+    """Environment variables for `arguments` (without the program's name). Prints the help and
+    exits with 0 for --help.
 
     Raises:
-        ConfigError: an unknown flag, or one without its value.
+        ConfigError: an unknown flag, or a flag without its value.
     """
-    given = vars(_parser().parse_args([_underscored(argument) for argument in arguments]))
-    given.pop(CHECK, None)
-    return {PREFIX + name: value for name, value in given.items()}
+    values = vars(_parser().parse_args([_underscored(argument) for argument in arguments]))
+    values.pop(CHECK, None)
+    return {PREFIX + name: value for name, value in values.items()}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,15 +81,15 @@ def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
 
 
 def wants_check(arguments: Sequence[str]) -> bool:
-    """True when `arguments` hold --check."""
+    """Whether `arguments` contain --check."""
     return f"--{CHECK.lower()}" in arguments
 
 
 def convert_paths(arguments: Sequence[str]) -> tuple[Path, Path] | None:
-    """IN and OUT of `convert IN OUT`; None: the arguments are the server's.
+    """IN and OUT of `convert IN OUT`; None: another command.
 
     Raises:
-        ConfigError: there are not two.
+        ConfigError: the number of directories is not two.
     """
     if arguments[:1] != [CONVERT]:
         return None

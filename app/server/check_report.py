@@ -1,7 +1,4 @@
-"""What `python wsgi.py --check` prints: what would be served, and what memory it takes.
-
-Knows nothing about torch; says what the checks of app.checkpoint have found.
-"""
+"""The report of `python wsgi.py --check`: what would be served, and how much memory it needs."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _GB = 10**9
 
 
 def format_check_report(config: Config, checked: CheckedModel, tokenizer: Tokenizer) -> str:
-    """One line for each thing, its name first."""
+    """One line per item, its name first."""
     model = checked.model
     lines = [
         ("base model", str(checked.directory)),
@@ -43,12 +40,12 @@ def format_check_report(config: Config, checked: CheckedModel, tokenizer: Tokeni
 def _lora(lora: Lora) -> str:
     settings = lora.settings
     ranks = sorted({settings.rank, *settings.rank_pattern.values()})
-    shown = f"rank {'/'.join(map(str, ranks))}, {len(lora.deltas)} matrices"
+    text = f"rank {'/'.join(map(str, ranks))}, {len(lora.deltas)} matrices"
     if lora.replaced:
-        shown += ", whole: " + ", ".join(sorted(name.split(".")[-2] for name in lora.replaced))
+        text += ", whole: " + ", ".join(sorted(name.split(".")[-2] for name in lora.replaced))
     if settings.unusual:
-        shown += f"; {settings.unusual}: peft merges it, with the whole model in float32"
-    return shown + (", pickled" if lora.pickled else "")
+        text += f"; {settings.unusual}: peft merges it, with the whole model in float32"
+    return text + (", pickled" if lora.pickled else "")
 
 
 def _vocabulary(checked: CheckedModel) -> str:
@@ -57,8 +54,8 @@ def _vocabulary(checked: CheckedModel) -> str:
     if checked.loras:
         parts.append(f"with LoRA {vocabulary.trained.embedding}")
     parts += [f"tokenizer {vocabulary.tokens}", f"result {vocabulary.rows}"]
-    never = vocabulary.rows - vocabulary.tokens + len(vocabulary.untrained)
-    return ", ".join(parts) + (f" ({never} never sampled)" if never else "")
+    never_sampled = vocabulary.rows - vocabulary.tokens + len(vocabulary.untrained)
+    return ", ".join(parts) + (f" ({never_sampled} never sampled)" if never_sampled else "")
 
 
 def _reader(checked: CheckedModel) -> str:
@@ -75,8 +72,8 @@ def _template(config: Config, tokenizer: Tokenizer) -> str:
 
 def _context_line(config: Config, checked: CheckedModel) -> str:
     length, reach = _context(config, checked), checked.model.max_context
-    further = f"; --max_model_len may be up to {reach}" if reach > length else ""
-    return f"{length} tokens{further}"
+    extension = f"; --max_model_len may be up to {reach}" if reach > length else ""
+    return f"{length} tokens{extension}"
 
 
 def _context(config: Config, checked: CheckedModel) -> int:
@@ -84,7 +81,7 @@ def _context(config: Config, checked: CheckedModel) -> int:
 
 
 def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
-    """What computes a model on the CPU; on a GPU nothing here does."""
+    """The CPU kernels and threads; empty on a GPU."""
     if checked.gpus:
         return []
     return [("", kernels(config.LOAD_IN_8BIT)), ("", cpu_count().describe(config.THREADS))]
@@ -92,7 +89,7 @@ def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
 
 def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
     table = checked.memory
-    kinds = [
+    items = [
         ("matrices" + (" (8 bits)" if config.LOAD_IN_8BIT else ""), table.linears),
         ("head", table.head),
         ("embedding", table.embedding),
@@ -101,11 +98,11 @@ def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
         ("keys and values (--kv_cache_mb)", table.kv_pool),
         ("together", table.needed),
     ]
-    lines = [f"{size / _GB:9.2f} GB  {kind}" for kind, size in kinds if size]
+    lines = [f"{size / _GB:9.2f} GB  {item}" for item, size in items if size]
     if table.available is not None:
         lines.append(f"{table.available / _GB:9.2f} GB  available")
     lines.append(_cache(config, checked))
-    return [("memory" if not number else "", line) for number, line in enumerate(lines)]
+    return [("memory" if not index else "", line) for index, line in enumerate(lines)]
 
 
 def _cache(config: Config, checked: CheckedModel) -> str:
@@ -114,7 +111,7 @@ def _cache(config: Config, checked: CheckedModel) -> str:
     line = f"{length * per_token / _GB:9.2f} GB  keys and values of one full context"
     if table.available is None or table.kv_pool:
         return line
-    left = max(table.available - table.needed, 0)
-    if left >= length * per_token:
-        return f"{line}, of {left / _GB:.2f} GB left"
-    return f"{line}: more than is left; --max_model_len {left // per_token} fits"
+    free = max(table.available - table.needed, 0)
+    if free >= length * per_token:
+        return f"{line}, of {free / _GB:.2f} GB left"
+    return f"{line}: more than is left; --max_model_len {free // per_token} fits"

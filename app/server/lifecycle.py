@@ -1,7 +1,4 @@
-"""The worker's life: the application around an engine, the engine's start, and what its end means.
-
-Knows nothing about models: it is given an engine that is still to be started.
-"""
+"""The worker's lifecycle: create the application, start the engine, exit when the engine fails."""
 
 from __future__ import annotations
 
@@ -24,18 +21,19 @@ if TYPE_CHECKING:
     from app.server.worker import HardenedWorker
     from config import Config
 
-#: After the engine's end: time for all clients to be told, and for monitors to see /ready.
+#: Between the engine's failure and the exit: time to send errors to all clients, and for probes
+#: to see /ready fail.
 EXIT_DELAY_S = 2.0
 
 
 def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
-    """The application around `engine`, which starts to load; its end is the worker's."""
-    failure_code = EXIT_NO_RESTART  # until the model is ready: what stopped it would stop it again
+    """Create the application and start to load `engine`. Its failure ends the worker."""
+    failure_code = EXIT_NO_RESTART  # until the model is ready: a restart would fail the same way
 
     def on_ready(info: ModelInfo) -> None:
         nonlocal failure_code
-        failure_code = 1  # gunicorn starts a new worker in place of this one
-        # What is there now stays: no later collection, which stops all threads, looks at it.
+        failure_code = 1  # gunicorn restarts the worker
+        # Exclude the loaded objects from later collections, which stop all threads.
         gc.collect()
         gc.freeze()
         address = ", ".join(str(listener) for listener in worker.sockets) + config.BASE_PATH
@@ -46,7 +44,7 @@ def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
         announce(f"westlake: {one_line(error)}", config.LOG_FORMAT)
         if failure_code != EXIT_NO_RESTART:
             time.sleep(EXIT_DELAY_S)
-        os._exit(failure_code)  # an exception would end only the engine's thread
+        os._exit(failure_code)  # an exception would only end the engine's thread
 
     def start() -> None:
         engine.start(on_ready=on_ready, on_failure=on_failure)

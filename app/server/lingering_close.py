@@ -1,9 +1,9 @@
-"""Closes connections so that the last answer arrives, even while the client still sends.
+"""Lingering close: the client receives the last response even while it still sends.
 
-Knows nothing about HTTP. A socket closed with unread data makes the system reset the
-connection, and a reset throws away what the client has not read: a 413 told to someone in the
-middle of an upload would be lost. So we close our sending half and read until the client
-closes, for a bounded time and amount; one thread does it for all connections.
+Closing a socket with unread data sends a reset (RST), which discards what the client has not read
+yet: a 413 in the middle of an upload would be lost. So the sending half is shut down first, and
+what arrives is discarded until the client closes, within limits of time and bytes. nginx calls
+this lingering_close. One thread does it for all connections.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-#: Seconds a peer may stay silent before it is closed, and may go on sending.
+#: Seconds without data after which a connection is closed, and seconds in total.
 IDLE_TIMEOUT_S = 2.0
 LINGER_TIMEOUT_S = 30.0
-#: Bytes read and thrown away: an upload over any limit that a server of ours has.
+#: Bytes that are read and discarded per connection: more than any allowed upload.
 MAX_DISCARDED_BYTES = 2 << 30
-#: Connections that linger at once; more are closed at once.
+#: Lingering connections; further ones are closed immediately.
 MAX_LINGERING = 1024
-#: One turn's read: large, because whoever uploads gigabytes must not keep the thread.
+#: Bytes per read: large, so that one fast upload does not occupy the thread.
 _READ_BYTES = 1 << 18
 _SWEEP_INTERVAL_S = 0.25
 
@@ -37,23 +37,22 @@ class _Peer:
 
 
 class LingeringCloser:
-    """Any thread may call `close`, which waits for nothing: the thread that lingers alone has
-    the selector, and gets its peers through a queue."""
+    """Thread-safe. Only the linger thread uses the selector; it gets connections by a queue."""
 
     def __init__(self) -> None:
         self._start_lock = threading.Lock()
         self._inbox: SimpleQueue[_Peer] = SimpleQueue()
-        self._lingering = 0  #: the thread's own count, a moment old for others
+        self._lingering = 0  #: written by the linger thread only
         self._wake_sender: socket.socket | None = None
         self._buffer = bytearray(_READ_BYTES)
 
     def close(self, sock: socket.socket) -> None:
-        """Close `sock`, once its peer has had the time to read what was sent. Returns at once."""
+        """Close `sock` after its peer had time to read what was sent. Does not block."""
         try:
             sock.setblocking(False)
             sock.shutdown(socket.SHUT_WR)
             wake_sender = self._wake_sender or self._start()
-        except OSError:  # the peer has gone already, or no descriptors are left
+        except OSError:  # disconnected, or no file descriptors are left
             sock.close()
             return
         if self._lingering + self._inbox.qsize() >= MAX_LINGERING:
@@ -63,11 +62,11 @@ class LingeringCloser:
         self._inbox.put(
             _Peer(sock, now + LINGER_TIMEOUT_S, now + IDLE_TIMEOUT_S, MAX_DISCARDED_BYTES)
         )
-        with suppress(BlockingIOError):  # full of wake-ups: it will wake up
+        with suppress(BlockingIOError):  # full: the thread will wake up anyway
             wake_sender.send(b"\0")
 
     def _start(self) -> socket.socket:
-        """With the first connection, because a thread does not survive gunicorn's fork."""
+        """Start the thread with the first connection: threads do not survive gunicorn's fork."""
         with self._start_lock:
             if self._wake_sender is None:
                 wake_sender, wake_receiver = socket.socketpair()
@@ -105,11 +104,11 @@ class LingeringCloser:
                 try:
                     selector.register(peer.sock, selectors.EVENT_READ, peer)
                     self._lingering += 1
-                except OSError:  # the system watches no more of them
+                except OSError:  # the limit of epoll watches is reached
                     peer.sock.close()
 
     def _read(self, peer: _Peer) -> bool:
-        """Take what has come; True when that was the last."""
+        """Discard received data. True: the peer has closed, or its byte limit is reached."""
         try:
             size = peer.sock.recv_into(self._buffer)
         except BlockingIOError:

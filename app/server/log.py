@@ -1,7 +1,7 @@
-"""Every log entry in the server's format: a line of text or one JSON object.
+"""Log formats: one line of text or one JSON object per entry.
 
-Knows nothing about requests. No text that a client sent can end a line, begin one or colour a
-terminal. What an entry is about comes beside its message: `extra={"fields": {"status": 200}}`.
+Control characters are escaped, so a client's text cannot forge a log line or send escape sequences
+to a terminal. Structured fields are passed as `extra={"fields": {"status": 200}}`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-#: The worker's exit code that makes gunicorn's master stop instead of starting another.
+#: The worker's exit code that makes gunicorn's master stop instead of restarting it (gunicorn's
+#: Arbiter.APP_LOAD_ERROR).
 EXIT_NO_RESTART = 4
 _ORDINARY_EXIT = ("Shutting down: Master", "Reason: App failed to load.")
 MAX_CHARACTERS = 4000
 _INDENT = "    "
 
-#: Controls, line ends of Unicode, marks that change the direction of writing, half characters.
+#: Control characters, Unicode line separators, bidirectional marks, surrogates.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -29,7 +30,7 @@ _PLAIN = re.compile(r"[^\s\"=]+")
 
 
 def safe_line(text: str) -> str:
-    """`text` as it can be shown anywhere, cut where it is very long."""
+    """`text` with unsafe characters escaped, truncated to MAX_CHARACTERS."""
     return _UNSAFE.sub(_escape, _truncated(text))
 
 
@@ -43,11 +44,11 @@ def _escape(match: re.Match[str]) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """One line per record: time, level, message, facts as name=value. The lines of a traceback
-    follow, indented, so that none of them looks like an entry."""
+    """One line per record: time, level, message, fields as name=value. A traceback follows,
+    indented, so that none of its lines looks like an entry."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line, or several if it has a traceback."""
+        """One line, or several if the record has a traceback."""
         fields = getattr(record, "fields", {})
         pairs = [f"{name}={_value(value)}" for name, value in fields.items()]
         words = [self.formatTime(record), record.levelname, safe_line(record.getMessage()), *pairs]
@@ -64,10 +65,10 @@ def _value(value: object) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: time (UTC), level, logger, message, facts, exception if any."""
+    """One JSON object per record: time (UTC), level, logger, message, fields, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
+        """One line."""
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         entry = {
             "time": f"{timestamp}.{int(record.msecs):03d}Z",
@@ -83,10 +84,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class GunicornFilter(logging.Filter):
-    """Shortens what gunicorn says around events that are ordinary here."""
+    """Shortens or drops gunicorn's messages about ordinary events."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for a halt whose reason is already told. A connection that failed is one line."""
+        """False: drop gunicorn's messages about an exit whose reason is already logged. A failed
+        connection becomes a one-line warning without a traceback."""
         message = str(record.msg)
         if message.startswith("Socket error processing request") and record.exc_info:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -100,7 +102,7 @@ class GunicornFilter(logging.Filter):
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
-    """gunicorn's logger, which also carries what the application logs."""
+    """gunicorn's logger; the application's loggers use the same handlers and format."""
 
     #: "text" or "json"; set by gunicorn.conf.py.
     log_format = "text"
@@ -114,14 +116,14 @@ class Logger(GunicornLogger):  # type: ignore[misc]
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
             handler.addFilter(GunicornFilter())
-        for handler in self.access_log.handlers:  # gunicorn's own, where it is turned on
+        for handler in self.access_log.handlers:  # only with --access-logfile
             handler.setFormatter(formatter)
         app_logger.handlers = list(self.error_log.handlers)
         app_logger.propagate = False
 
 
 def announce(message: str, log_format: str) -> None:
-    """Say something every operator wants to see, whatever the log level: one line on stderr."""
+    """Write one line to stderr at any log level, for messages every operator needs."""
     if log_format == "json":
         record = logging.LogRecord("app", logging.INFO, "", 0, message, (), None)
         message = JsonFormatter().format(record)
@@ -131,4 +133,4 @@ def announce(message: str, log_format: str) -> None:
         sys.stderr.write(message + "\n")
         sys.stderr.flush()
     except OSError:
-        pass  # a full disk, or nobody who reads: there is no place to tell it
+        pass  # a full disk or a closed pipe: it cannot be reported anywhere

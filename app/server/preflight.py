@@ -1,8 +1,7 @@
-"""Reads a model's files once in a child process, whose time and memory are bounded.
+"""Checks a model's files in a child process with limits on CPU time and memory.
 
-Knows nothing about what the files should be: the checks of app.checkpoint and the tokenizer's
-trial run there first, so that no file of a directory which somebody else made can hang this
-process or fill the machine. What has ended there in time is then read here without fear.
+A malicious file of a downloaded model could otherwise hang the server or use all memory. Files
+that pass in the child are then read in this process.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from app.checkpoint.vocabulary import TokenCount
 from config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-#: A tokenizer.json of 24 MiB (258,000 tokens) takes 1.7 s and 0.3 GB, small ones next to nothing:
-#: so the bounds grow with what there is to read.
+#: The limits grow with the tokenizer's size: a tokenizer.json of 24 MiB (258,000 tokens) takes
+#: 1.7 s and 0.3 GB.
 BASE_CPU_S, CPU_S_PER_MIB = 4.0, 0.5
 BASE_MEMORY_BYTES, MEMORY_PER_FILE_BYTE = 256 * MIB, 20
-#: A child that waits for something (there is nothing to wait for) is ended too.
+#: Wall-clock limit: WALL_FACTOR times the CPU limit plus WALL_EXTRA_S, for a child that sleeps.
 WALL_FACTOR, WALL_EXTRA_S = 5, 20.0
 _TOKENIZER_FILES, _MAX_TOKENIZER_BYTES = ("tokenizer.json", "tokenizer.model"), 64 * MIB
-#: One thread each: what they reserve counts as memory.
+#: One thread per library: memory that threads reserve counts against the limit.
 _CHILD_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "RAYON_NUM_THREADS": "1",
@@ -40,17 +39,17 @@ _CHILD_ENVIRONMENT = {
 
 
 def run_preflight(config: Config) -> TokenCount:
-    """Check everything but the weights that `config` names; returns how large its tokenizer is.
+    """Check all files that `config` names, except the weights' values. Returns the tokenizer's
+    size.
 
     Raises:
-        StartupError: what is wrong, in one line; also that the files cannot be read in a time
-            and memory that would do for any model.
+        StartupError: what is wrong, in one line; also if the limits are exceeded.
     """
     config = _with_local_directories(config)
     size = _bytes_to_read(config)
     cpu_s = BASE_CPU_S + CPU_S_PER_MIB * size / MIB
     limits = (cpu_s, BASE_MEMORY_BYTES + MEMORY_PER_FILE_BYTE * size)
-    child = subprocess.Popen(  # noqa: S603 - our own module
+    child = subprocess.Popen(  # noqa: S603 - a fixed module of this package
         [sys.executable, "-m", "app.server.preflight_child", str(os.getpid())],
         cwd=ROOT,
         env={**os.environ, **_CHILD_ENVIRONMENT},
@@ -73,8 +72,8 @@ def run_preflight(config: Config) -> TokenCount:
 
 
 def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: int) -> TokenCount:
-    """What the child's last words mean: `out` has a line for each file it opened, and a last
-    one that begins with "=" or "!"."""
+    """Parse the child's output: a line for each file it opened, then "=" and the result as JSON,
+    or "!" and an error message."""
     lines = out.decode("utf-8", "replace").splitlines() or [""]
     if lines[-1].startswith("="):
         return TokenCount(**json.loads(lines[-1][1:]))
@@ -91,8 +90,8 @@ def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: in
 
 
 def _with_local_directories(config: Config) -> Config:
-    """`config` with directories in place of Hub names, and without a GPU: neither downloads nor
-    drivers are the child's to wait for."""
+    """`config` with local directories for Hub names, and without a GPU: the child must not wait
+    for downloads or drivers."""
 
     def directory_of(name: str, flag: str) -> str:
         return str(local_directory(name, flag, allow_pickle=config.ALLOW_PICKLE))
@@ -110,7 +109,7 @@ def _with_local_directories(config: Config) -> Config:
 
 
 def _bytes_to_read(config: Config) -> int:
-    """Of the largest tokenizer, as far as it may be read at all. All else is small."""
+    """Size of the largest tokenizer file, at most what may be read. Other files are small."""
     names = (config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH)
     paths = [Path(name) / file for name in names if name is not None for file in _TOKENIZER_FILES]
     sizes = [path.stat().st_size for path in paths if path.is_file()]

@@ -1,7 +1,7 @@
-"""The child process of `app.server.preflight`: bounds itself, then reads a model's files.
+"""The child process of `app.server.preflight`: limits its resources, then checks a model's files.
 
-Knows nothing about where its answer goes: it writes a line for each file that it opens, and a
-last one that begins with "=" (numbers) or "!" (what is wrong).
+It writes the path of each file before opening it, then a last line: "=" and the result as JSON, or
+"!" and an error message.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from app.tokenizer.vocab_size import count
 from config import Config
 
 _PR_SET_PDEATHSIG = 1
-#: Imported for their libraries: what those take is not the model directory's doing.
+#: Imported before the limits are set, so that the libraries' own memory does not count.
 READERS = (fast_tokenizer, sentencepiece_tokenizer)
 
 
 def main(parent: int) -> None:
-    """Read what stdin describes; `parent`: the process to die with."""
+    """Check the model of the pickled config on stdin. parent: its process id; exit with it."""
     _exit_with_parent(parent)
-    config, (cpu_s, max_bytes) = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent's
+    config, (cpu_s, max_bytes) = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
     _limit_resources(cpu_s, max_bytes)
     _report_opened_files(config)
     counts: list[TokenCount] = []
@@ -52,34 +52,34 @@ def main(parent: int) -> None:
         answer = "!" + " ".join(str(error).split())
     except MemoryError:
         sys.exit("memory allocation failed")
-    except Exception as error:  # the libraries, and what we did not think of
+    except Exception as error:  # raised by a library on a malformed file
         answer = f"!the model's files cannot be read: {type(error).__name__}: {error}"
         answer = " ".join(answer.split())
     sys.stdout.buffer.write(f"{answer}\n".encode("utf-8", "backslashreplace"))
 
 
 def _exit_with_parent(parent: int) -> None:
-    """Linux ends this process when its parent's thread ends; elsewhere the bounds do, later."""
+    """On Linux, exit when the parent's thread ends; elsewhere the limits end this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            sys.exit("the parent has gone")
+            sys.exit("the parent has exited")
 
 
 def _limit_resources(cpu_s: float, max_bytes: int) -> None:
-    """No core file; so much more time and memory than the imports took."""
+    """Disable core files; allow this much CPU time and memory beyond what the imports used."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft_limit_s = int(used.ru_utime + used.ru_stime + cpu_s) + 1
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (soft_limit_s, soft_limit_s + 1))
-    with contextlib.suppress(OSError, ValueError):  # no /proc, no such limit: as on macOS
+    with contextlib.suppress(OSError, ValueError):  # macOS has no /proc and no RLIMIT_AS
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        bound = pages * resource.getpagesize() + max_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+        limit = pages * resource.getpagesize() + max_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _report_opened_files(config: Config) -> None:
-    """Write the path of every file of the model's directories before it is opened."""
+    """Write the path of each file in the model's directories before it is opened."""
     directories = [config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH]
     prefixes = tuple(f"{name}/" for name in directories if name is not None)
 

@@ -1,7 +1,7 @@
-"""Tells from a request's first bytes whether a thread would have to wait for the rest.
+"""Buffers a request on the accept loop, so that no thread waits for a slow client.
 
-Knows nothing about sockets. gunicorn's parser alone decides what a request is: a wrong guess here
-costs a wait, and nothing else.
+The size is read from Content-Length. gunicorn's parser alone decides what the request is: a wrong
+guess here only makes a thread wait.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ import math
 import re
 from enum import Enum, auto
 
-#: A header that has no end by then is the parser's to refuse.
+#: Longer headers go to gunicorn's parser unfinished, which rejects them.
 MAX_HEADER_BYTES = 1 << 14
-#: Bodies up to this are collected before a thread is given.
+#: Larger bodies are read by a thread.
 MAX_BUFFERED_BODY_BYTES = 1 << 15
 
 _HEADER_END = b"\r\n\r\n"
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
-#: The length is not known, or the client waits to be asked for its body.
+#: Chunked bodies, and clients that wait for "100 Continue", which the parser sends.
 _UNKNOWN_LENGTH = re.compile(rb"\r\n(?:transfer-encoding|expect)[ \t]*:", re.IGNORECASE)
 
 
 class RequestStage(Enum):
-    """How much of a request is there."""
+    """What has been received of a request."""
 
     PARTIAL = auto()
     COMPLETE = auto()
-    LARGE = auto()  #: whoever reads it will wait for more
+    LARGE = auto()  #: not buffered: a thread must read the rest
 
 
 class RequestBuffer:
-    """The bytes of one request, and perhaps of those after it. Owned by one thread."""
+    """The bytes of one request, and of the pipelined ones after it. Not thread-safe."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray()
-        self.size: float = 0  #: bytes of the whole request; 0: not known yet, inf: never
+        self.size: float = 0  #: bytes of the whole request; 0: header incomplete, inf: unknown
         self.add(data)
 
     def add(self, data: bytes) -> None:
-        """Take what has come."""
+        """Append received data."""
         search_from = max(0, len(self.data) - len(_HEADER_END) + 1)
         self.data += data
         if not self.size:
@@ -50,7 +50,7 @@ class RequestBuffer:
 
     @property
     def stage(self) -> RequestStage:
-        """How much is there now."""
+        """The current stage."""
         if self.size and len(self.data) >= self.size:
             return RequestStage.COMPLETE
         return (

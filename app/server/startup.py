@@ -1,6 +1,6 @@
-"""Everything that can be found wrong before the model is loaded, told in one line.
+"""Checks before the model is loaded; an error is printed as one line.
 
-Knows nothing about torch, which may not be imported in gunicorn's master: it forks later.
+Must not import torch: this also runs in gunicorn's master, which forks the worker.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from app.tokenizer.tokenizer import load_tokenizer
 from config import Config, ConfigError
 
 T = TypeVar("T")
-#: Threads besides those that serve accepted requests: refusals, /health, static files, and the
-#: half-sent requests of slow or hostile clients. One is made when it is first needed.
+#: Threads beyond those of accepted requests: for error responses, /health, static files and
+#: uploads of slow clients. gunicorn starts threads when they are first needed.
 SPARE_THREADS = 384
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
 def one_line(error: BaseException) -> str:
-    """An error in words, for an operator; mistakes are messages already, faults get a place."""
+    """An error as one line for the operator; unexpected errors with type, file and line."""
     if isinstance(error, (StartupError, ConfigError)):
         return " ".join(str(error).split())
     location = ""
@@ -44,14 +44,14 @@ def one_line(error: BaseException) -> str:
 
 
 def exit_with_error(error: BaseException, code: int = 1) -> NoReturn:
-    """Tell `error` in one line and end the process with `code`."""
+    """Print `error` as one line and exit with `code`."""
     sys.stderr.write(f"westlake: {safe_line(one_line(error))}\n")
     sys.stderr.flush()
     raise SystemExit(code)
 
 
 def exit_on_error(action: Callable[[], T]) -> T:
-    """What `action` returns; ends the process with one line when it finds a mistake."""
+    """Return the result of `action`; on a StartupError or ConfigError, exit with one line."""
     try:
         return action()
     except (StartupError, ConfigError) as error:
@@ -59,13 +59,12 @@ def exit_on_error(action: Callable[[], T]) -> T:
 
 
 def read_settings(environ: Mapping[str, str]) -> Config:
-    """The settings of `environ`; ends the process with one line when they are wrong."""
+    """Read the settings from `environ`; exit with one line if they are invalid."""
     return exit_on_error(lambda: Config.from_env(environ))
 
 
 def check_all(config: Config, addresses: Iterable[Any]) -> None:
-    """Check the model's files, its chat template or the one given, the API keys, and that
-    `addresses` can be listened on.
+    """Check the model's files, the chat template, the API keys, and that `addresses` are free.
 
     Raises:
         StartupError: what is wrong, in one line.
@@ -84,10 +83,10 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
 
 
 def run_check(config: Config) -> None:
-    """`--check`: print what would be served, without looking at addresses.
+    """`--check`: print the report. Does not check addresses.
 
     Raises:
-        StartupError: what is wrong, in one line; the table comes before it where there is one.
+        StartupError: what is wrong, in one line; possibly after the report is printed.
     """
     check_cpu_features()
     if config.CHAT_TEMPLATE is not None:
@@ -103,8 +102,8 @@ def run_check(config: Config) -> None:
 
 
 def check_address(address: Any) -> None:
-    """Raises StartupError when a TCP `address` (host, port) cannot be bound. Others (Unix
-    sockets, inherited descriptors) are gunicorn's to check."""
+    """Raise StartupError if a TCP `address` (host, port) cannot be bound. gunicorn checks others
+    (Unix sockets, inherited file descriptors)."""
     if not isinstance(address, tuple):
         return
     host, port = address[:2]
@@ -116,7 +115,7 @@ def check_address(address: Any) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(resolved)
-            probe.listen(1)  # a listener with SO_REUSEADDR is noticed only here
+            probe.listen(1)  # fails if another socket listens; bind does not, by SO_REUSEADDR
     except OSError as error:
         raise StartupError(
             f"cannot listen on {host} port {port}: {error.strerror}; pass another --host or --port"
@@ -124,7 +123,7 @@ def check_address(address: Any) -> None:
 
 
 def check_concurrency(environ: Mapping[str, str]) -> None:
-    """Raises StartupError when WEB_CONCURRENCY asks for more than the one worker."""
+    """Raise StartupError if WEB_CONCURRENCY asks for more than one worker."""
     if environ.get("WEB_CONCURRENCY", "1") != "1":
         raise StartupError(
             f"WEB_CONCURRENCY is {environ['WEB_CONCURRENCY']!r}, but there is one worker only: "
@@ -133,7 +132,7 @@ def check_concurrency(environ: Mapping[str, str]) -> None:
 
 
 def warn_if_unauthenticated(hosts: Iterable[str], log_format: str) -> None:
-    """One warning line when the server listens beyond this machine without API keys."""
+    """Warn if the server listens on other than loopback addresses without API keys."""
     exposed = [host for host in hosts if not host.startswith(_LOOPBACK)]
     if exposed:
         announce(
@@ -144,5 +143,5 @@ def warn_if_unauthenticated(hosts: Iterable[str], log_format: str) -> None:
 
 
 def has_inherited_sockets() -> bool:
-    """True when systemd or an older gunicorn hands us sockets that are already bound."""
+    """Whether systemd or a parent gunicorn passes sockets that are already bound."""
     return "LISTEN_FDS" in os.environ or "GUNICORN_FD" in os.environ

@@ -1,8 +1,4 @@
-"""A client's socket whose waits are bounded: the peer must keep a pace, in what it sends and in
-what it takes.
-
-Knows nothing about HTTP or gunicorn.
-"""
+"""A client's socket with timeouts on receiving and sending."""
 
 from __future__ import annotations
 
@@ -12,19 +8,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: A request must have come within this time and another second for each so many bytes, so that
-#: nobody holds a thread by trickling.
+#: A request must be received within RECEIVE_TIMEOUT_S, plus one second for each
+#: MIN_RECEIVE_BYTES_PER_S bytes: a client that sends a byte now and then (slowloris) is cut off.
 RECEIVE_TIMEOUT_S = 20.0
 MIN_RECEIVE_BYTES_PER_S = 16_384
 _READ_BYTES = 1 << 14
-#: How a body in chunks ends, trailers apart. Only a hint: text may end like it.
+#: The end of a chunked body without trailers. Only a hint: other data may end like it.
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class TimedSocket(socket.socket):
-    """A socket whose time-out bounds each wait of `sendall`, not the whole of it: a large
-    answer to a slow but reading client may take as long as it takes. What comes in must keep
-    a pace."""
+    """Receiving has a minimum rate. The timeout of `sendall` applies to each write, not to the
+    whole: a client that reads slowly may take as long as it needs."""
 
     _receive_deadline = math.inf
     _unread = b""
@@ -34,27 +29,27 @@ class TimedSocket(socket.socket):
     def start_request(
         self, unread: bytes, size: float, on_received: Callable[[], None] | None
     ) -> None:
-        """The clock of the next request starts now.
+        """Start the receive timeout of the next request.
 
-        early: what has been read of it already, which `recv` gives first; size: bytes of all of
-        it, infinite where that is not known; on_arrived: called once, when all of it has been
-        taken as far as can be told, or something is sent in return.
+        unread: what has been received of it already, which `recv` returns first; size: bytes of
+        the whole request, infinite if unknown; on_received: called once, when the request seems
+        complete or when the response begins.
         """
         self._receive_deadline = time.monotonic() + RECEIVE_TIMEOUT_S
         self._unread, self._missing_bytes, self._on_received = unread, size, on_received
 
     def take_unread(self) -> bytes:
-        """What was read of the next request and not taken by `recv`."""
+        """The received bytes that `recv` has not returned; they belong to the next request."""
         unread, self._unread = self._unread, b""
         return unread
 
     def recv_nonblocking(self) -> bytes:
-        """What has come, of a socket that does not block. Raises BlockingIOError for nothing."""
+        """Receive from a non-blocking socket. Raises BlockingIOError if nothing has arrived."""
         return super().recv(_READ_BYTES)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """At most `size` bytes. Raises TimeoutError when nothing comes in time."""
-        if flags:  # a look, which is nobody's turn
+        """Receive at most `size` bytes. Raises TimeoutError at the deadline."""
+        if flags:  # MSG_PEEK: consumes nothing
             return super().recv(size, flags)
         if self._unread:
             data, self._unread = self._unread[:size], self._unread[size:]
@@ -66,20 +61,21 @@ class TimedSocket(socket.socket):
         return data
 
     def _recv_before_deadline(self, size: int) -> bytes:
-        left_s = self._receive_deadline - time.monotonic()
-        if left_s <= 0:
+        remaining_s = self._receive_deadline - time.monotonic()
+        if remaining_s <= 0:
             raise TimeoutError("the request comes too slowly")
-        wanted_s = self.gettimeout()  # gunicorn has its own, when it throws a body away
-        self.settimeout(left_s if wanted_s is None else min(wanted_s, left_s))
+        timeout_s = self.gettimeout()  # gunicorn sets a shorter one to discard a body
+        self.settimeout(remaining_s if timeout_s is None else min(timeout_s, remaining_s))
         try:
             data = super().recv(size)
         finally:
-            self.settimeout(wanted_s)
+            self.settimeout(timeout_s)
         self._receive_deadline += len(data) / MIN_RECEIVE_BYTES_PER_S
         return data
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all of `data`. Raises TimeoutError when the peer takes nothing in time."""
+        """Send all of `data`. Raises TimeoutError if a single write takes longer than the
+        socket's timeout."""
         self._notify_received()
         rest = memoryview(data).cast("B")
         while rest:
