@@ -73,7 +73,8 @@ def json_pieces(pieces: Iterable[str], headers: ResponseHeaders = NO_HEADERS) ->
 
 
 def encode_json(value: Mapping[str, object]) -> str:
-    """JSON with Chinese as itself, on one line for whatever a client calls a line."""
+    """JSON with Chinese unescaped, and without any character that a client may take for the end
+    of a line."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in ("\u2028", "\u2029", "\x85"):
         text = text.replace(character, f"\\u{ord(character):04x}")

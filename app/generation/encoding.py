@@ -1,4 +1,4 @@
-"""Prompts to token ids, and the engine's refusals under the client's own field names."""
+"""Prompts to token ids, and the engine's refusals under the client's field names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def encode_items(
 
 def check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
     """Raises BadRequest, with the index of the first, when ids are not in the vocabulary. Some
-    clients make ids with OpenAI's tokenizer, whatever model they talk to."""
+    clients make ids with OpenAI's tokenizer, also for other models."""
     if max(ids, default=0) < vocab_size:
         return
     index = next(index for index, token in enumerate(ids) if token >= vocab_size)

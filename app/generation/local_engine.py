@@ -8,6 +8,7 @@ from app.connection.request_context import RequestContext
 from app.engine import Engine
 from app.engine.request_handle import RequestHandle
 from app.engine.types import EmbeddingRequest, ModelInfo, Owner, TokenIds
+from app.generation.embedding_stream import EmbeddingStream
 from app.generation.encoding import (
     check_ids,
     check_logit_bias,
@@ -31,7 +32,6 @@ from app.generation.request import (
 )
 from app.generation.served_model import ServedModel
 from app.generation.text_stream import TextStream
-from app.generation.vectors import VectorStream
 from app.prompts import Prompt
 from app.protocol.loading import field_error
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
@@ -64,7 +64,7 @@ class LocalTextEngine:
             return self._generate_chat(request, request.input, context)
         return self._generate_text(request, request.input, context)
 
-    def embed(self, request: TextEmbeddingRequest, context: RequestContext) -> VectorStream:
+    def embed(self, request: TextEmbeddingRequest, context: RequestContext) -> EmbeddingStream:
         """Accept a request, or refuse it (RequestRefused, Unavailable)."""
         self.served.check_model(request.model)
         size = self.info.hidden_size
@@ -77,7 +77,7 @@ class LocalTextEngine:
             raise field_error(request.fields.prompt, f"has {total} tokens in all; {limit}")
         with engine_errors_as_fields(request.fields):
             handle = self.engine.embed(EmbeddingRequest(inputs, context.owner))
-        return VectorStream(handle, len(inputs), context)
+        return EmbeddingStream(handle, len(inputs), context)
 
     def tokenize(
         self, source: str | ChatInput, template: str | None, context: RequestContext

@@ -42,7 +42,7 @@ class PromptEcho:
 
 
 def _offsets(text: str, ids: TokenIds, token_bytes: Sequence[bytes]) -> list[int]:
-    """Where each token's text begins. The tokens may spell a blank before the text."""
+    """Where each token's text begins. The tokens may begin with a space before the text."""
     decoder = OffsetDetokenizer(token_bytes)
     starts = [decoder.push(token).start for token in ids]
     decoder.finish()

@@ -1,7 +1,4 @@
-"""Which template a request's text goes through, and the refusals that templates give rise to.
-
-Knows nothing about tokens or engines.
-"""
+"""Messages and instructions through the prompt template in use, and the template's refusals."""
 
 from __future__ import annotations
 
@@ -36,11 +33,11 @@ def render_conversation(
     continued: bool,
 ) -> Prompt:
     """The conversation up to where the model goes on: with a new turn, or with the last one
-    if `continued`: by the template the server is told to use, the tokenizer's own, or Alpaca.
+    if `continued`: by the template of --chat_template, the tokenizer's, or Alpaca.
 
     Raises:
         BadRequest: the template does not take this conversation.
-        ClientGone, DeadlinePassed: nobody waits any more.
+        ClientGone, DeadlinePassed: nothing waits for the answer any more.
     """
     turns = [_turn(message) for message in conversation.messages]
     template, name = _template(served.chat_template, info)
@@ -79,14 +76,14 @@ def unshown_names(
 
 def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None, str]:
     """The template to use and what to call it. One that an operator names gets the vocabulary's
-    own BOS and EOS also where the tokenizer's files have no names for them."""
+    BOS and EOS also where the tokenizer's files do not name them."""
     if source is None:
         if info.chat_template is None:
             return None, ""
-        own = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
-        return own, "the model's own chat template"
-    found = {"bos_token": info.bos_text, "eos_token": info.eos_text}
-    named = {name: text for name, text in found.items() if text} | dict(info.named_tokens)
+        template = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
+        return template, "the model's own chat template"
+    spellings = {"bos_token": info.bos_text, "eos_token": info.eos_text}
+    named = {name: text for name, text in spellings.items() if text} | dict(info.named_tokens)
     template = ChatTemplate(source, tuple(named.items()), info.special_texts)
     return template, "the template of --chat_template"
 

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo, Owner, TokenIds
+from app.generation.embedding_stream import EmbeddingStream
 from app.generation.request import ChatInput, TextEmbeddingRequest, TextRequest
 from app.generation.served_model import ServedModel
 from app.generation.text_stream import TextStream
-from app.generation.vectors import VectorStream
 
 
 class TextEngine(Protocol):
@@ -42,7 +42,7 @@ class TextEngine(Protocol):
             Unavailable: not now.
         """
 
-    def embed(self, request: TextEmbeddingRequest, context: RequestContext) -> VectorStream:
+    def embed(self, request: TextEmbeddingRequest, context: RequestContext) -> EmbeddingStream:
         """As `generate`."""
 
     def tokenize(

@@ -104,8 +104,8 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _event(chunk: type[Schema]) -> dict[str, Any]:
     """A server-sent event that carries a chunk; the last one carries [DONE] instead."""
-    held = {"$ref": f"#/components/schemas/{_name(chunk)}"}
-    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": held}
+    reference = {"$ref": f"#/components/schemas/{_name(chunk)}"}
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": reference}
     data = {"anyOf": [text, {"const": "[DONE]"}]}
     return {"type": "object", "properties": {"data": data}, "required": ["data"]}
 

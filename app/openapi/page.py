@@ -1,7 +1,4 @@
-"""The document's routes and fields as a reader wants them, in one language.
-
-Knows nothing about HTML or Flask.
-"""
+"""The routes and fields of the document, in one language, for the page at /docs."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class FieldRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DocumentedResponse:
     """What a route may answer with."""
 
     kind: str  #: its content type
@@ -46,7 +43,7 @@ class RouteEntry:
     refused: tuple[str, ...]
     without_effect: tuple[str, ...]
     example: str
-    answers: tuple[Answer, ...]
+    answers: tuple[DocumentedResponse, ...]
     errors: tuple[str, ...]
 
 
@@ -93,16 +90,16 @@ def _entry(
     )
 
 
-def _answer(document: Document, kind: str, schema: dict[str, Any]) -> Answer:
-    held = _held(schema)
-    name = _ref_name(held)
+def _answer(document: Document, kind: str, schema: dict[str, Any]) -> DocumentedResponse:
+    content = _content_schema(schema)
+    name = _ref_name(content)
     if not name:
-        return Answer(kind, "", "")
-    value = sample(document["components"]["schemas"], held)
-    if held is schema:
-        return Answer(kind, name, json.dumps(value, ensure_ascii=False, indent=2))
+        return DocumentedResponse(kind, "", "")
+    value = sample(document["components"]["schemas"], content)
+    if content is schema:
+        return DocumentedResponse(kind, name, json.dumps(value, ensure_ascii=False, indent=2))
     event = json.dumps(value, ensure_ascii=False)
-    return Answer(kind, name, f"data: {event}\n\ndata: [DONE]")
+    return DocumentedResponse(kind, name, f"data: {event}\n\ndata: [DONE]")
 
 
 def _row(name: str, field: dict[str, Any], required: bool, suffix: str) -> FieldRow:
@@ -143,17 +140,17 @@ def _range(field: dict[str, Any]) -> str:
     return f" ≥ {field['minimum']:g}" if "minimum" in field else ""
 
 
-def _held(schema: dict[str, Any]) -> dict[str, Any]:
+def _content_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """What an event of a stream carries; other schemas are what they say."""
     data = schema.get("properties", {}).get("data", {})
-    held: dict[str, Any] = data["anyOf"][0]["contentSchema"] if data else schema
-    return held
+    content: dict[str, Any] = data["anyOf"][0]["contentSchema"] if data else schema
+    return content
 
 
 def _resolved(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
     name = _ref_name(schema)
-    found: dict[str, Any] = document["components"]["schemas"][name] if name else schema
-    return found
+    resolved: dict[str, Any] = document["components"]["schemas"][name] if name else schema
+    return resolved
 
 
 def _ref_name(schema: dict[str, Any]) -> str:

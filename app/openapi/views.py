@@ -1,7 +1,4 @@
-"""Serves the document to programs, and as a page to people.
-
-Knows nothing about what is in it beyond OpenAPI's own structure.
-"""
+"""The views of /openapi.json and /docs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tells a form posted by this server's own page from one posted by another site's.
+"""Tells a form of this server's page from one that another site's page posts.
 
-Knows nothing about Flask or sessions: there are none, but a page elsewhere could still make
-a visitor's browser spend this server's time.
+There are no sessions to steal, but a page elsewhere could spend this server's compute through a
+visitor's browser.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ def _range_violation(
     name: str, kind: str, form: Form, placeholders: dict[str, object]
 ) -> str | None:
     """The key of the violated range's text, or None; adds its ends to `placeholders`."""
-    found = [p for p in parameters(kind) if p.name == name] if kind != "embeddings" else []
-    if not found or _fits(found[0], form.text(name).strip()):
+    matches = [p for p in parameters(kind) if p.name == name] if kind != "embeddings" else []
+    if not matches or _fits(matches[0], form.text(name).strip()):
         return None
-    parameter = found[0]
+    parameter = matches[0]
     placeholders["min"] = f"{parameter.minimum:g}"
     if parameter.maximum is None:
         return "field_integer_min"

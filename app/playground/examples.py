@@ -1,7 +1,4 @@
-"""Things to try at once that fit the model and the page's language.
-
-Knows nothing about models but their kind; the texts are in app/translations.
-"""
+"""Example prompts for the served model, in the page's language."""
 
 from __future__ import annotations
 
@@ -25,6 +22,6 @@ class Examples:
 def examples(kind: str, lang: str, *, chinese: bool) -> Examples:
     """Those for a model of `kind`: "embedded", "chat" or "base"; in English where the model
     was not made for Chinese."""
-    found = TRANSLATIONS[lang if chinese else "en"].examples
+    texts = TRANSLATIONS[lang if chinese else "en"].examples
     why = "" if chinese or lang == "en" else TRANSLATIONS[lang].page["examples_english"]
-    return Examples(**found[kind], embeddings=found["embeddings"], why=why)
+    return Examples(**texts[kind], embeddings=texts["embeddings"], why=why)

@@ -1,7 +1,6 @@
-"""Form fields as the JSON that the API would have been sent.
+"""Form fields as the JSON body that the API would have received.
 
-Knows nothing about which values are right: what does not look like a number is passed on as
-the text it is, for the schema to refuse.
+Text that does not look like a number is passed on as it is, for the request schema to refuse.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the page tells of the served model: its card, and examples that fit it.
+"""What the page says about the served model.
 
-Knows nothing about requests. The page is public: of a directory's path only its name is told.
+The page is public: of a directory's path only the last part is shown.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Settings = Mapping[str, object]
 class ModelCard:
     """One served model, for people."""
 
-    rows: tuple[tuple[str, str], ...]  #: what is told, and what it is
-    kind: str  #: "embedded", "chat" (it has a template of its own) or "base"
+    rows: tuple[tuple[str, str], ...]  #: label and value
+    kind: str  #: "embedded", "chat" (it brings a chat template) or "base"
     chinese: bool  #: it may be asked in Chinese, as far as is known
     purpose: str  #: what it is for; "" until it is known
 
@@ -37,14 +37,14 @@ def model_card(settings: Settings, engine: Engine, words: Translation) -> ModelC
     except EngineError:
         info = None
     base, given = str(settings["BASE_MODEL"]), settings["CHAT_TEMPLATE"]
-    own = info is not None and info.chat_template is not None
+    has_template = info is not None and info.chat_template is not None
     if is_embedded(base):
         kind = "embedded"
     else:
-        kind = "chat" if given or own else "base"
+        kind = "chat" if given or has_template else "base"
     rows = (*_of_settings(settings), *(_of_model(info, words) if info else ()))
     if given or info:
-        rows = (*rows, ("template", _template(str(given or ""), own, words)))
+        rows = (*rows, ("template", _template(str(given or ""), has_template, words)))
     return ModelCard(
         tuple((words.page[f"card_{name}"], text) for name, text in rows if text),
         kind,
@@ -87,7 +87,7 @@ def _of_model(info: ModelInfo, words: Translation) -> tuple[tuple[str, str], ...
     )
 
 
-def _template(given: str, own: bool, words: Translation) -> str:
+def _template(given: str, has_template: bool, words: Translation) -> str:
     if given:
         return given if given in NAMES else Path(given).name
-    return words.page["card_template_own" if own else "card_template_alpaca"]
+    return words.page["card_template_own" if has_template else "card_template_alpaca"]

@@ -1,7 +1,4 @@
-"""The parameters that the page offers, with the API's own ranges, and its defaults but one.
-
-Knows nothing about what they mean in words.
-"""
+"""The parameters that the page offers, with the API's ranges and, but for max_tokens, its defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from app.protocol.sampling import COMPLETION_DEFAULTS, OPENAI_CHAT_DEFAULTS
 _SCHEMAS = {"chat": ChatSchema(), "completion": CompletionsSchema()}
 _DEFAULTS = {"chat": OPENAI_CHAT_DEFAULTS, "completion": COMPLETION_DEFAULTS}
 
-#: Where a slider's ends lie closer together than the API's: nobody looks for top_k 5000 on one.
+#: Ends and steps of the sliders, often narrower than the API's ranges.
 _SLIDERS = {
     "max_tokens": (1, 2048, 1),
     "temperature": (0, 2, 0.05),

@@ -1,7 +1,6 @@
-"""What a model is for, in a sentence or two: by its kind, its languages and its size.
+"""What a model is good for, in a sentence or two: from its kind, its languages and its size.
 
-Knows nothing about how these are found out. Where a model says little of itself, the sentences
-say that they guess.
+Where the model's files say little, the sentences say that they guess.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ def purpose(kind: str, parameters: int, words: Translation, *, chinese: bool, ad
     """
     if kind == "embedded":
         return ""
-    told = "adapted" if kind == "base" and adapted else kind
-    sentences = [words.page[f"purpose_{told}_{'chinese' if chinese else 'english'}"]]
+    variant = "adapted" if kind == "base" and adapted else kind
+    sentences = [words.page[f"purpose_{variant}_{'chinese' if chinese else 'english'}"]]
     if 0 < parameters < SMALL:
         size = short_count(parameters, words)
         sentences.append(words.page["purpose_small"].format(size=size))

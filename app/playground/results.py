@@ -1,7 +1,4 @@
-"""Vectors as something a person can look at.
-
-Knows nothing about forms or pages.
-"""
+"""Pairs of embeddings compared, for the page."""
 
 from __future__ import annotations
 

@@ -93,9 +93,9 @@ def model() -> Response:
     """The model's card and examples, for a page that was opened before the model was loaded."""
     card = _card()
     offered = examples(card.kind, g.language, chinese=card.chinese)
-    told = {"rows": card.rows, "purpose": card.purpose, "why": offered.why}
+    facts = {"rows": card.rows, "purpose": card.purpose, "why": offered.why}
     texts = {"chat": offered.chat, "instructions": offered.instructions}
-    response = jsonify({**told, **texts, "continuations": offered.continuations})
+    response = jsonify({**facts, **texts, "continuations": offered.continuations})
     response.headers["Cache-Control"] = "no-store"
     return response
 

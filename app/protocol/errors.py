@@ -1,18 +1,16 @@
-"""Every refusal a client can meet, and the one table from exceptions to statuses.
+"""Every error a client can get, and the one table from exceptions to HTTP statuses.
 
-Knows nothing about Flask, routes or who asked.
-
-    RequestRefused
-    ├── BadRequest              JSON, a field, its type or its value
-    ├── ModelNotFound           a model's name that is not served
-    ├── NotJson                 a body of another content type
-    ├── BodyTooLarge            over `MAX_BODY_MB`
-    ├── CrossSite               a form posted from another site's page
-    ├── FieldRefused            the engine's InvalidRequest, under the request's own field name
-    ├── KeyRefused              no API key, or a wrong one
-    ├── RateLimited             this client's requests are too many
-    ├── DeadlinePassed          longer than `REQUEST_TIMEOUT`
-    └── ClientGone              nobody waits for the answer any more
+RequestRefused
+├── BadRequest              JSON, a field, its type or its value
+├── ModelNotFound           a model's name that is not served
+├── NotJson                 a body of another content type
+├── BodyTooLarge            over `MAX_BODY_MB`
+├── CrossSite               a form posted from another site's page
+├── FieldRefused            the engine's InvalidRequest, under the client's field name
+├── KeyRefused              no API key, or a wrong one
+├── RateLimited             this client's requests are too many
+├── DeadlinePassed          longer than `REQUEST_TIMEOUT`
+└── ClientGone              the client has closed its connection
 """
 
 from __future__ import annotations
@@ -76,7 +74,7 @@ class DeadlinePassed(RequestRefused):
 
 
 class ClientGone(RequestRefused):
-    """The client has closed its connection; the answer will reach nobody."""
+    """The client has closed its connection; the answer cannot be delivered."""
 
 
 @dataclass(frozen=True, slots=True)

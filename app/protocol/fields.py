@@ -1,7 +1,4 @@
-"""Fields as the contract means them: exact JSON types, closed ranges, no conversions.
-
-Knows nothing about which request has which field.
-"""
+"""Marshmallow fields with the contract's rules: exact JSON types, closed ranges, no conversions."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Item = TypeVar("Item")
 
 @runtime_checkable
 class Nested(Protocol):
-    """A field whose value holds keys of its own."""
+    """A field whose value is an object with keys."""
 
     def unread(self, value: Any) -> Iterator[str]:
         """Dotted paths, below the field, of what a valid `value` gives and nothing reads; ""
@@ -27,7 +24,7 @@ class Nested(Protocol):
 
 def unread_keys(value: Mapping[str, object], *known: str) -> Iterator[str]:
     """The keys of an object that are not `known`; null counts as not given."""
-    return (key for key, held in value.items() if held is not None and key not in known)
+    return (key for key, item in value.items() if item is not None and key not in known)
 
 
 def below(path: str | int, paths: Iterable[str]) -> Iterator[str]:
@@ -50,7 +47,7 @@ def read_items(values: Iterable[object], read: Callable[[Any], Item]) -> tuple[I
     return tuple(items)
 
 
-def whole(value: object) -> int | None:
+def as_integer(value: object) -> int | None:
     """A JSON number without a fraction as an int: 5, and 5.0, which some languages' encoders
     write; None for anything else, true and "3" among it."""
     if type(value) is int:
@@ -73,7 +70,7 @@ class StrictInteger(fields.Field[int]):
         self.minimum, self.maximum, self.absent = minimum, maximum, absent
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        number = whole(value)
+        number = as_integer(value)
         if number is not None and number == self.absent:
             return missing  # type: ignore[return-value]  # marshmallow leaves the field out
         if number is not None and self.minimum <= number <= self.maximum:
@@ -171,7 +168,7 @@ def refused(names: Mapping[str, tuple[object, ...]]) -> dict[str, fields.Field[N
 
 
 class Ignored(fields.Field[None]):
-    """A field that changes nothing here, whatever it holds."""
+    """A field that is accepted with any value and has no effect."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> None:
         return None

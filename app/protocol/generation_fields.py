@@ -1,7 +1,4 @@
-"""The fields of generation that are more than a number, a text or a switch.
-
-Knows nothing about which route has them, or what they do to an answer.
-"""
+"""The structured fields of generation requests: stop, logit_bias, stream_options, response_format."""
 
 from __future__ import annotations
 
@@ -199,8 +196,8 @@ class ResponseFormat(fields.Field[AnswerSchema | None]):
         if not isinstance(schema, dict | None):
             raise ValidationError({"schema": ["must be an object"]})
         # What it does not say of the answer's type is what json_object says.
-        whole = {"type": "object", **without_steering(schema or {})}
-        return AnswerSchema(json.dumps(whole), "schema")
+        schema_object = {"type": "object", **without_steering(schema or {})}
+        return AnswerSchema(json.dumps(schema_object), "schema")
 
     def _schema(self, described: object) -> AnswerSchema:
         if not isinstance(described, dict):

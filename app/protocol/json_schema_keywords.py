@@ -1,9 +1,7 @@
-"""Keys of a client's JSON schema that are no keywords: named, since nothing reads them, and left
-out where they would steer the grammar library.
+"""Keys of a client's JSON schema that are not keywords: reported as ignored, and removed where the
+grammar library would read them as options.
 
-Knows nothing about what they would do. The library reads its options from the schema itself; they
-are the server's to choose, and no part of JSON Schema. A keyword that is known but cannot be kept
-to is refused, elsewhere.
+A keyword that is known but not supported is refused, in app/structured_output.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from app.structured_output.schema_formats import FORMATS
 from app.structured_output.schema_traversal import nodes
 
 #: llguidance's key, and the names of the options it may hold (its JsonCompileOptions), which
-#: other versions and servers read beside the schema's own keywords.
+#: other versions and servers read beside the schema's keywords.
 _STEERING = frozenset(
     (
         "coerce_one_of",

@@ -1,7 +1,4 @@
-"""A JSON object through a schema: the values read, or the first field that is wrong.
-
-Knows nothing about any one route's fields.
-"""
+"""A JSON object through a marshmallow schema: the values, or an error that names the first bad field."""
 
 from __future__ import annotations
 
@@ -29,11 +26,11 @@ def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
 
 def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
     """Dotted paths of what `data`, which the schema has read, gives and nothing reads, sorted."""
-    found = list(unread_keys(data, *schema.fields))
+    paths = list(unread_keys(data, *schema.fields))
     for name, field in schema.fields.items():
         if isinstance(field, Nested) and data.get(name) is not None:
-            found += below(name, field.unread(data[name]))
-    return tuple(sorted(found))
+            paths += below(name, field.unread(data[name]))
+    return tuple(sorted(paths))
 
 
 def field_error(path: str, message: str) -> BadRequest:

@@ -1,7 +1,4 @@
-"""The text of one message, in both dialects: a string, or a list of text parts.
-
-Knows nothing about roles, or about what else a message may hold.
-"""
+"""The text of one message, in both dialects: a string, or a list of text parts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`messages`, in both dialects, read as one conversation.
-
-Knows nothing about how a conversation is rendered or answered.
-"""
+"""`messages`, in both dialects, read as one conversation."""
 
 from __future__ import annotations
 

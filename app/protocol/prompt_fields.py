@@ -1,7 +1,4 @@
-"""Fields of texts and token ids: `prompt` and `input`, which may be either, and `tokens`.
-
-Knows nothing about tokenizers: whether an id exists is for the engine to say.
-"""
+"""`prompt`, `input` and `tokens`: fields of texts, of token ids, or of either."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.engine.types import TokenIds
-from app.protocol.fields import JsonSchema, read_items, whole
+from app.protocol.fields import JsonSchema, as_integer, read_items
 
 TextOrIds = str | TokenIds
 
@@ -77,9 +74,9 @@ class Ids(fields.Field[TokenIds]):
 _ID: JsonSchema = {"type": "integer", "minimum": 0}
 
 
-def _list_of(items: JsonSchema, most: int | None = None) -> JsonSchema:
+def _list_of(items: JsonSchema, max_items: int | None = None) -> JsonSchema:
     schema: JsonSchema = {"type": "array", "items": items, "minItems": 1}
-    return schema if most is None else {**schema, "maxItems": most}
+    return schema if max_items is None else {**schema, "maxItems": max_items}
 
 
 def _is_number(value: object) -> bool:
@@ -103,7 +100,7 @@ def _ids(value: object) -> TokenIds:
 
 
 def _id(index: int, token: object) -> int:
-    number = whole(token)
+    number = as_integer(token)
     if number is None or number < 0:
         raise ValidationError({index: ["must be a token id: a whole number, 0 or more"]})
     return number

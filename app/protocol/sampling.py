@@ -1,7 +1,4 @@
-"""The fields both text routes share, their defaults, and the engine's parameters they become.
-
-Knows nothing about prompts, messages or answers.
-"""
+"""The fields that both text routes share, their defaults, and the GenerationRequest they become."""
 
 from __future__ import annotations
 

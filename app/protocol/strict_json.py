@@ -1,7 +1,4 @@
-"""Bytes of a request body to a JSON object, or a refusal that says what is wrong and where.
-
-Knows nothing about the fields that may be in it.
-"""
+"""Bytes of a request body to a JSON object, or an error that says what is wrong and where."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tool turns of a conversation: what the assistant called, and which call a result answers.
-
-Knows nothing about roles' order or how calls are rendered.
-"""
+"""Tool messages of a conversation: the assistant's calls, and which call a result answers."""
 
 from __future__ import annotations
 

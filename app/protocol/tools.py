@@ -1,7 +1,4 @@
-"""`tools` of a chat request, which answers do not use yet.
-
-Knows nothing about tool calls in a conversation's history.
-"""
+"""`tools` of a chat request, which answers do not use yet."""
 
 from __future__ import annotations
 

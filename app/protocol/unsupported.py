@@ -1,8 +1,7 @@
-"""Fields of OpenAI and other servers that would change an answer and are not served here.
+"""Fields of OpenAI and other servers that would change an answer and are not supported here.
 
-Knows nothing about the fields that are. Each name comes with the values that ask for nothing,
-its own server's default as a rule: whatever else it holds is refused, so that nobody takes an
-answer for what it is not. null asks for nothing in every field.
+Each name comes with the values that request nothing, usually its server's default; null always
+does. Any other value is refused, so that an answer is never taken for one that honours the field.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ _SHAPE: Unserved = {
     "response_mime_type": ("", "text/plain"),
     "n_indent": (0,),
 }
-#: Where it ends, and what is told of it.
+#: Where generation ends, and what is reported about it.
 _END: Unserved = {
     "max_new_tokens": (-1,),
     "max_length": (),

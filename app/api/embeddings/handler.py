@@ -9,8 +9,8 @@ from app.api.embeddings.request import EmbeddingsRequest, read_embeddings
 from app.api.embeddings.response import embeddings_body
 from app.api.response_headers import ResponseHeaders
 from app.connection.request_context import RequestContext
+from app.generation.embedding_stream import EmbeddingStream
 from app.generation.text_engine import TextEngine
-from app.generation.vectors import VectorStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class AcceptedEmbeddings:
     """A request that the engine has accepted."""
 
     request: EmbeddingsRequest
-    stream: VectorStream
+    stream: EmbeddingStream
     model: str
 
     @property

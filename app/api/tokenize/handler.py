@@ -10,10 +10,12 @@ from app.api.tokenize.response import detokenize_body, tokenize_body
 from app.connection.request_context import RequestContext
 from app.generation.text_engine import TextEngine
 
-Answer = tuple[dict[str, object], ResponseHeaders]
+TokenizeResponse = tuple[dict[str, object], ResponseHeaders]
 
 
-def tokenize(data: Mapping[str, object], engine: TextEngine, context: RequestContext) -> Answer:
+def tokenize(
+    data: Mapping[str, object], engine: TextEngine, context: RequestContext
+) -> TokenizeResponse:
     """The tokens that the text routes would read of the same prompt or messages.
 
     Raises:
@@ -32,7 +34,7 @@ def tokenize(data: Mapping[str, object], engine: TextEngine, context: RequestCon
     return body, ResponseHeaders(request.ignored)
 
 
-def detokenize(data: Mapping[str, object], engine: TextEngine) -> Answer:
+def detokenize(data: Mapping[str, object], engine: TextEngine) -> TokenizeResponse:
     """The text of the request's tokens.
 
     Raises:

@@ -7,7 +7,7 @@ from app.engine.request_handle import RequestHandle
 from app.engine.types import Embedding
 
 
-class VectorStream:
+class EmbeddingStream:
     """One request's vectors. Used by one HTTP thread."""
 
     def __init__(self, handle: RequestHandle, inputs: int, context: RequestContext) -> None:
