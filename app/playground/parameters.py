@@ -1,4 +1,4 @@
-"""The parameters that the page offers, with the API's ranges and, but for max_tokens, its defaults."""
+"""The parameters that the page offers: the API's ranges and, but for max_tokens, its defaults."""
 
 from __future__ import annotations
 

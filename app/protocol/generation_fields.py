@@ -1,4 +1,4 @@
-"""The structured fields of generation requests: stop, logit_bias, stream_options, response_format."""
+"""Structured fields of generation: stop, logit_bias, stream_options, response_format."""
 
 from __future__ import annotations
 

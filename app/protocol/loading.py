@@ -1,4 +1,4 @@
-"""A JSON object through a marshmallow schema: the values, or an error that names the first bad field."""
+"""A JSON object through a marshmallow schema: values, or an error naming the first bad field."""
 
 from __future__ import annotations
 
