@@ -1,7 +1,4 @@
-"""Writes deploy/env.example: the settings as variables, for systemd's EnvironmentFile.
-
-python -m app.server.env_example
-"""
+"""Writes deploy/env.example: the settings as variables, for systemd's EnvironmentFile."""
 
 from __future__ import annotations
 

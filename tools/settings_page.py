@@ -1,7 +1,4 @@
-"""Writes docs/settings.md: every flag, its variable, what it does and its default.
-
-python -m app.server.settings_page
-"""
+"""Writes docs/settings.md: every flag, its variable, what it does and its default."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.harness.client import Client
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 180.0  #: a first start compiles the kernels, beside whatever else runs
+START_S = 60.0
 STOP_S = 40.0
 
 

@@ -1,0 +1,1 @@
+"""Finds what documents and docstrings name and the repository does not have."""
