@@ -114,6 +114,6 @@ def test_too_many(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted, "/#embeddings")
     visitor.page.fill("#embeddings-input", "\n".join(map(str, range(65))))
     visitor.page.click("#embeddings-send")
-    told = visitor.words("too_many_texts", count="65", most="64")
+    told = visitor.words("too_many_texts", count="65", max="64")
     expect(visitor.page.locator("#embeddings-failure")).to_contain_text(told)
     assert visitor.posted("/v1/embeddings") == []

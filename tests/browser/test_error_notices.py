@@ -79,7 +79,7 @@ def test_parameters_out_of_range_are_told_by_their_labels(visit: Visits, scripte
     visitor.send("a")
     box = page.locator("#chat-failure")
     label = visitor.label("temperature")
-    sentences(box, visitor, "field_range", "field", field=label, least="0", most="2")
+    sentences(box, visitor, "field_range", "field", field=label, min="0", max="2")
     own = box.locator("details p")
     if visitor.lang == "en":
         assert own.count() == 0, "it says the same"

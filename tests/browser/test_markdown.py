@@ -156,15 +156,15 @@ def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server
             };
             return texts.map((text) => {
                 const parts = [];
-                const known = {};
+                const env = {};
                 let start = 0;
                 for (let end = 1; end <= text.length; end += 1) {
                     const ended = finishedLength(text.slice(start, end));
-                    if (ended) parts.push(markdown(text.slice(start, start + ended), { env: known }));
+                    if (ended) parts.push(markdown(text.slice(start, start + ended), { env }));
                     start += ended;
                 }
                 const pieces = parts.length;
-                const rest = markdown(text.slice(start), { env: known });
+                const rest = markdown(text.slice(start), { env });
                 return [pieces, html(...parts, rest), html(markdown(text))];
             });
         }""",

@@ -39,7 +39,7 @@ def test_three_forms(browser: Browser, real: Server, lang: str) -> None:
     page.fill("#chat-message", "a")
     page.click("#chat-send")
     words = TRANSLATIONS[lang].page
-    told = words["error_field_range"].format(field=words["temperature"], least=0, most=2)
+    told = words["error_field_range"].format(field=words["temperature"], min=0, max=2)
     expect(page.locator("#chat-failure strong")).to_have_text(told)
     expect(page.locator("#chat-failure details p")).to_be_hidden()
     expect(page.locator("#chat-message")).to_have_value("a")
