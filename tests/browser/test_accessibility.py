@@ -117,7 +117,6 @@ def test_what_is_told(visit: Visits, scripted: Server, scheme: str) -> None:
     page.click("#key-enter")
     page.fill("#key-value", "\u6e56")
     page.click("#key-save")
-    page.wait_for_timeout(150)
     expect(page.locator("#key-error")).to_have_text(visitor.words("error_wrong_key"))
     found += violations(page)
     assert found == []

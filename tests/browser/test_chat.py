@@ -13,6 +13,7 @@ from tests.browser.conftest import Visits
 from tests.browser.scripted_wsgi import NEWS, QUEUED
 from tests.browser.visitor import Visitor
 from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 CHAT = "/v1/chat/completions"
 QUESTION = {"en": "What is the capital of France?", "zh-CN": "告诉我中国的首都在哪里"}
@@ -269,11 +270,11 @@ def test_states_of_an_answer(visit: Visits, scripted: Server) -> None:
     expect(state).to_contain_text(visitor.words("writing"))
     expect(state).to_contain_text("~")
     answer = page.locator(".turn").last.locator(".content")
-    sizes = []
-    for _ in range(2):
-        sizes.append(len(answer.text_content() or ""))
-        page.wait_for_timeout(400)
-    assert 0 < sizes[0] < sizes[1], "it is shown as it comes"
+    first = len(answer.text_content() or "")
+    assert first > 0
+    wait_until(
+        lambda: len(answer.text_content() or "") > first, lambda: "it is not shown as it comes"
+    )
     page.click("#chat-stop-button")
     visitor.answered()
 
@@ -287,8 +288,7 @@ def test_copy(visit: Visits, scripted: Server) -> None:
     read = "navigator.clipboard.readText()"
     assert visitor.page.evaluate(read) == "**bold**\n\n```python\nprint(1)\n```"
     answer.get_by_role("button", name=visitor.words("copy_code")).click()
-    visitor.page.wait_for_timeout(200)
-    assert visitor.page.evaluate(read) == "print(1)\n"
+    wait_until(lambda: visitor.page.evaluate(read) == "print(1)\n", lambda: "not copied")
 
 
 def test_a_choice_of_models(visit: Visits, scripted: Server) -> None:

@@ -18,6 +18,8 @@ from tests.stack.probe import probed
 
 #: The promise itself.
 HEALTH_S = 1.5
+#: Tests that run beside others; the figures hold HEALTH_S itself.
+HEALTH_BESIDE_OTHERS_S = 3 * HEALTH_S
 HALF_HEADER = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HALF_BODY = HEAD + b"Content-Length: 1000\r\n\r\n{"
@@ -76,13 +78,15 @@ def completes(server: Server) -> None:
     assert server.client.post(COMPLETIONS, body).status == 200
 
 
-def close_together(server: Server, rounds: int, count: int, sent: bytes) -> None:
+def close_together(
+    server: Server, rounds: int, count: int, sent: bytes, limit_s: float = HEALTH_S
+) -> None:
     with probed(server.port) as health:
         for _ in range(rounds):
             with flood(server.port, count, sent):
                 pass
         completes(server)
-    health.within(HEALTH_S)
+    health.within(limit_s)
 
 
 #: Those that are answered are fewer, for a thousand answers are a second's honest work here.
@@ -95,7 +99,7 @@ CLOSING = pytest.mark.parametrize(
 
 @CLOSING
 def test_a_thousand_that_close_together(direct: Server, count: int, sent: bytes) -> None:
-    close_together(direct, 3, count, sent)
+    close_together(direct, 3, count, sent, HEALTH_BESIDE_OTHERS_S)
 
 
 @pytest.mark.figures
@@ -119,7 +123,9 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def hold(server: Server, count: int, sent: bytes, seconds: float) -> None:
+def hold(
+    server: Server, count: int, sent: bytes, seconds: float, limit_s: float = HEALTH_S
+) -> None:
     """They stay, and send a byte more now and then."""
     before = server.worker.memory_info().rss
     with probed(server.port) as health, flood(server.port, count, sent) as peers:
@@ -132,7 +138,7 @@ def hold(server: Server, count: int, sent: bytes, seconds: float) -> None:
                 except OSError:
                     pass  # cut, as it should be
             time.sleep(0.5)
-    health.within(HEALTH_S)
+    health.within(limit_s)
     more = server.worker.memory_info().rss - before
     print(f"memory: {more / 2**20:+.0f} MiB")
     assert more < 100 * 2**20
@@ -140,7 +146,7 @@ def hold(server: Server, count: int, sent: bytes, seconds: float) -> None:
 
 @KINDS
 def test_held_by_one_machine(direct: Server, count: int, sent: bytes) -> None:
-    hold(direct, count, sent, 1.0)
+    hold(direct, count, sent, 1.0, HEALTH_BESIDE_OTHERS_S)
 
 
 @pytest.mark.figures
