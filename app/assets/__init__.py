@@ -1,10 +1,10 @@
-"""The pages' scripts and style sheets: bundled, compressed, at addresses with a hash.
+"""The pages' scripts and style sheets: bundled, compressed, at URLs with a content hash.
 
-Three kinds of address:
+Three kinds of URL:
 
-    /static/HASH/joined/page.js   what pages load: for ever the same
-    /static/OTHER/joined/page.js  a page from before an upgrade asks: what is current, not kept
-    /static/js/page.js            one source file as it is on the disk now, for development
+    /static/HASH/joined/page.js   what pages load: never changes, cached forever
+    /static/OTHER/joined/page.js  a page loaded before an upgrade: the current file, not cached
+    /static/js/page.js            a single source file from the disk, for development
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from app.assets.pages import PAGES, THEME_SCRIPT
 from app.assets.responses import compress_pages, send
 from app.assets.static_files import BUNDLE_FOLDER, static_files
 
-_FOR_EVER = "public, max-age=31536000, immutable"
-_ASK_FIRST = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_REVALIDATE = "no-cache"
 _VERSIONED = re.compile(r"([0-9a-f]{16})/(.+)")
 
 
 def serve_assets(app: Flask, folder: Path) -> None:
-    """Hook the files of `folder` into `app` and its templates.
+    """Serve the files of `folder` and register the templates' functions for their URLs.
 
     Raises:
-        StartupError: the files cannot be joined.
+        StartupError: the files cannot be bundled.
     """
     static = static_files(folder)
 
@@ -38,26 +38,26 @@ def serve_assets(app: Flask, folder: Path) -> None:
         file = static.files.get(versioned[2])
         if file is None:
             abort(404)
-        return send(file, _FOR_EVER if versioned[1] == static.version else _ASK_FIRST)
+        return send(file, _IMMUTABLE if versioned[1] == static.version else _REVALIDATE)
 
-    def address(path: str) -> str:
-        """A file's. `?files=single` gets a page with its sources as they are, each by itself."""
-        prefix = "" if _single() else f"{static.version}/"
+    def file_url(path: str) -> str:
+        """A file's URL. With ?files=single a page loads its source files unbundled."""
+        prefix = "" if _wants_single_files() else f"{static.version}/"
         return url_for("static", filename=prefix + path)
 
     def stylesheets_of(page: str) -> list[str]:
-        paths = PAGES[page].styles if _single() else (f"{BUNDLE_FOLDER}/{page}.css",)
-        return [address(path) for path in paths]
+        paths = PAGES[page].styles if _wants_single_files() else (f"{BUNDLE_FOLDER}/{page}.css",)
+        return [file_url(path) for path in paths]
 
     def script_module_of(page: str) -> str | None:
         module = PAGES[page].module
         if module is None:
             return None
-        return address(module if _single() else f"{BUNDLE_FOLDER}/{Path(module).name}")
+        return file_url(module if _wants_single_files() else f"{BUNDLE_FOLDER}/{Path(module).name}")
 
     app.add_url_rule("/static/<path:filename>", "static", view)
     app.jinja_env.globals.update(
-        static_url=address,
+        static_url=file_url,
         stylesheets_of=stylesheets_of,
         script_module_of=script_module_of,
         theme_script=THEME_SCRIPT,
@@ -65,5 +65,5 @@ def serve_assets(app: Flask, folder: Path) -> None:
     compress_pages(app)
 
 
-def _single() -> bool:
+def _wants_single_files() -> bool:
     return request.args.get("files") == "single"

@@ -1,8 +1,7 @@
-"""Joins a page's ES modules into few files: one that comes with the page, one for each part that
-comes when it is needed.
+"""Bundles a page's ES modules into chunks: an entry chunk, and one for each dynamic import.
 
-Knows nothing about HTTP. Every module becomes a function that is called at once, in the order in
-which a browser would run the modules; what it returns is what the module exports:
+Each module becomes a function that is called immediately, in the order in which a browser would
+run the modules, and returns the module's exports:
 
     export const js_bars_js = (() => {
     const { copy } = js_clipboard_js;
@@ -10,8 +9,8 @@ which a browser would run the modules; what it returns is what the module export
     return { bars };
     })();
 
-A module that several later parts share, and the page does not bring, gets a file with the others
-that the same parts share, so that no page ever has a module twice.
+Modules that several dynamic imports share, and that are not in the entry chunk, go to a shared
+chunk for these imports, so that no page loads a module twice.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ from app.assets.strip_comments import strip_comments
 
 
 def bundle_modules(entry: str, read: Read) -> dict[str, str]:
-    """The joined files, by name; the first is to be loaded with the page.
+    """The chunks' texts by file name; the first is the entry chunk.
 
     Raises:
-        BundleError: a module is missing or not written as it should be, or they import in a circle.
+        BundleError: a module is missing or has unsupported syntax, or imports form a cycle.
     """
     graph = ModuleGraph(read)
-    first = graph.execution_order(entry)
-    later = list(
+    initial = graph.execution_order(entry)
+    dynamic = list(
         dict.fromkeys(path for path in graph.reachable(entry) if path in graph.dynamic_entries)
     )
-    entries_of: dict[str, frozenset[str]] = dict.fromkeys(first, frozenset((entry,)))
-    for path in later:
+    entries_of: dict[str, frozenset[str]] = dict.fromkeys(initial, frozenset((entry,)))
+    for path in dynamic:
         for dependency in graph.execution_order(path):
-            if dependency not in first:
+            if dependency not in initial:
                 entries_of[dependency] = entries_of.get(dependency, frozenset()) | {path}
     chunk_of = {path: _file_name(entry, of) for path, of in entries_of.items()}
     _check_names(entries_of, chunk_of)
@@ -67,7 +66,7 @@ def _identifier(path: str) -> str:
 
 
 def _check_names(entries_of: Mapping[str, frozenset[str]], chunk_of: Mapping[str, str]) -> None:
-    """Two paths that only differ in signs would be one identifier, two folders' files one file."""
+    """Reject paths that differ in punctuation only (same identifier) and chunks of one name."""
     if len(set(map(_identifier, entries_of))) < len(entries_of):
         raise BundleError(f"two of these modules need other names: {sorted(entries_of)}")
     if len(set(chunk_of.values())) < len(set(entries_of.values())):
@@ -78,7 +77,7 @@ def _chunk_text(
     chunk: str, paths: list[str], graph: ModuleGraph, chunk_of: Mapping[str, str]
 ) -> str:
     def load(path: str) -> str:
-        # All files that it needs are asked for at once, not one after the other has told of it.
+        # Request all needed chunks at once, not each after the one that imports it.
         needed = list(
             dict.fromkeys(
                 chunk_of[dependency] for dependency in reversed(graph.execution_order(path))
@@ -108,7 +107,7 @@ def _chunk_text(
 
 def _wrap_module(module: Module, load: Callable[[str], str]) -> str:
     body = module.replace_dynamic_imports(load)
-    if not module.path.startswith("vendor/"):  # others' comments may be their licence
+    if not module.path.startswith("vendor/"):  # vendored comments may contain licences
         body = strip_comments(body)
     lines = [
         f"// {module.path}",
@@ -122,12 +121,12 @@ def _wrap_module(module: Module, load: Callable[[str], str]) -> str:
 
 
 def _import_line(wanted: Import) -> str:
-    """The names of an import statement, taken from what the other module's function returned."""
+    """An import statement as an assignment from the imported module's object."""
     module = _identifier(wanted.path)
     names = ", ".join(_property(*pair) for pair in wanted.names if pair[0] != "*")
-    taken = [f"const {{ {names} }} = {module};"] if names else []
+    lines = [f"const {{ {names} }} = {module};"] if names else []
     return "\n".join(
-        taken + [f"const {n} = {module};" for outer, n in wanted.names if outer == "*"]
+        lines + [f"const {n} = {module};" for outer, n in wanted.names if outer == "*"]
     )
 
 

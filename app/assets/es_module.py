@@ -1,8 +1,8 @@
-"""Reads one ES module: what it imports, exports and loads later, and what is left without that.
+"""Parses an ES module: its imports, exports, dynamic imports, and the remaining body.
 
-Knows nothing about JavaScript beyond how this project and the builds in static/vendor write it:
-imports stand at the top, and an export begins a line or ends the file. Whatever else it meets is
-a BundleError: better no server than a page whose scripts were put together wrongly.
+Supports the syntax of this project and of the builds in static/vendor only: imports at the top,
+exports at the start of a line or at the end of the file. Anything else raises BundleError at
+start, instead of a page with broken scripts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _IMPORT = re.compile(
     re.VERBOSE,
 )
 _DYNAMIC_IMPORT = re.compile(r"""\bimport\(\s*["'](\.{1,2}/[^"'\n]+)["']\s*\)""")
-#: One of several files by a name found at run time: each comes as it is, from where it is. The
-#: joined files' folder lies beside that of the sources, so the way there is the same.
+#: An import whose file name is computed at run time: it is not bundled. Bundles and sources are
+#: in sibling folders, so the relative URL stays valid.
 _DYNAMIC_VENDOR_IMPORT = re.compile(r"\bimport\(`\.\./vendor/[\w./${}-]+`\)")
 _DECLARATION = re.compile(
     rf"^export\s+(?=(?:(?:async\s+)?function\b\s*\*?|class\b|const\b)\s*({_NAME}))", re.MULTILINE
@@ -30,7 +30,7 @@ _DECLARATION = re.compile(
 _LIST = re.compile(rf"(?:^|(?<=[;}}\s]))export\s*({_NAMES})\s*;?\s*\Z")
 _DEFAULT = re.compile(r"(?:^|(?<=[;}\s]))export\s+default\s+([\w$.]+)\s*;?\s*\Z")
 _NAME_AS_NAME = re.compile(rf"({_NAME})(?:\s+as\s+({_NAME}))?")
-#: What would be left in the body of a module that is written otherwise.
+#: Import and export syntax that the patterns above do not cover.
 _UNSUPPORTED = re.compile(
     r"""^export\b.*|^import\b[^\n(]*["'][^"'\n]+["'].*|\bimport\s*\([^)]*\)?|\bimport\.meta\b""",
     re.MULTILINE,
@@ -38,12 +38,13 @@ _UNSUPPORTED = re.compile(
 
 
 class BundleError(Exception):
-    """A file cannot be joined with others; the message names it."""
+    """A file cannot be bundled; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import statement: from which module, and its names there and here. "*" is all."""
+    """One import statement: the module's path, and (exported name, local name) pairs. "*" is
+    the namespace."""
 
     path: str
     names: tuple[tuple[str, str], ...]
@@ -51,69 +52,69 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file. Exports are names outside and what stands for them inside."""
+    """One file. `exports` are (exported name, local expression) pairs."""
 
     path: str
     imports: tuple[Import, ...]
     exports: tuple[tuple[str, str], ...]
-    dynamic_imports: tuple[str, ...]  #: the modules that it loads when it needs them
+    dynamic_imports: tuple[str, ...]  #: paths in import("...")
     body: str
 
     def replace_dynamic_imports(self, load: Callable[[str], str]) -> str:
-        """The body, in which `load(path)` stands for the import of each module of `later`."""
-        return _DYNAMIC_IMPORT.sub(lambda found: load(_resolve(self.path, found[1])), self.body)
+        """The body with each dynamic import replaced by the expression `load(path)`."""
+        return _DYNAMIC_IMPORT.sub(lambda match: load(_resolve(self.path, match[1])), self.body)
 
 
 def read_module(path: str, text: str) -> Module:
-    """The module of this text; its path and those in it are below the static folder.
+    """Parse a module. path: relative to the static folder, as are the paths in the result.
 
     Raises:
-        BundleError: it is not written as this project writes modules.
+        BundleError: unsupported syntax.
     """
     imports, start = _read_imports(path, text)
     body = text[start:]
     exports = [(name, name) for name in _DECLARATION.findall(body)]
     body = _DECLARATION.sub("", body)
-    if found := _LIST.search(body):
-        exports += [(outer, inner) for inner, outer in _parse_names(path, found[1])]
-        body = body[: found.start()]
-    elif found := _DEFAULT.search(body):
-        exports.append(("default", found[1]))
-        body = body[: found.start()]
-    later = tuple(_resolve(path, each) for each in _DYNAMIC_IMPORT.findall(body))
+    if match := _LIST.search(body):
+        exports += [(outer, inner) for inner, outer in _parse_names(path, match[1])]
+        body = body[: match.start()]
+    elif match := _DEFAULT.search(body):
+        exports.append(("default", match[1]))
+        body = body[: match.start()]
+    dynamic_imports = tuple(_resolve(path, each) for each in _DYNAMIC_IMPORT.findall(body))
     if unsupported := _UNSUPPORTED.search(
         _DYNAMIC_IMPORT.sub("", _DYNAMIC_VENDOR_IMPORT.sub("", body))
     ):
         raise BundleError(f"{path}: cannot be bundled because of: {unsupported[0][:80]}")
-    return Module(path, imports, tuple(exports), later, body)
+    return Module(path, imports, tuple(exports), dynamic_imports, body)
 
 
 def _read_imports(path: str, text: str) -> tuple[tuple[Import, ...], int]:
-    """The statements at the top, and where the text goes on after them."""
+    """The import statements at the top, and the position after them."""
     imports, start = [], 0
-    while found := _IMPORT.match(text, _skip_whitespace(text, start)):
-        names = _parse_names(path, found["names"] or "{}")
-        if found["default"]:
-            names.insert(0, ("default", found["default"]))
-        if found["all"]:
-            names.append(("*", found["all"]))
-        imports.append(Import(_resolve(path, found["path"]), tuple(names)))
-        start = found.end()
+    while match := _IMPORT.match(text, _skip_whitespace(text, start)):
+        names = _parse_names(path, match["names"] or "{}")
+        if match["default"]:
+            names.insert(0, ("default", match["default"]))
+        if match["all"]:
+            names.append(("*", match["all"]))
+        imports.append(Import(_resolve(path, match["path"]), tuple(names)))
+        start = match.end()
     return tuple(imports), start
 
 
 def _skip_whitespace(text: str, start: int) -> int:
-    found = _WHITESPACE.match(text, start)
-    return found.end() if found else start
+    match = _WHITESPACE.match(text, start)
+    return match.end() if match else start
 
 
 def _parse_names(path: str, names: str) -> list[tuple[str, str]]:
-    """`{ a, b as c }`: what stands before and after each "as"."""
+    """`{ a, b as c }` as pairs: the names before and after "as"."""
     parts = [part.strip() for part in names.strip("{}").split(",")]
-    found = [(part, _NAME_AS_NAME.fullmatch(part)) for part in parts if part]
-    if wrong := [part for part, pair in found if pair is None]:
-        raise BundleError(f"{path}: cannot be bundled because of: {wrong[0][:80]}")
-    return [(pair[1], pair[2] or pair[1]) for _, pair in found if pair]
+    pairs = [(part, _NAME_AS_NAME.fullmatch(part)) for part in parts if part]
+    if invalid := [part for part, pair in pairs if pair is None]:
+        raise BundleError(f"{path}: cannot be bundled because of: {invalid[0][:80]}")
+    return [(pair[1], pair[2] or pair[1]) for _, pair in pairs if pair]
 
 
 def _resolve(path: str, relative: str) -> str:

@@ -1,7 +1,4 @@
-"""Which modules import which, read one after the other as they are met.
-
-Knows nothing about what becomes of them.
-"""
+"""The import graph of ES modules; each file is read and parsed once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from collections.abc import Callable
 
 from app.assets.es_module import BundleError, Import, Module, read_module
 
-Read = Callable[[str], str]  #: a path's text; BundleError where there is none
+Read = Callable[[str], str]  #: the text of a path; raises BundleError if missing
 
 
 class ModuleGraph:
-    """The modules that have been read, and which of them are loaded later by one of them."""
+    """The modules read so far, and those that one of them imports dynamically."""
 
     def __init__(self, read: Read) -> None:
         self.modules: dict[str, Module] = {}
@@ -21,22 +18,22 @@ class ModuleGraph:
         self._read = read
 
     def module(self, path: str) -> Module:
-        """The module of this path."""
+        """The parsed module."""
         if path not in self.modules:
             self.modules[path] = read_module(path, self._read(path))
             self.dynamic_entries.update(self.modules[path].dynamic_imports)
         return self.modules[path]
 
     def execution_order(self, path: str) -> list[str]:
-        """What runs when this module is imported, in order; it is the last."""
+        """The modules that run when `path` is imported, dependencies first, `path` last."""
         done: list[str] = []
         self._walk(path, done, [])
         return done
 
     def _walk(self, path: str, done: list[str], above: list[str]) -> None:
         if path in above:
-            circle = " > ".join([*above[above.index(path) :], path])
-            raise BundleError(f"modules import in a circle: {circle}")
+            cycle = " > ".join([*above[above.index(path) :], path])
+            raise BundleError(f"modules import in a circle: {cycle}")
         if path in done:
             return
         for each in self.module(path).imports:
@@ -45,12 +42,12 @@ class ModuleGraph:
         done.append(path)
 
     def reachable(self, entry: str) -> list[str]:
-        """All that a page with this module can ever load, what comes later after the rest."""
-        found = self.execution_order(entry)
-        for path in found:  # which grows
-            for later in self.module(path).dynamic_imports:
-                found += [each for each in self.execution_order(later) if each not in found]
-        return found
+        """All modules that `entry` can load; dynamically imported ones last."""
+        paths = self.execution_order(entry)
+        for path in paths:  # grows inside the loop
+            for dynamic in self.module(path).dynamic_imports:
+                paths += [each for each in self.execution_order(dynamic) if each not in paths]
+        return paths
 
 
 def _check_exports(path: str, wanted: Import, module: Module) -> None:

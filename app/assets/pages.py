@@ -1,14 +1,11 @@
-"""What each page loads: its style sheets in their order, and its first module.
-
-Knows nothing about how they get to the browser.
-"""
+"""Each page's style sheets, in order, and its entry module."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: Runs before anything is drawn, so it is a file of its own and no module.
+#: Must run before the first paint (no flash of the wrong theme), so it is not a module.
 THEME_SCRIPT = "js/theme.js"
 
 _FIRST = ("theme", "base", "header")
@@ -37,7 +34,7 @@ def _page(styles: tuple[str, ...], module: str | None) -> Page:
     return Page(tuple(f"css/{name}.css" for name in (*_FIRST, *styles, *_LAST)), module)
 
 
-#: By the name that a template gives itself with `{% set page = … %}`.
+#: Keys: the name a template sets with `{% set page = … %}`.
 PAGES: Mapping[str, Page] = {
     "playground": _page(_PLAYGROUND, "js/page.js"),
     "docs": _page(("docs",), "js/docs.js"),

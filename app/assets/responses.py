@@ -1,7 +1,4 @@
-"""Answers whose content has an ETag and may be compressed: files, and pages that are asked for.
-
-Knows nothing about where the content comes from.
-"""
+"""Responses with ETag and gzip: static files and GET pages."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from flask import Flask, Response, request
 from app.assets.static_files import StaticFile, content_digest, gzip_bytes
 
 _CACHED_PAGES = 16
-_DYNAMIC_GZIP_LEVEL = 6  #: level of compression where somebody waits for it
+_DYNAMIC_GZIP_LEVEL = 6  #: for pages, which are compressed per request
 
 
 def send(file: StaticFile, cache_control: str) -> Response:
-    """The file in the form that the client takes, or 304 where it has that already."""
+    """The file, compressed if the client accepts gzip, or 304 if its ETag matches."""
     response = Response(mimetype=file.mimetype)
     _fill(response, file)
     response.headers["Cache-Control"] = cache_control
@@ -24,9 +21,8 @@ def send(file: StaticFile, cache_control: str) -> Response:
 
 
 def compress_pages(app: Flask) -> None:
-    """Hook into `app` that pages are compressed, and kept by browsers, which ask each time
-    whether they still hold: they name the current files. Answers to forms are not kept, and
-    neither are errors."""
+    """Compress `app`'s pages and let browsers cache them with revalidation, because they refer
+    to the current static files. Responses to forms and errors are not cached."""
 
     @app.after_request
     def compress(response: Response) -> Response:
@@ -44,14 +40,14 @@ def _fill(response: Response, file: StaticFile) -> None:
     if use_gzip:
         response.headers["Content-Encoding"] = "gzip"
     response.set_data(file.gzipped if use_gzip and file.gzipped is not None else file.plain)
-    # Two forms are two entities.
+    # The compressed form needs a different ETag.
     response.set_etag(f"{file.digest}-gzip" if use_gzip else file.digest)
     response.make_conditional(request)
 
 
 @lru_cache(_CACHED_PAGES)
 def _page(html: bytes) -> StaticFile:
-    """Pages differ by language and little else."""
+    """Cached: pages differ by language and little else."""
     return StaticFile(
         "text/html", html, gzip_bytes(html, _DYNAMIC_GZIP_LEVEL), content_digest(html)
     )

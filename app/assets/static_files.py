@@ -1,7 +1,7 @@
-"""The static files as they are sent: read, joined and compressed once, at a common address.
+"""The static files, read, bundled and compressed once.
 
-Knows nothing about HTTP. The address has a hash over all of them, so that it never stands for
-anything else, and files find each other from it by relative paths.
+One hash over all files is part of every URL, so a URL never changes its content, and files can
+refer to each other by relative paths.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from app.assets.es_module import BundleError
 from app.assets.pages import PAGES
 from app.checkpoint.errors import StartupError
 
-BUNDLE_FOLDER = "joined"  #: the folder of what is no file on the disk
+BUNDLE_FOLDER = "joined"  #: URL folder of the bundles, which do not exist on disk
 
-#: Told here, since what the operating system thinks of a suffix is any administrator's choice.
+#: Not from `mimetypes`, which depends on the operating system's configuration.
 _TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -30,23 +30,23 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _ALREADY_COMPRESSED = ("image/png", "font/woff2")
-#: Relative addresses would point elsewhere after joining, and some rules must come first.
+#: Relative URLs would break in a bundle, and these rules are only valid at a file's start.
 _NOT_BUNDLEABLE = re.compile(r"@import\b|@charset\b|@namespace\b|url\(\s*[\"']?(?!#|data:)[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file, as it is and compressed."""
+    """One file, plain and compressed."""
 
     mimetype: str
     plain: bytes
-    gzipped: bytes | None  #: None: it would hardly be smaller
+    gzipped: bytes | None  #: None: compression saves less than 10 %
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFiles:
-    """All of one folder. `version` is the part of their addresses that changes with them."""
+    """All files of one folder. `version`: the hash in their URLs."""
 
     version: str
     files: Mapping[str, StaticFile]
@@ -54,10 +54,10 @@ class StaticFiles:
 
 @cache
 def static_files(folder: Path) -> StaticFiles:
-    """The folder's files and what is joined of them.
+    """The folder's files and bundles.
 
     Raises:
-        StartupError: they cannot be read or joined.
+        StartupError: they cannot be read or bundled.
     """
     try:
         contents = {
@@ -74,12 +74,12 @@ def static_files(folder: Path) -> StaticFiles:
 
 
 def gzip_bytes(plain: bytes, level: int = 9) -> bytes:
-    """The same bytes for the same content, at any time."""
+    """Compress reproducibly (no timestamp)."""
     return gzip.compress(plain, level, mtime=0)
 
 
 def content_digest(content: bytes) -> str:
-    """What an ETag is made of."""
+    """Hash for the ETag."""
     return sha256(content).hexdigest()[:32]
 
 

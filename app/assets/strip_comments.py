@@ -1,20 +1,19 @@
-"""Leaves out the lines of a script that are comments: a seventh of what would be sent.
+"""Removes comment lines from scripts, which saves a seventh of their size.
 
-Knows nothing about JavaScript but that `//` begins a comment, and that text between two
-backticks may have lines that look like one.
+Recognizes lines that start with `//`, except inside template literals (backticks).
 """
 
 from __future__ import annotations
 
 
 def strip_comments(text: str) -> str:
-    """The script without the lines that only hold a comment. Where it cannot be told for sure
-    which these are, because a backtick is no text's end or beginning, all lines stay."""
+    """Remove lines that only contain a comment. If the backticks do not balance, the text is
+    returned unchanged."""
     kept: list[str] = []
-    in_text = False
+    in_template = False
     for line in text.splitlines(keepends=True):
-        if not in_text and line.lstrip().startswith("//"):
+        if not in_template and line.lstrip().startswith("//"):
             continue
-        in_text ^= line.replace("\\`", "").count("`") % 2 == 1
+        in_template ^= line.replace("\\`", "").count("`") % 2 == 1
         kept.append(line)
-    return text if in_text else "".join(kept)
+    return text if in_template else "".join(kept)

@@ -1,7 +1,4 @@
-"""Reads a request's body up to the server's limit.
-
-Knows nothing about what is in it.
-"""
+"""Reads a request's body up to a size limit."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ _CHUNK_BYTES = 1 << 16
 
 
 def read_body(stream: IO[bytes], declared_bytes: int | None, limit_bytes: int) -> bytes:
-    """The body; a chunked one declares no length and is counted while it comes.
+    """Read the whole body. declared_bytes: Content-Length; None: a chunked body.
 
     Raises:
-        BodyTooLarge: it is over the limit, or says it will be.
-        BadRequest: it ends before the length it declared, or its chunks are malformed.
-        ClientGone: the client stopped sending.
+        BodyTooLarge: the body, or the declared length, is over the limit.
+        BadRequest: the body is shorter than declared, or its chunks are malformed.
+        ClientGone: the client disconnected or stopped sending.
     """
     if declared_bytes is not None and declared_bytes > limit_bytes:
         raise _too_large(limit_bytes)
@@ -41,7 +38,7 @@ def _read_chunk(stream: IO[bytes], size: int) -> bytes:
         return stream.read(size)
     except (ParseException, NoMoreData) as error:
         raise BadRequest("The body's chunks are not valid HTTP") from error
-    except OSError as error:  # silent for too long, or gone
+    except OSError as error:  # timeout, or disconnected
         raise ClientGone("The body did not come") from error
 
 

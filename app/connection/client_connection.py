@@ -1,7 +1,4 @@
-"""The client's end of one request: whether anybody still waits for the answer.
-
-Knows nothing about the engine; works on the WSGI environment alone.
-"""
+"""The client's connection of one request: whether the client is still connected."""
 
 from __future__ import annotations
 
@@ -13,15 +10,15 @@ from app.connection.disconnect_watcher import DisconnectWatcher
 
 
 class ClientConnection:
-    """Used by one request's thread."""
+    """Used by the request's thread."""
 
     def __init__(self, environ: Mapping[str, object], watcher: DisconnectWatcher) -> None:
-        # Only gunicorn tells the socket; without one the client counts as present.
+        # Only gunicorn passes the socket; without it the client counts as connected.
         sock = environ.get("gunicorn.socket")
         self._socket = sock if isinstance(sock, socket.socket) else None
         self._watcher = watcher
-        self.disconnected = False  #: True once the client has gone, while it was watched
-        self.half_closed = False  #: True once it sends nothing more, where that is asked for
+        self.disconnected = False  #: set while `watch_disconnect` is active
+        self.half_closed = False  #: set if `on_half_closed` is given
 
     @contextmanager
     def watch_disconnect(

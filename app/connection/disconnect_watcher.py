@@ -1,8 +1,4 @@
-"""One thread that notices when a waiting request's client closes its connection, or only its
-sending half of it.
-
-Knows nothing about requests: whoever waits says what to do then.
-"""
+"""A thread that detects when the client of a running request disconnects or half-closes."""
 
 from __future__ import annotations
 
@@ -16,36 +12,36 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 
-#: How often sockets are looked at where the system has no epoll.
+#: Polling interval on systems without epoll.
 POLL_INTERVAL_S = 0.2
-#: Seconds a wait lasts at most; only so that it is seen that nobody is waited for any more.
+#: Upper bound of one epoll wait.
 _MAX_EPOLL_WAIT_S = 60.0
 
-_ONE_SHOT = getattr(select, "EPOLLONESHOT", 0)  # a reset is always told
+_ONE_SHOT = getattr(select, "EPOLLONESHOT", 0)  # EPOLLHUP and EPOLLERR are always reported
 _PEER_CLOSED = getattr(select, "EPOLLRDHUP", 0) | _ONE_SHOT
 _HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _HALF_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
 class _PeerState(Enum):
-    """What can be seen of the other end."""
+    """The state of the connection as seen from this side."""
 
     CONNECTED = auto()
-    HALF_CLOSED = auto()  #: it sends nothing more (FIN); it may have gone, or wait for an answer
-    DISCONNECTED = auto()  #: it has reset the connection, or closed a Unix socket
+    HALF_CLOSED = auto()  #: the client sent FIN: it may have closed, or still read
+    DISCONNECTED = auto()  #: the client reset the connection, or closed a Unix socket
 
 
 @dataclass(slots=True)
 class _Watch:
     sock: socket.socket
     on_disconnect: Callable[[], None]
-    on_half_closed: Callable[[], None] | None  #: None: nobody to tell, or told
+    on_half_closed: Callable[[], None] | None  #: None: not given, or called already
     half_closed_is_disconnect: bool
 
 
 class DisconnectWatcher:
-    """Watches the sockets of all waiting requests. Any thread may call it; it starts its own
-    with the first socket, because a thread does not survive gunicorn's fork."""
+    """Watches the sockets of all running requests. Thread-safe. Its thread starts with the first
+    socket, because threads do not survive gunicorn's fork."""
 
     def __init__(self, use_epoll: bool = hasattr(select, "epoll")) -> None:
         self._use_epoll = use_epoll
@@ -71,7 +67,7 @@ class DisconnectWatcher:
         half-closed peer counts as disconnected.
         """
         fd = sock.fileno()
-        if fd < 0:  # closed on our side already
+        if fd < 0:  # already closed by the server
             on_disconnect()
             yield
             return
@@ -87,7 +83,7 @@ class DisconnectWatcher:
                 self._start()
             self._watched[fd] = watch
             if self._epoll is not None:
-                # Readable is no news: it may be the next request's first bytes.
+                # Not EPOLLIN: readable data may be the next pipelined request.
                 self._epoll.register(fd, _PEER_CLOSED)
 
     def _remove(self, fd: int) -> None:
@@ -97,11 +93,11 @@ class DisconnectWatcher:
                 try:
                     self._epoll.unregister(fd)
                 except (OSError, ValueError):
-                    pass  # closed meanwhile: the system has forgotten it by itself
+                    pass  # closed in the meantime, which unregisters it
 
     def _start(self) -> None:
         if self._use_epoll:
-            with suppress(OSError):  # no descriptor left for it: looking needs none
+            with suppress(OSError):  # no file descriptor left: fall back to polling
                 self._epoll = select.epoll()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
@@ -114,8 +110,8 @@ class DisconnectWatcher:
                     callback()
 
     def _pop_callback(self, fd: int) -> Callable[[], None] | None:
-        """Whom to tell of a socket's peer; nobody, when by now the number is another's, whose
-        peer is there."""
+        """The callback to call for an event on `fd`. None: the client is still connected; by
+        now `fd` may also belong to another socket."""
         with self._lock:
             watch = self._watched.get(fd)
             if watch is None:
@@ -135,7 +131,7 @@ class DisconnectWatcher:
             return callback
 
     def _poll(self) -> list[int]:
-        """The sockets of whose peers there may be news; may be none."""
+        """Wait, then return the file descriptors to check; the list may be empty."""
         if self._epoll is not None:
             return [fd for fd, _ in self._epoll.poll(_MAX_EPOLL_WAIT_S)]
         time.sleep(POLL_INTERVAL_S)
@@ -144,7 +140,7 @@ class DisconnectWatcher:
 
 
 def _peer_state(sock: socket.socket) -> _PeerState:
-    """What the peer has done, as far as can be seen without taking what it sent."""
+    """The state of `sock`'s peer, without consuming received data."""
     try:
         poll = select.poll()
         poll.register(sock, select.POLLIN | _HALF_CLOSED)

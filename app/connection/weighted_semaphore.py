@@ -1,7 +1,7 @@
-"""Few places for what is large: millions of characters to parse, or to turn into tokens.
+"""Limits how much large input is parsed or tokenized at the same time.
 
-Knows nothing about requests. Each takes seconds of a core and a multiple of its size in memory:
-sixteen at once would take all of both from those that ask for little.
+Millions of characters take seconds of a core and a multiple of their size in memory; sixteen such
+requests at once would slow down all small ones.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from contextlib import contextmanager
 
 from app.engine.errors import Overloaded
 
-#: Characters or bytes from which on something is large.
+#: In characters or bytes: smaller inputs are not limited.
 MIN_LIMITED_SIZE = 1 << 18
-#: So many at once, or one thing that has more; so many may wait, and so long.
+#: Sum of the sizes in progress (one input may be larger), of the sizes waiting, and the time
+#: one may wait.
 MAX_CONCURRENT = 1 << 20
 MAX_QUEUED = 96 << 20
 QUEUE_TIMEOUT_S = 60.0
-#: When memory is given back after the last of them.
+#: Seconds after the last one at which free memory is returned to the system.
 TRIM_DELAYS_S = (0.5, 5.0)
 
 
 class WeightedSemaphore:
-    """Any thread may ask for a place. First come, first served."""
+    """A semaphore that counts sizes instead of holders. Fair (FIFO). Thread-safe."""
 
     def __init__(self, capacity: int = MAX_CONCURRENT, max_queued: int = MAX_QUEUED) -> None:
-        """Both in characters or bytes."""
+        """Both in the unit of `acquire`'s sizes."""
         self._capacity, self._max_queued = capacity, max_queued
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
@@ -37,10 +38,10 @@ class WeightedSemaphore:
 
     @contextmanager
     def acquire(self, size: int) -> Iterator[None]:
-        """While the block runs, something of this size is worked on. What is small never waits.
+        """Hold `size` while the block runs. Sizes under MIN_LIMITED_SIZE never wait.
 
         Raises:
-            Overloaded: too much waits already, or its turn did not come in time.
+            Overloaded: too much is waiting already, or the wait timed out.
         """
         if size < MIN_LIMITED_SIZE:
             yield
@@ -77,7 +78,7 @@ class WeightedSemaphore:
             self._changed.notify_all()
             last = not self._acquired and not self._queue
         if last:
-            # What it led to, an answer of a million tokens perhaps, is gone a little later.
+            # Twice, because the request itself frees more a little later.
             for delay_s in TRIM_DELAYS_S:
                 timer = threading.Timer(delay_s, _trim_memory)
                 timer.daemon = True
@@ -85,13 +86,13 @@ class WeightedSemaphore:
 
 
 def _trim_memory() -> None:
-    """Libraries take memory in many small parts, which the C library would keep for itself."""
-    gc.collect()  # requests are in cycles; short, for what was loaded is frozen
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    """Return free memory to the system: malloc keeps what many small allocations freed."""
+    gc.collect()  # requests form cycles; quick, because the model's objects are frozen
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
     if trim is not None:
         trim(0)
 
 
-#: Of this process: bodies to parse, and texts to turn into tokens.
+#: Shared by all requests: one for parsing bodies, one for tokenizing texts.
 parse_semaphore = WeightedSemaphore()
 encode_semaphore = WeightedSemaphore()

@@ -1,7 +1,4 @@
-"""Puts the whole of this room around an app, from its settings.
-
-Knows nothing about routes or engines.
-"""
+"""Registers authentication, rate limits, host checks, CORS and the proxy fix, from settings."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from app.middleware.rate_limit import RateLimiter
 
 
 def register_access_control(app: Flask) -> None:
-    """Hook keys, limits, hosts, origins and the proxy into `app`, behind what gives requests
-    their id and time.
+    """Register all access control on `app`. Call after `register_request_log`, which sets
+    `g.started_at`.
 
     Raises:
         StartupError: the API keys cannot be read.

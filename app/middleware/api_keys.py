@@ -1,6 +1,6 @@
-"""The API keys of a file, which is read again whenever it changes.
+"""API keys from a file that is reloaded when it changes.
 
-Knows nothing about HTTP. Only hashes of keys are kept; no key is ever logged.
+Only SHA-256 digests are kept in memory; no key is logged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from app.checkpoint.errors import StartupError
 
 CHECK_INTERVAL_S = 1.0
-#: A file changed so lately may change again without its time or size telling.
+#: mtime is coarse: a file modified less than this long ago is read again at each check.
 MTIME_UNCERTAIN_S = 2.0
 MAX_FILE_BYTES = 1 << 20
 
@@ -26,19 +26,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Whom a key was given to, and the key's SHA-256."""
+    """A key's name and SHA-256."""
 
     name: str
     digest: bytes = field(repr=False)
 
     @property
     def scope(self) -> str:
-        """What tells this key's requests from others', and the key to nobody."""
+        """Identifies the key (cache owner, rate limit) without revealing it."""
         return self.digest.hex()
 
 
 class ApiKeyFile:
-    """The keys of one file. Any thread may ask."""
+    """The keys of one file. Thread-safe."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class ApiKeyFile:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """clock: seconds since any moment; wall_clock: since the epoch, as a file's date is.
+        """clock: monotonic seconds; wall_clock: seconds since the epoch, comparable to mtime.
 
         Raises:
-            StartupError: the file cannot be read, or holds no keys.
+            StartupError: the file cannot be read, or contains no key.
         """
         self._path = Path(path)
         self._clock = clock
@@ -62,7 +62,7 @@ class ApiKeyFile:
             raise StartupError(f"{path} holds no API key; write one on each line: name key")
 
     def find(self, presented: bytes) -> ApiKey | None:
-        """The key that was presented. Takes as long for a wrong one as for a right one."""
+        """Look up a key. Takes the same time whether it is valid or not (no timing attack)."""
         self._reload()
         digest = hashlib.sha256(presented).digest()
         match = None
@@ -73,12 +73,12 @@ class ApiKeyFile:
 
     @property
     def has_several(self) -> bool:
-        """Whether there is more than one key."""
+        """Whether the file has more than one key."""
         return len(self._keys) > 1
 
     def _reload(self) -> None:
-        """Read the file again if it has changed. One that cannot be read changes nothing; an
-        empty one lets nobody in."""
+        """Reload the file if it has changed. If it cannot be read, the old keys stay valid; if
+        it is empty, no key is."""
         if self._clock() < self._next_check_at or not self._check_lock.acquire(blocking=False):
             return
         try:
@@ -98,17 +98,17 @@ class ApiKeyFile:
             status = self._path.stat()
         except OSError:
             return None
-        # The last place makes a fresh change differ at every look.
+        # For a recent change the last item differs at each call, which forces a reload.
         is_recent = abs(self._wall_clock() - status.st_mtime) < MTIME_UNCERTAIN_S
         tie_breaker = self._clock() if is_recent else 0.0
         return status.st_mtime_ns, status.st_size, status.st_ino, tie_breaker
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """The keys of a file: `name key` or `key` on each line, `#` begins a comment.
+    """Parse a key file: `name key` or `key` per line; `#` starts a comment.
 
     Raises:
-        StartupError: what is wrong, and in which line; never the key itself.
+        StartupError: what is wrong and in which line, without the key.
     """
     try:
         if not path.is_file():
@@ -126,12 +126,12 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         words = _before_comment(line.split())
         if not words:
             continue
-        place = f"--api_keys_file: line {line_number} of {path}"
+        location = f"--api_keys_file: line {line_number} of {path}"
         if len(words) > 2:
-            raise StartupError(f"{place} has {len(words)} words; write: name key")
+            raise StartupError(f"{location} has {len(words)} words; write: name key")
         digest = hashlib.sha256(words[-1].encode()).digest()
         if digest in line_of_digest:
-            raise StartupError(f"{place} repeats the key of line {line_of_digest[digest]}")
+            raise StartupError(f"{location} repeats the key of line {line_of_digest[digest]}")
         line_of_digest[digest] = line_number
         keys.append(ApiKey(words[0] if len(words) == 2 else f"key-{len(keys) + 1}", digest))
     return tuple(keys)

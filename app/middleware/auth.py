@@ -1,7 +1,4 @@
-"""Lets a request in or turns it away before anything reads it, and says who it comes from.
-
-Knows nothing about what is asked: the route's endpoint, the key and the address decide.
-"""
+"""Authenticates each request, applies the rate limit and creates its `RequestContext`."""
 
 from __future__ import annotations
 
@@ -23,9 +20,10 @@ from app.protocol.errors import KeyRefused
 def register_authentication(
     app: Flask, keys: ApiKeyFile | None, limiter: RateLimiter | None, timeout_s: float
 ) -> None:
-    """Hook the gate into `app`, behind what gives requests their id and time.
+    """Register authentication on `app`. Call after `register_request_log`.
 
-    keys: None: everybody may ask; timeout_s: how long an answer may take, 0: no limit.
+    keys: None: no key is needed; limiter: None: no rate limit; timeout_s: of a whole request,
+    0: no limit.
     """
 
     @app.before_request
@@ -35,7 +33,7 @@ def register_authentication(
         connection = ClientConnection(request.environ, app.extensions["watcher"])
         g.request_context = RequestContext(address, connection, deadline)
         access = access_of_endpoint(request.endpoint)
-        # A preflight carries no key, and OPTIONS runs no view.
+        # CORS preflights carry no key, and OPTIONS runs no view.
         if access is Access.PUBLIC or request.method == "OPTIONS":
             return
         without_key = access is Access.PUBLIC_ON_LOOPBACK and is_loopback(request.remote_addr)
@@ -51,7 +49,8 @@ def register_authentication(
 
 
 def _cache_owner(key: ApiKey, keys: ApiKeyFile | None) -> Owner:
-    """A key that is the only one may have all places."""
+    """The owner of the request's slots and cached prompts. The limit per key only applies if
+    there is more than one."""
     return Owner(key.scope, limited=keys is not None and keys.has_several)
 
 

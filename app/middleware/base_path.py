@@ -1,7 +1,4 @@
-"""Serves the app below a path, for a proxy that leaves the path on and one that takes it off.
-
-Knows nothing about Flask.
-"""
+"""Serves the app below a base path, whether or not the proxy strips it."""
 
 from __future__ import annotations
 

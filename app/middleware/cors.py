@@ -1,7 +1,4 @@
-"""Which web pages of other origins may call the API from a browser: none, unless told.
-
-Knows nothing about keys: a preflight carries none.
-"""
+"""CORS: the origins whose web pages may call the API from a browser. Default: none."""
 
 from __future__ import annotations
 
@@ -11,16 +8,17 @@ from collections.abc import Sequence
 from flask import Flask
 from flask_cors import CORS
 
-#: The API; neither the page nor its forms.
+#: Not the playground's page and forms.
 _API_PATHS = r"/(v1/.*|tokenize|detokenize|tokenizer_info|health|ready|openapi\.json)"
 _EXPOSED_HEADERS = ("X-Request-Id", "X-Ignored-Parameters", "X-Max-Tokens-Cut", "Retry-After")
 _PREFLIGHT_MAX_AGE_S = 600
 
 
 def enable_cors(app: Flask, origins: Sequence[str]) -> None:
-    """Answer the browsers of pages of `origins`, such as https://example.org, or "*"."""
+    """Allow `origins`, such as https://example.org, or "*"."""
     if origins:
-        # Compiled, because flask-cors guesses from a text whether it is a pattern: http://[::1] is.
+        # flask-cors guesses whether a string is a pattern and takes http://[::1] for one: so
+        # pass compiled patterns.
         exact = [re.compile(rf"{re.escape(origin)}\Z", re.IGNORECASE) for origin in origins]
         CORS(
             app,

@@ -1,37 +1,34 @@
-"""The keys that a request presents: in its Authorization header, or in X-Api-Key.
-
-Knows nothing about which keys are right.
-"""
+"""Reads API keys from the Authorization and X-Api-Key headers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 
-#: Longer ones are no keys; gunicorn itself takes 8,190 bytes in a header.
+#: Longer headers are ignored; gunicorn accepts up to 8,190 bytes.
 MAX_HEADER_BYTES = 4096
 _WHITESPACE = " \t"
 
 
 def presented_keys(authorization: str | None, x_api_key: str | None) -> list[bytes]:
-    """The keys of both headers, as WSGI has them. Some clients fill one with what a user gave
-    them and the other with a placeholder, so either may be the right one."""
+    """The keys of both headers (WSGI strings). Some clients put the user's key in one and a
+    placeholder in the other, so both are tried."""
     as_bearer = None if x_api_key is None else f"Bearer {x_api_key}"
     return [key for key in map(presented_key, (authorization, as_bearer)) if key is not None]
 
 
 def presented_key(header: str | None) -> bytes | None:
-    """The key of `Bearer KEY`, or the password of `Basic ...`, which is how browsers send one
-    from a form without JavaScript. None: there is none, or it cannot be read.
+    """The key of `Bearer KEY`, or the password of `Basic ...`, which browsers send when a form
+    is used without JavaScript. None: missing or malformed.
 
-    header: as WSGI has it, each byte as one Latin-1 character.
+    header: a WSGI string, in which each character is one byte (Latin-1).
 
-    werkzeug's `request.authorization` does not do: it reads `Bearer a=b` as parameters without
+    werkzeug's `request.authorization` is not enough: it reads `Bearer a=b` as parameters without
     a token, and it decodes Basic as UTF-8 only.
     """
     if header is None or len(header) > MAX_HEADER_BYTES:
         return None
-    # Blanks and tabs alone: what Latin-1 takes for others may be the end of a UTF-8 character.
+    # Strip spaces and tabs only: other whitespace of Latin-1 may be part of a UTF-8 character.
     scheme, _, rest = header.strip(_WHITESPACE).partition(" ")
     try:
         credentials = rest.strip(_WHITESPACE).encode("latin-1")

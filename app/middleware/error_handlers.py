@@ -1,6 +1,6 @@
-"""Every exception that leaves a view, as the answer its client can read.
+"""Error responses: JSON for API clients, a page for browsers.
 
-Knows nothing about what went wrong: `app.protocol.errors` does.
+`app.protocol.errors.describe` maps exceptions to status, message and code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RULE_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer all exceptions: JSON under /v1 and to programs, a page to browsers."""
+    """Handle all exceptions of `app`'s views."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
@@ -78,12 +78,12 @@ def _response(failure: Failure) -> Response:
     if failure.status == 401:
         _challenge(response)
     if failure.code == "request_timeout":
-        response.headers["X-Should-Retry"] = "false"  # to OpenAI's clients: it would take as long
+        response.headers["X-Should-Retry"] = "false"  # OpenAI's clients would repeat it
     return response
 
 
 def _page(failure: Failure) -> str:
-    lang = g.get("language", LANGUAGES[0])  # who was refused before it was found
+    lang = g.get("language", LANGUAGES[0])  # unset if rejected before select_language
     words = TRANSLATIONS[lang].page
     placeholders = {"seconds": failure.retry_after_s or 1}
     return render_template(
@@ -97,8 +97,8 @@ def _page(failure: Failure) -> str:
 
 
 def _challenge(response: Response) -> None:
-    """Say how to present a key. "Basic" makes browsers ask for one, which is how the forms work
-    without JavaScript, and which a script's own request must not set off."""
+    """Set WWW-Authenticate. "Basic" makes browsers ask for a password, which the forms need
+    without JavaScript; requests by scripts must not cause it."""
     response.headers["WWW-Authenticate"] = 'Bearer realm="Westlake"'
     if response.mimetype == "text/html":
         response.headers["WWW-Authenticate"] = 'Basic realm="Westlake", charset="UTF-8"'
@@ -106,9 +106,9 @@ def _challenge(response: Response) -> None:
 
 def _wants_page() -> bool:
     if isinstance(request.routing_exception, SecurityError):
-        return False  # a page has links, which begin with the host
+        return False  # a page contains links with the untrusted host
     if request.path == _SCRIPT_ROUTE:
-        return False  # a browser would ask for a password
+        return False  # a page's 401 would make the browser ask for a password
     if request.path == "/" or request.path.startswith("/playground/"):
         return True
     if f"{request.path}/".startswith(_API_PREFIXES):

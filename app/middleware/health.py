@@ -1,6 +1,6 @@
-"""GET /health and /ready, for whoever watches the process.
+"""GET /health and /ready, for liveness and readiness probes.
 
-Knows nothing about requests; takes no lock, so it answers whatever the engine does.
+They take no lock, so they respond also while the engine is busy.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def health_blueprint() -> Blueprint:
 
 
 def _batch_invariance(facts: ModelFacts) -> dict[str, object]:
-    """What the check at load found; nothing while the model loads, or where none was made."""
+    """The result of the batch invariance check; empty before it has run."""
     if facts.batch_invariant is None:
         return {}
     if facts.batch_invariant:

@@ -1,7 +1,7 @@
-"""By which names the server may be called, and by whom: other people's names may point here.
+"""Checks the Host header against DNS rebinding.
 
-Knows nothing about routes. A page at evil.example can let its own name lead to this machine (DNS
-rebinding); its visitors' browsers then take this server for a part of that page.
+A page at evil.example can make its own name resolve to this machine; browsers then treat this
+server as same-origin with that page.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.protocol.errors import BadRequest
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Names that only someone on this machine uses for it; probes and scrapers do.
+#: Always allowed beside --trusted_hosts: probes and scrapers on this machine use them.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
-#: Nobody can buy a name below these.
+#: No one can register a public name below these.
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 
 
 class LowercaseHost:
-    """WSGI middleware: names of hosts are the same in capital and small letters."""
+    """WSGI middleware: lower-cases the Host header; host names are case-insensitive."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -38,10 +38,10 @@ class LowercaseHost:
 
 
 def block_dns_rebinding(app: Flask, origins: Sequence[str]) -> None:
-    """Hook into `app`, which has neither keys nor names of its own to be called by: what a
-    browser sends to a name that could be anybody's is refused.
+    """Reject browsers' requests to a host name that an attacker could have registered. For a
+    server without API keys and --trusted_hosts.
 
-    origins: web origins whose pages may ask, or "*".
+    origins: allowed CORS origins, or "*".
     """
     hostname = socket.gethostname().lower()
 
@@ -51,11 +51,11 @@ def block_dns_rebinding(app: Flask, origins: Sequence[str]) -> None:
         if name == hostname or is_safe_from_rebinding(name) or not _is_from_browser():
             return
         headers = request.headers
-        # Only told of pages that came over TLS, where the browser has checked the name; and
-        # no script can set it.
+        # Browsers send Sec-Fetch-Site only to secure contexts: over TLS, where the certificate
+        # proves the name, or to localhost. No script can set it.
         if "Sec-Fetch-Site" in headers or "*" in origins or headers.get("Origin") in origins:
             return
-        # Who may reach a Unix socket is a proxy, which has been told its names.
+        # A Unix socket has no address: only a proxy uses it, which checks names itself.
         if not request.environ[PEER_ADDRESS]:
             return
         raise BadRequest(
@@ -65,8 +65,8 @@ def block_dns_rebinding(app: Flask, origins: Sequence[str]) -> None:
 
 
 def is_safe_from_rebinding(name: str) -> bool:
-    """True for what is no name that others could let lead here: addresses, names of one word,
-    and private domains."""
+    """Whether no attacker can register `name`: an IP address, a name without dots, or one in a
+    private domain."""
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:

@@ -1,7 +1,4 @@
-"""Finds the language that a person reads the pages in, and remembers the one they chose.
-
-Knows nothing about what the pages say: that there are words in a language is enough.
-"""
+"""Selects the pages' language: ?lang=, then the cookie, then Accept-Language."""
 
 from __future__ import annotations
 
@@ -9,23 +6,22 @@ from flask import Flask, Response, g, request
 
 from app.translations import TRANSLATIONS
 
-#: The first is for those who asked for none of them.
+#: The first is the default.
 LANGUAGES = tuple(TRANSLATIONS)
 COOKIE = "westlake_language"
 _YEAR_S = 365 * 24 * 3600
 
 
 def select_language(app: Flask) -> None:
-    """Hook `g.language`, and `g.chosen_language` for what the address asks for, into `app`.
-
-    The address comes before the cookie, and that before what the browser says of itself.
+    """Set `g.language` for each request of `app`, and `g.chosen_language`, the language of
+    ?lang=, which is stored in the cookie.
     """
 
     @app.before_request
     def choose() -> None:
-        asked, kept = request.args.get("lang"), request.cookies.get(COOKIE)
-        g.chosen_language = asked if asked in LANGUAGES else None
-        remembered = kept if kept in LANGUAGES else None
+        argument, cookie = request.args.get("lang"), request.cookies.get(COOKIE)
+        g.chosen_language = argument if argument in LANGUAGES else None
+        remembered = cookie if cookie in LANGUAGES else None
         accepted = request.accept_languages.best_match(LANGUAGES, LANGUAGES[0])
         g.language = g.chosen_language or remembered or accepted
 

@@ -1,7 +1,4 @@
-"""GET /metrics: the engine's counters, the requests answered and the process, for Prometheus.
-
-Knows nothing about how they are counted.
-"""
+"""GET /metrics for Prometheus: the engine's statistics, HTTP requests and the process."""
 
 from __future__ import annotations
 
@@ -26,14 +23,14 @@ PREFIX = "westlake"
 
 
 def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
-    """The route, over what `registry` holds and, from now on, the process."""
+    """The route. Adds the process's metrics to `registry`, which has the HTTP requests'."""
     blueprint = Blueprint("metrics", __name__)
     ProcessCollector(registry=registry)
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
         engine: Engine = current_app.extensions["engine"]
-        # A registry of one reading: the app may be given another engine, as tests do.
+        # A new registry for each request, because tests replace the app's engine.
         reading = CollectorRegistry(auto_describe=False)
         reading.register(EngineCollector(engine.stats, model_facts(engine).batch_invariant))
         text = generate_latest(reading) + generate_latest(registry)
@@ -54,12 +51,12 @@ class EngineCollector(Collector):
         for name, text, value in _gauges(self._stats):
             yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
         if self._batch_invariant is not None:
-            text = "1: a row has the same bits in any batch; 0: the check at load found others."
+            text = "1: a request's results do not depend on its batch; 0: the check at load failed."
             yield GaugeMetricFamily(f"{PREFIX}_batch_invariant", text, self._batch_invariant)
         for name, text, value in _counters(self._stats):
             yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
         finished = CounterMetricFamily(
-            f"{PREFIX}_finished", "Choices that ended, by reason.", labels=["reason"]
+            f"{PREFIX}_finished", "Finished choices, by finish reason.", labels=["reason"]
         )
         for reason, count in self._stats.finished:
             finished.add_metric([str(reason)], count)
@@ -70,32 +67,44 @@ class EngineCollector(Collector):
 
 
 def _gauges(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
-    yield "requests_running", "Requests being answered.", stats.running
-    yield "requests_waiting", "Requests accepted and not begun.", stats.waiting
+    yield "requests_running", "Requests in progress.", stats.running
+    yield "requests_waiting", "Requests accepted and not started.", stats.waiting
     yield "kv_cache_usage_ratio", "Share of the KV cache in use.", stats.kv_usage_ratio
 
 
 def _counters(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
-    yield "prompt_tokens", "Prompt tokens read.", stats.prompt_tokens
+    yield "prompt_tokens", "Prompt tokens processed.", stats.prompt_tokens
     yield "generation_tokens", "Tokens generated.", stats.generation_tokens
-    yield "prefix_cache_queries", "Prompt tokens looked up.", stats.prefix_queried_tokens
-    yield "prefix_cache_hits", "Prompt tokens found.", stats.prefix_reused_tokens
+    yield (
+        "prefix_cache_queries",
+        "Prompt tokens looked up in the prefix cache.",
+        stats.prefix_queried_tokens,
+    )
+    yield (
+        "prefix_cache_hits",
+        "Prompt tokens found in the prefix cache.",
+        stats.prefix_reused_tokens,
+    )
     yield "requests_accepted", "Requests accepted.", stats.accepted
-    yield "requests_completed", "Requests answered to the end, or refused.", stats.completed
-    yield "requests_failed", "Requests lost to a fault.", stats.failed
-    yield "requests_cancelled", "Requests given up by clients.", stats.cancelled
+    yield "requests_completed", "Requests finished, or rejected.", stats.completed
+    yield "requests_failed", "Requests that failed by an internal error.", stats.failed
+    yield (
+        "requests_cancelled",
+        "Requests cancelled: the client disconnected, or a timeout.",
+        stats.cancelled,
+    )
 
 
 def _histograms(
     stats: EngineStats,
 ) -> Iterable[tuple[str, str, tuple[tuple[float, int], ...], float]]:
     """Buckets are (upper bound, cumulative count); the last bound is infinity."""
-    none = ((float("inf"), 0),)
-    text = "From a request's acceptance to its first token."
-    buckets = stats.ttft_seconds or none
+    empty = ((float("inf"), 0),)
+    text = "From accepting a request to its first token."
+    buckets = stats.ttft_seconds or empty
     yield "time_to_first_token_seconds", text, buckets, stats.ttft_sum_seconds
-    text = "Between two tokens of one choice."
-    buckets = stats.itl_seconds or none
+    text = "Between two tokens of a choice."
+    buckets = stats.itl_seconds or empty
     yield "inter_token_latency_seconds", text, buckets, stats.itl_sum_seconds
 
 

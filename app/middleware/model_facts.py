@@ -1,7 +1,4 @@
-"""What is known of the loaded model.
-
-Knows nothing about requests; takes no lock.
-"""
+"""Facts about the loaded model. Takes no lock."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from app.engine.types import ModelFacts
 
 
 def model_facts(engine: Engine) -> ModelFacts:
-    """Of a model that still loads, nothing."""
+    """The facts; empty while the model loads."""
     try:
         return engine.info.facts
     except Unavailable:

@@ -1,8 +1,8 @@
-"""Answers the API's paths as they are meant: without /v1, with doubled or trailing slashes.
+"""Normalizes the API's paths: adds a missing /v1, removes doubled and trailing slashes.
 
-Knows nothing about Flask. A redirect would do for browsers only: clients follow it without the
-body of their POST, or not at all. Other paths are left alone: a proxy in front may have rules for
-/metrics, and they must hold for everything that is answered as /metrics.
+A redirect does not work for API clients: they follow it without the POST body, or not at all.
+Other paths stay as they are: a proxy's rule for /metrics must match every path that this server
+treats as /metrics.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: A model's name may hold slashes of its own.
+#: A model's name may contain slashes.
 _MODEL_PATH = re.compile(r"/+(?:v1/+)?models/+(.*[^/])/*", re.DOTALL)
 _MISSING_V1 = frozenset(("/completions", "/chat/completions", "/embeddings", "/models"))
 _OUTSIDE_V1 = frozenset(("/tokenize", "/detokenize", "/tokenizer_info"))
 
 
 class PathNormalizer:
-    """WSGI middleware that puts PATH_INFO into the form the routes have."""
+    """WSGI middleware that normalizes PATH_INFO."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -32,7 +32,7 @@ class PathNormalizer:
 
 
 def normalize_path(path: str) -> str:
-    """The route's own path for one of the API's; any other as it is."""
+    """The route's path if `path` belongs to the API, else `path` unchanged."""
     if match := _MODEL_PATH.fullmatch(path):
         return f"/v1/models/{match[1]}"
     normalized = re.sub("//+", "/", path).rstrip("/")

@@ -1,7 +1,4 @@
-"""Where a request comes from, told by its connection or by the one proxy in front.
-
-Knows nothing about keys or routes.
-"""
+"""The client's address: of the connection, or forwarded by one trusted proxy."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The environ's key of who is at the other end of the connection, a proxy or not.
+#: WSGI environ key: the address of the connection's peer, which may be a proxy.
 PEER_ADDRESS = "westlake.peer"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Networks:
-    """Addresses and networks, of which an address is one or not."""
+    """A set of IP networks; `address in networks` tests membership."""
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
@@ -32,11 +29,11 @@ class Networks:
 
 
 class TrustedProxyFix:
-    """WSGI middleware: exactly one hop of X-Forwarded-For and -Proto counts, and only where the
-    connection comes from a trusted proxy. Who may reach a Unix socket is one."""
+    """WSGI middleware: applies exactly one hop of X-Forwarded-For and X-Forwarded-Proto, and
+    only if the connection comes from a trusted proxy. A Unix socket counts as one."""
 
     def __init__(self, app: WSGIApplication, trusted: Sequence[str]) -> None:
-        """trusted: addresses and networks."""
+        """trusted: addresses and networks of proxies."""
         self._direct = app
         self._proxied = ProxyFix(app, x_for=1, x_proto=1, x_host=0, x_port=0, x_prefix=0)
         self._trusted = Networks(trusted)
@@ -49,13 +46,14 @@ class TrustedProxyFix:
 
 
 def is_loopback(peer: str | None) -> bool:
-    """True for a loopback address. A Unix socket has none: whoever uses it is a proxy."""
+    """Whether `peer` is a loopback address. False for a Unix socket, which a proxy uses."""
     address = _parse_address(peer or "")
     return address is not None and address.is_loopback
 
 
 def rate_limit_identity(peer: str | None) -> str:
-    """Whom an address stands for: itself, or the /64 network one IPv6 customer has."""
+    """The key under which an address is counted: itself, or its /64 network if IPv6, because
+    one customer usually has a whole /64."""
     address = _parse_address(peer or "")
     if address is None:
         return (peer or "local")[:64]

@@ -1,7 +1,4 @@
-"""Which routes need a key: all but those named here.
-
-Knows nothing about paths: a route is known by its endpoint, whatever a request calls it.
-"""
+"""The routes that need no API key, by endpoint. All others need one."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from enum import Enum
 
 
 class Access(Enum):
-    """What a route asks for where the server has keys."""
+    """What a route requires if the server has API keys."""
 
-    PUBLIC = "open"  #: nothing
-    PUBLIC_ON_LOOPBACK = "local"  #: nothing from this machine, a key from elsewhere
-    API_KEY = "keyed"  #: a key; and its requests are counted against the rate limit
+    PUBLIC = "public"  #: no key
+    PUBLIC_ON_LOOPBACK = "public_on_loopback"  #: no key from a loopback address, else a key
+    API_KEY = "api_key"  #: a key; requests count against the rate limit
 
 
 _PUBLIC = frozenset(
@@ -30,7 +27,7 @@ _PUBLIC_ON_LOOPBACK = frozenset(("metrics.metrics",))
 
 
 def access_of_endpoint(endpoint: str | None) -> Access:
-    """What `endpoint` asks for; None: there is no such route."""
+    """What `endpoint` requires. None (no such route): a key."""
     if endpoint in _PUBLIC:
         return Access.PUBLIC
     return Access.PUBLIC_ON_LOOPBACK if endpoint in _PUBLIC_ON_LOOPBACK else Access.API_KEY

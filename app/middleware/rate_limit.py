@@ -1,7 +1,4 @@
-"""How many requests one client may make in a time.
-
-Knows nothing about who the clients are.
-"""
+"""Rate limits per client: a moving window, counted in memory."""
 
 from __future__ import annotations
 
@@ -17,28 +14,28 @@ from app.protocol.errors import RateLimited
 
 
 class RateLimiter:
-    """Counts requests in memory. Any thread may call."""
+    """Thread-safe."""
 
     def __init__(self, limits: Sequence[tuple[int, str]]) -> None:
-        """allowed: (requests, "second", "minute", "hour" or "day"); all of them hold."""
+        """limits: (requests, "second", "minute", "hour" or "day"); all apply."""
         self._storage = MemoryStorage()
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._latest_s = time.time()
         self._items = [parse(f"{count}/{unit}") for count, unit in limits]
 
     def check(self, client: str) -> None:
-        """Count one request of `client`. Raises RateLimited when it is one too many."""
+        """Count one request of `client`. Raises RateLimited if it exceeds a limit."""
         self._reset_after_clock_change()
-        # All are looked at before any counts: what is refused takes nothing. Between the two
-        # another thread may have taken the last.
+        # Test all limits before counting, so that a rejected request counts against none. `hit`
+        # can still fail: another thread may have used the last one in between.
         for has_quota in (self._limiter.test, self._limiter.hit):
             for item in self._items:
                 if not has_quota(item, client):
                     raise self._error(item, client)
 
     def _reset_after_clock_change(self) -> None:
-        """The library counts by the wall clock. Where that was set back, what it has counted
-        lies in the future and would be held against clients until then."""
+        """The library uses the wall clock. If that was set back, recorded requests lie in the
+        future and would count against clients until then: forget them."""
         now_s = time.time()
         if now_s < self._latest_s - 1:
             self._storage.reset()

@@ -1,6 +1,6 @@
-"""Gives every request an id, counts it, and logs one line when it has been answered.
+"""Request ids, the request counter and the access log.
 
-Knows nothing about bodies: neither prompts nor answers are ever logged.
+Prompts and generated text are never logged.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def register_request_log(app: Flask) -> CollectorRegistry:
-    """Hook ids, counting and the access log into `app`; returns where the counts are."""
-    # When a counter began would be a second line for each, which nobody reads.
+    """Register ids, counter and access log on `app`; returns the counter's registry."""
+    # Omit the *_created series, a second line for each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     answered = Counter(
@@ -50,7 +50,7 @@ def register_request_log(app: Flask) -> CollectorRegistry:
 
 
 class _AccessLogEntry:
-    """Written when the last byte has gone out, or the client has gone."""
+    """One line, written after the last byte was sent or the client has disconnected."""
 
     def __init__(self, method: str, status: int) -> None:
         self._started_at: float = g.started_at

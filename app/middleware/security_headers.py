@@ -1,13 +1,10 @@
-"""What every answer tells its reader: its characters, and to run, frame and keep nothing unmeant.
-
-Knows nothing about what is in the answers.
-"""
+"""Security headers on every response: CSP, framing, MIME sniffing, referrer, caching."""
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
-#: For pages: nothing but what this server itself has.
+#: For pages: resources of this server only.
 _PAGE_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -18,18 +15,18 @@ _PAGE_POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
-        # Text becomes markup in one place only: inside the page's sanitiser.
+        # Only the sanitizer (DOMPurify) may turn text into HTML.
         "require-trusted-types-for 'script'",
         "trusted-types dompurify",
     )
 )
 
-#: For all else, which no browser should ever show as a page.
+#: For all other responses, which browsers should not show as a page.
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 def add_security_headers(app: Flask) -> None:
-    """Hook the headers into `app`."""
+    """Set the headers on each response of `app`."""
 
     @app.after_request
     def secure(response: Response) -> Response:
@@ -39,11 +36,13 @@ def add_security_headers(app: Flask) -> None:
         headers["X-Frame-Options"] = "DENY"  # for browsers older than frame-ancestors
         headers["Content-Security-Policy"] = _PAGE_POLICY if is_page else _DATA_POLICY
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        # Not "no-referrer": with it some browsers post forms with the origin "null".
+        # With "no-referrer" some browsers post forms with the origin "null".
         headers["Referrer-Policy"] = "same-origin"
         if response.mimetype == "application/json":
-            # JSON is UTF-8 by itself, but clients such as PowerShell 5.1 read Latin-1 unless told.
+            # JSON is always UTF-8, but PowerShell 5.1 reads Latin-1 without a charset.
             headers["Content-Type"] = "application/json; charset=utf-8"
         if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"  # an answer is its asker's; files say otherwise
+            headers["Cache-Control"] = (
+                "no-store"  # responses are private; static files override this
+            )
         return response
