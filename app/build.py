@@ -16,7 +16,7 @@ from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelFacts, ModelInfo
 from app.model.threads import limit_openmp_spin
-from app.prompts.template_selection import try_own
+from app.prompts.template_selection import check_tokenizer_template
 from app.tokenizer.chinese import supports_chinese
 from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import Config
@@ -47,7 +47,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
 
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
-        try_own(tokenizer, checked.tokenizer_directory)
+        check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else describe_kernels(runner.decoder, config.LOAD_IN_8BIT)
     variant = batch_variant_kernel(runner)

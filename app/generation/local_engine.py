@@ -147,9 +147,12 @@ class LocalTextEngine:
         return TextStream(handle, choices, context, echoes, max_tokens_cut=cut)
 
     def _render_chat(self, chat: ChatInput, context: RequestContext) -> Prompt:
-        continued = chat.continue_final_message
         return render_conversation(
-            chat.conversation, self.served, self.info, context, continued=continued
+            chat.conversation,
+            self.served,
+            self.info,
+            context,
+            continue_final_message=chat.continue_final_message,
         )
 
     def _echoes(

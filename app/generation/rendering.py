@@ -8,8 +8,8 @@ from collections.abc import Callable
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
 from app.generation.served_model import ServedModel
-from app.prompts import Call, Prompt, ReservedCharacter, TemplateRefused, Turn
-from app.prompts.alpaca import render_instruction, render_turns
+from app.prompts import ChatMessage, ChatTemplateError, FunctionCall, Prompt, ReservedCharacterError
+from app.prompts.alpaca import render_alpaca_chat, render_instruction
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
 from app.protocol.errors import BadRequest
@@ -30,19 +30,19 @@ def render_conversation(
     info: ModelInfo,
     caller: RequestContext,
     *,
-    continued: bool,
+    continue_final_message: bool,
 ) -> Prompt:
     """The conversation up to where the model goes on: with a new turn, or with the last one
-    if `continued`: by the template of --chat_template, the tokenizer's, or Alpaca.
+    if `continue_final_message`: by the template of --chat_template, the tokenizer's, or Alpaca.
 
     Raises:
         BadRequest: the template does not take this conversation.
         ClientGone, DeadlinePassed: nothing waits for the answer any more.
     """
-    turns = [_turn(message) for message in conversation.messages]
+    turns = [to_chat_message(message) for message in conversation.messages]
     template, name = _template(served.chat_template, info)
     if template is None:
-        return render_turns(turns, continued=continued)
+        return render_alpaca_chat(turns, continue_final_message=continue_final_message)
 
     def check() -> None:
         caller.raise_if_disconnected()
@@ -50,12 +50,18 @@ def render_conversation(
 
     try:
         with caller.connection.watch_disconnect(lambda: None):
-            return render_with_template(turns, template, continued=continued, check=check)
-    except TemplateRefused as error:
+            return render_with_template(
+                turns,
+                template,
+                continue_final_message=continue_final_message,
+                check_cancelled=check,
+            )
+    except ChatTemplateError as error:
         message = f"messages: {name} refuses this conversation: {error}"
         raise BadRequest(message, "messages") from error
-    except ReservedCharacter as error:
-        field = f"{error.turn}.tool_calls" if error.in_calls else conversation.paths[error.turn]
+    except ReservedCharacterError as error:
+        index = error.message_index
+        field = f"{index}.tool_calls" if error.in_tool_calls else conversation.paths[index]
         path = f"messages.{field}".rstrip(".")
         message = (
             f"{path}: U+{ord(SPECIAL_TOKEN_GUARD):04X} is a private character this server reserves"
@@ -88,14 +94,14 @@ def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None,
     return template, "the template of --chat_template"
 
 
-def _turn(message: Message) -> Turn:
-    calls = (Call(call.name, call.arguments, call.id) for call in message.tool_calls)
-    return Turn(
+def to_chat_message(message: Message) -> ChatMessage:
+    calls = (FunctionCall(call.name, call.arguments, call.id) for call in message.tool_calls)
+    return ChatMessage(
         role="system" if message.role == "developer" else message.role,
         text=message.text,
         has_text=message.has_text,
-        calls=tuple(calls),
-        call_id=message.tool_call_id,
+        tool_calls=tuple(calls),
+        tool_call_id=message.tool_call_id,
         name=message.name,
     )
 

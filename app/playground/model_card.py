@@ -13,7 +13,7 @@ from app.engine import Engine
 from app.engine.errors import EngineError
 from app.engine.types import ModelInfo
 from app.playground.purpose import purpose, short_count
-from app.prompts.template_selection import NAMES
+from app.prompts.template_selection import TEMPLATE_NAMES
 from app.translations import Translation
 from config import is_embedded, served_name
 
@@ -89,5 +89,5 @@ def _of_model(info: ModelInfo, words: Translation) -> tuple[tuple[str, str], ...
 
 def _template(given: str, has_template: bool, words: Translation) -> str:
     if given:
-        return given if given in NAMES else Path(given).name
+        return given if given in TEMPLATE_NAMES else Path(given).name
     return words.page["card_template_own" if has_template else "card_template_alpaca"]

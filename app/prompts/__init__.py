@@ -10,24 +10,24 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One function that the assistant called."""
+class FunctionCall:
+    """A tool call of the assistant."""
 
     name: str
-    arguments: Mapping[str, object] | str  #: a text where the model wrote no JSON object
+    arguments: Mapping[str, object] | str  #: a string if the model wrote no valid JSON object
     id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatMessage:
     """One message of a conversation."""
 
     role: Role
     text: str
-    has_text: bool = True  #: False: the assistant only called tools
-    calls: tuple[Call, ...] = ()
-    call_id: str | None = None  #: the call that a tool's message answers
-    name: str | None = None  #: whose message it is
+    has_text: bool = True  #: False: an assistant message that only calls tools
+    tool_calls: tuple[FunctionCall, ...] = ()
+    tool_call_id: str | None = None  #: which call a tool message answers
+    name: str | None = None  #: the author's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,21 @@ class Prompt:
     """A rendered text, and how to encode it."""
 
     text: str
-    allow_special: bool  #: spellings of control tokens in it are the template's
+    allow_special: bool  #: texts of special tokens in it become these tokens
 
 
-class TemplateRefused(Exception):
-    """The template does not take this conversation; the message is for the client."""
+class ChatTemplateError(Exception):
+    """The template cannot render this conversation; the message is for the client."""
 
 
-class ReservedCharacter(Exception):
-    """A turn holds U+E0FF, which marks broken-up spellings; `turn` is its number, `in_calls`
-    whether it is in what the turn calls rather than in its text."""
+class ReservedCharacterError(Exception):
+    """A message contains U+E0FF, the character of `SPECIAL_TOKEN_GUARD`.
 
-    def __init__(self, turn: int, in_calls: bool = False) -> None:
-        super().__init__(f"turn {turn} holds U+E0FF")
-        self.turn = turn
-        self.in_calls = in_calls
+    message_index: index of the message in the conversation. in_tool_calls: whether the character
+    is in the message's tool calls instead of its text.
+    """
+
+    def __init__(self, message_index: int, in_tool_calls: bool = False) -> None:
+        super().__init__(f"message {message_index} contains U+E0FF")
+        self.message_index = message_index
+        self.in_tool_calls = in_tool_calls

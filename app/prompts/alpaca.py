@@ -1,50 +1,51 @@
-"""The built-in template, for one instruction and for many turns.
-
-Knows nothing about tokenizers' own templates.
-"""
+"""The built-in Alpaca template, for one instruction and for conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.prompts import Prompt, Turn
-from app.prompts.tool_text import calls_as_text, results_as_text
+from app.prompts import ChatMessage, Prompt
+from app.prompts.tool_text import tool_calls_as_text, tool_results_as_text
 
 INTRODUCTION = (
     "Below is an instruction that describes a task. "
     "Write a response that appropriately completes the request."
 )
-ANSWER = "### Response: "
-#: Between the texts of several system turns.
-BETWEEN_SYSTEMS = "\n\n"
+RESPONSE_HEADER = "### Response: "
+SYSTEM_SEPARATOR = "\n\n"
 
-# The four blanks alone on the second line, and the last one, are what models were trained on.
-_INSTRUCTION = INTRODUCTION + "\n    \n### Instruction:\n{prompt}\n\n" + ANSWER
+# The four spaces on the second line and the space at the end are as in the models' training.
+_INSTRUCTION = INTRODUCTION + "\n    \n### Instruction:\n{prompt}\n\n" + RESPONSE_HEADER
 
 
 def render_instruction(instruction: str) -> Prompt:
-    """One instruction, up to where the answer begins."""
+    """A single instruction."""
     return Prompt(_INSTRUCTION.replace("{prompt}", instruction), allow_special=False)
 
 
-def render_turns(turns: Sequence[Turn], *, continued: bool = False) -> Prompt:
-    """A conversation, up to where the next answer begins, or to the end of the last turn's
-    text if that is to be `continued`. All system turns, wherever they stand, take the
-    introduction's place; tool turns are written as text."""
-    turns = results_as_text(calls_as_text(turns))
-    system = INTRODUCTION
-    if systems := [turn.text for turn in turns if turn.role == "system"]:
-        system = BETWEEN_SYSTEMS.join(text for text in systems if text)
+def render_alpaca_chat(
+    messages: Sequence[ChatMessage], *, continue_final_message: bool = False
+) -> Prompt:
+    """A conversation. The texts of all system messages replace the introduction, and tool calls
+    and their results are written as text.
+
+    continue_final_message: end the prompt with the last message's text instead of the header of
+    a new response.
+    """
+    messages = tool_results_as_text(tool_calls_as_text(messages))
+    introduction = INTRODUCTION
+    if systems := [message.text for message in messages if message.role == "system"]:
+        introduction = SYSTEM_SEPARATOR.join(text for text in systems if text)
     parts: list[str] = []
-    for turn in turns:
-        if turn.role == "system":
+    for message in messages:
+        if message.role == "system":
             continue
-        if turn.role == "user":
-            parts.append(f"### Instruction:\n{turn.text}\n\n")
+        if message.role == "user":
+            parts.append(f"### Instruction:\n{message.text}\n\n")
         else:
-            parts.append(f"{ANSWER}{turn.text}\n\n")
-    if continued:
-        parts[-1] = f"{ANSWER}{turns[-1].text}"
+            parts.append(f"{RESPONSE_HEADER}{message.text}\n\n")
+    if continue_final_message:
+        parts[-1] = f"{RESPONSE_HEADER}{messages[-1].text}"
     else:
-        parts.append(ANSWER)
-    return Prompt(f"{system}\n\n{''.join(parts)}", allow_special=False)
+        parts.append(RESPONSE_HEADER)
+    return Prompt(f"{introduction}\n\n{''.join(parts)}", allow_special=False)

@@ -1,7 +1,7 @@
-"""Turns as the messages a chat template reads, with users' spellings broken up.
+"""Converts messages to the dictionaries that chat templates read, with users' texts guarded.
 
-Knows nothing about templates. The shapes are those that transformers' `apply_chat_template`
-hands on: no key that is null, arguments as an object.
+The dictionaries have the form that transformers' `apply_chat_template` passes on: no keys with
+null, arguments as an object.
 """
 
 from __future__ import annotations
@@ -9,96 +9,102 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.prompts import Call, ReservedCharacter, Turn
-from app.prompts.special_token_guard import break_inside, break_up
+from app.prompts import ChatMessage, FunctionCall, ReservedCharacterError
+from app.prompts.special_token_guard import guard_embedded_text, guard_special_tokens
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
-#: The last message is marked at its end where it is to be continued. Breaking up spellings
-#: never makes two in a row. The blank tells whether a template strips what it is given.
-END = SPECIAL_TOKEN_GUARD * 2
-MARK = END + " "
+#: Marks the end of the text to continue. Guarding a text never puts two guards in a row.
+END_SENTINEL = SPECIAL_TOKEN_GUARD * 2
+#: The space shows whether the template strips the text.
+END_SENTINEL_AND_SPACE = END_SENTINEL + " "
 
 
-def to_messages(
-    turns: Sequence[Turn],
+def to_template_messages(
+    messages: Sequence[ChatMessage],
     special_texts: tuple[str, ...],
     *,
-    in_parts: bool = False,
-    continued: bool = False,
+    typed_content: bool = False,
+    continue_final_message: bool = False,
 ) -> list[dict[str, Any]]:
-    """One message for each turn. in_parts: contents as lists of one text part.
+    """One dictionary for each message.
+
+    typed_content: write contents as lists of one text part. continue_final_message: append the
+    sentinel to the last message.
 
     Raises:
-        ReservedCharacter: a turn holds U+E0FF.
+        ReservedCharacterError: a message contains U+E0FF.
     """
-    messages = [_message(index, turn, special_texts) for index, turn in enumerate(turns)]
-    if continued:
-        messages[-1]["content"] += MARK
-    if in_parts:
-        for message in messages:
+    result = [_to_dict(index, message, special_texts) for index, message in enumerate(messages)]
+    if continue_final_message:
+        result[-1]["content"] += END_SENTINEL_AND_SPACE
+    if typed_content:
+        for message in result:
             if "content" in message:
                 message["content"] = [{"type": "text", "text": message["content"]}]
-    return messages
+    return result
 
 
-def holds_escaped_break(turns: Sequence[Turn]) -> bool:
-    """Whether a user wrote what an escaped SPECIAL_TOKEN_GUARD looks like."""
-    spelled = ascii(SPECIAL_TOKEN_GUARD).strip("'")
-    return any(spelled in text.lower() for turn in turns for text in _texts(turn))
+def contains_escaped_guard(messages: Sequence[ChatMessage]) -> bool:
+    """Whether a user wrote the escape sequence of the guard character."""
+    escaped = ascii(SPECIAL_TOKEN_GUARD).strip("'")
+    return any(escaped in text.lower() for message in messages for text in _texts(message))
 
 
-def _message(index: int, turn: Turn, special_texts: tuple[str, ...]) -> dict[str, Any]:
-    if SPECIAL_TOKEN_GUARD in turn.text:
-        raise ReservedCharacter(index)
-    if any(SPECIAL_TOKEN_GUARD in text for text in _texts(turn)):
-        raise ReservedCharacter(index, in_calls=True)
-    message: dict[str, Any] = {"role": turn.role}
-    if turn.has_text:
-        message["content"] = break_up(turn.text, special_texts)
-    if turn.calls:
-        message["tool_calls"] = [_call(call, special_texts) for call in turn.calls]
-    for key, text in (("tool_call_id", turn.call_id), ("name", turn.name)):
+def _to_dict(index: int, message: ChatMessage, special_texts: tuple[str, ...]) -> dict[str, Any]:
+    if SPECIAL_TOKEN_GUARD in message.text:
+        raise ReservedCharacterError(index)
+    if any(SPECIAL_TOKEN_GUARD in text for text in _texts(message)):
+        raise ReservedCharacterError(index, in_tool_calls=True)
+    result: dict[str, Any] = {"role": message.role}
+    if message.has_text:
+        result["content"] = guard_special_tokens(message.text, special_texts)
+    if message.tool_calls:
+        result["tool_calls"] = [_call_to_dict(call, special_texts) for call in message.tool_calls]
+    for key, text in (("tool_call_id", message.tool_call_id), ("name", message.name)):
         if text is not None:
-            message[key] = break_inside(text, special_texts)
-    return message
+            result[key] = guard_embedded_text(text, special_texts)
+    return result
 
 
-def _call(call: Call, special_texts: tuple[str, ...]) -> dict[str, Any]:
+def _call_to_dict(call: FunctionCall, special_texts: tuple[str, ...]) -> dict[str, Any]:
     arguments = call.arguments if isinstance(call.arguments, str) else dict(call.arguments)
     function = {
-        "name": break_inside(call.name, special_texts),
-        "arguments": _broken(arguments, special_texts),
+        "name": guard_embedded_text(call.name, special_texts),
+        "arguments": _guard_json(arguments, special_texts),
     }
-    shown = {"type": "function", "function": function}
-    return shown if call.id is None else {"id": break_inside(call.id, special_texts), **shown}
+    result = {"type": "function", "function": function}
+    if call.id is None:
+        return result
+    return {"id": guard_embedded_text(call.id, special_texts), **result}
 
 
-def _broken(value: Any, special_texts: tuple[str, ...]) -> Any:
+def _guard_json(value: Any, special_texts: tuple[str, ...]) -> Any:
+    """Guard every string of a JSON value, keys included."""
     if isinstance(value, str):
-        return break_inside(value, special_texts)
+        return guard_embedded_text(value, special_texts)
     if isinstance(value, list):
-        return [_broken(item, special_texts) for item in value]
+        return [_guard_json(item, special_texts) for item in value]
     if isinstance(value, dict):
         return {
-            break_inside(key, special_texts): _broken(item, special_texts)
+            guard_embedded_text(key, special_texts): _guard_json(item, special_texts)
             for key, item in value.items()
         }
     return value
 
 
-def _texts(turn: Turn) -> list[str]:
-    """Every text of a turn, the deepest included."""
-    texts = [turn.text, turn.call_id or "", turn.name or ""]
-    parts: list[Any] = []
-    for call in turn.calls:
+def _texts(message: ChatMessage) -> list[str]:
+    """All strings of a message, including those nested in arguments."""
+    texts = [message.text, message.tool_call_id or "", message.name or ""]
+    stack: list[Any] = []
+    for call in message.tool_calls:
         texts += [call.name, call.id or ""]
-        parts.append(call.arguments)
-    while parts:
-        part = parts.pop()
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, list):
-            parts += part
-        elif isinstance(part, dict):
-            parts += [*part, *part.values()]
+        stack.append(call.arguments)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, list):
+            stack += value
+        elif isinstance(value, dict):
+            stack += [*value, *value.values()]
     return texts

@@ -1,7 +1,4 @@
-"""A chat template, rendered as transformers renders it, within bounds of time and size.
-
-Knows nothing about the tokenizer but the spellings of its control tokens.
-"""
+"""Renders a chat template as transformers does, with bounded time and memory."""
 
 from __future__ import annotations
 
@@ -14,143 +11,154 @@ from typing import Any
 
 from jinja2 import Template
 
-from app.prompts import Prompt, TemplateRefused, Turn
-from app.prompts.chat_messages import END, MARK, holds_escaped_break, to_messages
-from app.prompts.sandbox.budget import METER, Meter
+from app.prompts import ChatMessage, ChatTemplateError, Prompt
+from app.prompts.chat_messages import (
+    END_SENTINEL,
+    END_SENTINEL_AND_SPACE,
+    contains_escaped_guard,
+    to_template_messages,
+)
+from app.prompts.sandbox.budget import BUDGET, RenderBudget
 from app.prompts.sandbox.environment import ChatEnvironment
 from app.prompts.sandbox.instrument import add_counters
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
-#: Renderings at once. One holds Python's lock all the time it works: more gain nothing, and
-#: each may hold as much memory as a meter allows.
-_PLACES = BoundedSemaphore(4)
-_WAIT_S = 0.05
-#: Characters of a template: some ten times the longest in use; compiled within two seconds.
-_LONGEST = 1 << 17
-#: A SPECIAL_TOKEN_GUARD as JSON's and Python's own escapes spell it.
-_ESCAPED = re.compile(r"\\+u" + f"{ord(SPECIAL_TOKEN_GUARD):04x}")
+#: Concurrent renderings. They hold the GIL, so more would not be faster, and each may use as
+#: much memory as its budget allows.
+_RENDER_SLOTS = BoundedSemaphore(4)
+_POLL_INTERVAL_S = 0.05
+#: Maximum length of a template: about ten times the longest known; compiles within two seconds.
+_MAX_CHARACTERS = 1 << 17
+#: The guard character as an escape sequence of JSON or Python.
+_ESCAPED_GUARD = re.compile(r"\\+u" + f"{ord(SPECIAL_TOKEN_GUARD):04x}")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """The template's source, and what it may write of the tokenizer's."""
+    """A template's source, and the special tokens of the tokenizer that it is used with."""
 
     source: str
-    #: "bos_token" … and their spellings; those the tokenizer has none of are undefined.
+    #: Variables such as "bos_token" and their texts; tokens that do not exist are undefined.
     named_tokens: tuple[tuple[str, str], ...] = ()
     special_texts: tuple[str, ...] = ()
 
 
-def no_check() -> None:
-    """The check of a rendering that nothing calls off."""
+def never_cancelled() -> None:
+    """A `check_cancelled` for renderings that are never cancelled."""
 
 
 def render_messages(
-    turns: Sequence[Turn],
+    messages: Sequence[ChatMessage],
     template: ChatTemplate,
     *,
-    in_parts: bool = False,
-    continued: bool = False,
-    check: Callable[[], None] = no_check,
+    typed_content: bool = False,
+    continue_final_message: bool = False,
+    check_cancelled: Callable[[], None] = never_cancelled,
 ) -> Prompt:
-    """The conversation as the template writes it, up to where the next answer begins, or to
-    the end of the last turn's text if that is to be `continued`.
+    """Render `messages` with `template`, followed by the beginning of the next answer.
 
-    in_parts: contents are given as lists of one text part. check: called now and then; what
-    it raises ends the rendering and is raised here.
+    typed_content: give the template contents as lists of one text part. continue_final_message:
+    end the prompt with the last message's text instead. check_cancelled: called every few
+    milliseconds; an exception that it raises ends the rendering and is raised here.
 
     Raises:
-        ReservedCharacter: a turn holds U+E0FF.
-        TemplateRefused: the template does not take this conversation, or does too much.
+        ReservedCharacterError: a message contains U+E0FF.
+        ChatTemplateError: the template rejects this conversation, or exceeds its budget.
     """
-    if continued and "content" not in template.source:  # transformers' own test
-        raise TemplateRefused("it has no place to go on with a message from")
-    messages = to_messages(turns, template.special_texts, in_parts=in_parts, continued=continued)
-    text = _render(template, messages, continued, check)
-    if "\\" in text and not holds_escaped_break(turns):
-        text = _ESCAPED.sub(SPECIAL_TOKEN_GUARD, text)
-    if continued:
-        text = _up_to_mark(text, turns[-1].text)
+    if continue_final_message and "content" not in template.source:  # transformers' own test
+        raise ChatTemplateError("it has no place to go on with a message from")
+    template_messages = to_template_messages(
+        messages,
+        template.special_texts,
+        typed_content=typed_content,
+        continue_final_message=continue_final_message,
+    )
+    text = _render(template, template_messages, continue_final_message, check_cancelled)
+    if "\\" in text and not contains_escaped_guard(messages):
+        text = _ESCAPED_GUARD.sub(SPECIAL_TOKEN_GUARD, text)
+    if continue_final_message:
+        text = _cut_at_sentinel(text, messages[-1].text)
     return Prompt(text, allow_special=True)
 
 
-def _up_to_mark(text: str, last: str) -> str:
-    """The prompt up to the end of the last message, as transformers cuts it there: without
-    the blanks before that where the template strips them."""
-    before, end, after = text.rpartition(END)
-    if not end or last.strip() not in text.replace(SPECIAL_TOKEN_GUARD, ""):
-        raise TemplateRefused("it leaves out the last message, or a part of it")
+def _cut_at_sentinel(text: str, last_text: str) -> str:
+    """The prompt up to the end of the last message's text. As in transformers, white space at
+    this end is removed if the template strips the text."""
+    before, sentinel, after = text.rpartition(END_SENTINEL)
+    if not sentinel or last_text.strip() not in text.replace(SPECIAL_TOKEN_GUARD, ""):
+        raise ChatTemplateError("it leaves out the last message, or a part of it")
     before = before if after.startswith(" ") else before.rstrip()
-    return before.replace(MARK, "").replace(END, "")  # where it stands twice
+    # The template may write the last message several times.
+    return before.replace(END_SENTINEL_AND_SPACE, "").replace(END_SENTINEL, "")
 
 
 def _render(
     template: ChatTemplate,
     messages: list[dict[str, Any]],
-    continued: bool,
-    check: Callable[[], None],
+    continue_final_message: bool,
+    check_cancelled: Callable[[], None],
 ) -> str:
-    while not _PLACES.acquire(timeout=_WAIT_S):
-        check()
-    meter = Meter(len(messages), _size(messages), check)
-    token = METER.set(meter)
+    while not _RENDER_SLOTS.acquire(timeout=_POLL_INTERVAL_S):
+        check_cancelled()
+    budget = RenderBudget(len(messages), _approximate_bytes(messages), check_cancelled)
+    token = BUDGET.set(budget)
     try:
-        text = compiled(template.source).render(
+        text = compile_template(template.source).render(
             {
                 "tools": None,
                 "documents": None,
-                "add_generation_prompt": not continued,
+                "add_generation_prompt": not continue_final_message,
                 **dict(template.named_tokens),
                 "messages": messages,
             }
         )
-    except TemplateRefused:
+    except ChatTemplateError:
         raise
-    except Exception as error:  # a template can raise whatever Python can
-        if meter.fault is not None:
-            raise meter.fault from None
-        raise TemplateRefused(_in_words(error)) from error
+    except Exception as error:  # a template can raise any exception
+        if budget.error is not None:
+            raise budget.error from None
+        raise ChatTemplateError(_describe(error)) from error
     finally:
-        METER.reset(token)
-        _PLACES.release()
-    if meter.fault is not None:  # a filter of Jinja's took it for its own
-        raise meter.fault
+        BUDGET.reset(token)
+        _RENDER_SLOTS.release()
+    if budget.error is not None:  # a filter of Jinja caught it
+        raise budget.error
     return text
 
 
-def _in_words(error: Exception) -> str:
-    name, words = type(error).__name__, " ".join(str(error).split())[:500]
-    if name == "TemplateError":  # the template's own words
-        return words
-    return f"{name}: {words}"
+def _describe(error: Exception) -> str:
+    name, message = type(error).__name__, " ".join(str(error).split())[:500]
+    if name == "TemplateError":  # raised by the template itself with raise_exception
+        return message
+    return f"{name}: {message}"
 
 
-def _size(messages: list[dict[str, Any]]) -> int:
-    """About how many bytes the messages are."""
-    total, parts = 0, list[Any](messages)
-    while parts:
-        part = parts.pop()
-        if isinstance(part, str):
-            total += len(part)
-        elif isinstance(part, list):
-            parts += part
-        elif isinstance(part, dict):
-            parts += part.values()
+def _approximate_bytes(messages: list[dict[str, Any]]) -> int:
+    """The total length of the messages' values."""
+    total, stack = 0, list[Any](messages)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, list):
+            stack += value
+        elif isinstance(value, dict):
+            stack += value.values()
     return total
 
 
-# A large template takes milliseconds to compile, and one process has one or two.
+# Compiling a large template takes milliseconds, and one process uses one or two templates.
 @lru_cache(maxsize=4)
-def compiled(source: str) -> Template:
-    """The template, ready to render inside a meter.
+def compile_template(source: str) -> Template:
+    """Compile a template, which can then be rendered within a `RenderBudget`.
 
     Raises:
-        TemplateRefused: it is none, or too long.
+        ChatTemplateError: it is not a valid template, or too long.
     """
-    if len(source) > _LONGEST:
-        raise TemplateRefused(f"it has {len(source)} characters, over {_LONGEST}")
+    if len(source) > _MAX_CHARACTERS:
+        raise ChatTemplateError(f"it has {len(source)} characters, over {_MAX_CHARACTERS}")
     environment = ChatEnvironment()
     try:
         return environment.from_string(add_counters(environment.parse(source)))
-    except Exception as error:  # Jinja's own, and what Python finds wrong with its code
-        raise TemplateRefused(_in_words(error)) from error
+    except Exception as error:  # Jinja's errors, and errors of compiling its Python code
+        raise ChatTemplateError(_describe(error)) from error

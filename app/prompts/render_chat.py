@@ -1,47 +1,46 @@
-"""A conversation through a chat template, in the forms the template has.
-
-Knows nothing about settings, tokens or where the template came from.
-"""
+"""Renders a conversation in the message format that its chat template supports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.prompts import Prompt, Turn
-from app.prompts.chat_template import ChatTemplate, no_check, render_messages
-from app.prompts.template_features import Forms, forms_of
-from app.prompts.tool_text import calls_as_text, results_as_text
+from app.prompts import ChatMessage, Prompt
+from app.prompts.chat_template import ChatTemplate, never_cancelled, render_messages
+from app.prompts.template_features import TemplateFeatures, detect_features
+from app.prompts.tool_text import tool_calls_as_text, tool_results_as_text
 
 
 def render_with_template(
-    turns: Sequence[Turn],
+    messages: Sequence[ChatMessage],
     template: ChatTemplate,
     *,
-    continued: bool = False,
-    check: Callable[[], None] = no_check,
+    continue_final_message: bool = False,
+    check_cancelled: Callable[[], None] = never_cancelled,
 ) -> Prompt:
-    """The conversation as the template writes it, up to where the next answer begins, or to
-    the end of the last turn's text if that is to be `continued`. Tool turns that the template
-    has no form for are written as text. check: see `render_messages`.
+    """Render `messages` with `template`. Tool calls and results that the template does not
+    support are written as text. See `render_messages` for the other arguments.
 
     Raises:
-        ReservedCharacter: a turn holds U+E0FF.
-        TemplateRefused: the template does not take this conversation, or does too much.
+        ReservedCharacterError: a message contains U+E0FF.
+        ChatTemplateError: the template rejects this conversation, or exceeds its budget.
     """
-    forms = forms_of(template)
+    features = detect_features(template)
     return render_messages(
-        _in_forms(turns, forms),
+        _adapt_messages(messages, features),
         template,
-        in_parts=forms.in_parts,
-        continued=continued,
-        check=check,
+        typed_content=features.requires_typed_content,
+        continue_final_message=continue_final_message,
+        check_cancelled=check_cancelled,
     )
 
 
-def _in_forms(turns: Sequence[Turn], forms: Forms) -> Sequence[Turn]:
-    if not forms.calls:
-        turns = calls_as_text(turns)
-    elif forms.empty_text:
-        turns = [replace(turn, has_text=True) for turn in turns]
-    return turns if forms.results else results_as_text(turns)
+def _adapt_messages(
+    messages: Sequence[ChatMessage], features: TemplateFeatures
+) -> Sequence[ChatMessage]:
+    """The same messages in the form that a template with `features` reads."""
+    if not features.supports_tool_calls:
+        messages = tool_calls_as_text(messages)
+    elif features.requires_content:
+        messages = [replace(message, has_text=True) for message in messages]
+    return messages if features.supports_tool_results else tool_results_as_text(messages)

@@ -1,7 +1,4 @@
-"""Breaks up control tokens' spellings in users' texts, so that they stay text.
-
-Knows nothing about templates or vocabularies.
-"""
+"""Guards special tokens' texts in users' texts, so that they are encoded as plain text."""
 
 from __future__ import annotations
 
@@ -11,57 +8,61 @@ from functools import lru_cache
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 
-def break_up(text: str, special_texts: tuple[str, ...]) -> str:
+def guard_special_tokens(text: str, special_texts: tuple[str, ...]) -> str:
     """`text` with a guard after the first character of every special token's text in it.
 
     Overlapping occurrences are guarded too, and so is one that only begins at the end of
     `text`: a template may put two texts side by side.
     """
-    known = _spellings(special_texts)
-    return known.break_end(known.whole.sub(lambda match: match.group() + SPECIAL_TOKEN_GUARD, text))
+    matcher = _matcher(special_texts)
+    guarded = matcher.first_characters.sub(lambda match: match.group() + SPECIAL_TOKEN_GUARD, text)
+    return matcher.guard_end(guarded)
 
 
-def break_inside(text: str, special_texts: tuple[str, ...]) -> str:
-    """The same for a name, an id or the like, which a template may put between brackets of its
-    own: its beginning, too, is kept from going on with what the template began."""
-    broken = break_up(text, special_texts)
-    return SPECIAL_TOKEN_GUARD + broken if _spellings(special_texts).goes_on(text) else broken
+def guard_embedded_text(text: str, special_texts: tuple[str, ...]) -> str:
+    """As `guard_special_tokens`, for names, ids and arguments, which a template may put between
+    its own brackets: if `text` could continue a special token's text, a guard precedes it."""
+    guarded = guard_special_tokens(text, special_texts)
+    continues = _matcher(special_texts).may_continue(text)
+    return SPECIAL_TOKEN_GUARD + guarded if continues else guarded
 
 
-class _Spellings:
-    """What is looked up of one set of spellings. Immutable."""
+class _SpecialTextMatcher:
+    """Prefixes and suffixes of a set of special tokens' texts. Immutable."""
 
     def __init__(self, special_texts: tuple[str, ...]) -> None:
         texts = sorted(filter(None, special_texts))
-        self.whole = _first_characters(texts)
-        self._longest = max(map(len, texts), default=1) - 1
-        self._beginnings = {text[:end] for text in texts for end in range(1, len(text) + 1)}
-        self._rests = {text[start:] for text in texts for start in range(1, len(text))}
-        #: Every part of a spelling that does not begin it.
-        self._parts = {rest[:end] for rest in self._rests for end in range(1, len(rest) + 1)}
+        self.first_characters = _first_characters(texts)
+        self._max_prefix = max(map(len, texts), default=1) - 1
+        self._prefixes = {text[:end] for text in texts for end in range(1, len(text) + 1)}
+        self._suffixes = {text[start:] for text in texts for start in range(1, len(text))}
+        #: Every substring that does not begin at the first character.
+        self._inner = {
+            suffix[:end] for suffix in self._suffixes for end in range(1, len(suffix) + 1)
+        }
 
-    def break_end(self, text: str) -> str:
+    def guard_end(self, text: str) -> str:
         """Guard every suffix of `text` that begins a special token's text. In "<<" both "<<s>>"
         and "<s>" may have begun."""
-        broken = text
-        for start in range(len(text) - 1, max(0, len(text) - self._longest) - 1, -1):
-            if text[start:] in self._beginnings:
-                broken = f"{broken[: start + 1]}{SPECIAL_TOKEN_GUARD}{broken[start + 1 :]}"
-        return broken
+        guarded = text
+        for start in range(len(text) - 1, max(0, len(text) - self._max_prefix) - 1, -1):
+            if text[start:] in self._prefixes:
+                guarded = f"{guarded[: start + 1]}{SPECIAL_TOKEN_GUARD}{guarded[start + 1 :]}"
+        return guarded
 
-    def goes_on(self, text: str) -> bool:
-        """Whether a spelling could have begun before `text`, and end in it or after it."""
-        ends = range(1, min(len(text), self._longest) + 1)
-        return text in self._parts or any(text[:end] in self._rests for end in ends)
+    def may_continue(self, text: str) -> bool:
+        """Whether a special token's text that begins before `text` may continue into it."""
+        ends = range(1, min(len(text), self._max_prefix) + 1)
+        return text in self._inner or any(text[:end] in self._suffixes for end in ends)
 
 
 @lru_cache(maxsize=4)
-def _spellings(special_texts: tuple[str, ...]) -> _Spellings:
-    return _Spellings(special_texts)
+def _matcher(special_texts: tuple[str, ...]) -> _SpecialTextMatcher:
+    return _SpecialTextMatcher(special_texts)
 
 
 def _first_characters(texts: list[str]) -> re.Pattern[str]:
-    """Matches the first character wherever any spelling begins."""
+    """Matches the first character of every occurrence of `texts`, overlapping ones too."""
     rests: dict[str, list[str]] = {}
     for text in texts:
         rests.setdefault(text[0], []).append(re.escape(text[1:]))

@@ -1,6 +1,6 @@
-"""What a chat template makes of conversations of ours, before anybody else's are given to it.
+"""Detects which message formats a chat template supports, by rendering sample conversations.
 
-Knows nothing about settings or where the template came from.
+llama.cpp detects a template's capabilities in the same way.
 """
 
 from __future__ import annotations
@@ -9,84 +9,94 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from app.prompts import Call, TemplateRefused, Turn
-from app.prompts.chat_template import ChatTemplate, compiled, render_messages
-from app.prompts.sandbox.budget import TooMuchWork
+from app.prompts import ChatMessage, ChatTemplateError, FunctionCall
+from app.prompts.chat_template import ChatTemplate, compile_template, render_messages
+from app.prompts.sandbox.budget import RenderBudgetExceeded
 
-_SAID, _ANSWERED, _AGAIN = "westlake-question", "westlake-answer", "westlake-follow-up"
-_USER = Turn("user", _SAID)
-_OTHER = Turn("user", "西湖 7")  # nothing alike: templates may take one letter, or count them
-_PLAIN: tuple[tuple[Turn, ...], ...] = (
+_USER = ChatMessage("user", "westlake-question")
+# Has no character in common with the question: templates may use one letter, or count letters.
+_OTHER_USER = ChatMessage("user", "西湖 7")
+_ANSWER = ChatMessage("assistant", "westlake-answer")
+_SAMPLES: tuple[tuple[ChatMessage, ...], ...] = (
     (_USER,),
-    (Turn("system", "westlake-system"), _USER),
-    (Turn("user", _AGAIN), Turn("assistant", _ANSWERED), _USER),
+    (ChatMessage("system", "westlake-system"), _USER),
+    (ChatMessage("user", "westlake-follow-up"), _ANSWER, _USER),
 )
-# Some templates take no id of another length.
-_CALL = Call("westlake_tool", {"westlake_key": "westlake-value"}, "westlake1")
-_CALLING = Turn("assistant", "", has_text=False, calls=(_CALL,))
-_RESULT = Turn("tool", "westlake-result", call_id="westlake1", name="westlake_tool")
+# Some templates accept only ids of nine characters.
+_CALL = FunctionCall("westlake_tool", {"westlake_key": "westlake-value"}, "westlake1")
+_CALL_MESSAGE = ChatMessage("assistant", "", has_text=False, tool_calls=(_CALL,))
+_RESULT_MESSAGE = ChatMessage(
+    "tool", "westlake-result", tool_call_id="westlake1", name="westlake_tool"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Forms:
-    """How a template wants what it is given."""
+class TemplateFeatures:
+    """The message formats that a template supports."""
 
-    in_parts: bool = False  #: contents as lists of parts; a string would vanish
-    calls: bool = False  #: it has a form of its own for what the assistant calls
-    empty_text: bool = False  #: … which wants a text beside it, if only an empty one
-    results: bool = False  #: it has a form for tools' messages
+    requires_typed_content: bool = False  #: ignores contents that are strings, not lists of parts
+    supports_tool_calls: bool = False
+    requires_content: bool = False  #: renders tool calls only beside a content, even an empty one
+    supports_tool_results: bool = False  #: messages of the role "tool"
 
 
 @lru_cache(maxsize=4)
-def forms_of(template: ChatTemplate) -> Forms:
-    """Try a template out.
+def detect_features(template: ChatTemplate) -> TemplateFeatures:
+    """Detect the features of `template`.
 
     Raises:
-        TemplateRefused: it fails for every conversation, or leaves out what the user says.
+        ChatTemplateError: it fails for every conversation, or ignores the user's messages.
     """
-    compiled(template.source)
-    forms = next((f for f in (Forms(), Forms(in_parts=True)) if _takes(template, f)), None)
-    if forms is None:
-        raise TemplateRefused(_why(template))
-    with_text = replace(_CALLING, has_text=True)
-    calls = _shows(template, forms, (_USER, _CALLING), _CALL.name, "westlake-value")
-    empty = not calls and _shows(template, forms, (_USER, with_text), _CALL.name, "westlake-value")
-    calling = _CALLING if calls else with_text if empty else Turn("assistant", _ANSWERED)
-    results = _shows(template, forms, (_USER, calling, _RESULT), _RESULT.text)
-    return Forms(forms.in_parts, calls or empty, empty, results)
+    compile_template(template.source)
+    typed = next((typed for typed in (False, True) if _renders_any_sample(template, typed)), None)
+    if typed is None:
+        raise ChatTemplateError(_failure_reason(template))
+    with_content = replace(_CALL_MESSAGE, has_text=True)
+    expected = (_CALL.name, "westlake-value")
+    without = _renders_texts(template, typed, (_USER, _CALL_MESSAGE), *expected)
+    requires_content = not without and _renders_texts(
+        template, typed, (_USER, with_content), *expected
+    )
+    call = _CALL_MESSAGE if without else with_content if requires_content else _ANSWER
+    results = _renders_texts(template, typed, (_USER, call, _RESULT_MESSAGE), _RESULT_MESSAGE.text)
+    return TemplateFeatures(typed, without or requires_content, requires_content, results)
 
 
-def _takes(template: ChatTemplate, forms: Forms) -> bool:
-    return any(_listens(template, forms, turns) for turns in _PLAIN)
+def _renders_any_sample(template: ChatTemplate, typed_content: bool) -> bool:
+    return any(_renders_user_text(template, typed_content, messages) for messages in _SAMPLES)
 
 
-def _listens(template: ChatTemplate, forms: Forms, turns: Sequence[Turn]) -> bool:
-    """Whether it renders the turns, and what the user says makes a difference. It need not be
-    there as it was said: templates may trim or quote it."""
-    others = [_OTHER if turn == _USER else turn for turn in turns]
+def _renders_user_text(
+    template: ChatTemplate, typed_content: bool, messages: Sequence[ChatMessage]
+) -> bool:
+    """Whether the template renders `messages`, and the result depends on the user's text. The
+    text itself is not searched for: templates may trim or quote it."""
+    others = [_OTHER_USER if message == _USER else message for message in messages]
     try:
-        one, other = (
-            render_messages(each, template, in_parts=forms.in_parts).text
-            for each in (turns, others)
+        first, second = (
+            render_messages(each, template, typed_content=typed_content).text
+            for each in (messages, others)
         )
-    except TooMuchWork:  # seconds each time: once is enough
+    except RenderBudgetExceeded:  # takes seconds: do not try the other samples
         raise
-    except TemplateRefused:
+    except ChatTemplateError:
         return False
-    return one != other
+    return first != second
 
 
-def _shows(template: ChatTemplate, forms: Forms, turns: Sequence[Turn], *texts: str) -> bool:
+def _renders_texts(
+    template: ChatTemplate, typed_content: bool, messages: Sequence[ChatMessage], *texts: str
+) -> bool:
     try:
-        prompt = render_messages(turns, template, in_parts=forms.in_parts)
-    except TemplateRefused:
+        prompt = render_messages(messages, template, typed_content=typed_content)
+    except ChatTemplateError:
         return False
     return all(text in prompt.text for text in texts)
 
 
-def _why(template: ChatTemplate) -> str:
+def _failure_reason(template: ChatTemplate) -> str:
     try:
         render_messages((_USER,), template)
-    except TemplateRefused as error:
+    except ChatTemplateError as error:
         return str(error)
     return "it leaves out what the user says"

@@ -1,7 +1,4 @@
-"""The chat template an operator names: one of ours, or a file; tried once before it is used.
-
-Knows nothing about settings or tokenizers.
-"""
+"""Reads the template of --chat_template, and checks templates before they are used."""
 
 from __future__ import annotations
 
@@ -10,36 +7,37 @@ from typing import Protocol
 
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import read_text
-from app.prompts import TemplateRefused
+from app.prompts import ChatTemplateError
 from app.prompts.chat_template import ChatTemplate
-from app.prompts.template_features import Forms, forms_of
+from app.prompts.template_features import TemplateFeatures, detect_features
 
 _DIRECTORY = Path(__file__).parent / "templates"
-NAMES = tuple(sorted(path.stem for path in _DIRECTORY.glob("*.jinja")))
+TEMPLATE_NAMES = tuple(sorted(path.stem for path in _DIRECTORY.glob("*.jinja")))
 _MAX_BYTES = 1 << 20
 
 
 def read_chat_template(name: str) -> str:
-    """The Jinja source that `name` stands for: one of NAMES, else a file.
+    """The Jinja source of a built-in template (one of TEMPLATE_NAMES) or of a file.
 
     Raises:
-        StartupError: there is no such file, or it is no chat template.
+        StartupError: there is no such file, or it is not a chat template.
     """
-    path = _DIRECTORY / f"{name}.jinja" if name in NAMES else Path(name).expanduser()
+    path = _DIRECTORY / f"{name}.jinja" if name in TEMPLATE_NAMES else Path(name).expanduser()
     try:
         source = read_text(path, _MAX_BYTES)
     except StartupError as error:
         raise StartupError(
             f"--chat_template {name} cannot be read ({error}): pass a Jinja file, or one of "
-            + ", ".join(NAMES)
+            + ", ".join(TEMPLATE_NAMES)
         ) from error
-    probe = (("bos_token", "<s>"), ("eos_token", "</s>"))
-    try_template(ChatTemplate(source, probe, ("<s>", "</s>")), f"--chat_template {name}")
+    sample_tokens = (("bos_token", "<s>"), ("eos_token", "</s>"))
+    template = ChatTemplate(source, sample_tokens, ("<s>", "</s>"))
+    check_template(template, f"--chat_template {name}")
     return source
 
 
-class Tokens(Protocol):
-    """What a template needs of a tokenizer; see `app.tokenizer.tokenizer.Tokenizer`."""
+class TemplateTokens(Protocol):
+    """The part of `app.tokenizer.tokenizer.Tokenizer` that chat templates use."""
 
     @property
     def chat_template(self) -> str | None: ...
@@ -49,8 +47,8 @@ class Tokens(Protocol):
     def special_texts(self) -> tuple[str, ...]: ...
 
 
-def try_own(tokenizer: Tokens, directory: Path) -> Forms | None:
-    """Try the template that a tokenizer's `directory` brings; None where it brings none.
+def check_tokenizer_template(tokenizer: TemplateTokens, directory: Path) -> TemplateFeatures | None:
+    """Check the chat template of the tokenizer in `directory`; None if it has none.
 
     Raises:
         StartupError: it fails for every conversation.
@@ -60,19 +58,19 @@ def try_own(tokenizer: Tokens, directory: Path) -> Forms | None:
     template = ChatTemplate(
         tokenizer.chat_template, tokenizer.named_tokens, tokenizer.special_texts
     )
-    return try_template(template, f"the chat template in {directory}")
+    return check_template(template, f"the chat template in {directory}")
 
 
-def try_template(template: ChatTemplate, name: str) -> Forms:
-    """Try a template on conversations of ours, before anybody else's.
+def check_template(template: ChatTemplate, name: str) -> TemplateFeatures:
+    """Render sample conversations with `template`; `name` stands for it in error messages.
 
     Raises:
-        StartupError: it fails for all of them; `name` says which template it is.
+        StartupError: it fails for every conversation.
     """
     try:
-        return forms_of(template)
-    except TemplateRefused as error:
+        return detect_features(template)
+    except ChatTemplateError as error:
         raise StartupError(
             f"{name} does not work: {error}; pass --chat_template with a Jinja file, or one of "
-            + ", ".join(NAMES)
+            + ", ".join(TEMPLATE_NAMES)
         ) from error

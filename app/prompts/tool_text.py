@@ -1,7 +1,4 @@
-"""Tool turns as plain text, for templates that have no form of their own for them.
-
-Knows nothing about templates.
-"""
+"""Tool calls and results as plain text, for templates that do not support them."""
 
 from __future__ import annotations
 
@@ -9,45 +6,45 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from app.prompts import Call, Turn
+from app.prompts import ChatMessage, FunctionCall
 
 _CALL = "<tool_call>\n{}\n</tool_call>"
 _RESULT = "<tool_response>\n{}\n</tool_response>"
 
 
-def calls_as_text(turns: Sequence[Turn]) -> list[Turn]:
-    """The same turns, what the assistant called written under what it said."""
-    return [_spoken(turn) if turn.calls else turn for turn in turns]
+def tool_calls_as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The same messages with the assistant's tool calls appended to its texts."""
+    return [_with_calls_as_text(message) if message.tool_calls else message for message in messages]
 
 
-def results_as_text(turns: Sequence[Turn]) -> list[Turn]:
-    """The same turns, tools' results said by the user. Results in a row, and what the user
-    says after them, become one turn: many templates want roles to alternate."""
-    return list(_merged(turns))
+def tool_results_as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The same messages with tool results as user messages. Consecutive results, and a user
+    message after them, become one message: many templates require alternating roles."""
+    return list(_merge_results(messages))
 
 
-def _spoken(turn: Turn) -> Turn:
-    parts = [turn.text] if turn.text else []
-    parts += [_CALL.format(_json(call)) for call in turn.calls]
-    return replace(turn, text="\n".join(parts), has_text=True, calls=())
+def _with_calls_as_text(message: ChatMessage) -> ChatMessage:
+    parts = [message.text] if message.text else []
+    parts += [_CALL.format(_to_json(call)) for call in message.tool_calls]
+    return replace(message, text="\n".join(parts), has_text=True, tool_calls=())
 
 
-def _json(call: Call) -> str:
+def _to_json(call: FunctionCall) -> str:
     return json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
 
 
-def _merged(turns: Sequence[Turn]) -> Iterator[Turn]:
+def _merge_results(messages: Sequence[ChatMessage]) -> Iterator[ChatMessage]:
     results: list[str] = []
-    for turn in turns:
-        if turn.role == "tool":
-            results.append(_RESULT.format(turn.text))
-        elif turn.role == "user" and results:
-            yield replace(turn, text="\n\n".join([*results, turn.text]))
+    for message in messages:
+        if message.role == "tool":
+            results.append(_RESULT.format(message.text))
+        elif message.role == "user" and results:
+            yield replace(message, text="\n\n".join([*results, message.text]))
             results = []
         else:
             if results:
-                yield Turn("user", "\n\n".join(results))
+                yield ChatMessage("user", "\n\n".join(results))
                 results = []
-            yield turn
+            yield message
     if results:
-        yield Turn("user", "\n\n".join(results))
+        yield ChatMessage("user", "\n\n".join(results))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.prompts.template_selection import NAMES
+from app.prompts.template_selection import TEMPLATE_NAMES
 from config import PREFIX, Config
 
 
@@ -20,7 +20,7 @@ def gunicorn_environment(environ: Mapping[str, str], config: Config) -> dict[str
             absolute[name] = _absolute_directory(path)
     if config.LORA_MODEL:
         absolute["LORA_MODEL"] = ",".join(map(_absolute_directory, config.LORA_MODEL))
-    if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in NAMES:
+    if config.CHAT_TEMPLATE and config.CHAT_TEMPLATE not in TEMPLATE_NAMES:
         absolute["CHAT_TEMPLATE"] = _resolved_file(config.CHAT_TEMPLATE)
     if config.API_KEYS_FILE:
         absolute["API_KEYS_FILE"] = _resolved_file(config.API_KEYS_FILE)

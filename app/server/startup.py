@@ -16,7 +16,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.cpu_features import check_cpu_features
 from app.checkpoint.memory import check_memory
 from app.middleware.api_keys import ApiKeyFile
-from app.prompts.template_selection import read_chat_template, try_own
+from app.prompts.template_selection import check_tokenizer_template, read_chat_template
 from app.server.check_report import format_check_report
 from app.server.log import announce, safe_line
 from app.server.preflight import run_preflight
@@ -79,7 +79,7 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
     checked = check_model(config, lambda directory: token_count)
     directory = checked.tokenizer_directory
     if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
-        try_own(load_tokenizer(directory), directory)
+        check_tokenizer_template(load_tokenizer(directory), directory)
 
 
 def run_check(config: Config) -> None:
@@ -97,7 +97,7 @@ def run_check(config: Config) -> None:
     sys.stdout.write(format_check_report(config, checked, tokenizer) + "\n")
     sys.stdout.flush()
     if config.CHAT_TEMPLATE is None:
-        try_own(tokenizer, checked.tokenizer_directory)
+        check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     check_memory(checked.memory, checked.device)
 
 

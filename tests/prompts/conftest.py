@@ -1,4 +1,4 @@
-"""The vocabularies of the tokenizers' tests, for templates too."""
+"""The vocabularies of the tokenizer tests."""
 
 from tests.tokenizer.conftest import byte_level, metaspace, sentences
 

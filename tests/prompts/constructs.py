@@ -1,4 +1,4 @@
-"""What chat templates are made of, three templates for each construct."""
+"""Constructs that chat templates use, with three templates for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations that every template is tried with, as OpenAI's clients send them."""
+"""Conversations that every template is rendered with, as OpenAI's clients send them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ Messages = list[dict[str, Any]]
 
 
 def system(text: str) -> dict[str, Any]:
-    """What the operator says."""
+    """A system message."""
     return {"role": "system", "content": text}
 
 
 def user(text: str) -> dict[str, Any]:
-    """What the user says."""
+    """A user message."""
     return {"role": "user", "content": text}
 
 
 def assistant(text: str | None, **message: Any) -> dict[str, Any]:
-    """What the model said."""
+    """An assistant message."""
     return {"role": "assistant", "content": text, **message}
 
 
 def call(name: str, arguments: str, call_id: str = "call00001") -> dict[str, Any]:
-    """One function call."""
+    """A tool call."""
     function = {"name": name, "arguments": arguments}
     return {"id": call_id, "type": "function", "function": function}
 
 
 def result(text: str, call_id: str = "call00001", name: str = "weather") -> dict[str, Any]:
-    """What a function gave back."""
+    """A tool message."""
     return {"role": "tool", "tool_call_id": call_id, "name": name, "content": text}
 
 
 THOUGHT = "<think>\nA city, its lake.\n</think>\n\nThe West Lake."
-#: Spelled as some template's control tokens, or about to be.
-SPELLED = "<s>[INST] <<SYS>> <|im_end|>\n<|im_start|>system </s><"
+#: Contains special tokens' texts of some templates, or their beginnings.
+SPECIAL = "<s>[INST] <<SYS>> <|im_end|>\n<|im_start|>system </s><"
 
-#: By name; "continued" ends with a turn that is gone on with.
+#: By name. The last message of "continued" is to be continued.
 CONVERSATIONS: dict[str, Messages] = {
     "one turn": [user("Tell me about Hangzhou.")],
     "system": [system("Be brief."), user("Who are you?")],
@@ -62,7 +62,7 @@ CONVERSATIONS: dict[str, Messages] = {
         assistant(" c \n\n"),
         user("d  \r\n\n e   "),
     ],
-    "spelled": [system(SPELLED), user(SPELLED * 2), assistant(SPELLED), user("a <|im_")],
+    "special": [system(SPECIAL), user(SPECIAL * 2), assistant(SPECIAL), user("a <|im_")],
     "empty": [system(""), user("a"), assistant(""), user(" ")],
     "two systems": [system("One."), system("Two."), user("a")],
     "odd order": [user("a"), user("b"), assistant("c"), assistant("d"), user("e")],

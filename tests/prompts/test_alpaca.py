@@ -1,4 +1,4 @@
-"""The built-in template against golden files, byte for byte."""
+"""The built-in Alpaca template, compared with golden files byte for byte."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.prompts import Turn
-from app.prompts.alpaca import render_instruction, render_turns
+from app.prompts import ChatMessage
+from app.prompts.alpaca import render_alpaca_chat, render_instruction
 
 GOLDEN = Path(__file__).parent / "golden"
-ASIDE = [Turn("user", "你好"), Turn("system", "请用英文回答。")]
-HANGZHOU = Turn("user", "给我讲一些有关杭州的故事吧")
+LATE_SYSTEM = [ChatMessage("user", "你好"), ChatMessage("system", "请用英文回答。")]
+HANGZHOU = ChatMessage("user", "给我讲一些有关杭州的故事吧")
 
 
 def golden(name: str) -> str:
@@ -24,34 +24,34 @@ def test_instruction() -> None:
     assert not prompt.allow_special
 
 
-def test_the_golden_file_has_its_blanks() -> None:
+def test_the_golden_file_has_its_spaces() -> None:
     lines = golden("instruction").split("\n")
     assert lines[1] == "    "
     assert lines[-1] == "### Response: "
 
 
 @pytest.mark.parametrize(
-    ("name", "turns"),
+    ("name", "messages"),
     [
         ("one_turn", [HANGZHOU]),
         (
             "three_turns",
             [
                 HANGZHOU,
-                Turn("assistant", "好的，请问您对杭州有什么特别的偏好吗？"),
-                Turn("user", "我比较喜欢和西湖，可以给我讲一下西湖吗"),
+                ChatMessage("assistant", "好的，请问您对杭州有什么特别的偏好吗？"),
+                ChatMessage("user", "我比较喜欢和西湖，可以给我讲一下西湖吗"),
             ],
         ),
-        ("system", [Turn("system", "请用英文回答。"), Turn("user", "你好")]),
-        ("two_systems", [Turn("system", "简短。"), Turn("system", ""), *ASIDE]),
+        ("system", [ChatMessage("system", "请用英文回答。"), ChatMessage("user", "你好")]),
+        ("two_systems", [ChatMessage("system", "简短。"), ChatMessage("system", ""), *LATE_SYSTEM]),
     ],
 )
-def test_turns(name: str, turns: list[Turn]) -> None:
-    prompt = render_turns(turns)
+def test_turns(name: str, messages: list[ChatMessage]) -> None:
+    prompt = render_alpaca_chat(messages)
     assert prompt.text == golden(name)
     assert not prompt.allow_special
 
 
-def test_texts_are_never_templates() -> None:
-    text = render_turns([Turn("user", "{user}{{ 1 }}\n### Response: x")]).text
+def test_user_text_is_not_formatted() -> None:
+    text = render_alpaca_chat([ChatMessage("user", "{user}{{ 1 }}\n### Response: x")]).text
     assert "### Instruction:\n{user}{{ 1 }}\n### Response: x\n\n### Response: " in text

@@ -1,4 +1,4 @@
-"""Templates that never end or grow without bound are refused, soon and in little memory."""
+"""Templates that run forever or use unbounded memory are refused early."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.generation.rendering import render_conversation
 from app.generation.served_model import ServedModel
-from app.prompts import TemplateRefused, Turn
+from app.prompts import ChatMessage, ChatTemplateError
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template
 from app.protocol.errors import ClientGone, DeadlinePassed
@@ -24,7 +24,7 @@ from app.protocol.messages import Conversation, Message
 from tests.fakes import INFO
 from tests.prompts.test_like_transformers import FAMILIES
 
-HELLO = [Turn("user", "hello")]
+HELLO = [ChatMessage("user", "hello")]
 _DOUBLE = "{% set ns = namespace(x='ab', y=['a'], z=['a']) %}{% for i in range(60) %}"
 
 HOSTILE = {
@@ -59,15 +59,17 @@ HOSTILE = {
     "join doubles": _DOUBLE + "{% set ns.x = [ns.x, ns.x] | join %}{% endfor %}ok",
     "replace doubles": _DOUBLE + "{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}ok",
     "replace squares": "{{ ('a' * 1000000).replace('a', 'b' * 100000) }}",
-    "a list of itself": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y }}",
-    "… as JSON": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y | tojson }}",
-    "… in a string": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ 'a' ~ ns.y }}",
-    "… compared": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "nested lists": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y }}",
+    "nested lists as JSON": _DOUBLE
+    + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y | tojson }}",
+    "nested lists in a string": _DOUBLE
+    + "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ 'a' ~ ns.y }}",
+    "nested lists compared": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
     "{% endfor %}{{ ns.y == ns.z }}",
-    "… tested": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "nested lists tested": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
     "{% endfor %}{{ ns.y is eq ns.z }}",
-    "… as a key": _DOUBLE + "{% set ns.y = (ns.y, ns.y) %}{% endfor %}{{ {}[ns.y] }}",
-    "… sorted": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
+    "nested tuples as a key": _DOUBLE + "{% set ns.y = (ns.y, ns.y) %}{% endfor %}{{ {}[ns.y] }}",
+    "nested lists sorted": _DOUBLE + "{% set ns.y = [ns.y, ns.y] %}{% set ns.z = [ns.z, ns.z] %}"
     "{% endfor %}{{ [ns.y, ns.z] | sort | length }}",
     "a namespace in itself": "{% set ns = namespace() %}{% set ns.a = [ns, ns] %}{{ ns }}",
     "center": "{{ 'a' | center(1000000000) }}",
@@ -134,57 +136,59 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_refused_soon_and_in_little_memory(name: str) -> None:
+def test_hostile_templates_are_refused_early(name: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.thread_time()  # the machine may be busy with others
-    with pytest.raises(TemplateRefused):
+    start = time.thread_time()  # CPU time, because the machine may be busy
+    with pytest.raises(ChatTemplateError):
         render_messages(HELLO, ChatTemplate(HOSTILE[name] + "{{ messages[0].content }}"))
     assert time.thread_time() - start < 25
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_mib < 300
 
 
-def test_it_is_said_which_bound() -> None:
-    for name, words in (
+def test_the_error_names_the_limit() -> None:
+    for name, message in (
         ("nested loops", "more work than one conversation can need"),
         ("string * number", "more text than one conversation can need"),
         ("center", "a width, a count or a precision over"),
         ("endless macro", "RecursionError"),
     ):
-        with pytest.raises(TemplateRefused, match=words):
+        with pytest.raises(ChatTemplateError, match=message):
             render_messages(HELLO, ChatTemplate(HOSTILE[name]))
 
 
-def test_a_conversation_can_be_what_explodes() -> None:
-    """A template that passes its trial: only some text makes it too much."""
+def test_a_conversation_can_exceed_the_budget() -> None:
+    """The template passes the check at start, but fails for a long text."""
     source = "{% for m in messages %}{{ m.content * (m.content | length) }}{% endfor %}"
     template = ChatTemplate(source)
     assert render_with_template(HELLO, template).text == "hello" * 5
-    with pytest.raises(TemplateRefused, match="more text"):
-        render_with_template([Turn("user", "a" * 200_000)], template)
-    assert render_with_template(HELLO, template).text == "hello" * 5, "the next is served"
+    with pytest.raises(ChatTemplateError, match="more text"):
+        render_with_template([ChatMessage("user", "a" * 200_000)], template)
+    assert render_with_template(HELLO, template).text == "hello" * 5, "others are rendered"
 
 
 @pytest.mark.parametrize("name", ["qwen3", "llama-3.1", "mistral-3", "deepseek", "zephyr"])
-def test_long_conversations_are_none_of_it(name: str) -> None:
-    turns = [Turn("user" if n % 2 == 0 else "assistant", f"{n} " * 200) for n in range(1501)]
-    named = (("bos_token", "<s>"), ("eos_token", "</s>"))
-    text = render_with_template(turns, ChatTemplate(FAMILIES[name], named)).text
-    assert text.count("1500 ") >= 199  # some strip the last blank
+def test_long_conversations_are_rendered(name: str) -> None:
+    messages = [
+        ChatMessage("user" if n % 2 == 0 else "assistant", f"{n} " * 200) for n in range(1501)
+    ]
+    tokens = (("bos_token", "<s>"), ("eos_token", "</s>"))
+    text = render_with_template(messages, ChatTemplate(FAMILIES[name], tokens)).text
+    assert text.count("1500 ") >= 199  # some templates strip the last space
 
 
-def test_a_text_that_grows_in_a_loop_is_none_of_it() -> None:
-    """All its shorter selves together are a gigabyte; none of them is still there."""
+def test_a_text_that_grows_in_a_loop_is_rendered() -> None:
+    """The intermediate strings are a gigabyte in total, but they are freed in time."""
     source = (
         "{% set ns = namespace(text='') %}{% for m in messages %}"
         "{% set ns.text = ns.text + m.content %}{% endfor %}{{ ns.text }}"
     )
-    turns = [Turn("user", "b" * 500)] * 2_000
-    assert render_messages(turns, ChatTemplate(source)).text == "b" * 1_000_000
+    messages = [ChatMessage("user", "b" * 500)] * 2_000
+    assert render_messages(messages, ChatTemplate(source)).text == "b" * 1_000_000
 
 
-def test_what_a_check_raises_ends_it() -> None:
-    class Left(Exception):
+def test_check_cancelled_ends_the_rendering() -> None:
+    class Cancelled(Exception):
         pass
 
     calls = []
@@ -192,42 +196,43 @@ def test_what_a_check_raises_ends_it() -> None:
     def check() -> None:
         calls.append(1)
         if len(calls) == 3:
-            raise Left
+            raise Cancelled
 
     start = time.thread_time()
-    with pytest.raises(Left):
-        render_messages(HELLO, ChatTemplate(HOSTILE["nested loops"]), check=check)
-    assert time.thread_time() - start < 1, "long before the bound"
+    with pytest.raises(Cancelled):
+        render_messages(HELLO, ChatTemplate(HOSTILE["nested loops"]), check_cancelled=check)
+    assert time.thread_time() - start < 1, "long before the budget is spent"
     assert len(calls) == 3
 
 
-def caller(deadline: float = float("inf"), gone: bool = False) -> RequestContext:
+def request_context(deadline: float = float("inf"), gone: bool = False) -> RequestContext:
     connection = Connection({}, DisconnectWatcher())
     connection.gone = gone
     return RequestContext("a test", connection, deadline)
 
 
 @pytest.mark.parametrize(
-    ("who", "error"), [(caller(gone=True), ClientGone), (caller(deadline=0), DeadlinePassed)]
+    ("context", "error"),
+    [(request_context(gone=True), ClientGone), (request_context(deadline=0), DeadlinePassed)],
 )
-def test_it_ends_with_its_client_and_its_deadline(
-    who: RequestContext, error: type[Exception]
+def test_rendering_ends_with_its_client_and_its_deadline(
+    context: RequestContext, error: type[Exception]
 ) -> None:
     source = "{% if messages[0].content == 'go' %}" + HOSTILE["nested loops"] + "{% endif %}"
     served = ServedModel("m", "alpaca", chat_template=source + "{{ messages[0].content }}")
     conversation = Conversation((Message("user", "go"),), classic=False, paths=("0.content",))
     with pytest.raises(error):
-        render_conversation(conversation, served, INFO, who, continued=False)
+        render_conversation(conversation, served, INFO, context, continue_final_message=False)
 
 
-def test_many_at_once() -> None:
-    """Hostile ones in all places: the others wait their turn and are right."""
+def test_concurrent_renderings() -> None:
+    """Hostile templates take all slots; the others wait and are rendered correctly."""
     good = ChatTemplate("{{ messages[0].content }}!")
 
-    def render(number: int) -> str:
-        if number % 2:
-            return render_messages([Turn("user", str(number))], good).text
-        with pytest.raises(TemplateRefused):
+    def render(index: int) -> str:
+        if index % 2:
+            return render_messages([ChatMessage("user", str(index))], good).text
+        with pytest.raises(ChatTemplateError):
             render_messages(HELLO, ChatTemplate(HOSTILE["+ doubles"]))
         return "refused"
 
@@ -236,23 +241,25 @@ def test_many_at_once() -> None:
     assert answers == [f"{n}!" if n % 2 else "refused" for n in range(16)]
 
 
-def test_what_counting_adds_to_a_chat() -> None:
-    """At most 3 ms; a loaded machine has five times that."""
+def test_budget_overhead() -> None:
+    """Typically 3 ms; the limit is five times that, for a busy machine."""
     source = FAMILIES["qwen3"]
-    turns = [Turn("user" if n % 2 == 0 else "assistant", "word " * 200) for n in range(21)]
-    messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+    messages = [
+        ChatMessage("user" if n % 2 == 0 else "assistant", "word " * 200) for n in range(21)
+    ]
+    dicts = [{"role": message.role, "content": message.text} for message in messages]
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
     )
     plain = environment.from_string(source)
     template = ChatTemplate(source)
-    counted_s, plain_s = [], []
+    budgeted_s, plain_s = [], []
     for _ in range(15):
         start = time.thread_time()
-        counted = render_with_template(turns, template).text
+        text = render_with_template(messages, template).text
         middle = time.thread_time()
-        text = plain.render(messages=messages, add_generation_prompt=True)
-        counted_s.append(middle - start)
+        text = plain.render(messages=dicts, add_generation_prompt=True)
+        budgeted_s.append(middle - start)
         plain_s.append(time.thread_time() - middle)
-        assert counted == text
-    assert statistics.median(counted_s) - statistics.median(plain_s) < 5 * 0.003
+        assert text == text
+    assert statistics.median(budgeted_s) - statistics.median(plain_s) < 5 * 0.003

@@ -1,4 +1,4 @@
-"""Tokenizers' own templates: golden files, the sandbox, users' spellings."""
+"""Rendering of chat templates: golden files, the sandbox, the reserved character."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.prompts import ReservedCharacter, TemplateRefused, Turn
+from app.prompts import ChatMessage, ChatTemplateError, ReservedCharacterError
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
@@ -40,7 +40,7 @@ LLAMA2 = """
     {%- endif %}
 {%- endfor %}
 """
-HELLO = [Turn("user", "你好")]
+HELLO = [ChatMessage("user", "你好")]
 
 
 def template(source: str, *specials: str) -> ChatTemplate:
@@ -52,36 +52,36 @@ def golden(name: str) -> str:
 
 
 def test_chatml() -> None:
-    turns = [Turn("system", "简短"), Turn("user", '<|im_end|>"你好"&<b>')]
-    prompt = render_with_template(turns, template(CHATML, "<|im_start|>", "<|im_end|>"))
+    messages = [ChatMessage("system", "简短"), ChatMessage("user", '<|im_end|>"你好"&<b>')]
+    prompt = render_with_template(messages, template(CHATML, "<|im_start|>", "<|im_end|>"))
     assert prompt.text == golden("chatml")
     assert prompt.allow_special
 
 
 def test_llama2() -> None:
-    turns = [
-        Turn("system", "简短"),
-        Turn("user", "一"),
-        Turn("assistant", "二"),
-        Turn("user", "三"),
+    messages = [
+        ChatMessage("system", "简短"),
+        ChatMessage("user", "一"),
+        ChatMessage("assistant", "二"),
+        ChatMessage("user", "三"),
     ]
-    assert render_with_template(turns, template(LLAMA2, "<s>", "</s>")).text == golden("llama2")
+    assert render_with_template(messages, template(LLAMA2, "<s>", "</s>")).text == golden("llama2")
 
 
 def test_raise_exception() -> None:
-    with pytest.raises(TemplateRefused, match="alternate"):
+    with pytest.raises(ChatTemplateError, match="alternate"):
         render_with_template([*HELLO, *HELLO], template(LLAMA2))
 
 
-def test_reserved_character_names_its_turn() -> None:
-    with pytest.raises(ReservedCharacter) as caught:
+def test_reserved_character_names_its_message() -> None:
+    with pytest.raises(ReservedCharacterError) as caught:
         render_with_template(
-            [*HELLO, Turn("assistant", f"a{SPECIAL_TOKEN_GUARD}")], template(CHATML)
+            [*HELLO, ChatMessage("assistant", f"a{SPECIAL_TOKEN_GUARD}")], template(CHATML)
         )
-    assert caught.value.turn == 1
+    assert caught.value.message_index == 1
 
 
-def test_functions_templates_use() -> None:
+def test_global_functions_and_filters() -> None:
     source = (
         "{{ strftime_now('%Y') | length }}|{{ {'a': '你', 'b': '<'} | tojson }}|"
         "{% for x in [1, 2, 3] %}{% if x == 2 %}{% break %}{% endif %}{{ x }}{% endfor %}"
@@ -89,9 +89,9 @@ def test_functions_templates_use() -> None:
     assert render_messages(HELLO, template(source)).text == '4|{"a": "你", "b": "<"}|1'
 
 
-def test_nothing_is_escaped_for_html() -> None:
-    turns = [Turn("user", "<b>&'\"")]
-    text = render_messages(turns, template("{{ messages[0].content }}")).text
+def test_html_is_not_escaped() -> None:
+    messages = [ChatMessage("user", "<b>&'\"")]
+    text = render_messages(messages, template("{{ messages[0].content }}")).text
     assert text == "<b>&'\""
 
 
@@ -105,14 +105,14 @@ def test_nothing_is_escaped_for_html() -> None:
     ],
 )
 def test_sandbox(source: str) -> None:
-    with pytest.raises(TemplateRefused, match=r"^(SecurityError|UndefinedError): "):
+    with pytest.raises(ChatTemplateError, match=r"^(SecurityError|UndefinedError): "):
         render_messages(HELLO, template(source))
 
 
-def test_sandbox_shows_no_insides() -> None:
+def test_sandbox_hides_internals() -> None:
     assert render_messages(HELLO, template("{{ raise_exception.__globals__ }}")).text == ""
 
 
-def test_users_text_is_no_template() -> None:
-    turns = [Turn("user", "{{ 7 * 7 }}{% for %}")]
-    assert render_messages(turns, template("{{ messages[0].content }}")).text == turns[0].text
+def test_user_text_is_not_a_template() -> None:
+    messages = [ChatMessage("user", "{{ 7 * 7 }}{% for %}")]
+    assert render_messages(messages, template("{{ messages[0].content }}")).text == messages[0].text

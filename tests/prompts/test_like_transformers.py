@@ -1,6 +1,6 @@
-"""Every template × conversation: transformers' own text and ids, or both refuse.
+"""Renders every template with every conversation and compares text and ids with transformers.
 
-The templates are ours, written after the formats' published rules.
+The templates were written for these tests, after the published rules of the formats.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from app.connection.client_connection import Connection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
-from app.generation.rendering import _turn, render_conversation
+from app.generation.rendering import render_conversation, to_chat_message
 from app.generation.served_model import ServedModel
-from app.prompts import Prompt, TemplateRefused
-from app.prompts.chat_messages import to_messages
+from app.prompts import ChatTemplateError, Prompt
+from app.prompts.chat_messages import to_template_messages
 from app.prompts.chat_template import ChatTemplate, render_messages
-from app.prompts.template_features import Forms, forms_of
-from app.prompts.tool_text import calls_as_text, results_as_text
+from app.prompts.template_features import TemplateFeatures, detect_features
+from app.prompts.tool_text import tool_calls_as_text, tool_results_as_text
 from app.protocol.errors import BadRequest
 from app.protocol.messages import Messages
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
-from app.tokenizer.tokenizer import Tokenizer as Face
+from app.tokenizer.tokenizer import Tokenizer as TextTokenizer
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.fakes import INFO
 from tests.prompts.constructs import CONSTRUCTS
@@ -36,9 +36,13 @@ from tests.prompts.conversations import CONVERSATIONS
 
 HERE = Path(__file__).parent
 FAMILIES = {path.stem: path.read_text("utf-8") for path in (HERE / "families").glob("*.jinja")}
-BOTH, RESULTS, NEITHER = Forms(calls=True, results=True), Forms(results=True), Forms()
-#: Which have forms of their own for tool turns; in the others these are text.
-FORMS = dict.fromkeys(FAMILIES, NEITHER) | {
+BOTH, RESULTS, NONE = (
+    TemplateFeatures(supports_tool_calls=True, supports_tool_results=True),
+    TemplateFeatures(supports_tool_results=True),
+    TemplateFeatures(),
+)
+#: Which templates support tool messages; the others get them as text.
+FEATURES = dict.fromkeys(FAMILIES, NONE) | {
     "llama-3.1": BOTH,
     "mistral-3": BOTH,
     "mistral-nemo": BOTH,
@@ -55,30 +59,31 @@ FORMS = dict.fromkeys(FAMILIES, NEITHER) | {
     "tinyllama": RESULTS,
     "vicuna": RESULTS,
 }
-CONTROL = """<|im_start|> <|im_end|> <|start_header_id|> <|end_header_id|> <|eot_id|> [INST] [/INST]
+SPECIAL_TEXTS = """<|im_start|> <|im_end|> <|start_header_id|> <|end_header_id|> <|eot_id|>
+[INST] [/INST]
 [TOOL_CALLS] [TOOL_RESULTS] [/TOOL_RESULTS] <|user|> <|assistant|> <|system|> <|end|>
 <start_of_turn> <end_of_turn> <｜User｜> <｜Assistant｜> <|end_of_turn|> <reserved_106>
 <reserved_107> <｜tool▁calls▁begin｜> <｜tool▁calls▁end｜>""".split()
-#: What transformers puts at the end of a message that is continued, and forgets one of.
-MARK = re.compile("CONTINUE_FINAL_MESSAGE_TAG ?", re.IGNORECASE)
-#: Constructs that count characters or look at their neighbours. They meet what breaks up a
-#: user's own spelling of a control token, and both sides' mark of where a text is continued.
-COUNTING = ("slices", "methods of strings", "filters of text")
-CALLER = RequestContext("a test", Connection({}, DisconnectWatcher()), float("inf"))
+#: transformers' sentinel at the end of a continued message. It removes only one of them.
+SENTINEL = re.compile("CONTINUE_FINAL_MESSAGE_TAG ?", re.IGNORECASE)
+#: Constructs that depend on the positions of characters. They see the guards in users' texts, and
+#: the sentinels at the end of a continued text.
+POSITION_DEPENDENT = ("slices", "methods of strings", "filters of text")
+CONTEXT = RequestContext("a test", Connection({}, DisconnectWatcher()), float("inf"))
 
 
 class Pair:
-    """One vocabulary, read by transformers and by us."""
+    """One vocabulary, read by transformers and by our tokenizer."""
 
     def __init__(self, library: Tokenizer, directory: Path, config: dict[str, Any]) -> None:
         from transformers import AutoTokenizer
 
-        library.add_special_tokens(CONTROL)
-        library.add_tokens(["<think>", "</think>"])  # as Qwen3's: matched, but not special
+        library.add_special_tokens(SPECIAL_TEXTS)
+        library.add_tokens(["<think>", "</think>"])  # as in Qwen3: matched, but not special
         (directory / "tokenizer.json").write_text(library.to_str(), "utf-8")
         (directory / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
         self.theirs: Any = AutoTokenizer.from_pretrained(directory)
-        self.ours: Face = load_tokenizer(directory)
+        self.ours: TextTokenizer = load_tokenizer(directory)
 
     def info(self, source: str) -> ModelInfo:
         return replace(
@@ -93,79 +98,93 @@ class Pair:
 def pairs(
     tmp_path_factory: pytest.TempPathFactory, metaspace: Tokenizer, byte_level: Tokenizer
 ) -> dict[str, Pair]:
-    """As LLaMA's, with a BOS of its own accord, and as Qwen's, with none."""
+    """One like LLaMA's, which adds BOS, and one like Qwen's, which has none."""
     llama = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}
     qwen = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>"}
-    copies = (Tokenizer.from_str(one.to_str()) for one in (metaspace, byte_level))
-    first, second = copies
+    llama_copy, qwen_copy = (Tokenizer.from_str(t.to_str()) for t in (metaspace, byte_level))
     return {
-        "llama": Pair(first, tmp_path_factory.mktemp("llama"), llama),
-        "qwen": Pair(second, tmp_path_factory.mktemp("qwen"), qwen),
+        "llama": Pair(llama_copy, tmp_path_factory.mktemp("llama"), llama),
+        "qwen": Pair(qwen_copy, tmp_path_factory.mktemp("qwen"), qwen),
     }
 
 
-def ours(pair: Pair, source: str, messages: list[dict[str, Any]], continued: bool) -> Prompt | None:
-    """What we render; None where that is a 400."""
+def ours(
+    pair: Pair, source: str, messages: list[dict[str, Any]], continue_final_message: bool
+) -> Prompt | None:
+    """Our rendering; None if it is refused."""
     conversation = Messages().deserialize(messages)
     served = ServedModel("m", "alpaca")
     try:
         return render_conversation(
-            conversation, served, pair.info(source), CALLER, continued=continued
+            conversation,
+            served,
+            pair.info(source),
+            CONTEXT,
+            continue_final_message=continue_final_message,
         )
     except BadRequest as error:
         assert error.param == "messages"
         return None
 
 
-def theirs(pair: Pair, source: str, messages: list[dict[str, Any]], continued: bool) -> str | None:
-    """What transformers renders of the messages as they are; None where it raises."""
+def theirs(
+    pair: Pair, source: str, messages: list[dict[str, Any]], continue_final_message: bool
+) -> str | None:
+    """transformers' rendering; None if it raises."""
     try:
         text: str = pair.theirs.apply_chat_template(
             messages,
             chat_template=source,
             tokenize=False,
-            add_generation_prompt=not continued,
-            continue_final_message=continued,
+            add_generation_prompt=not continue_final_message,
+            continue_final_message=continue_final_message,
         )
-    except Exception:  # whatever the template raises
+    except Exception:  # a template can raise any exception
         return None
-    return MARK.sub("", text)  # where it stands twice
+    return SENTINEL.sub("", text)  # it may occur twice
 
 
-def as_given(pair: Pair, source: str, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages for transformers: tool turns as text where the template has no form."""
+def for_transformers(
+    pair: Pair, source: str, messages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The messages for transformers: tool messages as text if the template does not support
+    them."""
     if not any(message["role"] == "tool" for message in messages):
         return messages
     template = ChatTemplate(source, pair.ours.named_tokens, pair.ours.special_texts)
     try:
-        forms = forms_of(template)
-    except TemplateRefused:
+        features = detect_features(template)
+    except ChatTemplateError:
         return messages
-    turns = [_turn(message) for message in Messages().deserialize(messages).messages]
-    turns = turns if forms.calls else calls_as_text(turns)
-    if forms.empty_text:
-        turns = [replace(turn, has_text=True) for turn in turns]
-    turns = turns if forms.results else results_as_text(turns)
-    return to_messages(turns, ())
+    conversation = Messages().deserialize(messages)
+    chat = [to_chat_message(message) for message in conversation.messages]
+    chat = chat if features.supports_tool_calls else tool_calls_as_text(chat)
+    if features.requires_content:
+        chat = [replace(message, has_text=True) for message in chat]
+    chat = chat if features.supports_tool_results else tool_results_as_text(chat)
+    return to_template_messages(chat, ())
 
 
-def compare(pair: Pair, source: str, counts: bool = False) -> int:
-    """How many conversations both render; equal in text and, but for spelled tokens, in ids."""
+def compare(pair: Pair, source: str, position_dependent: bool = False) -> int:
+    """The number of conversations that both render. Their texts must be equal, and their ids,
+    except for the conversation that contains special tokens' texts."""
     rendered = 0
     for name, messages in CONVERSATIONS.items():
-        if counts and name in ("spelled", "continued"):
+        if position_dependent and name in ("special", "continued"):
             continue
-        continued = name == "continued"
-        mine = ours(pair, source, messages, continued)
-        other = theirs(pair, source, as_given(pair, source, messages), continued)
-        assert (mine is None) == (other is None), (name, mine, other)
-        if mine is None or other is None:
+        continue_final_message = name == "continued"
+        our_prompt = ours(pair, source, messages, continue_final_message)
+        their_text = theirs(
+            pair, source, for_transformers(pair, source, messages), continue_final_message
+        )
+        assert (our_prompt is None) == (their_text is None), (name, our_prompt, their_text)
+        if our_prompt is None or their_text is None:
             continue
         rendered += 1
-        assert mine.text.replace(SPECIAL_TOKEN_GUARD, "") == other, name
-        if name != "spelled":
-            ids = pair.theirs(other, add_special_tokens=False).input_ids
-            assert list(pair.ours.encode(mine.text, allow_special=True)) == ids, name
+        assert our_prompt.text.replace(SPECIAL_TOKEN_GUARD, "") == their_text, name
+        if name != "special":
+            ids = pair.theirs(their_text, add_special_tokens=False).input_ids
+            assert list(pair.ours.encode(our_prompt.text, allow_special=True)) == ids, name
     return rendered
 
 
@@ -173,39 +192,41 @@ def compare(pair: Pair, source: str, counts: bool = False) -> int:
 @pytest.mark.parametrize("vocabulary", ["llama", "qwen"])
 def test_families(name: str, vocabulary: str, pairs: dict[str, Pair]) -> None:
     if vocabulary == "qwen" and "bos_token" in FAMILIES[name]:
-        vocabulary = "llama"  # a format with a BOS is of a model with one
+        vocabulary = "llama"  # its models have a BOS
     pair, source = pairs[vocabulary], FAMILIES[name]
     template = ChatTemplate(source, pair.ours.named_tokens, pair.ours.special_texts)
-    assert forms_of(template) == FORMS[name]
+    assert detect_features(template) == FEATURES[name]
     assert compare(pair, source) >= 4
 
 
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_constructs(construct: str, pairs: dict[str, Pair]) -> None:
-    for number, source in enumerate(CONSTRUCTS[construct]):
-        rendered = compare(pairs["llama"], source, construct in COUNTING)
-        # One of them is an error whatever the conversation: a name with an underscore.
-        assert rendered or (construct, number) == ("namespace", 2), number
+    for index, source in enumerate(CONSTRUCTS[construct]):
+        rendered = compare(pairs["llama"], source, construct in POSITION_DEPENDENT)
+        # One of them fails for every conversation: it uses a name with an underscore.
+        assert rendered or (construct, index) == ("namespace", 2), index
 
 
 def test_expressions(pairs: dict[str, Pair]) -> None:
-    """Single expressions and statements, right and wrong ones, each by itself."""
+    """Single expressions and statements, valid and invalid ones."""
     pair, differing = pairs["llama"], []
     for source in (HERE / "expressions.txt").read_text("utf-8").splitlines():
         template = ChatTemplate(source, pair.ours.named_tokens, pair.ours.special_texts)
         for name in ("emoji", "turns", "tools"):
             conversation = Messages().deserialize(CONVERSATIONS[name])
-            turns = [_turn(message) for message in conversation.messages]
+            messages = [to_chat_message(message) for message in conversation.messages]
             try:
-                mine = render_messages(turns, template).text.replace(SPECIAL_TOKEN_GUARD, "")
-            except TemplateRefused:
-                mine = None
-            if mine != theirs(pair, source, to_messages(turns, ()), False):
+                our_prompt = render_messages(messages, template).text.replace(
+                    SPECIAL_TOKEN_GUARD, ""
+                )
+            except ChatTemplateError:
+                our_prompt = None
+            if our_prompt != theirs(pair, source, to_template_messages(messages, ()), False):
                 differing.append((source, name))
     assert not differing
 
 
-def test_there_are_enough() -> None:
+def test_number_of_cases() -> None:
     assert len(CONSTRUCTS) >= 25
     assert len(FAMILIES) >= 20
     assert len(CONVERSATIONS) >= 10

@@ -1,4 +1,4 @@
-"""A template is asked how it wants what it is given, and refused by name where it takes nothing."""
+"""Detection of a template's features, and refusal of templates that always fail."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.prompts import Call, TemplateRefused, Turn
+from app.prompts import ChatMessage, ChatTemplateError, FunctionCall
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
-from app.prompts.template_features import Forms, forms_of
-from app.prompts.template_selection import try_own
+from app.prompts.template_features import TemplateFeatures, detect_features
+from app.prompts.template_selection import check_tokenizer_template
 
-CALL = Call("get_weather", {"city": "杭州"}, "abcdefghi")
-TOOLS = [
-    Turn("user", "Weather?"),
-    Turn("assistant", "", has_text=False, calls=(CALL,)),
-    Turn("tool", "clear", call_id="abcdefghi"),
+CALL = FunctionCall("get_weather", {"city": "杭州"}, "abcdefghi")
+TOOL_MESSAGES = [
+    ChatMessage("user", "Weather?"),
+    ChatMessage("assistant", "", has_text=False, tool_calls=(CALL,)),
+    ChatMessage("tool", "clear", tool_call_id="abcdefghi"),
 ]
-TURN = "{{ m.role }}: {{ m.content }}\n"
+LINE = "{{ m.role }}: {{ m.content }}\n"
 
 
-class Own:
-    """A tokenizer, as far as templates go."""
+class FakeTokenizer:
+    """The part of a tokenizer that templates use."""
 
     named_tokens = (("bos_token", "<s>"),)
     special_texts = ("<s>",)
@@ -33,7 +33,7 @@ class Own:
 
 
 @pytest.mark.parametrize(
-    ("source", "why"),
+    ("source", "reason"),
     [
         ("{% for m in messages %}", "TemplateSyntaxError"),
         ("{{ messages | nosuch }}", "TemplateAssertionError"),
@@ -51,11 +51,11 @@ class Own:
         ("You are a model.", "leaves out what the user says"),
     ],
 )
-def test_one_that_fails_always_is_refused_by_name(source: str, why: str) -> None:
-    with pytest.raises(StartupError, match=why) as caught:
-        try_own(Own(source), Path("/models/own"))
+def test_a_template_that_always_fails_is_refused(source: str, reason: str) -> None:
+    with pytest.raises(StartupError, match=reason) as caught:
+        check_tokenizer_template(FakeTokenizer(source), Path("/models/m"))
     message = str(caught.value)
-    assert message.startswith("the chat template in /models/own does not work: ")
+    assert message.startswith("the chat template in /models/m does not work: ")
     assert "--chat_template" in message
     assert "\n" not in message
 
@@ -63,83 +63,88 @@ def test_one_that_fails_always_is_refused_by_name(source: str, why: str) -> None
 @pytest.mark.parametrize(
     "source",
     [
-        # refuses a system turn, or one without; roles that do not alternate
+        # refuses a system message, or its absence, or roles that do not alternate
         "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
         "{{ messages[0].content }}",
         "{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}"
         "{{ messages[1].content }}",
         "{{ messages[2].content }}{{ messages[1].content + '' }}",
-        # shows a part only
+        # renders only a part
         "{{ messages[-1].content[:3] }}",
         "{{ messages[-1].content | upper }}",
         "{% for c in messages[-1].content %}{{ c }}-{% endfor %}",
     ],
 )
-def test_one_that_fails_sometimes_serves(source: str) -> None:
-    assert try_own(Own(source), Path("m")) is not None
+def test_a_template_that_fails_sometimes_is_accepted(source: str) -> None:
+    assert check_tokenizer_template(FakeTokenizer(source), Path("m")) is not None
 
 
-def test_no_template_is_none() -> None:
-    assert try_own(Own(None), Path("m")) is None
+def test_a_tokenizer_without_template() -> None:
+    assert check_tokenizer_template(FakeTokenizer(None), Path("m")) is None
 
 
-def test_contents_in_parts() -> None:
+def test_typed_content() -> None:
     source = (
         "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{% if p.type == 'text' %}"
         "{{ p.text }}{% endif %}{% endfor %};{% endfor %}"
     )
     template = ChatTemplate(source)
-    assert forms_of(template).in_parts
-    turns = [Turn("user", "a"), Turn("assistant", "b ")]
-    assert render_with_template(turns, template).text == "user:a;assistant:b ;"
-    assert render_with_template(turns, template, continued=True).text == "user:a;assistant:b "
+    assert detect_features(template).requires_typed_content
+    messages = [ChatMessage("user", "a"), ChatMessage("assistant", "b ")]
+    assert render_with_template(messages, template).text == "user:a;assistant:b ;"
+    assert (
+        render_with_template(messages, template, continue_final_message=True).text
+        == "user:a;assistant:b "
+    )
 
 
 @pytest.mark.parametrize(
-    ("source", "forms", "text"),
+    ("source", "features", "text"),
     [
         (
-            "{% for m in messages %}" + TURN + "{% endfor %}",
-            Forms(results=True),
+            "{% for m in messages %}" + LINE + "{% endfor %}",
+            TemplateFeatures(supports_tool_results=True),
             "user: Weather?\nassistant: <tool_call>\n"
             '{"name": "get_weather", "arguments": {"city": "杭州"}}\n</tool_call>\n'
             "tool: clear\n",
         ),
         (
-            "{% for m in messages if m.role in ('user', 'assistant') %}" + TURN + "{% endfor %}",
-            Forms(),
+            "{% for m in messages if m.role in ('user', 'assistant') %}" + LINE + "{% endfor %}",
+            TemplateFeatures(),
             "user: Weather?\nassistant: <tool_call>\n"
             '{"name": "get_weather", "arguments": {"city": "杭州"}}\n</tool_call>\n'
             "user: <tool_response>\nclear\n</tool_response>\n",
         ),
         (
             "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}("
-            "{{ c.function.arguments | tojson }});{% else %}" + TURN + "{% endfor %}{% endfor %}",
-            Forms(calls=True, results=True),
+            "{{ c.function.arguments | tojson }});{% else %}" + LINE + "{% endfor %}{% endfor %}",
+            TemplateFeatures(supports_tool_calls=True, supports_tool_results=True),
             'user: Weather?\nget_weather({"city": "杭州"});tool: clear\n',
         ),
         (
             "{% for m in messages %}{{ m.role + ': ' + m.content }}{% for c in m.tool_calls or []"
             " %}{{ c | tojson }}{% endfor %}{{ '\n' }}{% endfor %}",
-            Forms(calls=True, empty_text=True, results=True),
+            TemplateFeatures(
+                supports_tool_calls=True, requires_content=True, supports_tool_results=True
+            ),
             'user: Weather?\nassistant: {"id": "abcdefghi", "type": "function", "function": '
             '{"name": "get_weather", "arguments": {"city": "杭州"}}}\ntool: clear\n',
         ),
     ],
 )
-def test_tool_turns(source: str, forms: Forms, text: str) -> None:
+def test_tool_turns(source: str, features: TemplateFeatures, text: str) -> None:
     template = ChatTemplate(source)
-    assert forms_of(template) == forms
-    assert render_with_template(TOOLS, template).text == text
+    assert detect_features(template) == features
+    assert render_with_template(TOOL_MESSAGES, template).text == text
 
 
-def test_a_form_that_refuses_this_conversation_refuses_it() -> None:
-    """Where a template has a form, its own rules count: nothing is tried behind them."""
+def test_a_template_with_tool_calls_may_refuse_a_conversation() -> None:
+    """If a template supports tool calls, its rules apply; they are not written as text."""
     source = (
         "{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls | length > 1 %}"
         "{{ raise_exception('one at once') }}{% endif %}{{ m.tool_calls[0].function }}"
-        "{% else %}" + TURN + "{% endif %}{% endfor %}"
+        "{% else %}" + LINE + "{% endif %}{% endfor %}"
     )
-    twice = Turn("assistant", "", has_text=False, calls=(CALL, CALL))
-    with pytest.raises(TemplateRefused, match="one at once"):
-        render_with_template([TOOLS[0], twice], ChatTemplate(source))
+    two_calls = ChatMessage("assistant", "", has_text=False, tool_calls=(CALL, CALL))
+    with pytest.raises(ChatTemplateError, match="one at once"):
+        render_with_template([TOOL_MESSAGES[0], two_calls], ChatTemplate(source))

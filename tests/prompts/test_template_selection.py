@@ -1,4 +1,4 @@
-"""Chat templates by name and by file."""
+"""Chat templates by name and from files."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint.errors import StartupError
-from app.prompts import Call, Turn
-from app.prompts.alpaca import render_turns
+from app.prompts import ChatMessage, FunctionCall
+from app.prompts.alpaca import render_alpaca_chat
 from app.prompts.chat_template import ChatTemplate
 from app.prompts.render_chat import render_with_template
-from app.prompts.template_selection import NAMES, read_chat_template
+from app.prompts.template_selection import TEMPLATE_NAMES, read_chat_template
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
-TURNS = [
-    Turn("system", "Be brief."),
-    Turn("user", "Hi"),
-    Turn("assistant", "Hello."),
-    Turn("user", "Who?"),
+CONVERSATION = [
+    ChatMessage("system", "Be brief."),
+    ChatMessage("user", "Hi"),
+    ChatMessage("assistant", "Hello."),
+    ChatMessage("user", "Who?"),
 ]
-NAMED = (("bos_token", "<s>"), ("eos_token", "</s>"))
+NAMED_TOKENS = (("bos_token", "<s>"), ("eos_token", "</s>"))
 VICUNA = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant "
     "gives helpful, detailed, and polite answers to the user's questions."
 )
 
 
-def render(name: str, turns: list[Turn], *, continued: bool = False) -> str:
-    template = ChatTemplate(read_chat_template(name), NAMED, ("<s>", "</s>"))
-    return render_with_template(turns, template, continued=continued).text
+def render(name: str, messages: list[ChatMessage], *, continue_final_message: bool = False) -> str:
+    template = ChatTemplate(read_chat_template(name), NAMED_TOKENS, ("<s>", "</s>"))
+    return render_with_template(
+        messages, template, continue_final_message=continue_final_message
+    ).text
 
 
-def test_the_names_are_the_contracts() -> None:
-    assert NAMES == ("alpaca", "chatml", "llama-2", "llama-3", "vicuna")
+def test_template_names_are_those_of_the_contract() -> None:
+    assert TEMPLATE_NAMES == ("alpaca", "chatml", "llama-2", "llama-3", "vicuna")
 
 
 @pytest.mark.parametrize(
@@ -61,14 +63,16 @@ def test_the_names_are_the_contracts() -> None:
         ("vicuna", "<s>Be brief. USER: Hi ASSISTANT: Hello.</s>USER: Who? ASSISTANT:"),
     ],
 )
-def test_conversations_read_as_the_models_were_trained(name: str, text: str) -> None:
-    assert render(name, TURNS) == text
+def test_conversations_match_the_training_format(name: str, text: str) -> None:
+    assert render(name, CONVERSATION) == text
 
 
-def test_without_a_system_turn() -> None:
-    assert render("llama-2", TURNS[1:2]) == "<s>[INST] Hi [/INST]"
-    assert render("vicuna", TURNS[1:2]) == f"<s>{VICUNA} USER: Hi ASSISTANT:"
-    assert render("llama-2", TURNS[:1]) == "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n[/INST]"
+def test_without_a_system_message() -> None:
+    assert render("llama-2", CONVERSATION[1:2]) == "<s>[INST] Hi [/INST]"
+    assert render("vicuna", CONVERSATION[1:2]) == f"<s>{VICUNA} USER: Hi ASSISTANT:"
+    assert (
+        render("llama-2", CONVERSATION[:1]) == "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n[/INST]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,17 +83,17 @@ def test_without_a_system_turn() -> None:
         ("vicuna", "<s>A\n\nB USER: Hi ASSISTANT:"),
     ],
 )
-def test_of_several_system_turns_none_vanishes(name: str, text: str) -> None:
+def test_all_system_messages_are_rendered(name: str, text: str) -> None:
     a, b, empty, hi = (
-        Turn("system", "A"),
-        Turn("system", "B"),
-        Turn("system", ""),
-        Turn("user", "Hi"),
+        ChatMessage("system", "A"),
+        ChatMessage("system", "B"),
+        ChatMessage("system", ""),
+        ChatMessage("user", "Hi"),
     )
     assert render(name, [a, b, hi]) == text
     assert render(name, [empty, a, empty, b, hi]) == text
-    apart = render(name, [a, hi, Turn("assistant", "Yes."), b, hi])
-    assert apart.index("A") < apart.index("B")
+    text = render(name, [a, hi, ChatMessage("assistant", "Yes."), b, hi])
+    assert text.index("A") < text.index("B")
 
 
 @pytest.mark.parametrize(
@@ -106,43 +110,60 @@ def test_of_several_system_turns_none_vanishes(name: str, text: str) -> None:
         ("vicuna", "</s>USER: {} ASSISTANT:"),
     ],
 )
-def test_the_assistant_never_says_what_a_tool_answered(name: str, end: str) -> None:
-    calling = Turn("assistant", "", has_text=False, calls=(Call("weather", {}, "call00001"),))
-    turns = [Turn("user", "Hi"), calling, Turn("tool", "18 C", call_id="call00001")]
+def test_tool_results_are_not_assistant_text(name: str, end: str) -> None:
+    call = ChatMessage(
+        "assistant", "", has_text=False, tool_calls=(FunctionCall("weather", {}, "call00001"),)
+    )
+    messages = [
+        ChatMessage("user", "Hi"),
+        call,
+        ChatMessage("tool", "18 C", tool_call_id="call00001"),
+    ]
     result = "<tool_response>\n18 C\n</tool_response>"
-    assert render(name, turns).endswith(end.replace("{}", result))
+    assert render(name, messages).endswith(end.replace("{}", result))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-@pytest.mark.parametrize("continued", [False, True])
-def test_alpaca_is_the_built_in_one(count: int, continued: bool) -> None:
-    turns = TURNS[:count]
-    if continued and turns[-1].role != "assistant":
-        turns = [*turns, Turn("assistant", "I am\n")]
-    built_in = render_turns(turns, continued=continued).text  # gets its BOS as it is encoded
-    assert render("alpaca", turns, continued=continued) == "<s>" + built_in
+@pytest.mark.parametrize("continue_final_message", [False, True])
+def test_alpaca_template_matches_the_built_in_renderer(
+    count: int, continue_final_message: bool
+) -> None:
+    messages = CONVERSATION[:count]
+    if continue_final_message and messages[-1].role != "assistant":
+        messages = [*messages, ChatMessage("assistant", "I am\n")]
+    built_in = render_alpaca_chat(
+        messages, continue_final_message=continue_final_message
+    ).text  # BOS is added by the encoder
+    assert (
+        render("alpaca", messages, continue_final_message=continue_final_message)
+        == "<s>" + built_in
+    )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_turn_that_is_continued_ends_the_prompt(name: str) -> None:
-    turns = [Turn("user", "Hi"), Turn("assistant", "I am <")]
-    assert render(name, turns, continued=True).replace(SPECIAL_TOKEN_GUARD, "").endswith("I am <")
+@pytest.mark.parametrize("name", TEMPLATE_NAMES)
+def test_a_continued_message_ends_the_prompt(name: str) -> None:
+    messages = [ChatMessage("user", "Hi"), ChatMessage("assistant", "I am <")]
+    assert (
+        render(name, messages, continue_final_message=True)
+        .replace(SPECIAL_TOKEN_GUARD, "")
+        .endswith("I am <")
+    )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_users_cannot_write_control_tokens(name: str) -> None:
-    text = render(name, [Turn("user", "a</s><s>b")])
+@pytest.mark.parametrize("name", TEMPLATE_NAMES)
+def test_users_cannot_write_special_tokens(name: str) -> None:
+    text = render(name, [ChatMessage("user", "a</s><s>b")])
     assert "a</s>" not in text and f"a<{SPECIAL_TOKEN_GUARD}/s><{SPECIAL_TOKEN_GUARD}s>b" in text
 
 
-def test_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "own.jinja"
+def test_a_template_file(tmp_path: Path) -> None:
+    path = tmp_path / "custom.jinja"
     path.write_text("\ufeff{{ messages[0].content }}", encoding="utf-8")
     assert read_chat_template(str(path)) == "{{ messages[0].content }}"
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("content", "reason"),
     [
         (b"{% for %}", "does not work: TemplateSyntaxError"),
         (b"{{ messages | nosuch }}", "does not work: TemplateAssertionError"),
@@ -155,16 +176,18 @@ def test_a_file(tmp_path: Path) -> None:
         (b" " * (1 << 20) + b"a", "over 1 MiB"),
     ],
 )
-def test_bad_files_stop_with_one_line(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_bad_file_is_a_one_line_startup_error(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
     path = tmp_path / "bad.jinja"
     path.write_bytes(content)
-    with pytest.raises(StartupError, match=why) as caught:
+    with pytest.raises(StartupError, match=reason) as caught:
         read_chat_template(str(path))
     assert "\n" not in str(caught.value)
     assert "--chat_template" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["nosuch", "alpaca.jinja", "."])
-def test_no_such_file(name: str) -> None:
+def test_a_missing_file(name: str) -> None:
     with pytest.raises(StartupError, match=r"cannot be read .*alpaca, chatml"):
         read_chat_template(name)

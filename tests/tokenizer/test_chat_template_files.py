@@ -10,9 +10,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from app.checkpoint.errors import StartupError
-from app.prompts import Turn
+from app.prompts import ChatMessage
 from app.prompts.chat_template import ChatTemplate, render_messages
-from app.prompts.template_selection import try_own
+from app.prompts.template_selection import check_tokenizer_template
 from app.tokenizer.tokenizer import load_tokenizer
 
 FOLDER = "additional_chat_templates/"
@@ -62,7 +62,7 @@ def test_same_template_as_transformers(
             assert ours.chat_template is None
         else:  # several, without a default
             with pytest.raises(StartupError, match=r"none is the default.*--chat_template"):
-                try_own(ours, tmp_path)
+                check_tokenizer_template(ours, tmp_path)
         return
     assert ours.chat_template == expected
 
@@ -81,7 +81,7 @@ def test_a_template_that_is_not_a_string_is_refused_at_start(
     write(tmp_path, {"tokenizer_config.json": {"chat_template": value}}, byte_level)
     ours = load_tokenizer(tmp_path)  # --chat_template may still help
     with pytest.raises(StartupError, match="--chat_template"):
-        try_own(ours, tmp_path)
+        check_tokenizer_template(ours, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"\xff", b" " * (1 << 20) + b"a"])
@@ -125,7 +125,7 @@ def test_templates_get_the_tokens_that_transformers_gives(
     source = "{{ messages[0].content }}"
     for token in ("bos", "eos", "unk", "pad", "sep", "cls", "mask", "tool", "image"):
         source += f"|{{{{ {token}_token if {token}_token is defined else 'undefined' }}}}"
-    prompt = render_messages([Turn("user", "a")], ChatTemplate(source, ours.named_tokens))
+    prompt = render_messages([ChatMessage("user", "a")], ChatTemplate(source, ours.named_tokens))
     messages = [{"role": "user", "content": "a"}]
     expected = theirs.apply_chat_template(messages, chat_template=source, tokenize=False)
     assert prompt.text == expected

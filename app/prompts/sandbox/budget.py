@@ -1,7 +1,6 @@
-"""What one rendering of a template may still do: steps of work, and bytes of what it makes.
+"""The budget of one template rendering: steps of work, and bytes of the values it creates.
 
-Knows nothing about Jinja's syntax. Counted, not timed: the same template and conversation are
-refused always or never, on any machine.
+Work is counted, not timed, so that the result does not depend on the machine or its load.
 """
 
 from __future__ import annotations
@@ -13,164 +12,169 @@ from typing import Any, NoReturn
 
 from jinja2.utils import Namespace
 
-from app.prompts import TemplateRefused
+from app.prompts import ChatTemplateError
 
-#: Steps of about a microsecond each: iterations, calls, operators, 4 kB copied or compared, 256
-#: bytes that a filter or a method works on.
-STEPS = 1_000_000
-STEPS_PER_TURN = 200
-#: Bytes of the strings and lists that a rendering makes and holds.
-ROOM = 64 << 20
-ROOM_PER_BYTE = 32
-#: Bits of a whole number: 20 thousand digits, far more than Python will print.
+#: A step takes about a microsecond: an iteration, call or operator, 4 kB copied or compared, or
+#: 256 bytes processed by a filter or method.
+MAX_STEPS = 1_000_000
+STEPS_PER_MESSAGE = 200
+#: Bytes of the strings and lists that a rendering creates and keeps alive.
+MAX_BYTES = 64 << 20
+BYTES_PER_INPUT_BYTE = 32
+#: Bits of an integer: 20,000 decimal digits, far more than Python converts to a string.
 MAX_BITS = 1 << 16
-#: Steps between two looks at whether anybody still waits: some 20 ms.
-_LOOK = 16_384
-#: From this size on strings are kept in sight: they may be dropped. Looked at after so many.
-_LARGE, _SWEEP = 4096, 8 << 20
-_ITEM = 64  #: bytes that an item of a list takes, with a short string in it
+#: Steps between two calls of `check_cancelled`: about 20 ms.
+_POLL_STEPS = 16_384
+#: Strings of at least _LARGE bytes are tracked, and their bytes are reclaimed when the template
+#: drops them. Dropped strings are looked for after every _RECLAIM_BYTES of large strings.
+_LARGE, _RECLAIM_BYTES = 4096, 8 << 20
+_ITEM = 64  #: bytes of a list item, including a short string
 
 
-class TooMuchWork(TemplateRefused):
-    """The template does more than one conversation can need."""
+class RenderBudgetExceeded(ChatTemplateError):
+    """The template does more than a conversation can need."""
 
 
-class Meter:
-    """The budget of one rendering. Owned by one thread."""
+class RenderBudget:
+    """The budget of one rendering. Not thread-safe."""
 
-    def __init__(self, turns: int, size: int, check: Callable[[], None]) -> None:
-        """turns, size: the conversation's messages and their bytes. check: called now and then
-        while the work goes on; what it raises ends the rendering, and is in `fault`."""
-        self._steps = STEPS + turns * STEPS_PER_TURN + size // 4
-        self._room = ROOM + size * ROOM_PER_BYTE
-        self._look_at = self._steps - _LOOK
+    def __init__(self, messages: int, size: int, check_cancelled: Callable[[], None]) -> None:
+        """messages, size: number of the conversation's messages, and their bytes.
+        check_cancelled: called repeatedly; an exception it raises ends the rendering, and is
+        kept in `error`."""
+        self._steps = MAX_STEPS + messages * STEPS_PER_MESSAGE + size // 4
+        self._bytes = MAX_BYTES + size * BYTES_PER_INPUT_BYTE
+        self._poll_at = self._steps - _POLL_STEPS
         self._large: list[str | bytes] = []
-        self._unseen = 0  #: bytes of large strings made since they were last looked at
-        self._check = check
-        self.fault: BaseException | None = None  #: why it ended early
+        self._untracked = 0  #: bytes of large strings since the last `_reclaim`
+        self._check_cancelled = check_cancelled
+        self.error: BaseException | None = None  #: why the rendering ended early
 
-    def step(self, count: int = 1) -> None:
-        """`count` steps of work. Raises TooMuchWork, or what `check` raises."""
+    def spend_steps(self, count: int = 1) -> None:
+        """Count steps of work. Raises RenderBudgetExceeded, or the error of `check_cancelled`."""
         self._steps -= count
-        if self._steps < self._look_at:
-            self._look()
+        if self._steps < self._poll_at:
+            self._poll()
 
-    def fits(self, size: int) -> None:
-        """Raise TooMuchWork unless `size` more bytes may be made; they count once they are."""
-        if size > self._room:
-            self._sweep()
-            if size > self._room:
+    def check_bytes(self, size: int) -> None:
+        """Raise RenderBudgetExceeded if creating `size` more bytes would exceed the budget."""
+        if size > self._bytes:
+            self._reclaim()
+            if size > self._bytes:
                 self._refuse("it makes more text than one conversation can need")
 
-    def take(self, size: int) -> None:
-        """`size` more bytes are made. Raises TooMuchWork."""
-        self.fits(size)
-        self._room -= size
-        self.step(size >> 12)
+    def spend_bytes(self, size: int) -> None:
+        """Count `size` created bytes. Raises RenderBudgetExceeded."""
+        self.check_bytes(size)
+        self._bytes -= size
+        self.spend_steps(size >> 12)
 
-    def made(self, value: Any) -> Any:
-        """`value`, which has just been made, after its own size is taken."""
+    def charge(self, value: Any) -> Any:
+        """Count the bytes of `value`, which was just created, and return it."""
         kind = type(value)
         if isinstance(value, str | bytes):
             size = sys.getsizeof(value)
-            self.take(size)
+            self.spend_bytes(size)
             if size >= _LARGE:
                 self._large.append(value)
-                self._unseen += size
-                if self._unseen > _SWEEP:
-                    self._sweep()
+                self._untracked += size
+                if self._untracked > _RECLAIM_BYTES:
+                    self._reclaim()
         elif kind in (list, tuple, dict, set, frozenset):
-            self.take(_ITEM + _ITEM * len(value))
+            self.spend_bytes(_ITEM + _ITEM * len(value))
         elif kind is int and value.bit_length() > MAX_BITS:
             self._refuse("it computes a number of more than 20,000 digits")
         return value
 
-    def copied(self, value: Any, times: int = 1) -> None:
-        """Raise TooMuchWork unless `times` copies of a string's or a list's items fit."""
+    def check_copies(self, value: Any, times: int = 1) -> None:
+        """Raise RenderBudgetExceeded if `times` copies of a string or list would exceed the
+        budget. Values without a length are ignored."""
         try:
             items = len(value)
         except TypeError:
             return
-        self.fits(items * times * (1 if isinstance(value, str | bytes) else _ITEM))
+        self.check_bytes(items * times * (1 if isinstance(value, str | bytes) else _ITEM))
 
-    def each(self, values: Iterable[Any]) -> Iterator[Any]:
-        """The same values, a step each."""
+    def iterate(self, values: Iterable[Any]) -> Iterator[Any]:
+        """Yield `values`, counting a step for each."""
         for value in values:
-            self.step()
+            self.spend_steps()
             yield value
 
-    def number(self, value: object, most: int) -> None:
-        """Raise TooMuchWork when a width, a precision or the like is over `most`."""
-        if isinstance(value, int) and abs(value) > most:
-            self._refuse(f"it asks for a width, a count or a precision over {most}")
+    def check_number(self, value: object, maximum: int) -> None:
+        """Raise RenderBudgetExceeded if a width, precision or count exceeds `maximum`."""
+        if isinstance(value, int) and abs(value) > maximum:
+            self._refuse(f"it asks for a width, a count or a precision over {maximum}")
 
-    def weigh(self, value: Any) -> int:
-        """About how many characters `value` would have as text, however deep it is: what is in
-        several places counts as often. A step for each part. Raises TooMuchWork."""
+    def measure(self, value: Any) -> int:
+        """The approximate number of characters of `str(value)`. Nested containers count, and
+        values in several places count several times. Counts a step for each nested value.
+        Raises RenderBudgetExceeded."""
         if isinstance(value, str | bytes):
-            self.step(len(value) >> 12)
+            self.spend_steps(len(value) >> 12)
             return len(value)
-        if isinstance(value, range):  # a search in it may try each number
-            self.step(len(value) >> 2)
-        total, parts = 0, [value]
-        while parts:
-            part = parts.pop()
-            self.step()
-            if isinstance(part, str | bytes):
-                total += len(part) + 4
-            elif (inside := _inside(part)) is not None:
-                self.step(4)
+        if isinstance(value, range):  # `in` may compare every number
+            self.spend_steps(len(value) >> 2)
+        total, stack = 0, [value]
+        while stack:
+            item = stack.pop()
+            self.spend_steps()
+            if isinstance(item, str | bytes):
+                total += len(item) + 4
+            elif (contents := _contents(item)) is not None:
+                self.spend_steps(4)
                 total += 4
-                parts.extend(inside)
+                stack.extend(contents)
             else:
-                total += 16 + (part.bit_length() // 3 if type(part) is int else 0)
-            if total > self._room:
-                self.fits(total)
-        self.step(total >> 12)
+                total += 16 + (item.bit_length() // 3 if type(item) is int else 0)
+            if total > self._bytes:
+                self.check_bytes(total)
+        self.spend_steps(total >> 12)
         return total
 
-    def _sweep(self) -> None:
-        """Get back the room of large strings that the template holds no more: a text that
-        grows in a loop leaves all its shorter selves behind."""
-        held = []
+    def _reclaim(self) -> None:
+        """Give back the bytes of large strings that the template has dropped. A string that
+        grows in a loop leaves many of them."""
+        alive = []
         for value in self._large:
-            if sys.getrefcount(value) > 3:  # the list's, this loop's and the question's own
-                held.append(value)
+            # References of the list, of the loop variable and of getrefcount's argument.
+            if sys.getrefcount(value) > 3:
+                alive.append(value)
             else:
-                self._room += sys.getsizeof(value)
-        self._large, self._unseen = held, 0
+                self._bytes += sys.getsizeof(value)
+        self._large, self._untracked = alive, 0
 
-    def _look(self) -> None:
-        if self.fault is not None:  # something swallowed it
-            raise self.fault
+    def _poll(self) -> None:
+        if self.error is not None:  # a filter caught it
+            raise self.error
         if self._steps < 0:
             self._refuse("it does more work than one conversation can need")
-        self._look_at = self._steps - _LOOK
+        self._poll_at = self._steps - _POLL_STEPS
         try:
-            self._check()
+            self._check_cancelled()
         except BaseException as error:
-            self.fault, self._look_at = error, sys.maxsize
+            self.error, self._poll_at = error, sys.maxsize
             raise
 
-    def _refuse(self, why: str) -> NoReturn:
-        self.fault, self._look_at = TooMuchWork(why), sys.maxsize
-        raise self.fault
+    def _refuse(self, reason: str) -> NoReturn:
+        self.error, self._poll_at = RenderBudgetExceeded(reason), sys.maxsize
+        raise self.error
 
 
-def _inside(value: Any) -> Iterable[Any] | None:
-    """What a container holds; None: it is none."""
+def _contents(value: Any) -> Iterable[Any] | None:
+    """The items of a container; None if `value` is not a container."""
     if isinstance(value, list | tuple | set | frozenset):
         return value
     if isinstance(value, dict):
         return [part for item in value.items() for part in item]
     if isinstance(value, type({}.items()) | type({}.keys()) | type({}.values())):
         return value
-    # A namespace shows nothing but its attributes; its own dictionary has a private name.
+    # A namespace exposes only its attributes; the dictionary with them is private.
     if isinstance(value, Namespace):
-        held: dict[str, Any] = object.__getattribute__(value, "_Namespace__attrs")
-        return _inside(held)
+        attributes: dict[str, Any] = object.__getattribute__(value, "_Namespace__attrs")
+        return _contents(attributes)
     return None
 
 
-#: The meter of the rendering that this thread is in.
-METER: ContextVar[Meter] = ContextVar("meter")
+#: The budget of the current rendering.
+BUDGET: ContextVar[RenderBudget] = ContextVar("budget")

@@ -1,7 +1,4 @@
-"""The Jinja that chat templates are written for: transformers' names, in a sandbox that counts.
-
-Knows nothing about conversations.
-"""
+"""The Jinja environment of chat templates: transformers' extensions, sandboxed and budgeted."""
 
 from __future__ import annotations
 
@@ -15,17 +12,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from app.prompts.sandbox import instrument
-from app.prompts.sandbox.budget import METER
-from app.prompts.sandbox.filters import metered_filter, metered_test
+from app.prompts.sandbox.budget import BUDGET
+from app.prompts.sandbox.filters import budgeted_filter, budgeted_test
 from app.prompts.sandbox.globals import GLOBALS, Generation, to_json
 from app.prompts.sandbox.operators import check_method, check_operator
-from app.prompts.sandbox.string_formatting import MeteredEscapeFormatter, MeteredFormatter
+from app.prompts.sandbox.string_formatting import BudgetedEscapeFormatter, BudgetedFormatter
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
-    """Renders inside a `meter.METER` only."""
+    """A sandbox whose templates can only be rendered while `budget.BUDGET` is set."""
 
-    # All of them: also a number can grow without bound.
+    # All arithmetic operators, because numbers can grow without bound.
     intercepted_binops = frozenset(["+", "-", "*", "/", "//", "**", "%"])
 
     def __init__(self) -> None:
@@ -33,23 +30,23 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=[Generation, loopcontrols],
-            finalize=_written,
-            optimized=False,  # nothing is computed before there is a meter
+            finalize=_charge_output,
+            optimized=False,  # no constant folding: it would run before a budget is set
         )
         self.filters["tojson"] = to_json
-        self.filters = {name: metered_filter(name, f) for name, f in self.filters.items()}
+        self.filters = {name: budgeted_filter(name, f) for name, f in self.filters.items()}
         tests = cast("dict[str, Callable[..., Any]]", self.tests)
-        self.tests = {name: metered_test(name, f) for name, f in tests.items()}
+        self.tests = {name: budgeted_test(name, f) for name, f in tests.items()}
         self.filters |= _COUNTERS
         self.globals |= GLOBALS
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """An operator of the template's."""
-        meter = METER.get()
-        check_operator(meter, operator, left, right)
-        return meter.made(super().call_binop(context, operator, left, right))
+        """Evaluate a binary operator."""
+        budget = BUDGET.get()
+        check_operator(budget, operator, left, right)
+        return budget.charge(super().call_binop(context, operator, left, right))
 
-    # Jinja's own names: a template's keyword arguments must not meet them.
+    # Jinja's parameter names, which cannot collide with keyword arguments of a template.
     def call(
         __self,
         __context: Context,
@@ -57,36 +54,37 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """A call of the template's."""
-        meter = METER.get()
-        meter.step(4 + (len(args) >> 4))
+        """Call a function or method."""
+        budget = BUDGET.get()
+        budget.spend_steps(4 + (len(args) >> 4))
         if isinstance(__obj, LoopContext):
-            args = (meter.each(args[0]), *args[1:]) if args else args
+            args = (budget.iterate(args[0]), *args[1:]) if args else args
         else:
-            args = check_method(meter, __obj, args, kwargs.values())
-        return meter.made(super().call(__context, __obj, *args, **kwargs))
+            args = check_method(budget, __obj, args, kwargs.values())
+        return budget.charge(super().call(__context, __obj, *args, **kwargs))
 
     def call_filter(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """A filter whose name is only known now, as `map`'s: not one of the counters."""
+        """Call a filter by a name that is known at run time, as `map` does. The counters are
+        not available this way."""
         if name in _COUNTERS:
             raise TemplateRuntimeError(f"No filter named {name!r}.")
         return super().call_filter(name, *args, **kwargs)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """`obj[argument]`, not a slice."""
-        if isinstance(argument, tuple):  # its hash goes as deep as it does
-            METER.get().weigh(argument)
+        """`obj[argument]`, but not slices."""
+        if isinstance(argument, tuple):  # hashing visits all nested items
+            BUDGET.get().measure(argument)
         return super().getitem(obj, argument)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """`str.format` and `format_map`, sandboxed and counted."""
+        """`str.format` and `str.format_map`, sandboxed and budgeted."""
         if super().wrap_str_format(value) is None:
             return None
         text, by_mapping = value.__self__, value.__name__ == "format_map"
         formatter = (
-            MeteredEscapeFormatter(self, escape=text.escape)
+            BudgetedEscapeFormatter(self, escape=text.escape)
             if isinstance(text, Markup)
-            else MeteredFormatter(self)
+            else BudgetedFormatter(self)
         )
 
         def run(*args: Any, **kwargs: Any) -> str:
@@ -98,55 +96,55 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return run
 
 
-_ATOMS = frozenset([bool, int, float, type(None)])
+_SCALARS = frozenset([bool, int, float, type(None)])
 
 
 @pass_context
-def _written(context: Context, value: Any) -> Any:
-    """What `{{ }}` writes, counted; Jinja makes the text of it."""
-    meter = METER.get()
-    meter.take(meter.weigh(value))
+def _charge_output(context: Context, value: Any) -> Any:
+    """Count the output of `{{ }}`, which Jinja converts to a string."""
+    budget = BUDGET.get()
+    budget.spend_bytes(budget.measure(value))
     return value
 
 
 @pass_context
-def _step(context: Context, steps: int, text: int) -> None:
-    meter = METER.get()
-    meter.step(steps)
-    meter.take(text)
+def _count_steps(context: Context, steps: int, text: int) -> None:
+    budget = BUDGET.get()
+    budget.spend_steps(steps)
+    budget.spend_bytes(text)
 
 
 @pass_context
-def _each(context: Context, values: Iterable[Any]) -> Iterator[Any]:
-    return METER.get().each(values)
+def _count_items(context: Context, values: Iterable[Any]) -> Iterator[Any]:
+    return BUDGET.get().iterate(values)
 
 
 @pass_context
-def _joined(context: Context, *values: Any) -> str:
-    meter = METER.get()
-    meter.fits(sum(map(meter.weigh, values)))
+def _concatenate(context: Context, *values: Any) -> str:
+    budget = BUDGET.get()
+    budget.check_bytes(sum(map(budget.measure, values)))
     join = markup_join if context.eval_ctx.autoescape else str_join
-    text: str = meter.made(join(values))
+    text: str = budget.charge(join(values))
     return text
 
 
 @pass_context
-def _copied(context: Context, value: Any) -> Any:
-    return METER.get().made(value)
+def _count_copy(context: Context, value: Any) -> Any:
+    return BUDGET.get().charge(value)
 
 
 @pass_context
-def _compared(context: Context, value: Any) -> Any:
-    if type(value) not in _ATOMS:
-        meter = METER.get()
-        meter.step(meter.weigh(value) >> 6)
+def _count_comparison(context: Context, value: Any) -> Any:
+    if type(value) not in _SCALARS:
+        budget = BUDGET.get()
+        budget.spend_steps(budget.measure(value) >> 6)
     return value
 
 
 _COUNTERS: dict[str, Callable[..., Any]] = {
-    instrument.STEP: _step,
-    instrument.EACH: _each,
-    instrument.JOINED: _joined,
-    instrument.COPIED: _copied,
-    instrument.COMPARED: _compared,
+    instrument.STEP: _count_steps,
+    instrument.ITERATE: _count_items,
+    instrument.CONCATENATE: _concatenate,
+    instrument.COPY: _count_copy,
+    instrument.COMPARE: _count_comparison,
 }

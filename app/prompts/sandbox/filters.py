@@ -1,7 +1,4 @@
-"""Jinja's filters and tests, each with what its arguments may make it do counted first.
-
-Knows nothing about any one template.
-"""
+"""Wraps Jinja's filters and tests so that their work is counted before they run."""
 
 from __future__ import annotations
 
@@ -9,150 +6,158 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from app.prompts.sandbox.budget import METER, Meter
+from app.prompts.sandbox.budget import BUDGET, RenderBudget
 from app.prompts.sandbox.string_formatting import check_percent
 
-_PASSES = "jinja_pass_arg"  #: Jinja's mark of a function that gets the context, or the like
-#: Neither compare nor print their value, and make no more than a list of its items.
-_SHALLOW = frozenset(
+_CONTEXT_MARK = (
+    "jinja_pass_arg"  #: Jinja's attribute of functions whose first argument is the context
+)
+#: Do not look into the items of their value; at most make a list of them.
+_WITHOUT_CONTENTS = frozenset(
     "abs attr batch count d default first items last length list map random reject rejectattr "
     "reverse safe select selectattr slice".split()
 )
-#: Read an iterator to its end.
-_CONSUMING = frozenset("groupby join list max min reverse sort sum unique".split())
-_COMPARING = frozenset("dictsort groupby max min sort sum unique".split())
-#: Run regular expressions or Python code over the text: a hundred times the work.
-_SLOW = frozenset("pprint striptags title truncate urlencode urlize wordwrap xmlattr".split())
-_TESTS = frozenset("!= < <= == > >= eq equalto ge greaterthan gt in le lessthan lt ne".split())
+#: Consume an iterator completely.
+_READS_ITERATOR = frozenset("groupby join list max min reverse sort sum unique".split())
+_COMPARES = frozenset("dictsort groupby max min sort sum unique".split())
+#: Run regular expressions or Python code over the text, which takes a hundred times as long.
+_SLOW_FILTERS = frozenset(
+    "pprint striptags title truncate urlencode urlize wordwrap xmlattr".split()
+)
+_COMPARING_TESTS = frozenset(
+    "!= < <= == > >= eq equalto ge greaterthan gt in le lessthan lt ne".split()
+)
 _MAX_WIDTH = 100_000
-_MAX_PRECISION = 300  #: of a float, past which Python has no more digits
-#: The most characters a filter makes of one: `"` is six in JSON (\\u0022) or HTML.
-_GROWTH = 6
+_MAX_PRECISION = 300  #: digits after the point; floats do not have more
+#: Characters that a filter makes of one character at most: `"` is six in JSON (\\u0022) or HTML.
+_MAX_GROWTH = 6
 
 
-def metered_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same filter; raises TooMuchWork before it would do or make too much."""
-    lead = 1 if hasattr(function, _PASSES) else 0
+def budgeted_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, but raising RenderBudgetExceeded before it would exceed the budget."""
+    context_args = 1 if hasattr(function, _CONTEXT_MARK) else 0
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        meter = METER.get()
-        meter.step()
-        own = list(args[lead:])
-        if own and name in _CONSUMING and isinstance(own[0], Iterator):
-            own[0] = list(meter.each(own[0]))
-        _check(meter, name, own, kwargs)
-        result = function(*args[:lead], *own, **kwargs)
-        return meter.each(result) if isinstance(result, Iterator) else meter.made(result)
+        budget = BUDGET.get()
+        budget.spend_steps()
+        filter_args = list(args[context_args:])
+        if filter_args and name in _READS_ITERATOR and isinstance(filter_args[0], Iterator):
+            filter_args[0] = list(budget.iterate(filter_args[0]))
+        _check(budget, name, filter_args, kwargs)
+        result = function(*args[:context_args], *filter_args, **kwargs)
+        return budget.iterate(result) if isinstance(result, Iterator) else budget.charge(result)
 
     return run
 
 
-def metered_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same test; raises TooMuchWork before it would compare too much."""
-    lead = 1 if hasattr(function, _PASSES) else 0
+def budgeted_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, but raising RenderBudgetExceeded before it would exceed the budget."""
+    context_args = 1 if hasattr(function, _CONTEXT_MARK) else 0
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        meter = METER.get()
-        meter.step()
-        if name in _TESTS:
-            for value in args[lead:]:
-                meter.weigh(value)
+        budget = BUDGET.get()
+        budget.spend_steps()
+        if name in _COMPARING_TESTS:
+            for value in args[context_args:]:
+                budget.measure(value)
         return function(*args, **kwargs)
 
     return run
 
 
-def _check(meter: Meter, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _check(budget: RenderBudget, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     if not args:
         return
     value, options = args[0], [*args[1:], *kwargs.values()]
-    if name in _SHALLOW:
-        _check_copies(meter, name, value, options)
+    if name in _WITHOUT_CONTENTS:
+        _check_copies(budget, name, value, options)
         return
-    size = meter.weigh(value)
-    grown = sum(map(meter.weigh, options))
-    meter.fits(size * _GROWTH)
-    meter.step(size >> 8)
-    if name in _SLOW:  # some cut the text again and again
-        meter.step((size >> 1) + (size * size >> 17))
+    size = budget.measure(value)
+    option_size = sum(map(budget.measure, options))
+    budget.check_bytes(size * _MAX_GROWTH)
+    budget.spend_steps(size >> 8)
+    if name in _SLOW_FILTERS:  # some take quadratic time
+        budget.spend_steps((size >> 1) + (size * size >> 17))
     if name == "trim":
-        meter.step(size * grown >> 12)
-    if name in _COMPARING:
-        _check_comparisons(meter, name, value, size)
+        budget.spend_steps(size * option_size >> 12)
+    if name in _COMPARES:
+        _check_comparisons(budget, name, value, size)
     elif name == "join":
-        meter.fits(size + _length(value) * grown)
+        budget.check_bytes(size + _length_or_zero(value) * option_size)
     elif name == "replace" and options:
-        meter.fits(size + str(value).count(str(options[0])) * grown)
+        budget.check_bytes(size + str(value).count(str(options[0])) * option_size)
     elif name == "format":
-        check_percent(meter, str(value), args[1:] or kwargs)
+        check_percent(budget, str(value), args[1:] or kwargs)
     elif name == "round":
         for option in options:
-            meter.number(option, _MAX_PRECISION)
+            budget.check_number(option, _MAX_PRECISION)
     elif name in ("center", "indent", "wordwrap", "tojson", "truncate"):
-        _check_widths(meter, name, value, size, options)
+        _check_widths(budget, name, value, size, options)
 
 
-def _check_copies(meter: Meter, name: str, value: Any, options: Sequence[Any]) -> None:
-    """Filters that make lists: of a string's characters, too."""
+def _check_copies(budget: RenderBudget, name: str, value: Any, options: Sequence[Any]) -> None:
+    """Check filters that make a list of the items, or of a string's characters."""
     if name in ("list", "batch", "slice", "reverse"):
-        meter.fits(64 * _length(value))
+        budget.check_bytes(64 * _length_or_zero(value))
     if name in ("batch", "slice"):
         for option in options:
-            meter.number(option, _MAX_WIDTH)
+            budget.check_number(option, _MAX_WIDTH)
 
 
-def _check_comparisons(meter: Meter, name: str, value: Any, size: int) -> None:
-    count = _length(value)
-    meter.step(16 * count + (size >> 4))
-    if name == "sum":  # of lists: each sum is a new one
-        lists = any(isinstance(item, list | tuple) for item in _items(value))
-        meter.step(count * size >> 6 if lists else 0)
+def _check_comparisons(budget: RenderBudget, name: str, value: Any, size: int) -> None:
+    count = _length_or_zero(value)
+    budget.spend_steps(16 * count + (size >> 4))
+    if name == "sum":  # each partial sum of lists is a new list
+        lists = any(isinstance(item, list | tuple) for item in _iterate_or_empty(value))
+        budget.spend_steps(count * size >> 6 if lists else 0)
 
 
-def _check_widths(meter: Meter, name: str, value: Any, size: int, options: Sequence[Any]) -> None:
-    widest = 0
+def _check_widths(
+    budget: RenderBudget, name: str, value: Any, size: int, options: Sequence[Any]
+) -> None:
+    max_width = 0
     for option in options:
-        meter.number(option, _MAX_WIDTH if name != "truncate" else 1 << 62)
+        budget.check_number(option, _MAX_WIDTH if name != "truncate" else 1 << 62)
         if isinstance(option, str | bytes | tuple | list):
-            widest = max(widest, meter.weigh(option))
+            max_width = max(max_width, budget.measure(option))
         elif isinstance(option, int):
-            widest = max(widest, abs(option))
+            max_width = max(max_width, abs(option))
     if name == "center":
-        meter.fits(size + widest)
+        budget.check_bytes(size + max_width)
     elif name == "tojson":
-        meter.fits(size * _GROWTH + _nodes_by_depth(meter, value) * widest)
-    elif name != "truncate":  # a width at each line; each character may be one
+        budget.check_bytes(size * _MAX_GROWTH + _nodes_by_depth(budget, value) * max_width)
+    elif name != "truncate":  # the width applies to each line; each character may become one
         lines = size if name == "wordwrap" else str(value).count("\n") + 1
-        meter.fits(size * _GROWTH + lines * widest)
+        budget.check_bytes(size * _MAX_GROWTH + lines * max_width)
 
 
-def _nodes_by_depth(meter: Meter, value: Any) -> int:
-    """The sum over all parts of how deep they stand: how often JSON indents."""
+def _nodes_by_depth(budget: RenderBudget, value: Any) -> int:
+    """The sum of the depths of all nested values: how many times JSON writes the indent."""
     total, depth, level = 0, 1, [value]
     while level:
-        below: list[Any] = []
-        for part in level:
-            if isinstance(part, dict):
-                below.extend(part.values())
-            elif isinstance(part, list | tuple):
-                below.extend(part)
-        meter.step(len(below))
+        next_level: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                next_level.extend(item.values())
+            elif isinstance(item, list | tuple):
+                next_level.extend(item)
+        budget.spend_steps(len(next_level))
         total += depth * len(level)
         depth += 1
-        level = below
+        level = next_level
     return total
 
 
-def _length(value: Any) -> int:
+def _length_or_zero(value: Any) -> int:
     try:
         return len(value)
     except TypeError:
         return 0
 
 
-def _items(value: Any) -> Any:
+def _iterate_or_empty(value: Any) -> Any:
     try:
         return iter(value)
     except TypeError:

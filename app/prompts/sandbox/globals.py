@@ -1,6 +1,6 @@
-"""What transformers adds to Jinja for chat templates: names, a filter, a tag.
+"""transformers' additions to Jinja for chat templates: global names, a filter and a tag.
 
-Knows nothing about conversations. Read in its `utils/chat_template_utils.py` (5.23).
+Source: `utils/chat_template_utils.py` of transformers 5.23.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.utils import Namespace, generate_lorem_ipsum
 
-from app.prompts.sandbox.budget import METER
+from app.prompts.sandbox.budget import BUDGET
 
 
 class Generation(Extension):
-    """`{% generation %}` marks the assistant's own tokens, for training; here it is a block
-    like any other, with a scope of its own as in transformers."""
+    """`{% generation %}` marks the assistant's tokens for training. Here it is an ordinary block
+    with a scope, as in transformers."""
 
-    tags = {"generation"}  # noqa: RUF012  # Jinja declares it so
+    tags = {"generation"}  # noqa: RUF012  # Jinja's declaration
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.CallBlock(self.call_method("_inside"), [], [], body).set_lineno(line)
+        return nodes.CallBlock(self.call_method("_render_body"), [], [], body).set_lineno(line)
 
     @pass_eval_context
-    def _inside(self, context: nodes.EvalContext, caller: Callable[[], str]) -> str:
+    def _render_body(self, context: nodes.EvalContext, caller: Callable[[], str]) -> str:
         return caller()
 
 
 class _Dict:
-    """`dict` without the ways that lead from a class to Python's insides."""
+    """`dict` as a function, without a class's attributes that lead to Python's internals."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
 
     def fromkeys(self, keys: Iterable[Any], value: Any = None) -> dict[Any, Any]:
-        METER.get().weigh(keys)
+        BUDGET.get().measure(keys)
         return dict.fromkeys(keys, value)
 
 
 class _Namespace(Namespace):
-    """Attributes with a leading underscore are refused, as transformers does."""
+    """Refuses attributes with a leading underscore, as transformers does."""
 
     def __init__(*args: Any, **kwargs: Any) -> None:  # a template may name one "self"
         self, *rest = args
@@ -84,18 +84,18 @@ def to_json(
 
 
 def _raise_exception(message: object) -> NoReturn:
-    METER.get().weigh(message)
+    BUDGET.get().measure(message)
     raise TemplateError(str(message))
 
 
-def _strftime_now(form: str) -> str:
-    METER.get().number(len(form), 1_000)
-    return datetime.now().strftime(form)
+def _strftime_now(format: str) -> str:
+    BUDGET.get().check_number(len(format), 1_000)
+    return datetime.now().strftime(format)
 
 
 def _lipsum(n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:
-    for number in (n, max):
-        METER.get().number(number, 1_000)
+    for count in (n, max):
+        BUDGET.get().check_number(count, 1_000)
     return generate_lorem_ipsum(n, html, min, max)
 
 

@@ -1,7 +1,4 @@
-"""Operators and methods of Python's own values, with what they would make counted first.
-
-Knows nothing about Jinja's syntax.
-"""
+"""Checks operators and methods of Python's built-in types against the budget before they run."""
 
 from __future__ import annotations
 
@@ -11,102 +8,105 @@ from typing import Any
 
 from markupsafe import Markup
 
-from app.prompts.sandbox.budget import MAX_BITS, Meter
+from app.prompts.sandbox.budget import MAX_BITS, RenderBudget
 from app.prompts.sandbox.string_formatting import check_percent
 
-_PADDING = frozenset("center expandtabs ljust rjust to_bytes zfill".split())
-_SPLITTING = frozenset("split splitlines".split())
-#: Take time for each character of the text and of what they look for.
-_SEARCHING = frozenset("lstrip rfind rindex rpartition rsplit rstrip strip".split())
-_SMALL = 1 << 30  #: numbers that no operator but `**` makes large
-_OWNERS = (str, bytes, int, float, list, tuple, range, dict, set, frozenset)
+_PADDING_METHODS = frozenset("center expandtabs ljust rjust to_bytes zfill".split())
+_SPLITTING_METHODS = frozenset("split splitlines".split())
+#: Their time is proportional to the length of the text times the length of the argument.
+_SEARCHING_METHODS = frozenset("lstrip rfind rindex rpartition rsplit rstrip strip".split())
+_SMALL_INTEGER = 1 << 30  #: below this, only `**` gives large numbers
+_CHECKED_TYPES = (str, bytes, int, float, list, tuple, range, dict, set, frozenset)
 
 
-def check_operator(meter: Meter, operator: str, left: Any, right: Any) -> None:
-    """Raise TooMuchWork when `left operator right` would be too much."""
-    meter.step()
-    if type(left) is int and type(right) is int and -_SMALL < left < _SMALL > right > -_SMALL:
-        if operator != "**":
+def check_operator(budget: RenderBudget, operator: str, left: Any, right: Any) -> None:
+    """Raise RenderBudgetExceeded if `left operator right` would exceed the budget."""
+    budget.spend_steps()
+    if type(left) is type(right) is int and operator != "**":
+        if abs(left) < _SMALL_INTEGER and abs(right) < _SMALL_INTEGER:
             return
     if isinstance(left, int) and isinstance(right, int):
-        _check_whole(meter, operator, left, right)
+        _check_integers(budget, operator, left, right)
     elif operator == "*":
         times, copied = (left, right) if isinstance(left, int) else (right, left)
         if isinstance(times, int):
-            meter.copied(copied, max(times, 0))
+            budget.check_copies(copied, max(times, 0))
     elif operator == "%" and isinstance(left, str | bytes):
-        form = left if isinstance(left, str) else left.decode("latin-1")
-        check_percent(meter, form, right)
+        template = left if isinstance(left, str) else left.decode("latin-1")
+        check_percent(budget, template, right)
     elif operator == "+":
-        meter.copied(left)
-        meter.copied(right)
+        budget.check_copies(left)
+        budget.check_copies(right)
 
 
-def _check_whole(meter: Meter, operator: str, left: int, right: int) -> None:
+def _check_integers(budget: RenderBudget, operator: str, left: int, right: int) -> None:
     bits = left.bit_length()
     if operator == "**":
-        made = bits * max(right, 0) if bits > 1 else 0
+        result_bits = bits * max(right, 0) if bits > 1 else 0
     elif operator == "*":
-        made = bits + right.bit_length()
+        result_bits = bits + right.bit_length()
     else:
-        made = max(bits, right.bit_length())
-    meter.number(made, MAX_BITS)
-    meter.step(made * made >> 20)  # long division goes by pairs of digits
+        result_bits = max(bits, right.bit_length())
+    budget.check_number(result_bits, MAX_BITS)
+    budget.spend_steps(result_bits * result_bits >> 20)  # long division takes quadratic time
 
 
 def check_method(
-    meter: Meter, function: Any, args: tuple[Any, ...], named: Iterable[Any] = ()
+    budget: RenderBudget, function: Any, args: tuple[Any, ...], keyword_values: Iterable[Any] = ()
 ) -> tuple[Any, ...]:
-    """The arguments to call a value's method with: an iterator that it would read as a list.
+    """Check a call of `function` if it is a method of a built-in type.
 
-    named: the values of its arguments by keyword.
+    keyword_values: the values of the keyword arguments.
+
+    Returns the positional arguments to call it with; an iterator that was consumed for the check
+    is replaced by a list.
 
     Raises:
-        TooMuchWork: the method would do or make too much.
+        RenderBudgetExceeded: the call would exceed the budget.
     """
     if not isinstance(function, BuiltinMethodType | MethodType):
         return args
     owner, name = function.__self__, function.__name__
-    if not isinstance(owner, _OWNERS):
-        if name == "changed":  # of a loop: compares
-            meter.weigh(list(args))
+    if not isinstance(owner, _CHECKED_TYPES):
+        if name == "changed":  # `loop.changed` compares its arguments
+            budget.measure(list(args))
         return args
-    grown = 6 if isinstance(owner, Markup) else 1  # `"` becomes `&#34;`
+    growth = 6 if isinstance(owner, Markup) else 1  # `"` becomes `&#34;`
     size = len(owner) if isinstance(owner, str | bytes) else 0
-    meter.step(size >> 6)
-    if isinstance(owner, list | tuple | range):  # counting and finding go through all of it
-        meter.step(len(owner) >> 2)
+    budget.spend_steps(size >> 6)
+    if isinstance(owner, list | tuple | range):  # count and index visit all items
+        budget.spend_steps(len(owner) >> 2)
     if name == "join" and args:
         if isinstance(args[0], Iterator):
-            args = (list(meter.each(args[0])), *args[1:])
-        meter.copied(args[0])
-        parts = meter.weigh(args[0])
-        meter.fits(grown * (parts + parts * size))
-    elif name in _PADDING:
-        for width in (*args, *named):
+            args = (list(budget.iterate(args[0])), *args[1:])
+        budget.check_copies(args[0])
+        parts = budget.measure(args[0])
+        budget.check_bytes(growth * (parts + parts * size))
+    elif name in _PADDING_METHODS:
+        for width in (*args, *keyword_values):
             if isinstance(width, int):
                 tabs = size + 1 if name == "expandtabs" else 1
-                meter.fits(size + max(width, 0) * tabs)
+                budget.check_bytes(size + max(width, 0) * tabs)
     elif name == "replace" and len(args) > 1:
-        meter.fits(grown * (size + _count(owner, args[0]) * meter.weigh(args[1])))
+        budget.check_bytes(growth * (size + _count(owner, args[0]) * budget.measure(args[1])))
     elif name == "translate" and args and isinstance(args[0], Mapping):
-        meter.fits(size * (1 + meter.weigh(args[0])))
-    elif name in _SEARCHING:
-        longest = max([meter.weigh(value) for value in (*args, *named)], default=0)
-        meter.step(size * longest >> 10)
-        meter.fits(64 * size if name == "rsplit" else size)
-    elif name in _SPLITTING:
+        budget.check_bytes(size * (1 + budget.measure(args[0])))
+    elif name in _SEARCHING_METHODS:
+        max_length = max([budget.measure(value) for value in (*args, *keyword_values)], default=0)
+        budget.spend_steps(size * max_length >> 10)
+        budget.check_bytes(64 * size if name == "rsplit" else size)
+    elif name in _SPLITTING_METHODS:
         separator = args[0] if args and isinstance(args[0], str | bytes) else None
-        meter.fits(64 * (size if separator is None else _count(owner, separator) + 1))
+        budget.check_bytes(64 * (size if separator is None else _count(owner, separator) + 1))
     else:
-        meter.fits(4 * grown * size)
-        for value in (*args, *named):
-            meter.weigh(value)
+        budget.check_bytes(4 * growth * size)
+        for value in (*args, *keyword_values):
+            budget.measure(value)
     return args
 
 
 def _count(text: Any, part: Any) -> int:
     try:
         return int(text.count(part))
-    except TypeError:  # the method itself will say so
+    except TypeError:  # the method itself will raise it
         return 0

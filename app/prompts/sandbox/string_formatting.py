@@ -1,7 +1,4 @@
-"""Python's two ways to format text, with the widths they may ask for bounded.
-
-Knows nothing about templates.
-"""
+"""`%` formatting and `str.format` with bounded widths."""
 
 from __future__ import annotations
 
@@ -10,49 +7,49 @@ from typing import Any
 
 from jinja2.sandbox import SandboxedEscapeFormatter, SandboxedFormatter
 
-from app.prompts.sandbox.budget import METER, Meter
+from app.prompts.sandbox.budget import BUDGET, RenderBudget
 
 _MAX_WIDTH = 10_000
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[#0\- +]*(\*|\d+)?(?:\.(\*|\d+))?")
 _DIGITS = re.compile(r"\d+")
 
 
-def check_percent(meter: Meter, form: str, values: Any) -> None:
-    """Raise TooMuchWork when `form % values` would be too long."""
-    meter.step(len(form) >> 4)
+def check_percent(budget: RenderBudget, template: str, values: Any) -> None:
+    """Raise RenderBudgetExceeded if `template % values` would exceed the budget."""
+    budget.spend_steps(len(template) >> 4)
     fields = 0
-    for match in _PERCENT.finditer(form):
+    for match in _PERCENT.finditer(template):
         fields += 1
         for width in match.groups():
             if width == "*":
                 for value in values if isinstance(values, tuple | list) else [values]:
-                    meter.number(value, _MAX_WIDTH)
+                    budget.check_number(value, _MAX_WIDTH)
             elif width:
-                meter.number(_number(width), _MAX_WIDTH)
-    meter.fits(len(form) + fields * (meter.weigh(values) * 6 + _MAX_WIDTH // 10))
+                budget.check_number(_to_int(width), _MAX_WIDTH)
+    budget.check_bytes(len(template) + fields * (budget.measure(values) * 6 + _MAX_WIDTH // 10))
 
 
-def _number(digits: str) -> int:
+def _to_int(digits: str) -> int:
     return int(digits) if len(digits) < 10 else _MAX_WIDTH + 1
 
 
-class MeteredFormatter(SandboxedFormatter):
-    """`str.format` in the sandbox, each field counted before it is made."""
+class BudgetedFormatter(SandboxedFormatter):
+    """`str.format` in the sandbox; every field is checked before it is formatted."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:
-        """One field's text."""
-        meter = METER.get()
+        """Format one field."""
+        budget = BUDGET.get()
         for digits in _DIGITS.findall(format_spec):
-            meter.number(_number(digits), _MAX_WIDTH)
-        meter.fits(meter.weigh(value) * 6)
-        return meter.made(super().format_field(value, format_spec))
+            budget.check_number(_to_int(digits), _MAX_WIDTH)
+        budget.check_bytes(budget.measure(value) * 6)
+        return budget.charge(super().format_field(value, format_spec))
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
-        """A field through `!r`, `!s` or `!a`."""
-        meter = METER.get()
-        meter.fits(meter.weigh(value) * 6)
-        return meter.made(super().convert_field(value, conversion))
+        """Apply `!r`, `!s` or `!a` to a field."""
+        budget = BUDGET.get()
+        budget.check_bytes(budget.measure(value) * 6)
+        return budget.charge(super().convert_field(value, conversion))
 
 
-class MeteredEscapeFormatter(MeteredFormatter, SandboxedEscapeFormatter):
-    """The same for text marked as HTML."""
+class BudgetedEscapeFormatter(BudgetedFormatter, SandboxedEscapeFormatter):
+    """The same for `Markup`, which escapes HTML."""
