@@ -20,6 +20,11 @@ IMPORTED_BY = {
     "tests": ("tests/", "benchmarks/"),
 }
 
+#: Modules of the engine that HTTP may import besides `app.engine` itself.
+ENGINE_INTERFACE = {"errors", "request_handle", "types"}
+HTTP = ("api", "assets", "connection", "generation", "middleware", "openapi", "playground")
+HTTP += ("protocol", "translations")
+
 SERVE_WITHOUT_A_MODEL = """
 import sys
 from app import create_app
@@ -80,3 +85,20 @@ def test_imported_only_by(package: str, imports: dict[str, set[str]]) -> None:
     importing = {name for name, packages in imports.items() if package in packages}
     assert importing, f"nothing imports {package}: is the name still right?"
     assert {name for name in importing if not name.startswith(IMPORTED_BY[package])} == set()
+
+
+def test_http_imports_the_engines_interface_only() -> None:
+    paths = [path for folder in HTTP for path in (ROOT / "app" / folder).rglob("*.py")]
+    imported = {(path.name, name) for path in paths for name in modules_of_the_engine(path)}
+    assert {name for _, name in imported} >= ENGINE_INTERFACE
+    assert {pair for pair in imported if pair[1] not in ENGINE_INTERFACE} == set()
+
+
+def modules_of_the_engine(path: Path) -> Iterator[str]:
+    """The modules of app/engine that a file imports anything of."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "app.engine":
+            names = [alias.name for alias in node.names]
+            yield from (name for name in names if (ROOT / "app/engine" / f"{name}.py").is_file())
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app.engine."):
+            yield (node.module or "").split(".")[2]
