@@ -68,9 +68,9 @@ def _identifier(path: str) -> str:
 def _check_names(entries_of: Mapping[str, frozenset[str]], chunk_of: Mapping[str, str]) -> None:
     """Reject paths that differ in punctuation only (same identifier) and chunks of one name."""
     if len(set(map(_identifier, entries_of))) < len(entries_of):
-        raise BundleError(f"two of these modules need other names: {sorted(entries_of)}")
+        raise BundleError(f"names of modules clash: {sorted(entries_of)}")
     if len(set(chunk_of.values())) < len(set(entries_of.values())):
-        raise BundleError(f"two of these modules need other names: {sorted(chunk_of)}")
+        raise BundleError(f"names of modules clash: {sorted(chunk_of)}")
 
 
 def _chunk_text(

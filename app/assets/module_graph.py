@@ -33,7 +33,7 @@ class ModuleGraph:
     def _walk(self, path: str, done: list[str], above: list[str]) -> None:
         if path in above:
             cycle = " > ".join([*above[above.index(path) :], path])
-            raise BundleError(f"modules import in a circle: {cycle}")
+            raise BundleError(f"circular import of modules: {cycle}")
         if path in done:
             return
         for each in self.module(path).imports:
@@ -53,4 +53,4 @@ class ModuleGraph:
 def _check_exports(path: str, wanted: Import, module: Module) -> None:
     exported = {name for name, _ in module.exports} | {"*"}
     if missing := [name for name, _ in wanted.names if name not in exported]:
-        raise BundleError(f"{path}: {module.path} exports no {missing[0]}")
+        raise BundleError(f"{path}: {module.path} does not export {missing[0]}")

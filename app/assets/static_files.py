@@ -88,7 +88,7 @@ def _bundles(contents: Mapping[str, bytes]) -> dict[str, bytes]:
         try:
             return contents[path].decode()
         except KeyError:
-            raise BundleError(f"{path}: is needed, and not there") from None
+            raise BundleError(f"{path}: is imported but missing") from None
         except UnicodeDecodeError:
             raise BundleError(f"{path}: is not UTF-8") from None
 

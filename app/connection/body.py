@@ -39,7 +39,7 @@ def _read_chunk(stream: IO[bytes], size: int) -> bytes:
     except (ParseException, NoMoreData) as error:
         raise BadRequest("The body's chunks are not valid HTTP") from error
     except OSError as error:  # timeout, or disconnected
-        raise ClientGone("The body did not come") from error
+        raise ClientGone("The body was not received") from error
 
 
 def _too_large(limit_bytes: int) -> BodyTooLarge:

@@ -61,7 +61,7 @@ class WeightedSemaphore:
 
         with self._changed:
             if self._queued and self._queued + size > self._max_queued:
-                raise Overloaded("Too many large requests wait already; try again in a moment")
+                raise Overloaded("Too many large requests are waiting; try again in a moment")
             self._queue.append(waiter)
             self._queued += size
             acquired = self._changed.wait_for(can_acquire, QUEUE_TIMEOUT_S)
@@ -70,7 +70,9 @@ class WeightedSemaphore:
             self._acquired += size if acquired else 0
             self._changed.notify_all()
             if not acquired:
-                raise Overloaded("Large requests take too long now; try again in a moment")
+                raise Overloaded(
+                    "The wait for other large requests timed out; try again in a moment"
+                )
 
     def _release(self, size: int) -> None:
         with self._changed:

@@ -236,13 +236,14 @@ class AsyncEngine:
             raise ShuttingDown("the server is stopping")
         if self._metrics.in_flight >= self._max_in_flight:
             raise Overloaded(
-                f"the server is busy with {self._max_in_flight} requests, as many as it takes"
+                f"the server is busy with {self._max_in_flight} requests, its maximum "
+                "(--max_in_flight); try again in a moment"
             )
         most = self._max_per_owner
         if owner.limited and self._held_by(owner) >= most:
             raise Overloaded(
-                f"this API key has {most} requests in flight, as many as one key may have at once "
-                "(--max_per_key); try again when one has ended"
+                f"this API key has {most} requests in flight, the maximum for one key "
+                "(--max_per_key); try again when one has finished"
             )
 
     def _held_by(self, owner: Owner) -> int:

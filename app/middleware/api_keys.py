@@ -59,7 +59,7 @@ class ApiKeyFile:
         self._read_signature = self._signature()
         self._keys = read_keys(self._path)
         if not self._keys:
-            raise StartupError(f"{path} holds no API key; write one on each line: name key")
+            raise StartupError(f"{path} contains no API key; write one per line: name key")
 
     def find(self, presented: bytes) -> ApiKey | None:
         """Look up a key. Takes the same time whether it is valid or not (no timing attack)."""
@@ -87,9 +87,9 @@ class ApiKeyFile:
             if signature != self._read_signature:
                 self._read_signature = signature
                 self._keys = read_keys(self._path)
-                _log.warning("%s was read again: %d API keys", self._path, len(self._keys))
+                _log.warning("%s was reloaded: %d API keys", self._path, len(self._keys))
         except StartupError as error:
-            _log.error("the API keys stay as they were: %s", error)
+            _log.error("the API keys were not reloaded: %s", error)
         finally:
             self._check_lock.release()
 

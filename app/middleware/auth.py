@@ -58,6 +58,6 @@ def _check_key(keys: ApiKeyFile) -> ApiKey | KeyRefused:
     headers = request.headers
     presented = presented_keys(headers.get("Authorization"), headers.get("X-Api-Key"))
     if not presented:
-        return KeyRefused("This server needs an API key: Authorization: Bearer YOUR_KEY")
+        return KeyRefused("This server requires an API key: Authorization: Bearer YOUR_KEY")
     valid = [key for key in map(keys.find, presented) if key is not None]
-    return valid[0] if valid else KeyRefused("The API key is not one of this server's")
+    return valid[0] if valid else KeyRefused("The API key is invalid")

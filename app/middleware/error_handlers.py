@@ -55,12 +55,12 @@ def _http_failure(app: Flask, error: HTTPException) -> Failure:
     status = error.code or _SERVER_ERROR_STATUS
     message = error.description or error.name
     if isinstance(error, SecurityError):
-        message = "This server is not called what the Host header says (--trusted_hosts)"
+        message = "The Host header is not one of --trusted_hosts"
     if isinstance(error, NotFound):
-        message = f"There is no {_path_for_message()} here; there are {_routes(app)}"
+        message = f"No such route: {_path_for_message()}. Available: {_routes(app)}"
     elif isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
-        message = f"{_path_for_message()} takes {allowed} only"
+        message = f"{_path_for_message()} accepts only {allowed}"
     return Failure(
         status, message, INVALID_REQUEST if status < _SERVER_ERROR_STATUS else SERVER_ERROR
     )

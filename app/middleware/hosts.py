@@ -59,8 +59,8 @@ def block_dns_rebinding(app: Flask, origins: Sequence[str]) -> None:
         if not request.environ[PEER_ADDRESS]:
             return
         raise BadRequest(
-            f"This server is not known by the name {name[:100]!r}: start it with "
-            f"--trusted_hosts {name[:100]}, with API keys, or call it by its address"
+            f"The Host header {name[:100]!r} is not trusted: start the server with "
+            f"--trusted_hosts {name[:100]} or with API keys, or use its IP address"
         )
 
 

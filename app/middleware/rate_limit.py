@@ -45,7 +45,7 @@ class RateLimiter:
         left_s = self._limiter.get_window_stats(item, client).reset_time - time.time()
         wait_s = min(max(1, math.ceil(left_s)), item.get_expiry())
         return RateLimited(
-            f"You may make {item.amount} requests a {item.GRANULARITY.name}; "
+            f"The rate limit is {item.amount} requests per {item.GRANULARITY.name}; "
             f"try again in {wait_s} s",
             wait_s,
         )

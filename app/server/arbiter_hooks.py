@@ -67,11 +67,11 @@ def restart_delay_s() -> float:
 def _check_options(cfg: Any, config: Config) -> None:
     if cfg.workers != 1:
         raise StartupError(
-            f"{cfg.workers} workers are asked for, but there is one only: the model is loaded "
+            f"{cfg.workers} workers are configured, but only one is supported: the model is loaded "
             "once; leave out -w and WEB_CONCURRENCY"
         )
     if not issubclass(cfg.worker_class, HardenedWorker):
-        raise StartupError("another worker class is asked for; leave out -k")
+        raise StartupError("a different worker class is configured; leave out -k")
     if cfg.threads < config.MAX_IN_FLIGHT + SPARE_THREADS // 2:
         raise StartupError(
             f"{cfg.threads} threads are too few for --max_in_flight {config.MAX_IN_FLIGHT}; "

@@ -53,7 +53,9 @@ def serve(config: Config, worker: HardenedWorker, engine: AsyncEngine) -> Flask:
     worker.on_drain = engine.drain
     worker.set_trusted_proxies(config.TRUSTED_PROXIES)
     if delay_s := restart_delay_s():
-        announce(f"westlake: the worker ended often; loading in {delay_s:g} s", config.LOG_FORMAT)
+        announce(
+            f"westlake: the worker exited repeatedly; loading in {delay_s:g} s", config.LOG_FORMAT
+        )
         timer = threading.Timer(delay_s, start)
         timer.daemon = True
         timer.start()

@@ -92,7 +92,7 @@ class GunicornFilter(logging.Filter):
         message = str(record.msg)
         if message.startswith("Socket error processing request") and record.exc_info:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg, record.args = "a connection was cut: %s", (record.exc_info[1],)
+            record.msg, record.args = "a connection was closed: %s", (record.exc_info[1],)
             record.exc_info = None
             return True
         if message.startswith("Worker (pid:%s) exited with code"):

@@ -80,13 +80,13 @@ def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: in
     if lines[-1].startswith("!"):
         raise StartupError(lines[-1][1:])
     file = lines[-1] or "the model's directory"
-    prefix = f"{file} is refused: reading it, or trying what it describes, "
+    prefix = f"{file} is rejected: reading it, or trying the tokenizer it describes, "
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise StartupError(f"{prefix}does not end within {cpu_s:.0f} s of computing")
+        raise StartupError(f"{prefix}takes more than {cpu_s:.0f} s of CPU time")
     if b"memory allocation" in err or b"bad_alloc" in err:
         raise StartupError(f"{prefix}takes more than {max_bytes // MIB} MiB of memory")
     last_line = (err.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
-    raise StartupError(f"{prefix}ends a process with {code}: {last_line[:200]}")
+    raise StartupError(f"{prefix}crashes a process with code {code}: {last_line[:200]}")
 
 
 def _with_local_directories(config: Config) -> Config:

@@ -126,7 +126,7 @@ def check_concurrency(environ: Mapping[str, str]) -> None:
     """Raise StartupError if WEB_CONCURRENCY asks for more than one worker."""
     if environ.get("WEB_CONCURRENCY", "1") != "1":
         raise StartupError(
-            f"WEB_CONCURRENCY is {environ['WEB_CONCURRENCY']!r}, but there is one worker only: "
+            f"WEB_CONCURRENCY is {environ['WEB_CONCURRENCY']!r}, but only one worker is supported: "
             "the model is loaded once; unset it"
         )
 
@@ -136,8 +136,8 @@ def warn_if_unauthenticated(hosts: Iterable[str], log_format: str) -> None:
     exposed = [host for host in hosts if not host.startswith(_LOOPBACK)]
     if exposed:
         announce(
-            f"warning: listening on {exposed[0]} without API keys: whoever reaches this port can "
-            "use the model; --host 127.0.0.1 keeps it to this machine",
+            f"warning: listening on {exposed[0]} without API keys: anyone who reaches this port "
+            "can use the model; --host 127.0.0.1 limits it to this machine",
             log_format,
         )
 

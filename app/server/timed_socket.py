@@ -63,7 +63,7 @@ class TimedSocket(socket.socket):
     def _recv_before_deadline(self, size: int) -> bytes:
         remaining_s = self._receive_deadline - time.monotonic()
         if remaining_s <= 0:
-            raise TimeoutError("the request comes too slowly")
+            raise TimeoutError("the request arrives too slowly")
         timeout_s = self.gettimeout()  # gunicorn sets a shorter one to discard a body
         self.settimeout(remaining_s if timeout_s is None else min(timeout_s, remaining_s))
         try:

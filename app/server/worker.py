@@ -109,7 +109,7 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             raise error
         if time.monotonic() - self._logged_at > LOG_INTERVAL_S:
             self._logged_at = time.monotonic()
-            self.log.error("a client must wait: %s; raise ulimit -n", error.strerror)
+            self.log.error("cannot accept a connection: %s; raise ulimit -n", error.strerror)
         if not self._close_pending(CLOSED_WITHOUT_RESOURCES):
             time.sleep(NO_RESOURCES_PAUSE_S)  # the client stays in the backlog
 

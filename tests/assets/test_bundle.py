@@ -163,11 +163,11 @@ def test_what_comes_later_has_files_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("sources", "words"),
     [
-        ({"page": 'import { b } from "./a.js";', "a": ""}, "js/page.js: js/a.js exports no b"),
-        ({"page": 'import a from "./a.js";', "a": ""}, "exports no default"),
+        ({"page": 'import { b } from "./a.js";', "a": ""}, "js/page.js: js/a.js does not export b"),
+        ({"page": 'import a from "./a.js";', "a": ""}, "does not export default"),
         (
             {"page": 'import "./a.js";', "a": 'import "./b.js";', "b": 'import "./a.js";'},
-            "in a circle: js/a.js > js/b.js > js/a.js",
+            "circular import of modules: js/a.js > js/b.js > js/a.js",
         ),
         ({"page": 'import "./a.b.js";\nimport "./a_b.js";', "a.b": "", "a_b": ""}, "other names"),
     ],
@@ -212,8 +212,8 @@ def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
         ),
         ("css/base.css", "@import 'x.css';", "css/base.css: cannot be bundled because of: @import"),
         ("css/base.css", "a { b: url(x.svg) }", "because of: url(x.svg)"),
-        ("css/base.css", None, "css/base.css: is needed, and not there"),
-        ("js/page.js", 'import "./a.js";', "js/a.js: is needed, and not there"),
+        ("css/base.css", None, "css/base.css: is imported but missing"),
+        ("js/page.js", 'import "./a.js";', "js/a.js: is imported but missing"),
         ("js/page.js", "\xff", "js/page.js: is not UTF-8"),
     ],
 )

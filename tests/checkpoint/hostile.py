@@ -306,7 +306,11 @@ TOKENIZERS: list[Case] = [
     ("added tokens", fast(added_tokens=added(300_000)), "300,000 added tokens; at most 65,536"),
     ("a long added token", fast(added_tokens=added(1, 10_000)), "a token of 30,000 characters"),
     ("a long token", fast(model={"vocab": {"a" * 5000: 0}}), "a token of 5,000 characters"),
-    ("doubling", fast(normalizer=doubling(40)), "tokenizer.json is refused: reading it, or trying"),
+    (
+        "doubling",
+        fast(normalizer=doubling(40)),
+        "tokenizer.json is rejected: reading it, or trying",
+    ),
     ("doubling a little", fast(normalizer=doubling(6)), "such as"),
     ("a prefix of 1 MB", fast(normalizer={"type": "Prepend", "prepend": "x" * MIB}), "such as"),
     ("(a+)+", fast(pre_tokenizer=splitting(r"(a+)+$")), "tokenizer.json"),

@@ -174,9 +174,9 @@ def test_a_child_that_ends_without_a_word_is_told_of(
     """As when the kernel ends it, or a library crashes."""
     python = sys.executable
     for code, words in (
-        ("import os; os.abort()", "ends a process with -6"),
+        ("import os; os.abort()", "crashes a process with code -6"),
         ("import sys; sys.stderr.write('memory allocation of 9 bytes failed'); sys.exit(9)", "MiB"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "s of computing"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "s of CPU time"),
         ("import time; time.sleep(600)", "does not end"),
     ):
         child = tmp_path / "child.sh"

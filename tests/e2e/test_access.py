@@ -188,7 +188,7 @@ def test_the_log_has_the_clients_and_neither_keys_nor_prompts(watched: Watched) 
     assert {entry["client"] for entry in answered} >= {"alice", "127.0.0.1"}
     assert len({entry["request_id"] for entry in answered}) == len(answered)
     assert [e["status"] for e in answered if "nope\n" in e["path"]] == [401]
-    assert any("was read again" in entry["message"] for entry in entries)
+    assert any("was reloaded" in entry["message"] for entry in entries)
 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "path_info"])

@@ -201,7 +201,7 @@ def test_a_second_worker_by_gunicorns_own_variable(way: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        (["-w", "2"], "2 workers are asked for"),
+        (["-w", "2"], "2 workers are configured"),
         (["--preload"], "without --preload"),
         (["-k", "sync"], "leave out -k"),
         (["--threads", "4"], "4 threads are too few"),

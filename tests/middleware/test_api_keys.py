@@ -120,8 +120,8 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "holds no API key"),
-        (b"# nothing\n\n", "holds no API key"),
+        (b"", "contains no API key"),
+        (b"# nothing\n\n", "contains no API key"),
         (b"a secret-1 c\n", "line 1 .* has 3 words"),
         (b"a secret-1\n\nb secret-1\n", "line 3 .* repeats the key of line 1"),
         (b"\xff\xfe", "not UTF-8"),
@@ -158,7 +158,7 @@ def test_keys_change_without_a_restart(keys_file: Path, caplog: pytest.LogCaptur
     # What cannot be read changes nothing, and says so.
     keys_file.write_text("a b c d\n")
     assert known("sk-NEW")
-    assert "the API keys stay as they were" in caplog.text
+    assert "the API keys were not reloaded" in caplog.text
     keys_file.unlink()
     assert known("sk-NEW")
     # An empty file is meant: nobody has a key, and nothing is open.

@@ -65,7 +65,7 @@ def test_the_answer(engine: ScriptedEngine) -> None:
     assert 50 <= int(answer.headers["Retry-After"]) <= 60
     error = answer.get_json()["error"]
     assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
-    assert error["param"] is None and "1 requests a minute" in error["message"]
+    assert error["param"] is None and "1 requests per minute" in error["message"]
     assert len(engine.requests) == 1, "the engine never heard of it"
     form = client.post("/playground/completion", data={"prompt": "a"})
     assert form.status_code == 429 and form.mimetype == "text/html"
@@ -86,7 +86,7 @@ def test_several_limits_all_hold() -> None:
     rates = RateLimiter(((2, "second"), (3, "day")))
     rates.check("a")
     rates.check("a")
-    with pytest.raises(RateLimited, match="2 requests a second") as caught:
+    with pytest.raises(RateLimited, match="2 requests per second") as caught:
         rates.check("a")
     assert caught.value.retry_after_s == 1
     rates = RateLimiter(((5, "second"), (1, "day")))

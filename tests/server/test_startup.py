@@ -101,15 +101,15 @@ def test_a_cut_connection_is_one_line() -> None:
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), info)
     assert GunicornFilter().filter(record)
     line = json.loads(JsonFormatter().format(record))
-    assert (line["level"], line["message"]) == ("warning", "a connection was cut: timed out")
+    assert (line["level"], line["message"]) == ("warning", "a connection was closed: timed out")
     assert "exception" not in line
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"workers": 2}, "2 workers are asked for"),
-        ({"workers": 0}, "0 workers are asked for"),
+        ({"workers": 2}, "2 workers are configured"),
+        ({"workers": 0}, "0 workers are configured"),
         ({"worker_class": object}, "leave out -k"),
         ({"threads": 4}, "4 threads are too few for --max_in_flight 128"),
     ],

@@ -167,7 +167,7 @@ def test_a_client_that_reads_nothing_is_cut(trivial: Trivial) -> None:
     trivial.connect(request("/endless"), receive_buffer=4096)
     wait_until(lambda: trivial.get("/cut") == b"1")
     (line,) = [line for line in trivial.logged().splitlines() if "cut" in line]
-    assert line.endswith("WARNING a connection was cut: timed out")
+    assert line.endswith("WARNING a connection was closed: timed out")
     assert "Traceback" not in trivial.logged()
 
 

@@ -157,7 +157,7 @@ def test_a_model_that_breaks_again_and_again_is_loaded_ever_later() -> None:
                 lambda: "loading in" in found.server.logged() or ready(http).status == 200,
                 found.server.logged,
             )
-        assert "the worker ended often; loading in 1 s" in found.server.logged()
+        assert "the worker exited repeatedly; loading in 1 s" in found.server.logged()
         reply = http.post(COMPLETIONS, {"prompt": [5], "max_tokens": 1})
         assert reply.status == 503
         wait_until(lambda: ready(http).status == 200, found.server.logged)
