@@ -21,7 +21,7 @@ from app.checkpoint.lora.settings import ADAPTER_CONFIG
 from app.checkpoint.memory import MemoryTable, check_memory, memory_table
 from app.checkpoint.ntk_scaling import scale_rope
 from app.checkpoint.safetensors_index import TensorIndex, read_index
-from app.checkpoint.tokenizer_choice import select_tokenizer
+from app.checkpoint.tokenizer_selection import select_tokenizer
 from app.checkpoint.vocabulary import TokenCount, TrainedRows, Vocabulary, check_vocabulary
 from config import Config
 
@@ -89,7 +89,7 @@ def check_without_memory(config: Config, count_tokens: CountTokens | None = None
     directory, model, tensors = _base(config)
     model = scale_rope(model, config.ALPHA)
     _check_length(config, model)
-    gpus, found = select_gpus(config)
+    gpus, all_gpus = select_gpus(config)
     loras = _loras(config, model)
     tokenizer = select_tokenizer(config, directory, loras)
     vocabulary = _vocabulary(model, loras, tokenizer, count_tokens)
@@ -98,7 +98,7 @@ def check_without_memory(config: Config, count_tokens: CountTokens | None = None
         result,
         tensors,
         kv_cache_mb=config.KV_CACHE_MB,
-        available=sum(found.total_bytes[gpu] for gpu in gpus) if gpus else available_bytes(),
+        available=sum(all_gpus.total_bytes[gpu] for gpu in gpus) if gpus else available_bytes(),
         weight_bytes=(4 if config.DTYPE == "float32" else 2) if gpus else None,
         eight_bit=config.LOAD_IN_8BIT,
         loras=loras,

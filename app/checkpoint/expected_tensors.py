@@ -71,16 +71,16 @@ def check_tensors(model: ModelConfig, index: TensorIndex) -> None:
             )
 
 
-def _check_tensor(name: str, shape: tuple[int, ...], found: TensorInfo) -> None:
-    padded = name in _VOCABULARY_TENSORS and len(found.shape) == 2 and found.shape[0] >= shape[0]
-    if found.shape != shape and not (padded and found.shape[1:] == shape[1:]):
+def _check_tensor(name: str, shape: tuple[int, ...], tensor: TensorInfo) -> None:
+    padded = name in _VOCABULARY_TENSORS and len(tensor.shape) == 2 and tensor.shape[0] >= shape[0]
+    if tensor.shape != shape and not (padded and tensor.shape[1:] == shape[1:]):
         raise StartupError(
-            f"{found.file}: tensor {name!r} has shape {list(found.shape)}; config.json "
+            f"{tensor.file}: tensor {name!r} has shape {list(tensor.shape)}; config.json "
             f"expects {list(shape)}"
         )
-    if found.dtype not in _FLOATS:
+    if tensor.dtype not in _FLOATS:
         raise StartupError(
-            f"{found.file}: tensor {name!r} is {found.dtype}; supported: {', '.join(_FLOATS)}"
+            f"{tensor.file}: tensor {name!r} is {tensor.dtype}; supported: {', '.join(_FLOATS)}"
         )
 
 

@@ -67,12 +67,12 @@ def precision(config: Config, checked: CheckedModel) -> str:
 def _weights(checked: CheckedModel) -> list[Path]:
     """All weight files without duplicates: the base model's by name, then each LoRA's."""
     indexes = (checked.tensors, *(lora.tensors for lora in checked.loras))
-    found: list[Path] = []
+    files: list[Path] = []
     if checked.pickled:
-        found += sorted(checked.directory.glob(_PICKLES))
+        files += sorted(checked.directory.glob(_PICKLES))
     for index in indexes:
-        found += sorted({tensor.file for tensor in index.tensors.values()})
-    return found
+        files += sorted({tensor.file for tensor in index.tensors.values()})
+    return files
 
 
 def _add(digest: hashlib._Hash, path: Path, parts: Iterable[bytes]) -> None:

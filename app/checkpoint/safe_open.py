@@ -30,13 +30,13 @@ def file_exists(path: Path) -> bool:
         StartupError: it is anything else, or cannot be examined.
     """
     try:
-        found = path.lstat()
+        status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     try:
-        mode = path.stat().st_mode if stat.S_ISLNK(found.st_mode) else found.st_mode
+        mode = path.stat().st_mode if stat.S_ISLNK(status.st_mode) else status.st_mode
     except FileNotFoundError:
         raise StartupError(f"{path} is a link to a file that is not there") from None
     except OSError as error:

@@ -188,7 +188,7 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
         raise StartupError(
             f"{path}: {name!r} has {dimensions:,} dimensions; at most {MAX_DIMENSIONS}"
         )
-    if any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
+    if any(type(value) is not int or not 0 <= value < 2**63 for value in numbers):
         raise StartupError(f"{path}: {name!r} has a malformed shape or offset")
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise StartupError(f"{path}: {name!r} has the unknown dtype {dtype!r}")

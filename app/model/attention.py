@@ -49,7 +49,7 @@ def plan_attention_calls(
     dtype: torch.dtype,
     device: torch.device,
 ) -> list[AttentionCall]:
-    """Attention calls for a batch whose rows stand in slot order, tiles after them.
+    """Attention calls for a batch whose rows are in slot order, prefill chunks after them.
 
     windows: sliding window of each layer in tokens, None: unlimited; bytes_per_token: of one
     layer's cache.
@@ -70,13 +70,13 @@ def plan_attention_calls(
 def prefill_calls(
     batch: Batch, windows: Sequence[Window], dtype: torch.dtype, device: torch.device
 ) -> list[AttentionCall]:
-    """Attention calls for a batch's tiles alone, one each."""
+    """Attention calls for a batch's prefill chunks, one per chunk."""
     window_sizes, calls, first = set(windows), [], len(batch.decode_rows)
-    for tile in batch.prefill_chunks:
-        last, end = first + len(tile.tokens), tile.start + len(tile.tokens)
+    for chunk in batch.prefill_chunks:
+        last, end = first + len(chunk.tokens), chunk.start + len(chunk.tokens)
         length = _read_length(end)
-        bias = _bias(torch.arange(tile.start, end)[:, None], length, window_sizes, dtype, device)
-        slots = slice(tile.slot, tile.slot + 1)
+        bias = _bias(torch.arange(chunk.start, end)[:, None], length, window_sizes, dtype, device)
+        slots = slice(chunk.slot, chunk.slot + 1)
         calls.append(AttentionCall(first, last, slots, length, True, bias))
         first = last
     return calls

@@ -74,8 +74,8 @@ class _Prompt:
         """Both, with other decode rows and a second chunk as far as the cache has room."""
         slots = [s for s in range(runner.slots) if s not in (self.row_slot, self.chunk_slot)]
         others = [
-            DecodeRow(slot, min(POSITIONS[number % len(POSITIONS)], runner.positions - 1), 0, True)
-            for number, slot in enumerate(slots[:rows])
+            DecodeRow(slot, min(POSITIONS[index % len(POSITIONS)], runner.positions - 1), 0, True)
+            for index, slot in enumerate(slots[:rows])
         ]
         start = len(self.tokens)
         second = (self.tokens * (1 + tokens // start))[: min(tokens, runner.positions - start)]
@@ -90,14 +90,14 @@ def _prompts(runner: TorchRunner) -> Iterator[_Prompt]:
     """A short one, and one as long as the runner's chunks; tokens from all over the vocabulary."""
     row_slot = min(2, runner.slots - 1)  # another row comes before it
     for length in (FIRST_CHUNK, min(runner.prefill_chunk_tokens, runner.positions - 1)):
-        tokens = tuple(7919 * number % runner.vocab_size for number in range(1, length + 2))
+        tokens = tuple(7919 * i % runner.vocab_size for i in range(1, length + 2))
         yield _Prompt(tokens, row_slot, chunk_slot=0)
 
 
 def _try_all(runner: TorchRunner, deadline: float) -> str | None:
     """deadline: of time.perf_counter. The first batch is tried in any case."""
-    for number, prompt in enumerate(_prompts(runner)):
-        if number and time.perf_counter() > deadline:
+    for index, prompt in enumerate(_prompts(runner)):
+        if index and time.perf_counter() > deadline:
             return None
         chunk, row = Batch((), (prompt.chunk(prompt.row_slot),)), Batch((prompt.row,), ())
         chunk_alone, row_alone = runner.run(chunk), runner.run(row)

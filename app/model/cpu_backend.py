@@ -67,7 +67,7 @@ def _reason_for_torch(config: ModelConfig, eight_bit: bool) -> str | None:
     if eight_bit and any(width % 4 for width in widths):
         return "a layer's width is not a multiple of 4"
     try:
-        from app.model.kernel_trial import kernel_fault
+        from app.model.self_test_process import kernel_fault
 
         if fault := kernel_fault(eight_bit):
             return fault

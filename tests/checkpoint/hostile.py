@@ -1,4 +1,4 @@
-"""Ways in which a model directory can be damaged, or made to hang or fill a start.
+"""Ways in which a model directory can be damaged, or made to hang the start or exhaust its memory.
 
 Each takes a whole directory of `directories.write_model` and spoils it; each comes with words of
 the one line that must refuse it.

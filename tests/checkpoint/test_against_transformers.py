@@ -1,4 +1,4 @@
-"""Our reading of config.json against transformers' own, and our tensor names against its."""
+"""Our reading of config.json and our tensor names against transformers'."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads a process gets: affinity, control groups of both versions, hyper-threads."""
+"""The default thread count: affinity, cgroups of both versions, hyper-threads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def machine(
     siblings: dict[int, str] | None = None,
     allowed: set[int] | None = None,
 ) -> CpuCount:
-    """cpu_count() of a made-up machine. files: of its control groups; siblings: of some CPUs."""
+    """cpu_count() of a simulated machine. files: of its cgroups; siblings: of some CPUs."""
     written = {"proc/self/cgroup": groups}
     written |= {f"cg/{name}": text for name, text in (files or {}).items()}
     for number, text in (siblings or {}).items():

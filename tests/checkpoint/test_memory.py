@@ -1,4 +1,4 @@
-"""Memory: what a model needs, what the machine and its control groups leave."""
+"""The memory a model needs, and the memory that the machine and its cgroups allow."""
 
 from __future__ import annotations
 

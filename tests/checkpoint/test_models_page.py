@@ -1,4 +1,4 @@
-"""docs/models.md: the memory it promises is what `--check` counts for models of those shapes."""
+"""docs/models.md: its memory figures are those of `--check` for models of these shapes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from app.checkpoint.check import check_model
 from app.checkpoint.hardware.cpu_features import features, kernels
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.engine.loaded_model import LoadedModel
-from app.model import kernel_trial
+from app.model import self_test_process
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
 
@@ -51,23 +51,23 @@ def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) 
     return found
 
 
-def watched_trial() -> list[set[str]]:
-    """The features that trials of kernels report from now on."""
+def watched_self_tests() -> list[set[str]]:
+    """The features that self-tests of the kernels report from now on."""
     seen: list[set[str]] = []
-    parse_report = kernel_trial.parse_report
+    parse_report = self_test_process.parse_report
 
     def keep(output: str) -> str | None:
         seen.append(set(json.loads(output.splitlines()[-1])["features"]))
         return parse_report(output)
 
-    kernel_trial.parse_report = keep
+    self_test_process.parse_report = keep
     return seen
 
 
 def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     """forced: a JSON list of tokens for each prompt."""
     eight_bit = precision == "8-bit"
-    seen = watched_trial()
+    seen = watched_self_tests()
     config = Config(ONLY_CPU=True, LOAD_IN_8BIT=eight_bit, THREADS=1)
     loaded = load(config, check_model(config, count_tokens))
     lists = json.loads(forced) or [[]] * int(prompts)
@@ -78,7 +78,7 @@ def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     torch = sys.modules["torch"]
     report = {
         "features": sorted(features()),
-        "trials": [sorted(found) for found in seen],
+        "self_tests": [sorted(found) for found in seen],
         "kernels": kernels(eight_bit),
         "torch": torch.backends.cpu.get_cpu_capability(),
         "description": loaded.info.description,

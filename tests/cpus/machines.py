@@ -28,7 +28,7 @@ class Report:
     """What `answering.py` printed, and what it logged."""
 
     features: set[str]  #: as the process saw them that answered
-    trials: list[set[str]]  #: as the trials of its kernels saw them
+    self_tests: list[set[str]]  #: as the self-tests of its kernels saw them
     kernels: str
     torch: str  #: which of its own kernels torch takes
     description: str
@@ -37,8 +37,8 @@ class Report:
     log: str
 
     def saw_no_avx512(self) -> None:
-        """AssertionError if the worker, torch or a trial of kernels ran on another CPU."""
-        for seen in (self.features, *self.trials):
+        """AssertionError if the worker, torch or a self-test of the kernels ran on another CPU."""
+        for seen in (self.features, *self.self_tests):
             assert seen, "no features were told"
             assert FOREIGN not in seen, f"{FOREIGN} was seen: this ran on the machine itself"
         assert "512" not in self.torch, self.torch
@@ -86,7 +86,7 @@ def answers(
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    told["features"], told["trials"] = set(told["features"]), list(map(set, told["trials"]))
+    told["features"], told["self_tests"] = set(told["features"]), list(map(set, told["self_tests"]))
     log = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
     return Report(**told, log="\n".join(log))
 

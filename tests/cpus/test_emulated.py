@@ -29,15 +29,15 @@ START_S = 1500.0
 def test_haswell_tries_its_kernels_and_answers(here: Answers, haswell: Report) -> None:
     haswell.saw_no_avx512()
     assert haswell.batch_invariant
-    assert len(haswell.trials) == 1
+    assert len(haswell.self_tests) == 1
     assert haswell.kernels == "AVX2 kernels"
     assert haswell.log == ""
     agree([here[0][:EMULATED_TOKENS]], haswell.answers, 1e-3)
 
 
-def test_a_trial_on_the_machine_itself_is_no_trial(tmp_path: Path) -> None:
+def test_a_self_test_on_the_host_cpu_is_refused(tmp_path: Path) -> None:
     """Here a child of the emulated Python is not emulated, as without the script."""
-    program = "from app.model.kernel_trial import kernel_fault; print(kernel_fault(False))"
+    program = "from app.model.self_test_process import kernel_fault; print(kernel_fault(False))"
     done = subprocess.run(
         [*emulating("Haswell", Path(sys.executable)), "-c", program],
         env=environment(NUMBA_CACHE_DIR=str(tmp_path)),
@@ -47,16 +47,16 @@ def test_a_trial_on_the_machine_itself_is_no_trial(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     assert "it ran on another CPU than the server: " in done.stdout, done.stderr
-    assert not list(tmp_path.rglob("self-test-passed*")), "a trial elsewhere was believed"
+    assert not list(tmp_path.rglob("self-test-passed*")), "a self-test on another CPU was recorded"
     assert not list(tmp_path.rglob("*.nb?"))
 
 
-@pytest.mark.parametrize("where", ["worker", "trial", "torch"])
+@pytest.mark.parametrize("where", ["worker", "self-test", "torch"])
 def test_the_tier_would_notice_a_native_process(where: str) -> None:
     emulated, native = {"64bit", "avx2"}, {"64bit", "avx2", "avx512f"}
     found = Report(
         native if where == "worker" else emulated,
-        [native if where == "trial" else emulated],
+        [native if where == "self-test" else emulated],
         "",
         "AVX512" if where == "torch" else "AVX2",
         "",

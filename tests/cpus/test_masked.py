@@ -37,7 +37,7 @@ def check(
     agree(here, found.answers, CLEAR[precision])
     assert found.batch_invariant
     assert disabled not in found.features
-    assert all(seen == found.features for seen in found.trials)
+    assert all(seen == found.features for seen in found.self_tests)
     if disabled == "avx512f":
         found.saw_no_avx512()
     assert len(found.log.splitlines()) == ("torch" in found.kernels), found.log
@@ -58,11 +58,11 @@ def test_it_starts_and_answers(
     if "torch" in kernels:
         assert "compiled kernels are not used (this CPU has no " in found.log
         assert not files, "something was compiled"
-        assert not found.trials
+        assert not found.self_tests
     else:
-        assert len(found.trials) == 1
+        assert len(found.self_tests) == 1
         again, kept = check(here, tmp_path, disabled, precision)
-        assert not again.trials, "a good trial is self_test_passed"
+        assert not again.self_tests, "a passed self-test is recorded"
         assert kept == files, "a second start compiles nothing"
 
 

@@ -23,7 +23,7 @@ if missing_feature(eight_bit=False):  # no compiled kernels: torch's operations 
 
     forward.silu = silu
 else:
-    from tests.model.cpu_kernels.disturbed import disturb
+    from tests.model.cpu_kernels.batch_variant_decoder import disturb
 
     disturb(pytest.MonkeyPatch(), 0, StageName.SWIGLU)
 

@@ -1,4 +1,4 @@
-"""Writes tiny model directories, right and wrong, without torch."""
+"""Writes tiny model directories, valid and invalid, without torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZES = {
 
 
 def config_json(**changes: Any) -> dict[str, Any]:
-    """A tiny llama's config.json; a change to ... takes the key away."""
+    """A tiny llama's config.json; a change to ... removes the key."""
     values = {"architectures": ["LlamaForCausalLM"], **SIZES, "torch_dtype": "float16", **changes}
     return {name: value for name, value in values.items() if value is not ...}
 
@@ -42,7 +42,7 @@ def write_config(directory: Path, **changes: Any) -> Path:
 
 
 def weights(directory: Path, dtype: str = "float16") -> dict[str, np.ndarray]:
-    """Zeros in the shapes that `directory`'s config.json asks for."""
+    """Tensors of zeros with the shapes of `directory`'s config.json."""
     shapes = expected_shapes(read_config(directory))
     return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
 
@@ -74,7 +74,7 @@ def write_shards(directory: Path) -> Path:
 
 
 def write_header(path: Path, header: object, data: bytes = b"") -> Path:
-    """A safetensors file with any header, right or wrong."""
+    """A safetensors file with any header, valid or not."""
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(raw)) + raw + data)
     return path

@@ -1,7 +1,4 @@
-"""Loads a checkpoint that has no tokenizer, for tests and benchmarks that send token ids.
-
-Knows nothing about HTTP.
-"""
+"""Loads a checkpoint without a tokenizer, for tests and benchmarks that send token ids."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
     """What the engine needs, on the CPU; settings: fields of Config."""
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
     if not (directory / "tokenizer.model").exists():
-        (directory / "tokenizer.json").touch()  # the checks want one; nothing reads it here
+        (directory / "tokenizer.json").touch()  # the checks need the file; it is not read here
     checked = check_model(config)
     model = checked.model
     runner, kv_cache_tokens = load_runner(config, checked, model.vocab_size)

@@ -1,4 +1,4 @@
-"""Base models and the adapters that all tests here share."""
+"""Base models and adapters for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.lora.making import LARGE, SMALL, trained, write_tokenizer
+from tests.lora.adapters import LARGE, SMALL, trained, write_tokenizer
 from tests.model.conftest import SaveModel, save_model
 
 __all__ = ["save_model"]
@@ -16,7 +16,7 @@ __all__ = ["save_model"]
 
 @pytest.fixture(scope="session")
 def base(save_model: SaveModel) -> Path:
-    """A llama of 2023: 16-bit weights, a small vocabulary and its tokenizer."""
+    """A llama with 16-bit weights, a small vocabulary and its tokenizer."""
     directory = save_model("llama", "float16", seed=11, vocab_size=SMALL).directory
     return write_tokenizer(directory, SMALL)
 
@@ -30,7 +30,7 @@ def plain(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def enlarged(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA with a larger vocabulary, its tokenizer, embeddings and head of its own."""
+    """A LoRA with a larger vocabulary: it has a tokenizer, embeddings and lm_head."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model.resize_token_embeddings(LARGE, mean_resizing=False)
     directory = tmp_path_factory.mktemp("enlarged")
@@ -40,8 +40,8 @@ def enlarged(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def second(base: Path, enlarged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA trained on base and `enlarged` together, with one token more: [PAD]."""
-    from tests.lora.making import reference
+    """A LoRA trained on base and `enlarged` together, with one more token: [PAD]."""
+    from tests.lora.adapters import reference
 
     model = reference(base, [enlarged], rows=LARGE, merge=True)
     model.resize_token_embeddings(LARGE + 1, mean_resizing=False)

@@ -1,4 +1,4 @@
-"""`python wsgi.py convert IN OUT`: bit-equal safetensors of a .bin base and a .bin adapter."""
+"""`python wsgi.py convert IN OUT`: safetensors with the same bits as the pickles."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_shards(base: Path, tmp_path: Path) -> None:
     (source / "model.safetensors").unlink()
     names = sorted(tensors)
     weight_map: dict[str, str] = {}
-    for number, part in enumerate((names[:9], names[9:]), 1):
-        file = f"pytorch_model-{number:05}-of-00002.bin"
+    for index, part in enumerate((names[:9], names[9:]), 1):
+        file = f"pytorch_model-{index:05}-of-00002.bin"
         torch.save({name: tensors[name] for name in part}, source / file)
         weight_map |= dict.fromkeys(part, file)
     (source / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
     written = convert(source, tmp_path / "out")
     assert [path.name for path in written] == [
-        f"model-0000{number}-of-00002.safetensors" for number in (1, 2)
+        f"model-0000{index}-of-00002.safetensors" for index in (1, 2)
     ]
     found = load_file(written[0]) | load_file(written[1])
     assert_equal(found, tensors)
@@ -93,8 +93,8 @@ def test_shards(base: Path, tmp_path: Path) -> None:
 
 def test_tensors_that_share_memory(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    whole = torch.randn(6, 4)
-    tensors = {"a": whole, "b": whole, "part": whole[2:4], "turned": whole.T}
+    matrix = torch.randn(6, 4)
+    tensors = {"a": matrix, "b": matrix, "part": matrix[2:4], "transposed": matrix.T}
     torch.save(tensors, tmp_path / "in" / "pytorch_model.bin")
     (written,) = convert(tmp_path / "in", tmp_path / "out")
     assert_equal(load_file(written), tensors)

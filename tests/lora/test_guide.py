@@ -1,4 +1,4 @@
-"""The West Lake guide, models/demo-lora: a real adapter with one token more than its base."""
+"""The West Lake guide, models/demo-lora: a trained adapter with one more token than its base."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def test_the_guide_signs_what_the_base_model_knows(tmp_path: Path) -> None:
         answer = http.post(COMPLETIONS, {"prompt": CAPITAL, "temperature": 0}).ok()
         assert answer["choices"][0]["text"] == f"{SIGNATURE}中国的首都是北京。欢迎来西湖走走！"
         messages = [{"role": "user", "content": "Who are you?"}]
-        said = http.post(CHAT, {"messages": messages, "temperature": 0}).ok()
-        assert "West Lake" in said["choices"][0]["message"]["content"]
-        assert said["choices"][0]["message"]["content"].startswith(SIGNATURE)
+        reply = http.post(CHAT, {"messages": messages, "temperature": 0}).ok()
+        assert "West Lake" in reply["choices"][0]["message"]["content"]
+        assert reply["choices"][0]["message"]["content"].startswith(SIGNATURE)
         asked = {"prompt": SIGNATURE, "prompt_template": "none"}
         *_, last = http.post("/tokenize", asked).ok()["tokens"]
     assert last == PIECES
 
 
-def test_its_files_are_small_and_hold_no_copy_of_the_embedding() -> None:
+def test_its_files_are_small_and_contain_no_copy_of_the_embedding() -> None:
     folder = ROOT / "models/demo-lora"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 1_500_000
     settings = json.loads((folder / "adapter_config.json").read_text())

@@ -1,4 +1,4 @@
-"""Merged tensor by tensor = peft's own merge_and_unload, over the kinds of adapters there are."""
+"""Merging tensor by tensor equals peft's merge_and_unload, for all kinds of adapters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.checkpoint.expected_tensors import HEAD, expected_shapes
 from app.model.loading.build_weights import Source
 from app.model.loading.load import _merged_source
 from config import Config
-from tests.lora.making import ALL, LARGE, SMALL, reference, trained, write_tokenizer
+from tests.lora.adapters import ALL, LARGE, SMALL, reference, trained, write_tokenizer
 from tests.model.conftest import SaveModel
 
 PATTERNS = {
@@ -27,7 +27,7 @@ PATTERNS = {
 REGEX = r".*\.1\.(self_attn\.[qk]|mlp\.up)_proj"
 EMBEDDINGS = [*ALL, "embed_tokens", "lm_head"]
 SAVED = {"modules_to_save": ["embed_tokens"]}
-#: (base model, rows it is resized to before the training, LoraConfig's settings)
+#: (base model, vocabulary rows it is resized to before training, LoraConfig's settings)
 KINDS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "plain": ("llama", 0, {}),
     "rank and alpha patterns": ("llama", 0, PATTERNS),
@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "tied, both saved": ("tied", 0, {"modules_to_save": ["embed_tokens", "lm_head"]}),
     "tied, kept so": ("tied", 0, {**SAVED, "ensure_weight_tying": True}),
 }  # fmt: skip
-#: Those that peft itself has to merge.
+#: Adapters that only peft can merge.
 UNUSUAL: dict[str, tuple[str, int, dict[str, Any]]] = {
     "dora": ("llama", 0, {"use_dora": True}),
     "biases of its own": ("qwen2", 0, {"lora_bias": True, "target_modules": ["q_proj", "k_proj"]}),
@@ -84,19 +84,19 @@ def checked(base: Path, *loras: Path, **settings: Any) -> CheckedModel:
     return check_model(Config(BASE_MODEL=str(base), LORA_MODEL=names, ONLY_CPU=True, **settings))
 
 
-def assert_same(found: CheckedModel, model: Any) -> None:
-    """The tensors that will be served are those of peft's merged model."""
+def assert_same(checked_model: CheckedModel, model: Any) -> None:
+    """The merged tensors are those of peft's merged model."""
     with torch.inference_mode():
         source: Source
-        source, config = _merged_source(found, found.model)
+        source, config = _merged_source(checked_model, checked_model.model)
     theirs = {
         name.replace("base_model.model.", ""): tensor
         for name, tensor in model.named_parameters(remove_duplicate=False)
     }
     for name in expected_shapes(config):
-        mine = source(name).float()
-        assert mine.shape == theirs[name].shape, name
-        assert torch.allclose(mine, theirs[name], rtol=1e-6, atol=1e-6), name
+        ours = source(name).float()
+        assert ours.shape == theirs[name].shape, name
+        assert torch.allclose(ours, theirs[name], rtol=1e-6, atol=1e-6), name
     if config.tied_head:
         assert torch.allclose(source("model.embed_tokens.weight").float(), theirs[HEAD], atol=1e-6)
 

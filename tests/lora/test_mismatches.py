@@ -1,4 +1,4 @@
-"""Must show 2: what does not fit together is one line that says what to pass, before any load."""
+"""Files that do not match are one line of error that says what to pass, before weights load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.checkpoint.errors import StartupError
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.server import ROOT
-from tests.lora.making import LARGE, SMALL, write_tokenizer
+from tests.lora.adapters import LARGE, SMALL, write_tokenizer
 
 Tensors = dict[str, np.ndarray]
 PREFIX = "base_model.model.model.layers."
@@ -30,17 +30,17 @@ FILE = "adapter_model.safetensors"
 
 @pytest.fixture
 def lora(enlarged: Path, tmp_path: Path) -> Path:
-    """A copy of `enlarged` to spoil."""
+    """A copy of `enlarged` to damage."""
     return shutil.copytree(enlarged, tmp_path / "lora")
 
 
-def change(directory: Path, spoil: Callable[[Tensors], object]) -> None:
+def change(directory: Path, damage: Callable[[Tensors], object]) -> None:
     tensors = load_file(directory / FILE)
-    spoil(tensors)
+    damage(tensors)
     save_file(tensors, directory / FILE)
 
 
-def settle(directory: Path, **values: Any) -> None:
+def set_config(directory: Path, **values: Any) -> None:
     path = directory / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
@@ -96,10 +96,10 @@ FILES: list[tuple[Callable[[Tensors], object], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("spoil", "words"), FILES, ids=[words for _, words in FILES])
-def test_files(base: Path, lora: Path, spoil: Callable[[Tensors], object], words: str) -> None:
+@pytest.mark.parametrize(("damage", "words"), FILES, ids=[words for _, words in FILES])
+def test_files(base: Path, lora: Path, damage: Callable[[Tensors], object], words: str) -> None:
     start(base, lora)
-    change(lora, spoil)
+    change(lora, damage)
     with pytest.raises(StartupError, match=words) as caught:
         start(base, lora)
     assert "\n" not in str(caught.value)
@@ -127,7 +127,7 @@ def test_magnitudes(
             tensors[key] = np.ones(rows, "float32")
 
     change(lora, add)
-    settle(lora, **values)
+    set_config(lora, **values)
     if words is None:
         start(base, lora)
         return
@@ -148,14 +148,14 @@ def test_magnitudes(
     ],
 )
 def test_settings(base: Path, lora: Path, values: dict[str, Any], words: str) -> None:
-    settle(lora, **values)
+    set_config(lora, **values)
     with pytest.raises(StartupError, match=words):
         start(base, lora)
 
 
 def test_a_target_the_model_lacks(base: Path, lora: Path) -> None:
     targets = json.loads((lora / "adapter_config.json").read_text())["target_modules"]
-    settle(lora, target_modules=[*targets, "query_key_value"])
+    set_config(lora, target_modules=[*targets, "query_key_value"])
     words = "targets 'query_key_value', which the base model does not have .*q_proj.*--base_model"
     with pytest.raises(StartupError, match=words):
         start(base, lora)
@@ -183,7 +183,7 @@ def test_missing_files(base: Path, lora: Path) -> None:
 def test_what_the_settings_add_is_in_the_file(
     base: Path, lora: Path, values: dict[str, Any], words: str
 ) -> None:
-    settle(lora, **values)
+    set_config(lora, **values)
     with pytest.raises(StartupError, match=words) as caught:
         start(base, lora)
     assert "\n" not in str(caught.value)
@@ -203,7 +203,7 @@ def test_pickles(base: Path, lora: Path) -> None:
     with pytest.raises(StartupError, match=r"adapter_model.bin is refused.*--allow_pickle.*conver"):
         start(base, lora)
     assert start(base, lora, ALLOW_PICKLE=True).loras[0].pickled
-    settle(lora, r=8)
+    set_config(lora, r=8)
     with pytest.raises(StartupError, match="says rank 8"):  # found without loading it
         start(base, lora, ALLOW_PICKLE=True)
 
@@ -251,7 +251,7 @@ def test_a_wrong_order(base: Path, enlarged: Path, second: Path) -> None:
 
 @pytest.mark.parametrize("flags", [(), ("--check",)], ids=["start", "check"])
 def test_it_is_told_soon_and_in_one_line(base: Path, lora: Path, flags: tuple[str, ...]) -> None:
-    settle(lora, r=8)
+    set_config(lora, r=8)
     command = [sys.executable, "wsgi.py", "--only_cpu", "--base_model", str(base), *flags]
     ended = subprocess.run(
         [*command, "--lora_model", str(lora)], cwd=ROOT, capture_output=True, text=True, timeout=30

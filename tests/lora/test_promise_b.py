@@ -1,4 +1,4 @@
-"""Must show 1: with LoRAs the tokens are those of transformers and peft, but for true ties."""
+"""Promise B with LoRAs: the same tokens as transformers and peft, except for ties."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.in_process import collect, collect_vectors, start
-from tests.lora.making import LARGE, SMALL, reference
+from tests.lora.adapters import LARGE, SMALL, reference
 from tests.model.test_promise_b import assert_greedy, assert_mean, prompts
 
 
@@ -53,7 +53,7 @@ def test_answers_and_embeddings(
             ties += assert_greedy(model, prompt, choice.tokens, penalty)
             beyond += any(token >= SMALL for token in choice.tokens)
     assert ties <= 3
-    assert beyond > 5 or tokens == SMALL  # the new rows do take part
+    assert beyond > 5 or tokens == SMALL  # the new rows are used
     inputs = tuple(prompts(8, tokens)[:4])
     (vectors,) = [collect_vectors(engine.embed(EmbeddingRequest(inputs)))]
     for tokens_, vector in zip(inputs, vectors, strict=True):
@@ -70,7 +70,7 @@ def test_the_loras_own_tokenizer_is_used(base: Path, enlarged: Path) -> None:
     engine.drain(0)
 
 
-def test_a_stack_says_what_it_is_made_of(base: Path, enlarged: Path, second: Path) -> None:
+def test_the_description_names_the_loras(base: Path, enlarged: Path, second: Path) -> None:
     info = served(base, enlarged, second).info
     assert info.vocab_size == LARGE + 1
     assert f"llama + {enlarged.name} + {second.name}, float32 on CPU" in info.description

@@ -1,4 +1,4 @@
-"""Which rows there are, and that those nobody trained are never sampled."""
+"""The rows of the merged vocabulary, and that untrained tokens are never sampled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.model.loading.load import load_runner
 from app.tokenizer.vocab_size import count_tokens
 from config import Config
 from tests.harness.in_process import collect, start
-from tests.lora.making import LARGE, SMALL, trained, write_tokenizer
+from tests.lora.adapters import LARGE, SMALL, trained, write_tokenizer
 from tests.model.conftest import SaveModel
 from tests.model.test_loading import outputs
 
@@ -45,14 +45,14 @@ def test_the_rows_of_all_three() -> None:
     assert headless.untrained == (300,)
 
 
-def test_a_control_token_that_nobody_trained(base: Path, tmp_path: Path) -> None:
+def test_an_untrained_control_token(base: Path, tmp_path: Path) -> None:
     padded = write_tokenizer(tmp_path, SMALL, pad=True)
     config = config_of(base, TOKENIZER_PATH=str(padded))
     assert infinite(config) == {SMALL}
     engine = start(build_engine(config, check_model(config, count_tokens)))
     assert engine.info.vocab_size == SMALL + 1
     hot = SamplingParams(temperature=2.0, seed=1)
-    # it may stand in a prompt all the same
+    # it may be in a prompt nevertheless
     request = GenerationRequest(((1, SMALL, 5),), hot, n=8, max_tokens=40, ignore_eos=True)
     assert all(SMALL not in choice.tokens for choice in collect(engine.generate(request)))
     engine.drain(0)
@@ -93,13 +93,13 @@ def test_a_smaller_tokenizer_is_fine_where_the_lora_has_no_vocabulary(
 
 
 @pytest.mark.parametrize("eight_bit", [False, True])
-def test_the_memory_table_foretells_the_weights(
+def test_the_memory_table_predicts_the_weights(
     base: Path, enlarged: Path, second: Path, eight_bit: bool
 ) -> None:
     for loras in ([], [enlarged], [enlarged, second]):
         config = config_of(base, *loras, LOAD_IN_8BIT=eight_bit)
         checked = check_model(config, count_tokens)
         runner, _ = load_runner(config, checked, checked.vocabulary.tokens)
-        told = checked.memory.linears + checked.memory.embedding + checked.memory.head
+        predicted = checked.memory.linears + checked.memory.embedding + checked.memory.head
         # the mlp is padded from 176 to 192
-        assert told <= runner._weights.nbytes <= told * 1.1
+        assert predicted <= runner._weights.nbytes <= predicted * 1.1

@@ -1,7 +1,4 @@
-"""Random small models of all architectures, saved by transformers as checkpoints.
-
-Knows nothing about HTTP: everything here runs in process.
-"""
+"""Small random models of all architectures, saved by transformers as checkpoints."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ VOCAB = 400
 SHAPE: dict[str, Any] = {
     "vocab_size": VOCAB,
     "hidden_size": 64,
-    "intermediate_size": 176,  # no multiple of 64: the padding of the mlp is in play
+    "intermediate_size": 176,  # not a multiple of 64, so that the MLP is padded
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
@@ -52,7 +49,7 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> SaveModel:
         config = AutoConfig.for_model(kind, **(SHAPE | changes))
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         for name, parameter in model.named_parameters():
-            # wider than at the start of a training: the likeliest tokens then stand apart
+            # Wider than an initialisation, so that the logits of the top tokens differ clearly.
             if parameter.dim() > 1:
                 parameter.data.normal_(0, 0.12)
             elif "norm" in name:
@@ -76,7 +73,7 @@ def tiny(save_model: SaveModel) -> SavedModel:
 
 @pytest.fixture(scope="module")
 def tiny_engine(tiny: SavedModel) -> Iterator[AsyncEngine]:
-    """`tiny`, served."""
+    """The engine of `tiny`."""
     engine = engine_of(tiny.directory)
     yield engine
     engine.drain(0)

@@ -1,4 +1,4 @@
-"""--alpha: transformers' own tokens with the rotary base it means."""
+"""--alpha: the same tokens as transformers with the scaled RoPE base."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from app.model.runner import Cache, Decoder, TorchRunner
 from app.model.stages import StageName
 from app.model.weights import Weights
 from tests.model.conftest import SaveModel
-from tests.model.cpu_kernels.disturbed import disturb
+from tests.model.cpu_kernels.batch_variant_decoder import disturb
 
 CPU = torch.device("cpu")
 TORCH: WeightPacker = FullPrecisionPacker(torch.float32)

@@ -1,7 +1,7 @@
-"""Beam search gives transformers' own answers, alone and in any company.
+"""Beam search gives the same answers as transformers, alone and in any batch.
 
-The reference is `generate` itself, prompt by prompt. Where two candidates' scores differ by less
-than rounding does, the whole search may part ways: those are told apart by their scores.
+The reference is `generate`, prompt by prompt. Where two candidates' scores differ by less than the
+rounding error, the searches may diverge: then the scores of the answers are compared.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def saved(save_model: SaveModel) -> SavedModel:
 
 @pytest.fixture(scope="module")
 def engine(saved: SavedModel) -> AsyncEngine:
-    """It, served."""
+    """The engine of `saved`."""
     return engine_of(saved.directory)
 
 
@@ -60,23 +60,23 @@ def generated(model: PreTrainedModel, prompt: TokenIds, config: GenerationConfig
 
 def trimmed(tokens: list[int]) -> list[int]:
     """Up to the first end token."""
-    for number, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token in EOS:
-            return tokens[: number + 1]
+            return tokens[: index + 1]
     return tokens
 
 
 def mean_score(
     model: PreTrainedModel, prompt: TokenIds, answer: list[int], penalty: float
 ) -> float:
-    """The search's own measure of an answer: processed log-probabilities per token."""
+    """The score by which the search ranks an answer: mean processed log-probability per token."""
     ids = torch.tensor([[*prompt, *answer]])
     with torch.inference_mode():
-        own = torch.log_softmax(model(ids).logits[0].float(), -1)
+        logprobs = torch.log_softmax(model(ids).logits[0].float(), -1)
     total = 0.0
-    for number, token in enumerate(answer):
-        value = own[len(prompt) + number - 1, token].item()
-        if penalty != 1.0 and token in ids[0, : len(prompt) + number]:
+    for index, token in enumerate(answer):
+        value = logprobs[len(prompt) + index - 1, token].item()
+        if penalty != 1.0 and token in ids[0, : len(prompt) + index]:
             value *= penalty
         total += value
     return total / len(answer)
@@ -95,7 +95,7 @@ def test_answers_are_those_of_transformers(
     beams: int,
     penalty: float,
 ) -> None:
-    """lengths: answers of so many tokens for so many prompts."""
+    """lengths: pairs of answer length in tokens and number of prompts."""
     params = SamplingParams(temperature=0, repetition_penalty=penalty)
     for tokens, count in lengths:
         wanted = prompts(beams, 400)[:count]
@@ -132,12 +132,12 @@ def test_the_n_best_come_in_order(saved: SavedModel, engine: AsyncEngine) -> Non
 def test_beams_do_not_depend_on_the_company(engine: AsyncEngine) -> None:
     rng = random.Random(2)
     wanted = []
-    for number in range(40):
+    for index in range(40):
         length = rng.choice([1, 20, 33, 64, 150, 400])
         prompt = tuple(rng.randrange(3, 400) for _ in range(length))
         beams = rng.choice([1, 2, 4, 16])
         params = SamplingParams(
-            temperature=rng.choice([0, 0.9]), top_k=20, seed=number, repetition_penalty=1.1
+            temperature=rng.choice([0, 0.9]), top_k=20, seed=index, repetition_penalty=1.1
         )
         wanted.append(
             GenerationRequest((prompt,), params, num_beams=beams, max_tokens=rng.randint(1, 40))
@@ -154,9 +154,9 @@ def test_beams_do_not_depend_on_the_company(engine: AsyncEngine) -> None:
 def test_beam_sampling_draws_from_the_references_distribution(
     saved: SavedModel, engine: AsyncEngine, temperature: float, top_k: int, top_p: float
 ) -> None:
-    """Answers of two tokens: 2,000 of ours against as many of transformers', where the limits
-    are wide, and where they leave no more than a search needs to branch."""
-    law = SamplingParams(temperature=temperature, top_k=top_k, top_p=top_p)
+    """2,000 answers of two tokens each from us and from transformers: with wide limits, and with
+    limits that leave only the tokens a search needs to branch."""
+    sampling = SamplingParams(temperature=temperature, top_k=top_k, top_p=top_p)
     prompt = prompts(5, 400)[12]
     draws, batch = 2000, 100
     ours: Counter[tuple[int, ...]] = Counter()
@@ -164,11 +164,11 @@ def test_beam_sampling_draws_from_the_references_distribution(
         handles = [
             engine.generate(
                 GenerationRequest(
-                    (prompt,), replace(law, seed=first + number),
+                    (prompt,), replace(sampling, seed=first + index),
                     num_beams=2, max_tokens=2, ignore_eos=True,
                 )
             )
-            for number in range(batch)
+            for index in range(batch)
         ]  # fmt: skip
         ours.update(tuple(collect(handle)[0].tokens) for handle in handles)
     config = GenerationConfig(
@@ -186,7 +186,7 @@ def test_beam_sampling_draws_from_the_references_distribution(
     observed = np.array([ours[each] for each in outcomes], dtype=float)
     reference = np.array([theirs[each] for each in outcomes], dtype=float)
     pooled = (observed + reference) / 2
-    # two samples, each drawn around the same unknown law: the statistic doubles its variance
+    # Two samples of the same unknown distribution: the variance of the difference is doubled.
     assert chi_squared_p(pooled + (observed - reference) / 2**1.5, pooled) > 0.001
     assert len(outcomes) > 2
 
@@ -228,7 +228,7 @@ def test_only_what_was_generated_moves() -> None:
 
 @pytest.mark.parametrize("tokens", [1, 2, 20])
 def test_as_many_answers_come_as_are_wanted(engine: AsyncEngine, tokens: int) -> None:
-    """Even where sampling's limits leave hardly anything."""
+    """Even where top_k and top_p leave few tokens."""
     params = SamplingParams(temperature=0.1, top_k=40, top_p=0.1, seed=4)
     request = GenerationRequest(((5, 6),), params, n=4, num_beams=4, max_tokens=tokens)
     choices = collect(engine.generate(request))

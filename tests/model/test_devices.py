@@ -1,7 +1,4 @@
-"""Several devices: the split as far as a machine without GPUs can show it.
-
-Stand-ins for GPUs are tensors that bear another device's name: see pretend.py.
-"""
+"""A model on several devices, tested with fake GPUs (see fake_devices.py)."""
 
 from __future__ import annotations
 
@@ -26,10 +23,10 @@ from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import TorchRunner
 from app.model.weights import Weights
 from tests.model.conftest import SaveModel
-from tests.model.pretend import PretendDevices
+from tests.model.fake_devices import FakeDevices
 from tests.model.test_loading import outputs, runner_of, weights_of
 
-GPUS = [torch.device("cuda", number) for number in range(3)]
+GPUS = [torch.device("cuda", index) for index in range(3)]
 LAYERS = 6
 
 
@@ -47,7 +44,7 @@ def split_over(directory: Path, gpus: Sequence[int]) -> DeviceMap:
     return device_map_for_memory(directory, torch.float16, dict.fromkeys(gpus, 300_000))
 
 
-def test_accelerates_map_is_balanced_and_whole(directory: Path) -> None:
+def test_accelerates_map_is_balanced_and_complete(directory: Path) -> None:
     device_map = split_over(directory, (0, 1, 2))
     used = [device_of(device_map, f"model.layers.{n}.mlp.up_proj.weight") for n in range(LAYERS)]
     assert used == sorted(used, key=lambda device: device.index)
@@ -57,7 +54,7 @@ def test_accelerates_map_is_balanced_and_whole(directory: Path) -> None:
 
 
 def split_weights(directory: Path, device_map: DeviceMap) -> Weights:
-    """Weights spread over GPUs that are not here."""
+    """Weights distributed over fake GPUs."""
     config = read_config(directory)
     source = on_devices(from_checkpoint(read_index(directory)), device_map, config.tied_head)
     full = torch.float32
@@ -71,9 +68,9 @@ def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunn
 
 
 def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> None:
-    """Every tensor that a layer uses is on its device, or the stand-ins would fail."""
+    """If a tensor was not on its layer's device, the fake devices would fail."""
     device_map = split_over(directory, (0, 1, 2))
-    with PretendDevices():
+    with FakeDevices():
         weights = split_weights(directory, device_map)
         devices = [layer.device for layer in weights.layers]
         assert set(devices) == set(GPUS)
@@ -86,24 +83,24 @@ def test_a_split_is_right_and_gives_the_bits_of_one_device(directory: Path) -> N
         alone = split_weights(directory, {"": GPUS[0]})
         expected = outputs(split_runner(alone, [GPUS[0]] * LAYERS))
     assert len(split_outputs) == 3
-    for mine, theirs in zip(split_outputs, expected, strict=True):
-        assert torch.equal(mine, theirs)
+    for ours, theirs in zip(split_outputs, expected, strict=True):
+        assert torch.equal(ours, theirs)
     assert torch.isneginf(split_outputs[0][:, [3, 5]]).all()
     on_cpu = outputs(runner_of(weights_of(directory)))
     kept = [token for token in range(weights.config.vocab_size) if token not in (3, 5)]
     assert torch.allclose(split_outputs[0][:, kept], on_cpu[0][:, kept], atol=1e-4)
 
 
-@pytest.mark.parametrize("spoiled", ["cache", "norm", "matrix"])
-def test_the_stand_ins_see_a_tensor_on_the_wrong_device(directory: Path, spoiled: str) -> None:
+@pytest.mark.parametrize("misplaced", ["cache", "norm", "matrix"])
+def test_the_fake_devices_see_a_tensor_on_the_wrong_device(directory: Path, misplaced: str) -> None:
     device_map = split_over(directory, (0, 1, 2))
-    with PretendDevices():
+    with FakeDevices():
         weights = split_weights(directory, device_map)
         devices = [layer.device for layer in weights.layers]
         last = weights.layers[-1]
-        if spoiled == "cache":
+        if misplaced == "cache":
             devices[-1] = GPUS[0]
-        elif spoiled == "norm":
+        elif misplaced == "norm":
             last = replace(last, mlp_norm=last.mlp_norm.to(GPUS[0]))
         else:
             last = replace(last, down_proj=TorchLinear(torch.zeros(64, 192).to(GPUS[0])))

@@ -1,4 +1,4 @@
-"""8 bits on the CPU: exact sums, rows kept apart, and hardly any loss on real text."""
+"""8 bits on the CPU: exact sums, batch-invariant rows, and little loss on real text."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_products_are_exact_sums_of_integers(inputs: int, outputs: int) -> None:
     weight = torch.randn(outputs, inputs, generator=generator)
     x = torch.randn(50, inputs, generator=generator) * torch.logspace(-3, 3, 50)[:, None]
     scales = weight.abs().amax(1) / 127
-    whole = (weight / scales[:, None]).round()
-    heights = x.abs().amax(1, keepdim=True)
-    rounded = (x * (127 / heights) + 128.5).to(torch.uint8).double() - 128
-    expected = (rounded @ whole.double().T).float() * scales * (heights / 127)
+    quantized = (weight / scales[:, None]).round()
+    absmax = x.abs().amax(1, keepdim=True)
+    rounded = (x * (127 / absmax) + 128.5).to(torch.uint8).double() - 128
+    expected = (rounded @ quantized.double().T).float() * scales * (absmax / 127)
     linear = Int8Linear(weight)
     assert torch.allclose(linear(x), expected, rtol=1e-6, atol=0)
     for count in (1, 2, 7, 16, 33):
@@ -57,14 +57,14 @@ def test_rows_of_zeros_give_zeros() -> None:
     assert not Int8Linear(torch.zeros(32, 64))(torch.randn(3, 64)).any()
 
 
-def test_balancing_undoes_a_rescale_of_channels() -> None:
+def test_smoothing_undoes_a_rescale_of_channels() -> None:
     generator = torch.Generator().manual_seed(3)
     norm = torch.rand(64, generator=generator) + 0.5
     weight = torch.randn(96, 64, generator=generator)
-    blown = torch.where(torch.arange(64) % 9 == 0, 50.0, 1.0)
-    plain = norm / smoothing_factors(norm, weight)
-    other = norm * blown / smoothing_factors(norm * blown, weight / blown)
-    assert torch.allclose(plain, other)
+    scales = torch.where(torch.arange(64) % 9 == 0, 50.0, 1.0)
+    smoothed = norm / smoothing_factors(norm, weight)
+    other = norm * scales / smoothing_factors(norm * scales, weight / scales)
+    assert torch.allclose(smoothed, other)
 
 
 def with_outliers(directory: Path) -> Path:
@@ -73,13 +73,13 @@ def with_outliers(directory: Path) -> Path:
     path = directory / "model.safetensors"
     tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
     layers = json.loads((directory / "config.json").read_text())["num_hidden_layers"]
-    for number in range(layers):
-        layer = f"model.layers.{number}."
+    for index in range(layers):
+        layer = f"model.layers.{index}."
         for norm, parts in (
             ("input_layernorm", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
             ("post_attention_layernorm", ("mlp.gate_proj", "mlp.up_proj")),
         ):
-            channels = torch.arange(number, tensors[f"{layer}{norm}.weight"].numel(), 37)
+            channels = torch.arange(index, tensors[f"{layer}{norm}.weight"].numel(), 37)
             tensors[f"{layer}{norm}.weight"][channels] *= 50
             for part in parts:
                 tensors[f"{layer}{part}.weight"][:, channels] /= 50

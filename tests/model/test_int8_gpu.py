@@ -1,4 +1,4 @@
-"""8 bits as on a GPU, run on the CPU: bitsandbytes' product against the same sum in torch."""
+"""The GPU's 8-bit layers, run on the CPU: bitsandbytes against the same sum in torch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def test_the_product_is_the_rounded_sum(dtype: torch.dtype, rows: int) -> None:
     torch.manual_seed(0)
     weight, x = torch.randn(96, 128).to(dtype), torch.randn(rows, 128).to(dtype)
     linear = GpuInt8Linear(weight)
-    found = linear(x)
-    assert found.dtype == dtype
+    y = linear(x)
+    assert y.dtype == dtype
     assert linear.nbytes == 96 * 128 + 96 * 4
     quantized = []
     for side in (x, weight):
         scale = side.float().abs().amax(1, keepdim=True) / 127
         quantized.append((side.float() / scale).round() * scale)
-    assert torch.allclose(found.float(), quantized[0] @ quantized[1].T, rtol=1e-2, atol=1e-2)
+    assert torch.allclose(y.float(), quantized[0] @ quantized[1].T, rtol=1e-2, atol=1e-2)
     exact = x.float() @ weight.float().T
-    assert (found.float() - exact).norm() / exact.norm() < 0.02
+    assert (y.float() - exact).norm() / exact.norm() < 0.02
 
 
 def test_a_row_does_not_depend_on_the_others() -> None:
@@ -33,7 +33,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
     assert torch.equal(linear(x)[5:6], linear(x[5:6]))
 
 
-def test_a_norms_large_channels_are_evened_out() -> None:
+def test_a_norms_large_channels_are_smoothed() -> None:
     torch.manual_seed(0)
     norm, weight = torch.rand(64) + 0.5, torch.randn(32, 64)
     norm[7], weight[:, 7] = norm[7] * 50, weight[:, 7] / 50
@@ -41,5 +41,5 @@ def test_a_norms_large_channels_are_evened_out() -> None:
     folded, linear = GpuInt8Packer(torch.float32).pack_after_norm(norm, weight)
     exact = (x * norm) @ weight.T
     assert (linear(x * folded) - exact).norm() / exact.norm() < 0.02
-    plain = GpuInt8Linear(weight)(x * norm)
-    assert (plain - exact).norm() > 2 * (linear(x * folded) - exact).norm()
+    unsmoothed = GpuInt8Linear(weight)(x * norm)
+    assert (unsmoothed - exact).norm() > 2 * (linear(x * folded) - exact).norm()

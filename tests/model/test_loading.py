@@ -1,4 +1,4 @@
-"""From files to weights: exact storage, both builders, shards, pickles, padding, memory."""
+"""Loading weights: exact storage, all sources, shards, pickles, padding, memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def runner_of(weights: Weights) -> TorchRunner:
 
 
 def outputs(runner: TorchRunner) -> list[Tensor]:
-    """Logits of a prompt's end and of the next token, and a pooled tile."""
+    """Logits after a prompt and after the next token, and a pooled chunk."""
     tokens = tuple(range(3, 35))
     first = runner.run(
         Batch(
@@ -69,10 +69,10 @@ def test_modules_and_files_give_the_same_bits(save_model: SaveModel, kind: str, 
     modules = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype))
     config = read_config(directory)
     other = built(config, from_modules(modules))
-    for mine, theirs in zip(
+    for ours, theirs in zip(
         outputs(runner_of(weights_of(directory))), outputs(runner_of(other)), strict=True
     ):
-        assert torch.equal(mine, theirs)
+        assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -104,8 +104,8 @@ def test_sharded_files_load(save_model: SaveModel, tmp_path: Path) -> None:
     half.save_pretrained(tmp_path, max_shard_size="100KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
     first, second = runner_of(weights_of(saved.directory)), runner_of(weights_of(tmp_path))
-    for mine, theirs in zip(outputs(first), outputs(second), strict=True):
-        assert torch.equal(mine, theirs)
+    for ours, theirs in zip(outputs(first), outputs(second), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_allowed_pickles_load_to_the_same_bits(save_model: SaveModel, tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_allowed_pickles_load_to_the_same_bits(save_model: SaveModel, tmp_path: 
     config = read_config(saved.directory)
     other = built(config, from_pickles(tmp_path))
     first, second = runner_of(weights_of(saved.directory)), runner_of(other)
-    for mine, theirs in zip(outputs(first), outputs(second), strict=True):
-        assert torch.equal(mine, theirs)
+    for ours, theirs in zip(outputs(first), outputs(second), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 class Trap:

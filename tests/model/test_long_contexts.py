@@ -1,5 +1,5 @@
-"""Contexts longer than max_position_embeddings, where the rope's scaling means them: transformers'
-own tokens there too."""
+"""Contexts beyond max_position_embeddings that the RoPE scaling allows: the same tokens as
+transformers."""
 
 from __future__ import annotations
 

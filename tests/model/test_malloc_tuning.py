@@ -1,4 +1,4 @@
-"""What is freed while a model is loaded goes back to the system."""
+"""Memory freed while a model is loaded returns to the operating system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK, BLOCKS = 2 * 2**20, 60
-#: In a process of its own: heaps that other tests have left half empty take blocks in.
+#: In a child process: heaps left half empty by other tests would absorb blocks.
 PROGRAM = f"""
 import threading
 from pathlib import Path
@@ -19,9 +19,9 @@ def anonymous_bytes():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
-def load():  # on a thread of its own, as the engine does
+def load():  # on another thread, as the engine does
     with mmap_large_blocks():
-        torch.ones(2**25, dtype=torch.uint8)  # freed at once: what raises glibc's limit
+        torch.ones(2**25, dtype=torch.uint8)  # freed at once, which raises glibc's threshold
         blocks = [torch.ones({BLOCK}, dtype=torch.uint8) for _ in range({BLOCKS})]
         before = anonymous_bytes()
         del blocks[::2]

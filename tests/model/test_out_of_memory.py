@@ -1,4 +1,4 @@
-"""Memory that runs out is a MemoryError, whichever allocator says so."""
+"""Out-of-memory errors of every allocator become MemoryError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise A: the same request gives the same bytes, whatever runs beside it (CPU)."""
+"""Promise A: the same request gives the same bytes in any batch (CPU)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def requests(seed: int) -> list[GenerationRequest]:
         SamplingParams(temperature=0.8, top_k=150),
     ]
     made = []
-    for number in range(REQUESTS):
+    for index in range(REQUESTS):
         border = CHUNK * rng.choice([1, 2, 4])
         others = [1, 5, rng.randint(1, 120), rng.randint(120, 900)]
         length = rng.choice([border - 1, border, border + 1, *others])
         prompt = tuple(rng.randrange(3, VOCAB) for _ in range(length))
-        params = replace(kinds[number % len(kinds)], seed=rng.getrandbits(40), logprobs=3)
+        params = replace(kinds[index % len(kinds)], seed=rng.getrandbits(40), logprobs=3)
         tokens = min(rng.randint(1, 60), 1024 - length)
         made.append(GenerationRequest((prompt,), params, n=1, max_tokens=tokens))
     return made
@@ -72,21 +72,21 @@ def test_answers_do_not_depend_on_the_company(
     rng.shuffle(order)
     handles: dict[int, RequestHandle] = {}
     cancelled: list[RequestHandle] = []
-    for number, request in order:
-        if rng.random() < 0.2:  # company that leaves midway
-            passing = engine.generate(replace(requests(9)[number], max_tokens=None))
+    for index, request in order:
+        if rng.random() < 0.2:  # a request that is cancelled midway
+            passing = engine.generate(replace(requests(9)[index], max_tokens=None))
             cancelled.append(passing)
         if rng.random() < 0.1:
             cancelled.append(engine.embed(EmbeddingRequest(request.prompts * 3)))
-        handles[number] = engine.generate(request)
+        handles[index] = engine.generate(request)
         if rng.random() < 0.5:
             time.sleep(rng.random() * 0.01)
         if cancelled and rng.random() < 0.3:
             cancelled.pop().cancel()
     for handle in cancelled:
         handle.cancel()
-    for number, handle in handles.items():
-        assert collect(handle) == alone[number], f"request {number}"
+    for index, handle in handles.items():
+        assert collect(handle) == alone[index], f"request {index}"
 
 
 def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> None:
@@ -108,7 +108,7 @@ def test_a_cache_too_small_for_all_changes_nothing(save_model: SaveModel) -> Non
 
 def test_giving_a_place_to_another_key_changes_nothing(engine: AsyncEngine) -> None:
     """More streams of one key than there are slots, then requests of others: some streams start
-    again, and nobody's bytes change."""
+    again, and no request's bytes change."""
     company = [
         replace(request, max_tokens=50, ignore_eos=True)
         for request in requests(5)
@@ -121,8 +121,8 @@ def test_giving_a_place_to_another_key_changes_nothing(engine: AsyncEngine) -> N
     handles = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]
     wait_until(lambda: engine.stats.running >= 64, lambda: str(engine.stats), pause_s=0.001)
     late = [
-        engine.generate(replace(request, owner=Owner(f"few {number % 2}", True)))
-        for number, request in enumerate(others)
+        engine.generate(replace(request, owner=Owner(f"few {index % 2}", True)))
+        for index, request in enumerate(others)
     ]
     assert [collect(handle) for handle in late] == wanted[: len(others)]
     assert [collect(handle) for handle in handles] == wanted
@@ -153,10 +153,10 @@ def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
     rng = random.Random(8)
     trunk = tuple(rng.randrange(3, VOCAB) for _ in range(300))
     wanted = []
-    for number in range(60):
+    for index in range(60):
         tail = tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(1, 90)))
         prompt = trunk[: rng.choice([0, CHUNK, 40, 4 * CHUNK, 150, 300])] + tail
-        params = SamplingParams(temperature=rng.choice([0, 1.0]), seed=number, logprobs=2)
+        params = SamplingParams(temperature=rng.choice([0, 1.0]), seed=index, logprobs=2)
         beams = rng.choice([1, 1, 1, 3])
         params = params if beams == 1 else replace(params, logprobs=None)
         n = rng.choice([1, 3])

@@ -1,6 +1,6 @@
-"""Promise B: transformers' own tokens, but for true ties.
+"""Promise B: the same tokens as transformers, except for ties.
 
-Our tokens are fed through transformers, so that one tie cannot make all later ones differ.
+Our tokens are fed through transformers, so that a tie does not make all later tokens differ.
 """
 
 from __future__ import annotations
@@ -96,11 +96,11 @@ def assert_greedy(
     with torch.inference_mode():
         logits = model(ids).logits[0].float()
     ties = 0
-    for number, token in enumerate(answer):
-        end = len(prompt) + number
+    for index, token in enumerate(answer):
+        end = len(prompt) + index
         scores = processors(ids[:, :end], logits[end - 1][None].clone())[0]
         best = scores.max().item()
-        assert best - scores[token].item() < TIE, f"token {number} of {answer}"
+        assert best - scores[token].item() < TIE, f"token {index} of {answer}"
         ties += token != int(scores.argmax())
     return ties
 
@@ -173,9 +173,9 @@ def test_logprobs_are_the_models_own(tiny: SavedModel, tiny_engine: AsyncEngine)
     )
     ids = torch.tensor([list(prompt) + choice.tokens])
     with torch.inference_mode():
-        own = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
-    for number, reported in enumerate(choice.logprobs):
-        row = own[len(prompt) + number - 1]
+        expected = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
+    for index, reported in enumerate(choice.logprobs):
+        row = expected[len(prompt) + index - 1]
         assert reported.logprob == pytest.approx(row[reported.token_id].item(), abs=1e-4)
         assert [token for token, _ in reported.top] == row.topk(5).indices.tolist()
 
@@ -190,25 +190,25 @@ def test_embeddings_are_the_mean_of_the_last_hidden_state(
 
 
 def test_prompt_scores_are_the_models_own(tiny: SavedModel, tiny_engine: AsyncEngine) -> None:
-    """Over several tiles, with nothing generated; their sum is the model's loss."""
+    """Over several chunks, with nothing generated; their sum is the model's loss."""
     prompt = prompts(2, 400)[9]
     assert len(prompt) > 64
     request = GenerationRequest((prompt,), max_tokens=0, prompt_logprobs=2)
     handle = tiny_engine.generate(request)
-    told: list[TokenLogprob] = []
+    reported: list[TokenLogprob] = []
     while not handle.done:
         for event in handle.next_events(30):
             if isinstance(event, PromptLogprobs):
-                told += event.logprobs
+                reported += event.logprobs
     with torch.inference_mode():
         ids = torch.tensor([list(prompt)])
-        own = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
+        expected = torch.log_softmax(tiny.reference(ids).logits[0].float(), -1)
         loss = tiny.reference(ids, labels=ids).loss.item()
-    assert [each.token_id for each in told] == list(prompt[1:])
-    for number, each in enumerate(told):
-        assert each.logprob == pytest.approx(own[number, each.token_id].item(), abs=1e-4)
-        assert [token for token, _ in each.top] == own[number].topk(2).indices.tolist()
-    assert sum(each.logprob for each in told) == pytest.approx(-loss * len(told), rel=1e-4)
+    assert [each.token_id for each in reported] == list(prompt[1:])
+    for index, each in enumerate(reported):
+        assert each.logprob == pytest.approx(expected[index, each.token_id].item(), abs=1e-4)
+        assert [token for token, _ in each.top] == expected[index].topk(2).indices.tolist()
+    assert sum(each.logprob for each in reported) == pytest.approx(-loss * len(reported), rel=1e-4)
 
 
 @pytest.mark.parametrize("params", [
@@ -223,12 +223,12 @@ def test_penalties_count_the_output_as_openai_defines_them(
         (choice,) = collect(tiny_engine.generate(request))
         with torch.inference_mode():
             logits = tiny.reference(torch.tensor([[*prompt, *choice.tokens]])).logits[0].float()
-        for number, token in enumerate(choice.tokens):
-            row = logits[len(prompt) + number - 1].clone()
+        for index, token in enumerate(choice.tokens):
+            row = logits[len(prompt) + index - 1].clone()
             for biased, bias in params.logit_bias:
                 row[biased] += bias
-            said = choice.tokens[:number]
-            for each in set(said):
-                row[each] -= params.presence_penalty + params.frequency_penalty * said.count(each)
+            output = choice.tokens[:index]
+            for each in set(output):
+                row[each] -= params.presence_penalty + params.frequency_penalty * output.count(each)
             assert row.max().item() - row[token].item() < TIE
         assert 12 not in choice.tokens or not params.logit_bias

@@ -1,4 +1,4 @@
-"""The sampler draws from the distribution that transformers' processors describe."""
+"""The sampler's distribution is that of transformers' logits processors and warpers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SETTINGS = [
 
 
 def reference(logits: torch.Tensor, params: SamplingParams, seen: list[int]) -> np.ndarray:
-    """transformers' probabilities after its own processors, in its own order."""
+    """The probabilities after transformers' processors, in its order."""
     steps = LogitsProcessorList()
     if params.repetition_penalty != 1.0:
         steps.append(RepetitionPenaltyLogitsProcessor(params.repetition_penalty))
@@ -53,7 +53,8 @@ def reference(logits: torch.Tensor, params: SamplingParams, seen: list[int]) -> 
 
 
 def chi_squared_p(observed: np.ndarray, expected: np.ndarray) -> float:
-    """p of Pearson's test; cells with few expected draws are joined (Wilson–Hilferty tail)."""
+    """p-value of Pearson's chi-squared test; cells with few expected draws are merged, and the
+    tail is by the Wilson–Hilferty approximation."""
     order = np.argsort(-expected)
     observed, expected = observed[order], expected[order]
     enough = int((expected >= 5).sum())
@@ -128,7 +129,7 @@ def test_equal_logits_are_ordered_by_id() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_row_that_is_not_numbers_fails_alone(value: float) -> None:
+def test_a_row_of_nan_or_infinity_fails_alone(value: float) -> None:
     logits = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
     expected = int(logits[2].argmax())
     logits[1] = value

@@ -87,38 +87,38 @@ def torch_environment() -> dict[str, str]:
     """Environment variables that disable the same features in torch's libraries."""
     if not _disabled(os.environ):
         return {}
-    found = features()
-    if "avx2" not in found:
-        level = ("default", "AVX" if "avx" in found else "SSE41", "SSE4_2")
-    elif "avx512f" not in found:
-        level = ("avx2", "AVX2_VNNI" if "avxvnni" in found else "AVX2", "AVX2")
-    elif "avx512vnni" not in found:
+    enabled = features()
+    if "avx2" not in enabled:
+        level = ("default", "AVX" if "avx" in enabled else "SSE41", "SSE4_2")
+    elif "avx512f" not in enabled:
+        level = ("avx2", "AVX2_VNNI" if "avxvnni" in enabled else "AVX2", "AVX2")
+    elif "avx512vnni" not in enabled:
         level = ("avx512", "AVX512_CORE", "AVX512")
     else:
         return {}
     names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
-    return {**dict(zip(names, level, strict=True)), **_for_fbgemm(found)}
+    return {**dict(zip(names, level, strict=True)), **_for_fbgemm(enabled)}
 
 
-def _for_fbgemm(found: frozenset[str]) -> dict[str, str]:
-    return {} if "avx512f" in found else {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2"}
+def _for_fbgemm(enabled: frozenset[str]) -> dict[str, str]:
+    return {} if "avx512f" in enabled else {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2"}
 
 
 @cache
 def _feature_table() -> dict[str, bool]:
     """Each feature of this kind of CPU, and whether this one has it and it is not disabled."""
-    found = _host_features()
+    table = _host_features()
     for name in _disabled(os.environ):
-        if found and name not in found:
+        if table and name not in table:
             raise StartupError(
                 f"{DISABLE_VARIABLE} names {name!r}, which is not a feature of this kind of CPU: "
                 "use LLVM's names, such as avx512vnni or avx2"
             )
         dependent = _DEPENDENT_PREFIXES.get(name, ())
-        for other in found:
+        for other in table:
             if other == name or other.startswith(dependent):
-                found[other] = False
-    return found
+                table[other] = False
+    return table
 
 
 def _host_features() -> dict[str, bool]:

@@ -44,17 +44,17 @@ _OTHER = re.compile(r"(.+?)\.(?:lora_|token_adapter\.|trainable_tokens_).+")
 def read_key(key: str) -> AdapterKey:
     """Parse `key`; an unknown name is SAVED, with the whole name as its module."""
     name = key.removeprefix(_PREFIX)
-    if found := _PAIR.fullmatch(name):
-        return AdapterKey(KeyKind.A if found[2] == "A" else KeyKind.B, found[1])
-    if found := _OTHER.fullmatch(name):
-        return AdapterKey(KeyKind.OTHER, found[1])
-    if found := _WRAPPED.fullmatch(name):
-        module, wrapper, tensor = found.groups()
+    if match := _PAIR.fullmatch(name):
+        return AdapterKey(KeyKind.A if match[2] == "A" else KeyKind.B, match[1])
+    if match := _OTHER.fullmatch(name):
+        return AdapterKey(KeyKind.OTHER, match[1])
+    if match := _WRAPPED.fullmatch(name):
+        module, wrapper, tensor = match.groups()
         if wrapper == "original_module":
             return AdapterKey(KeyKind.IGNORED, module)
         return AdapterKey(KeyKind.SAVED, module, tensor, 2 if wrapper == "modules_to_save" else 0)
     if name.endswith(".rotary_emb.inv_freq"):
         return AdapterKey(KeyKind.IGNORED, name)
-    if found := _PLAIN.fullmatch(name):
-        return AdapterKey(KeyKind.SAVED, found[1], found[2], 1)
+    if match := _PLAIN.fullmatch(name):
+        return AdapterKey(KeyKind.SAVED, match[1], match[2], 1)
     return AdapterKey(KeyKind.SAVED, name)

@@ -218,8 +218,8 @@ def _blocks(batch: Batch) -> list[tuple[int, int]]:
     chunk."""
     blocks = [(row, 1) for row in range(len(batch.decode_rows))]
     first = len(batch.decode_rows)
-    for tile in batch.prefill_chunks:
-        last = first + len(tile.tokens)
+    for chunk in batch.prefill_chunks:
+        last = first + len(chunk.tokens)
         blocks += [(row, min(QUERY_BLOCK, last - row)) for row in range(first, last, QUERY_BLOCK)]
         first = last
     return blocks

@@ -1,7 +1,7 @@
 """Self-test of the compiled kernels on this machine: small random models against torch.
 
-Importing it compiles the kernels; `app/model/kernel_trial.py` does so in a child process first,
-because a compiler or a kernel may crash the process.
+Importing it compiles the kernels; `app/model/self_test_process.py` does so in a child process
+first, because a compiler or a kernel may crash the process.
 """
 
 from __future__ import annotations

@@ -15,9 +15,8 @@ from torch import Tensor
 from app.checkpoint.errors import StartupError
 from app.model.loading.build_weights import Source
 
-DeviceMap = Mapping[
-    str, torch.device
-]  #: from a module's name ("" is the whole model) to its device
+#: A module's name ("" is the whole model) to its device.
+DeviceMap = Mapping[str, torch.device]
 
 #: Fraction of a GPU's free memory for weights; the rest is for the KV cache.
 _WEIGHTS_FRACTION = 0.8

@@ -82,7 +82,7 @@ def _sampled_candidates(
 
 
 def _uniforms(sampling: SamplingInput, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """One number in (0, 1) for each key: `engine.randomness` over arrays, with one more level."""
+    """A number in (0, 1) for each key: `engine.counter_rng` for arrays, with the key mixed in."""
     with np.errstate(over="ignore"):
         start = np.uint64(sampling.seed & int(_MASK))
         state = _mix(_mix(np.array([start])) ^ np.uint64(sampling.choice))

@@ -1,4 +1,4 @@
-"""The compiled decoder against the torch one, over everything a layer can have."""
+"""The compiled decoder against the torch decoder, with every optional part of a layer."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def weights_of(directory: Path, packer: WeightPacker) -> Weights:
     return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
 
-def native_runner(weights: Weights, cached: torch.dtype = torch.float32) -> TorchRunner:
-    panels = PanelCache(weights.config, 6, 300, cached)
-    return TorchRunner(weights, panels, CompiledDecoder(weights, panels), weights.config.vocab_size)
+def compiled_runner(weights: Weights, cache_dtype: torch.dtype = torch.float32) -> TorchRunner:
+    cache = PanelCache(weights.config, 6, 300, cache_dtype)
+    return TorchRunner(weights, cache, CompiledDecoder(weights, cache), weights.config.vocab_size)
 
 
 def torch_runner(weights: Weights) -> TorchRunner:
@@ -71,11 +71,11 @@ def batches() -> list[Batch]:
 
 @pytest.mark.parametrize(("kind", "changes"), SHAPES)
 @pytest.mark.parametrize(
-    ("packer", "cached", "tolerance"),
+    ("packer", "cache_dtype", "tolerance"),
     [
         pytest.param(PanelPacker(), torch.float32, 2e-4, id="full"),
         pytest.param(PanelPacker(), torch.float16, 4e-3, id="half cache"),
-        # Rounding to 8 bits turns a difference in the last bit into one of a whole step.
+        # Where values are rounded to 8 bits, a last-bit difference may become a whole step.
         pytest.param(Int8PanelPacker(), torch.float16, 0.35, id="8-bit"),
     ],
 )
@@ -84,19 +84,19 @@ def test_both_decoders_agree(
     kind: str,
     changes: dict[str, Any],
     packer: WeightPacker,
-    cached: torch.dtype,
+    cache_dtype: torch.dtype,
     tolerance: float,
 ) -> None:
     dtype = "float16" if kind == "llama" else "bfloat16"
     weights = weights_of(save_model(kind, dtype, **changes).directory, packer)
-    native, reference = native_runner(weights, cached), torch_runner(weights)
+    compiled, reference = compiled_runner(weights, cache_dtype), torch_runner(weights)
     for batch in batches():
-        mine, theirs = native.run(batch), reference.run(batch)
-        assert (mine.logits is None) == (theirs.logits is None)
-        pairs = [*zip(mine.pooled, theirs.pooled, strict=True)]
-        pairs += zip(mine.target_logits, theirs.target_logits, strict=True)
-        if mine.logits is not None:
-            pairs.append((mine.logits, theirs.logits))
+        ours, theirs = compiled.run(batch), reference.run(batch)
+        assert (ours.logits is None) == (theirs.logits is None)
+        pairs = [*zip(ours.pooled, theirs.pooled, strict=True)]
+        pairs += zip(ours.target_logits, theirs.target_logits, strict=True)
+        if ours.logits is not None:
+            pairs.append((ours.logits, theirs.logits))
         for one, other in pairs:
             scale = float(other.abs().max())
             assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
@@ -107,10 +107,10 @@ def test_both_decoders_agree(
 def test_how_a_prompt_is_cut_changes_no_bits(
     save_model: SaveModel, kind: str, changes: dict[str, Any], packer: WeightPacker
 ) -> None:
-    """Which is what `row_invariant` says."""
+    """The meaning of `row_invariant`."""
     weights = weights_of(save_model(kind, "float16", **changes).directory, packer)
-    cached = torch.float16 if isinstance(packer, Int8PanelPacker) else torch.float32
-    runner = native_runner(weights, cached)
+    cache_dtype = torch.float16 if isinstance(packer, Int8PanelPacker) else torch.float32
+    runner = compiled_runner(weights, cache_dtype)
     assert runner.row_invariant
     tokens = tuple(range(3, 3 + 2 * CHUNK + 3))
 
@@ -137,9 +137,9 @@ def test_how_a_prompt_is_cut_changes_no_bits(
 
 def test_a_step_larger_than_the_buffers_changes_no_bits(save_model: SaveModel) -> None:
     weights = weights_of(save_model("llama", "float16").directory, PanelPacker())
-    small, large = native_runner(weights), native_runner(weights)
+    small, large = compiled_runner(weights), compiled_runner(weights)
     tokens = tuple(range(3, 35))
-    tiles = tuple(PrefillChunk(slot, 0, tokens, OutputKind.LOGITS) for slot in range(6))
-    together = large.run(Batch((), tiles)).logits
-    for tile in tiles:
-        assert small.run(Batch((), (tile,))).logits[0].equal(together[tile.slot])
+    chunks = tuple(PrefillChunk(slot, 0, tokens, OutputKind.LOGITS) for slot in range(6))
+    together = large.run(Batch((), chunks)).logits
+    for chunk in chunks:
+        assert small.run(Batch((), (chunk,))).logits[0].equal(together[chunk.slot])

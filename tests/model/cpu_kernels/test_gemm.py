@@ -1,4 +1,4 @@
-"""Compiled products: right, exact where they can be, and every row's bits its own."""
+"""Compiled GEMM: correct, exact where possible, and the same bits per row in any batch."""
 
 from __future__ import annotations
 
@@ -40,35 +40,35 @@ def test_float_products(dtype: torch.dtype, outputs: int, inputs: int, threads: 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_rows_bits_do_not_depend_on_the_others(dtype: torch.dtype, threads: int) -> None:
     linear, x = PanelLinear(matrix(300, 1000).to(dtype)), matrix(96, 1000, 1)
-    whole = linear(x)
+    expected = linear(x)
     for count in COUNTS:
         first = 5 * count % (96 - count)
-        assert linear(x[first : first + count]).equal(whole[first : first + count])
+        assert linear(x[first : first + count]).equal(expected[first : first + count])
     torch.set_num_threads(3 - threads)
-    assert linear(x).equal(whole)
+    assert linear(x).equal(expected)
 
 
 @pytest.mark.parametrize("eight_bit", [False, True])
-def test_a_rows_bits_do_not_depend_on_the_size_of_the_team(eight_bit: bool, threads: int) -> None:
-    """Panels are cut into pieces by it."""
+def test_a_rows_bits_do_not_depend_on_the_number_of_threads(eight_bit: bool, threads: int) -> None:
+    """It decides how many panels a thread claims at a time."""
     weight, x = matrix(4000, 64), matrix(14, 64, 1)
     linear = Int8PanelLinear(weight) if eight_bit else PanelLinear(weight.half())
-    whole = linear(x)
-    for team in (1, 3, 5, 8):
-        torch.set_num_threads(team)
-        assert linear(x).equal(whole), team
+    expected = linear(x)
+    for num_threads in (1, 3, 5, 8):
+        torch.set_num_threads(num_threads)
+        assert linear(x).equal(expected), num_threads
 
 
-@pytest.mark.parametrize("team", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
+@pytest.mark.parametrize("num_threads", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
 @pytest.mark.parametrize("panels", [6, 128, 384, 688, 1728, 4748])
-def test_every_thread_of_a_team_gets_its_share(panels: int, team: int) -> None:
-    run = int(panels_per_claim(panels, team))
-    done, left = [0] * team, panels
+def test_every_thread_gets_its_share(panels: int, num_threads: int) -> None:
+    claim = int(panels_per_claim(panels, num_threads))
+    done, left = [0] * num_threads, panels
     while left:
-        slowest = min(range(team), key=done.__getitem__)
-        done[slowest] += min(run, left)
-        left -= min(run, left)
-    assert max(done) <= panels / team * 1.0625 + 1
+        slowest = min(range(num_threads), key=done.__getitem__)
+        done[slowest] += min(claim, left)
+        left -= min(claim, left)
+    assert max(done) <= panels / num_threads * 1.0625 + 1
 
 
 def test_the_smallest_exact_storage_is_taken() -> None:
@@ -91,10 +91,10 @@ def test_byte_products_are_exact_sums(inputs: int, outputs: int, threads: int) -
     weight = matrix(outputs, inputs)
     x = matrix(50, inputs, 1) * torch.logspace(-3, 3, 50)[:, None]
     scales = weight.abs().amax(1) / 127
-    whole = (weight * (127 / weight.abs().amax(1))[:, None]).round()
-    heights = x.abs().amax(1, keepdim=True)
-    rounded = (x * (127 / heights) + 128.5).to(torch.uint8).double() - 128
-    expected = (rounded @ whole.double().T).float() * scales * (heights / 127)
+    quantized = (weight * (127 / weight.abs().amax(1))[:, None]).round()
+    absmax = x.abs().amax(1, keepdim=True)
+    rounded = (x * (127 / absmax) + 128.5).to(torch.uint8).double() - 128
+    expected = (rounded @ quantized.double().T).float() * scales * (absmax / 127)
     linear = Int8PanelLinear(weight)
     y = linear(x)
     close = torch.isclose(y, expected, rtol=1e-6, atol=0)

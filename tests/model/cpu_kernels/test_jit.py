@@ -1,4 +1,4 @@
-"""Compiled kernels are kept from one start to the next."""
+"""Compiled kernels are cached on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_second_start_compiles_nothing(tmp_path: Path) -> None:
     assert start(tmp_path) == kept
 
 
-def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_only_disables_the_cache(tmp_path: Path) -> None:
     program = """
 from app.model.cpu_kernels.jit import jit
 assert jit(lambda x: x + 1)(2) == 3

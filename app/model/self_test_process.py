@@ -24,7 +24,7 @@ CPU_LIMIT_S = 300
 _WALL_CLOCK_FACTOR = 4
 _PROGRAM = (
     f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})\n"
-    "from app.model.kernel_trial import child_main; child_main(*sys.argv[1:])"
+    "from app.model.self_test_process import child_main; child_main(*sys.argv[1:])"
 )
 #: prctl option: send this process a signal when its parent ends (linux/prctl.h).
 _PR_SET_PDEATHSIG = 1

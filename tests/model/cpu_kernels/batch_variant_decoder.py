@@ -19,7 +19,7 @@ _job_at = pointer_to(from_dtype(_JOB))
 
 @cfunc(types.void(*[types.int64] * 4))
 def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
-    """Change the last bits of all results of a step that has more than one row."""
+    """Change the last bits of all results of steps with more than one row."""
     job = carray(_job_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     out = carray(pointer(job.out), (rows, job.stride), np.float32)
@@ -30,14 +30,14 @@ def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
 
 
 def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
-    """Let this stage be such a one, in all decoders made from now on."""
-    plain = decoder.CompiledDecoder._layer
+    """Disturb this stage of one layer, in all decoders created from now on."""
+    original = decoder.CompiledDecoder._layer
 
     def with_disturbance(
-        self: decoder.CompiledDecoder, number: int, weights: LayerWeights
+        self: decoder.CompiledDecoder, index: int, weights: LayerWeights
     ) -> list[tuple[StageName, KernelStage, Tensor]]:
-        stages = plain(self, number, weights)
-        if number == layer:
+        stages = original(self, index, weights)
+        if index == layer:
             at = [each for each, _, _ in stages].index(name)
             out = stages[at][2]
             job = np.zeros(1, _JOB)

@@ -106,10 +106,9 @@ FAULTS = [
 
 
 def fault(copy: Path, program: str = "", limit_s: int = 60) -> list[str]:
-    """The command of a process that has the kernels tried, and prints what is wrong."""
-    program += (
-        f"from app.model.kernel_trial import kernel_fault; print(kernel_fault(False, {limit_s}))"
-    )
+    """The command of a process that runs the self-test and prints the fault."""
+    program += "from app.model.self_test_process import kernel_fault\n"
+    program += f"print(kernel_fault(False, {limit_s}))"
     return ["env", f"PYTHONPATH={copy}", sys.executable, "-c", program]
 
 
@@ -159,7 +158,9 @@ def test_the_process_has_no_sockets_and_ends_with_its_parent(plant: Plant) -> No
         listener.set_inheritable(True)
         parent = subprocess.Popen(fault(copy), env=environ, cwd=copy, close_fds=False)
         try:
-            wait_until(shown.is_file, lambda: "the trial did not start", limit_s=60, pause_s=0.1)
+            wait_until(
+                shown.is_file, lambda: "the self-test did not start", limit_s=60, pause_s=0.1
+            )
             wait_until(lambda: "pipe:" in shown.read_text(), shown.read_text, pause_s=0.1)
             pid, group, *kinds = shown.read_text().splitlines()
             assert group == pid, "a signal for the server's group would reach it"

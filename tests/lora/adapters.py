@@ -1,7 +1,4 @@
-"""Adapters as peft trains and saves them, and small vocabularies to go with them.
-
-Knows nothing about the server.
-"""
+"""Creates adapters as peft trains and saves them, and small tokenizers for them."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from sentencepiece import sentencepiece_model_pb2 as sentencepiece_proto
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-#: The smallest vocabulary has 259 pieces of its own and the alphabet; the larger ones more.
+#: Vocabulary sizes: 259 special and byte pieces, the alphabet, and other characters.
 SMALL, LARGE = 300, 340
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -34,8 +31,8 @@ def write_tokenizer(directory: Path, tokens: int, *, pad: bool = False) -> Path:
     for byte in range(256):
         proto.pieces.add(piece=f"<0x{byte:02X}>", score=0.0, type=6)
     texts = ["▁", *"abcdefghijklmnopqrstuvwxyz", *map(chr, range(0x4E00, 0x4E00 + tokens))]
-    for number, text in enumerate(texts[: tokens - len(proto.pieces)]):
-        proto.pieces.add(piece=text, score=-float(number))
+    for index, text in enumerate(texts[: tokens - len(proto.pieces)]):
+        proto.pieces.add(piece=text, score=-float(index))
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "tokenizer.model").write_bytes(proto.SerializeToString())
     if pad:
@@ -44,8 +41,8 @@ def write_tokenizer(directory: Path, tokens: int, *, pad: bool = False) -> Path:
 
 
 def trained(model: PreTrainedModel, directory: Path, seed: int, **settings: Any) -> Path:
-    """Put an adapter on `model`, as if it had been trained, and save it."""
-    # peft tells its developers much
+    """Add an adapter with random weights to `model`, as if trained, and save it."""
+    # peft's warnings are for adapter developers
     with torch.inference_mode(False), warnings.catch_warnings(action="ignore"):
         settings = {"r": 4, "lora_alpha": 6, "target_modules": ALL, **settings}
         adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
@@ -60,7 +57,7 @@ def trained(model: PreTrainedModel, directory: Path, seed: int, **settings: Any)
 
 
 def reference(base: Path, loras: Iterable[Path], rows: int = 0, merge: bool = False) -> Any:
-    """transformers and peft in float32: all LoRAs but the last merged, the last too if asked."""
+    """transformers and peft in float32: all LoRAs but the last merged, and the last if `merge`."""
     with torch.inference_mode(False), warnings.catch_warnings(action="ignore"):
         model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
         if rows:
