@@ -55,14 +55,14 @@ smollm2: $(SMOLLM2)/config.json  ## the same with a real model, SmolLM2-135M-Ins
 
 install: $(INSTALLED)  ## install what the server needs
 
-lint: $(INSTALLED_DEV)  ## check style, types and who imports whom
+lint: $(INSTALLED_DEV)  ## check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@$(RUN_BIOME) check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(INSTALLED_DEV)  ## put the code into the house's format
+format: $(INSTALLED_DEV)  ## format the Python and JavaScript code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	@$(RUN_BIOME) check --write .
