@@ -1,33 +1,26 @@
-"""The engine as HTTP sees it: one daemon thread that alone touches the model.
+"""The engine for HTTP threads: a daemon thread that alone uses the model.
 
-Knows nothing about HTTP. Requests go in through a queue, events come out through each
-request's own outbox; what the thread computes, it alone decides.
+Requests reach the thread through a queue of functions. Events leave through each request's
+handle.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from weakref import WeakSet
 
 from app.engine import build_sequences, validation
 from app.engine.core import EngineCore
-from app.engine.errors import (
-    EngineError,
-    GenerationFailed,
-    ModelLoading,
-    OutOfMemory,
-    Overloaded,
-    ShuttingDown,
-)
-from app.engine.grammar_cache import Grammars
+from app.engine.engine_loop import EngineLoop, Inbox
+from app.engine.errors import EngineError, GenerationFailed, ModelLoading, ShuttingDown
+from app.engine.grammar_cache import GrammarCache
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
+from app.engine.request_limits import RequestLimits
 from app.engine.sequence import Sequence as TokenSequence
 from app.engine.types import (
     ANONYMOUS,
@@ -39,23 +32,16 @@ from app.engine.types import (
     Owner,
     TokenIds,
 )
+from app.engine.watchdog import HUNG_AFTER_S, StepWatchdog
 from app.structured_output.grammar_compiler import grammar_tokens
 from app.structured_output.json_constraint import JsonConstraint
 
-log = logging.getLogger(__name__)
-
-#: This many faulty steps in a row are the engine's end, and so is a step that takes longer than
-#: this and than so many times what its tokens took before. Until something is known about the
-#: model's speed, the first time counts as many times.
-FAULTS_ALLOWED = 3
-HUNG_AFTER_S = 60.0
-HUNG_AFTER_TIMES = 10
+#: Seconds between two looks at whether a step hangs.
 WATCH_S = 0.25
-STEP_TIME_DECAY = 0.99  #: one slow step is not remembered for ever
 
 
 class AsyncEngine:
-    """Implements `app.engine.Engine`. `start` once; any thread may call the rest."""
+    """Implements `app.engine.Engine`. Call `start` once; any thread may call the rest."""
 
     def __init__(
         self,
@@ -64,31 +50,31 @@ class AsyncEngine:
         hung_after_s: float = HUNG_AFTER_S,
         max_per_owner: int | None = None,
     ) -> None:
-        """load: reads the model, called on the engine's thread; max_per_owner: requests of one
-        owner at once, where there are several; None: half of `max_in_flight`, at least one."""
-        self._load, self._max_in_flight, self._hung_after_s = load, max_in_flight, hung_after_s
-        self._max_per_owner = max_per_owner or max(1, max_in_flight // 2)
+        """load: reads the model, called on the engine's thread; max_in_flight, max_per_owner: see
+        `RequestLimits`."""
+        self._load = load
         self._model: LoadedModel | None = None
+        self._core: EngineCore | None = None
         self._state = EngineState.LOADING
         self._metrics = EngineMetrics()
         self._running, self._kv_usage_ratio = 0, 0.0  # as of the last step
-        self._lock = threading.Lock()  # guards what is accepted; nothing enters once closed
-        self._inbox: SimpleQueue[Callable[[EngineCore], None] | None] = SimpleQueue()
-        self._open: WeakSet[RequestHandle] = WeakSet()  # guarded by the lock; may hold ended ones
-        self._grammars: Grammars | None = None  # guarded by the lock
-        self._stepper: EngineCore | None = None
-        self._step_began = 0.0  # monotonic; 0 between steps
-        self._token_s = 0.0  # what one row of a step took at most; 0: not known
+        self._lock = threading.Lock()  # for `_limits` and `_grammars`, and to set the state
+        self._limits = RequestLimits(self._metrics, max_in_flight, max_per_owner)
+        self._grammars: GrammarCache | None = None
+        self._inbox: Inbox = SimpleQueue()
+        self._watchdog = StepWatchdog(hung_after_s)
 
     def start(
         self,
         on_ready: Callable[[ModelInfo], None] = lambda info: None,
         on_failure: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        """Start the thread, which loads the model and then serves. The callbacks run on it:
-        `on_ready` once the model answers, `on_failure` when loading or the engine itself fails,
-        or from another thread when it hangs."""
-        failed = threading.Lock()  # taken by the first failure, for good
+        """Start the thread, which loads the model and then serves.
+
+        on_ready: called on that thread once the model is loaded; on_failure: called once, on that
+        thread when loading or the engine fails, or on another when a step hangs.
+        """
+        failed = threading.Lock()  # acquired by the first failure and never released
 
         def main() -> None:
             try:
@@ -102,25 +88,22 @@ class AsyncEngine:
             while self._state is not EngineState.DEAD:
                 time.sleep(WATCH_S)
                 if self._hung and failed.acquire(blocking=False):
-                    on_failure(self._give_up())
+                    on_failure(self._fail_hung_requests())
 
         threading.Thread(target=main, name="engine", daemon=True).start()
         threading.Thread(target=watch, name="engine watchdog", daemon=True).start()
 
-    # --- any thread
+    # --- called by any thread
 
     @property
     def state(self) -> EngineState:
-        """Where the engine is in its life; a step that never ends makes it DEAD."""
+        """The engine's state. A step that does not end makes it DEAD."""
         return EngineState.DEAD if self._hung else self._state
 
     @property
     def _hung(self) -> bool:
-        began, core = self._step_began, self._stepper
-        if not began or core is None:
-            return False
-        usual_s = self._token_s * core.planned_tokens or self._hung_after_s
-        return time.monotonic() - began > max(self._hung_after_s, HUNG_AFTER_TIMES * usual_s)
+        core = self._core
+        return core is not None and self._watchdog.hung(core.planned_tokens)
 
     @property
     def stats(self) -> EngineStats:
@@ -133,41 +116,45 @@ class AsyncEngine:
         return self._loaded().info
 
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
-        """Token ids of `text`, BOS first where the tokenizer says so."""
+        """Token ids of `text`, with a leading BOS if the tokenizer adds one."""
         return self._loaded().tokenizer.encode(text, allow_special=allow_special)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids, control tokens left out."""
+        """Text of token ids, without control tokens."""
         return self._loaded().tokenizer.decode(ids)
 
     def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
-        """Raises Unavailable when nothing of this owner would be accepted now; while the model
-        loads, what is wrong with a request can still be told."""
+        """Raises Unavailable when no request of this owner would be accepted now. Not while the
+        model loads: errors in a request can be reported even then."""
         if self._state is not EngineState.LOADING:
             with self._lock:
-                self._check_capacity(owner)
+                self._check_accepting()
+                self._limits.check(owner)
 
     def generate(self, request: GenerationRequest) -> RequestHandle:
-        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        """Accept a request, or raise InvalidRequest or Unavailable."""
         model = self._loaded()
-        rooms = validation.check_generation(request, model)
+        max_new_tokens = validation.check_generation(request, model)
         prompt_tokens = sum(len(prompt) for prompt in request.prompts)
         choices = len(request.prompts) * request.n
         handle = RequestHandle(prompt_tokens, choices, self._wake, request.owner)
-        handle.max_new_tokens = min(rooms)
+        handle.max_new_tokens = min(max_new_tokens)
 
         def sequences(constraint: JsonConstraint | None = None) -> list[TokenSequence]:
-            return build_sequences.generation_sequences(request, model, handle, rooms, constraint)
+            return build_sequences.generation_sequences(
+                request, model, handle, max_new_tokens, constraint
+            )
 
         if request.json_schema is None:
             return self._submit(handle, sequences())
         self._reserve(handle)
         begin = partial(self._begin, handle, sequences)
-        self._grammars_of(model).find(request.json_schema, request.answer_prefix, handle, begin)
+        grammars = self._grammars_of(model)
+        grammars.request(request.json_schema, request.answer_prefix, handle, begin)
         return handle
 
     def embed(self, request: EmbeddingRequest) -> RequestHandle:
-        """Accept a request, or refuse it (InvalidRequest, Unavailable)."""
+        """Accept a request, or raise InvalidRequest or Unavailable."""
         model = self._loaded()
         validation.check_embedding(request, model)
         prompt_tokens = sum(map(len, request.inputs))
@@ -175,17 +162,17 @@ class AsyncEngine:
         return self._submit(handle, build_sequences.embedding_sequences(request, handle))
 
     def drain(self, grace_s: float) -> None:
-        """Refuse new requests from now on; those still running after `grace_s` seconds end
-        with ShuttingDown. Returns at once."""
+        """Refuse new requests from now on; those still running after `grace_s` seconds end with
+        ShuttingDown. Returns at once."""
         with self._lock:
             if self._state is not EngineState.DEAD:
                 self._state = EngineState.DRAINING
 
-        def cut() -> None:
+        def fail_all() -> None:
             error = ShuttingDown("the server is stopping")
             self._inbox.put(lambda core: core.fail(core.handles, error))
 
-        timer = threading.Timer(grace_s, cut)
+        timer = threading.Timer(grace_s, fail_all)
         timer.daemon = True
         timer.start()
 
@@ -196,58 +183,43 @@ class AsyncEngine:
         return model
 
     def _submit(self, handle: RequestHandle, sequences: list[TokenSequence]) -> RequestHandle:
-        self._count_in(handle)
+        self._accept(handle)
         handle.mark_prepared()
         self._inbox.put(lambda core: core.accept(handle, sequences))
         return handle
 
     def _reserve(self, handle: RequestHandle) -> None:
-        self._count_in(handle)
+        self._accept(handle)
         self._inbox.put(lambda core: core.reserve(handle))
 
     def _begin(
         self,
         handle: RequestHandle,
         sequences: Callable[[JsonConstraint], list[TokenSequence]],
-        found: JsonConstraint | EngineError,
+        grammar: JsonConstraint | EngineError,
     ) -> None:
-        """Let a reserved request run, or end it."""
-        if isinstance(found, JsonConstraint):
-            made = sequences(found)
+        """Let a reserved request run, or fail it."""
+        if isinstance(grammar, JsonConstraint):
+            built = sequences(grammar)
             handle.mark_prepared()
-            self._inbox.put(lambda core: core.begin(handle, made))
+            self._inbox.put(lambda core: core.begin(handle, built))
         else:
-            self._inbox.put(lambda core: core.fail([handle], found))
+            self._inbox.put(lambda core: core.fail([handle], grammar))
 
-    def _grammars_of(self, model: LoadedModel) -> Grammars:
+    def _grammars_of(self, model: LoadedModel) -> GrammarCache:
         with self._lock:
             if self._grammars is None:
-                self._grammars = Grammars(grammar_tokens(model.tokenizer, model.eos_ids))
+                self._grammars = GrammarCache(grammar_tokens(model.tokenizer, model.eos_ids))
             return self._grammars
 
-    def _count_in(self, handle: RequestHandle) -> None:
+    def _accept(self, handle: RequestHandle) -> None:
         with self._lock:
-            self._check_capacity(handle.owner)
-            self._metrics.accepted += 1
-            self._open.add(handle)
+            self._check_accepting()
+            self._limits.add(handle)
 
-    def _check_capacity(self, owner: Owner) -> None:
+    def _check_accepting(self) -> None:
         if self.state is not EngineState.READY:
             raise ShuttingDown("the server is stopping")
-        if self._metrics.in_flight >= self._max_in_flight:
-            raise Overloaded(
-                f"the server is busy with {self._max_in_flight} requests, its maximum "
-                "(--max_in_flight); try again in a moment"
-            )
-        most = self._max_per_owner
-        if owner.limited and self._held_by(owner) >= most:
-            raise Overloaded(
-                f"this API key has {most} requests in flight, the maximum for one key "
-                "(--max_per_key); try again when one has finished"
-            )
-
-    def _held_by(self, owner: Owner) -> int:
-        return sum(not each.ended and each.owner.name == owner.name for each in self._open)
 
     def _wake(self) -> None:
         self._inbox.put(None)
@@ -256,84 +228,29 @@ class AsyncEngine:
 
     def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
         self._model = model = self._load()
-        self._stepper = core = EngineCore(model, self._metrics)
+        self._core = core = EngineCore(model, self._metrics)
         with self._lock:
             if self._state is EngineState.LOADING:
                 self._state = EngineState.READY
         on_ready(model.info)
-        faults = 0
-        while True:
-            self._take_inbox(core)
-            core.drop_cancelled()
-            faults = self._step(core, faults)
-            self._publish(core)  # first, so that whoever has an answer finds it counted
-            core.flush()
-            if faults >= FAULTS_ALLOWED:
-                self._die(core)
-
-    def _take_inbox(self, core: EngineCore) -> None:
-        """Do what other threads asked for; wait for it when there is nothing to compute."""
-        if not core.scheduler.busy:
-            self._do(self._inbox.get(), core)
-        while not self._inbox.empty():
-            self._do(self._inbox.get(), core)
-
-    @staticmethod
-    def _do(task: Callable[[EngineCore], None] | None, core: EngineCore) -> None:
-        if task is not None:
-            task(core)
-
-    def _step(self, core: EngineCore, faults: int) -> int:
-        """Compute one step; returns how many in a row have failed now. A failure costs only
-        those the step ran for, and where memory ran out only one of them."""
-        self._step_began = began = time.monotonic()
-        try:
-            if not core.step():
-                return faults
-            took_s = (time.monotonic() - began) / core.planned_tokens
-            self._token_s = max(took_s, self._token_s * STEP_TIME_DECAY)
-            return 0
-        except MemoryError:
-            log.exception("memory ran out in a step of the engine; one request is given up")
-            core.recover_from_out_of_memory(OutOfMemory("the server ran out of memory; try again"))
-            return faults
-        except Exception:
-            log.exception("a step of the engine failed")
-            core.fail(
-                core.requests_of_last_step(), GenerationFailed("the server failed; try again")
-            )
-            return faults + 1 if self._works(core) else FAULTS_ALLOWED
-        finally:
-            self._step_began = 0.0
-
-    @staticmethod
-    def _works(core: EngineCore) -> bool:
-        """After a failure: whether the model can compute anything at all."""
-        try:
-            core.probe()
-        except Exception:
-            log.exception("the model is broken")
-            return False
-        return True
-
-    def _publish(self, core: EngineCore) -> None:
-        self._running = core.running_requests
-        self._kv_usage_ratio = core.scheduler.used_tokens / core.scheduler.kv_cache_tokens
-
-    def _die(self, core: EngineCore) -> None:
-        with self._lock:  # nothing is accepted after this
+        loop = EngineLoop(core, self._inbox, self._watchdog)
+        loop.run(after_step=self._publish)
+        with self._lock:  # no request is accepted after this
             self._state = EngineState.DEAD
-        while not self._inbox.empty():
-            self._do(self._inbox.get(), core)
+        loop.process_inbox()
         core.fail(core.handles, GenerationFailed("the server failed; try again"))
         self._publish(core)
         raise GenerationFailed("the model is broken: its steps fail")
 
-    def _give_up(self) -> GenerationFailed:
-        """The engine's thread hangs: tell all who wait, from another."""
-        with self._lock:  # nothing is accepted after this
+    def _publish(self, core: EngineCore) -> None:
+        self._running = core.running_requests
+        self._kv_usage_ratio = core.scheduler.kv_usage_ratio
+
+    def _fail_hung_requests(self) -> GenerationFailed:
+        """Fail all requests from another thread, while the engine's thread hangs."""
+        with self._lock:  # no request is accepted after this
             self._state = EngineState.DEAD
-            handles = list(self._open)
+            handles = self._limits.handles
         error = GenerationFailed("the model hangs: a step does not end")
         for handle in handles:
             handle.fail(error)

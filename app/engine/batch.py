@@ -1,6 +1,7 @@
-"""What one engine step computes, and what comes back: the seam below which a runner lives.
+"""The input and output of one engine step, and the interfaces of the runner and the sampler.
 
-Knows nothing about requests, text or torch; integers and opaque tensors only.
+A backend implements `Runner` and `Sampler`. Token ids and slots are integers; tensors are opaque
+to the engine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from app.engine.types import SamplingParams, TokenIds, TokenLogprob
 
 
 class OutputKind(Enum):
-    """What a chunk's caller needs besides the cache being filled."""
+    """What a prefill chunk returns, besides filling the cache."""
 
     NONE = 0
     LOGITS = 1  #: of the chunk's last token
@@ -29,45 +30,51 @@ class DecodeRow:
     slot: int
     position: int
     token: int
-    needs_logits: bool  #: False while a preempted sequence's own tokens are replayed
+    needs_logits: bool  #: False while a preempted sequence recomputes tokens it has already
 
 
 @dataclass(frozen=True, slots=True)
 class PrefillChunk:
-    """A chunk of a prompt, cut at multiples of `Runner.prefill_chunk_tokens`, so that its bits do
-    not depend on the load."""
+    """Consecutive tokens of a prompt, at most `Runner.prefill_chunk_tokens`, starting at a
+    multiple of that: so the logits' bits do not depend on the load."""
 
     slot: int
     start: int  #: position of the first token
     tokens: TokenIds
     output: OutputKind
-    logprob_targets: TokenIds = ()  #: the token after each of its first tokens
+    #: For prompt logprobs: the token that follows each of the chunk's first tokens.
+    logprob_targets: TokenIds = ()
+
+    @property
+    def end(self) -> int:
+        """Position after the last token."""
+        return self.start + len(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step: decode rows and prompt chunks together."""
+    """What one step computes: decode rows and prefill chunks together."""
 
     decode_rows: tuple[DecodeRow, ...]
     prefill_chunks: tuple[PrefillChunk, ...]
 
     @property
     def tokens(self) -> int:
-        """Rows of the matrix products."""
+        """Number of tokens, which are the rows of the matrix products."""
         return len(self.decode_rows) + sum(len(chunk.tokens) for chunk in self.prefill_chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step's outcome, in the batch's order."""
+    """What a runner returns, in the batch's order."""
 
-    logits: Any  #: [rows and chunks that want logits, vocab]; None without any
-    pooled: tuple[Any, ...]  #: one [hidden] float64 sum for each chunk that wants it
-    target_logits: tuple[Any, ...] = ()  #: [targets, vocab] logits for each chunk that has targets
+    logits: Any  #: [rows and chunks that need logits, vocab]; None without any
+    pooled: tuple[Any, ...]  #: for each POOLED chunk one [hidden] float64 sum
+    target_logits: tuple[Any, ...] = ()  #: [targets, vocab] for each chunk with logprob_targets
 
 
 class Runner(Protocol):
-    """Computes a batch. Called by the engine thread only."""
+    """Computes batches. Called by the engine thread only."""
 
     slots: int
     positions: int  #: tokens one slot can hold
@@ -79,41 +86,41 @@ class Runner(Protocol):
     row_invariant: bool
 
     def run(self, batch: Batch) -> StepResult:
-        """Compute and fill the cache."""
+        """Compute a batch and write its keys and values to the cache."""
 
     def release(self, slot: int) -> None:
-        """The slot's content is not needed any more."""
+        """Free the memory of a slot."""
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
-        """Copy the cache's positions [start, end) from one slot to another."""
+        """Copy positions [start, end) of the cache from one slot to another."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingInput:
-    """All that the choice of one token depends on besides its logits."""
+    """Everything besides the logits that the choice of one token depends on."""
 
     params: SamplingParams
     seed: int
-    choice: int  #: which of the request's `n`
-    position: int  #: how many tokens were generated before
+    choice: int  #: index among the request's `n`
+    position: int  #: number of tokens generated before
     seen: Set[int]  #: tokens of prompt and output, for the repetition penalty
     counts: Mapping[int, int] = field(default_factory=dict)  #: of the output's tokens
-    allowed: Any = None  #: bool array [vocab] of the tokens a schema lets follow; None: all
+    allowed: Any = None  #: bool array [vocab], the mask of a JSON schema; None: all tokens
 
 
 @dataclass(frozen=True, slots=True)
 class SampledToken:
-    """The chosen token; `token_id` -1 when the logits were not numbers."""
+    """A sampled token; `token_id` is -1 when the logits were NaN."""
 
     token_id: int
     logprob: TokenLogprob | None = None
 
 
 class Sampler(Protocol):
-    """Chooses one token per row of logits. Called by the engine thread only."""
+    """Samples tokens from logits. Called by the engine thread only."""
 
     def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
-        """One sampled for each row, which depends on that row alone."""
+        """One token for each row. It depends on that row alone."""
 
     def beam_step(
         self,
@@ -123,9 +130,12 @@ class Sampler(Protocol):
         count: int,
         min_tokens_to_keep: int,
     ) -> list[BeamCandidate]:
-        """At most `count` continuations of one prompt's beams, best or first drawn first;
-        none when the logits are not numbers. scores: the beams' so far; min_tokens_to_keep:
-        tokens of each beam that no parameter may remove."""
+        """At most `count` continuations of one prompt's beams, best (or first drawn) first;
+        [] when the logits are NaN.
+
+        scores: of the beams so far; min_tokens_to_keep: tokens of each beam that top_k, top_p and
+        min_p keep at least.
+        """
 
     def logprobs_of(self, logits: Any, targets: TokenIds, alternatives: int) -> list[TokenLogprob]:
         """The log-probability of one given token for each row."""

@@ -1,7 +1,4 @@
-"""The sequences and slots of one beam search.
-
-Knows nothing about scores: the search decides which beams live, this moves their caches.
-"""
+"""The sequences and cache slots of one beam search."""
 
 from __future__ import annotations
 
@@ -26,69 +23,72 @@ class CopySlot:
 
 @dataclass(slots=True, eq=False)
 class BeamGroup:
-    """Owned by the engine thread. `lead` computes the prompt; the beams grow out of it."""
+    """Owned by the engine thread. `lead` computes the prompt; the beams branch off from it."""
 
     search: BeamSearch
-    answers: int  #: how many of the best are wanted
+    num_answers: int  #: how many of the best are returned
     lead: Sequence
-    new_answer: Callable[[], Detokenizer]
-    eos_ids: Set[int]  #: none where they are ignored
+    new_detokenizer: Callable[[], Detokenizer]
+    eos_ids: Set[int]  #: empty with ignore_eos
     members: list[Sequence] = field(default_factory=list)  #: in the order of the search's beams
-    spare: list[int] = field(default_factory=list)  #: reserved slots that no beam uses now
-    _prompted: set[int] = field(default_factory=set)  #: slots whose cache holds the prompt
+    spare_slots: list[int] = field(default_factory=list)  #: reserved, not used by a beam now
+    _slots_with_prompt: set[int] = field(default_factory=set)  #: their cache has the prompt
 
     @property
     def slots(self) -> list[int]:
         """All slots of the group."""
-        return [*self.spare, *(member.slot for member in self.members)]
+        return [*self.spare_slots, *(member.slot for member in self.members)]
 
     def deltas(self) -> list[OutputDelta]:
-        """The best answers, each whole in one delta. A search of one token that sampling's
-        limits left few of ends with fewer than are wanted: the last then stands for the rest."""
-        best = self.search.best
+        """The best answers, each in one delta. If top-k and top-p leave fewer candidates than
+        `num_answers` (with max_tokens=1), the last answer is repeated."""
+        best = self.search.finished
         return [
             self._delta(self.lead.index + rank, best[min(rank, len(best) - 1)].tokens)
-            for rank in range(self.answers)
+            for rank in range(self.num_answers)
         ]
 
     def _delta(self, index: int, tokens: tuple[int, ...]) -> OutputDelta:
-        ended = tokens[-1] in self.eos_ids
-        answer = self.new_answer()
-        parts, stopped = [], False
-        for token in tokens[:-1] if ended else tokens:
-            text, stopped = answer.push(token)
-            parts.append(text)
+        ends_with_eos = tokens[-1] in self.eos_ids
+        detokenizer = self.new_detokenizer()
+        texts, stopped = [], False
+        for token in tokens[:-1] if ends_with_eos else tokens:
+            text, stopped = detokenizer.push(token)
+            texts.append(text)
             if stopped:
                 break
         if not stopped:
-            text, stopped = answer.finish()
-            parts.append(text)
-        reason = FinishReason.STOP if ended or stopped else FinishReason.LENGTH
-        return OutputDelta(index, "".join(parts), tokens, (), reason)
+            text, stopped = detokenizer.finish()
+            texts.append(text)
+        reason = FinishReason.STOP if ends_with_eos or stopped else FinishReason.LENGTH
+        return OutputDelta(index, "".join(texts), tokens, (), reason)
 
-    def branch(self, survivors: list[BeamCandidate]) -> list[CopySlot]:
-        """Make the next step's members. A beam's first child keeps its slot, so only the
-        others' caches move, and of those only what was generated once the prompt is there."""
+    def reorder(self, survivors: list[BeamCandidate]) -> list[CopySlot]:
+        """Replace the members by the next step's; returns the cache copies to make first.
+
+        The first child of a beam keeps its slot, so only its other children need a copy. A slot
+        that already has the prompt gets only the generated positions.
+        """
         children: dict[int, list[BeamCandidate]] = {}
         for survivor in survivors:
             children.setdefault(survivor.beam, []).append(survivor)
-        self._prompted.update(member.slot for member in self.members)
-        for number, member in enumerate(self.members):
-            if number not in children:
-                self.spare.append(member.slot)
-        moves, placed = [], {}
-        for number, siblings in children.items():
-            parent = self.members[number]
-            for place, child in enumerate(siblings):
+        self._slots_with_prompt.update(member.slot for member in self.members)
+        for beam, member in enumerate(self.members):
+            if beam not in children:
+                self.spare_slots.append(member.slot)
+        copies, sequences = [], {}
+        for beam, siblings in children.items():
+            parent = self.members[beam]
+            for rank, child in enumerate(siblings):
                 slot = parent.slot
-                if place:
-                    slot = self.spare.pop()
-                    start = parent.prompt_length if slot in self._prompted else 0
-                    moves.append(CopySlot(parent.slot, slot, start, parent.num_computed_tokens))
-                placed[child] = _child(parent, child.token, slot)
-        self.members = [placed[survivor] for survivor in survivors]
-        self._prompted.update(member.slot for member in self.members)
-        return moves
+                if rank:
+                    slot = self.spare_slots.pop()
+                    start = parent.prompt_length if slot in self._slots_with_prompt else 0
+                    copies.append(CopySlot(parent.slot, slot, start, parent.num_computed_tokens))
+                sequences[child] = _child(parent, child.token, slot)
+        self.members = [sequences[survivor] for survivor in survivors]
+        self._slots_with_prompt.update(member.slot for member in self.members)
+        return copies
 
 
 def _child(parent: Sequence, token: int, slot: int) -> Sequence:

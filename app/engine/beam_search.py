@@ -1,8 +1,8 @@
 """Beam search over one prompt, as transformers' `generate` does it (length_penalty 1,
 early_stopping false).
 
-Knows nothing about the cache or torch: candidates in, branches out. Scores are sums of
-log-probabilities in float32, like the reference's, so that ties fall the same way.
+Scores are sums of log-probabilities in float32, as in transformers, so that ties break the same
+way.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class BeamCandidate:
-    """One way to go on: a beam of the last step and a token."""
+    """One possible continuation: a beam of the last step and a token."""
 
-    score: float  #: of the beam and the token together, float32
+    score: float  #: of the beam with the token, float32
     beam: int
     token: int
 
@@ -33,53 +33,59 @@ class FinishedBeam:
 class BeamSearch:
     """One prompt's beams. Owned by the engine thread.
 
-    It begins with one beam without tokens; `advance` tells which beams the next step has.
+    It starts with one beam without tokens; `advance` returns the beams of the next step.
     """
 
     def __init__(
-        self, width: int, max_tokens: int, ends: Callable[[tuple[int, ...]], bool], end_ids: int
+        self,
+        num_beams: int,
+        max_tokens: int,
+        is_finished: Callable[[tuple[int, ...]], bool],
+        num_eos_ids: int,
     ) -> None:
-        """ends: tells whether an answer is complete; end_ids: how many tokens may end one."""
-        self.num_beams, self._max_tokens, self._ends = width, max_tokens, ends
-        #: how many candidates a step needs, so that `width` of them do not end
-        self.wanted = max(2, 1 + end_ids) * width
-        #: tokens of each beam that sampling's limits leave, for the same reason
-        self.least = max(2, 1 + end_ids)
+        """is_finished: whether an answer ends with its last token; num_eos_ids: how many tokens
+        can end one."""
+        self.num_beams, self._max_tokens, self._is_finished = num_beams, max_tokens, is_finished
+        #: Candidates of each beam: enough that one is left when all end-of-sequence tokens end.
+        self.min_tokens_to_keep = max(2, 1 + num_eos_ids)
+        #: Candidates of a step: enough that `num_beams` of them do not end.
+        self.num_candidates = self.min_tokens_to_keep * num_beams
         self.beams: list[tuple[int, ...]] = [()]
         self.scores: list[float] = [0.0]
         self._finished: list[FinishedBeam] = []
-        self._improving = True
+        self._can_improve = True
 
     @property
-    def best(self) -> list[FinishedBeam]:
+    def finished(self) -> list[FinishedBeam]:
         """Complete answers so far, best first."""
         return self._finished
 
     def advance(self, candidates: list[BeamCandidate]) -> list[BeamCandidate]:
-        """Take a step's candidates, likeliest (or first drawn) first; returns those that are
-        the next step's beams, none when the search is over."""
+        """Take a step's candidates, best (or first drawn) first. Returns those that become the
+        next step's beams; [] when the search is over."""
         length = len(self.beams[0]) + 1
-        ended, open_ = [], []
+        newly_finished, unfinished = [], []
         for rank, candidate in enumerate(candidates):
             tokens = (*self.beams[candidate.beam], candidate.token)
-            if length == self._max_tokens or self._ends(tokens):
-                if rank < self.num_beams and self._improving:
-                    ended.append(FinishedBeam(_per_token(candidate.score, length), tokens))
+            if length == self._max_tokens or self._is_finished(tokens):
+                if rank < self.num_beams and self._can_improve:
+                    newly_finished.append(FinishedBeam(_per_token(candidate.score, length), tokens))
             else:
-                open_.append(candidate)
-        merged = [*self._finished, *ended]
-        merged.sort(key=lambda finished: -finished.score)  # stable: earlier answers first
-        self._finished = merged[: self.num_beams]
-        going = sorted(open_, key=lambda candidate: -candidate.score)[: self.num_beams]
-        if going:
-            self._improving &= self._may_improve(going[0].score, length)
-        if not going or not self._improving:
+                unfinished.append(candidate)
+        finished = [*self._finished, *newly_finished]
+        finished.sort(key=lambda beam: -beam.score)  # stable: earlier answers first
+        self._finished = finished[: self.num_beams]
+        survivors = sorted(unfinished, key=lambda candidate: -candidate.score)[: self.num_beams]
+        if survivors:
+            self._can_improve &= self._beats_finished(survivors[0].score, length)
+        if not survivors or not self._can_improve:
             return []
-        self.beams = [(*self.beams[each.beam], each.token) for each in going]
-        self.scores = [each.score for each in going]
-        return going
+        self.beams = [(*self.beams[each.beam], each.token) for each in survivors]
+        self.scores = [each.score for each in survivors]
+        return survivors
 
-    def _may_improve(self, best_score: float, length: int) -> bool:
+    def _beats_finished(self, best_score: float, length: int) -> bool:
+        """Whether the best open beam is better than the worst finished one."""
         if len(self._finished) < self.num_beams:
             return True
         return _per_token(best_score, length) > self._finished[-1].score

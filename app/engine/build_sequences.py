@@ -1,7 +1,5 @@
-"""Unfolds an admitted request into its sequences: a prompt's choices, or its beam search.
-
-Knows nothing about limits or scheduling; runs on the HTTP thread.
-"""
+"""Builds the sequences of a request: one per choice, or one beam search per prompt. Runs on the
+HTTP thread."""
 
 from __future__ import annotations
 
@@ -22,31 +20,31 @@ def generation_sequences(
     request: GenerationRequest,
     model: LoadedModel,
     handle: RequestHandle,
-    rooms: list[int],
+    max_new_tokens: list[int],
     constraint: JsonConstraint | None = None,
 ) -> list[Sequence]:
-    """`n` sequences for each prompt, or one that leads its beams.
+    """`n` sequences for each prompt, or one that leads the prompt's beam search.
 
-    rooms: how many tokens each prompt's answers may have. Choices of equal number share their
-    random numbers, whichever prompt they answer. constraint: where the answers begin.
+    max_new_tokens: of the answers of each prompt; constraint: its state before an answer. Choices
+    with the same index use the same random numbers for every prompt.
     """
     seed = request.params.seed
     if seed is None:
         seed = secrets.randbits(63)
     sequences = []
-    for number, (prompt, room) in enumerate(zip(request.prompts, rooms, strict=True)):
+    for index, (prompt, limit) in enumerate(zip(request.prompts, max_new_tokens, strict=True)):
         for choice in range(request.n if request.num_beams == 1 else 1):
             sequence = Sequence(
                 handle=handle,
-                index=number * request.n + choice,
+                index=index * request.n + choice,
                 tokens=list(prompt),
                 prompt_length=len(prompt),
-                max_tokens=room,
+                max_tokens=limit,
                 params=request.params,
                 seed=seed,
                 choice=choice,
                 ignore_eos=request.ignore_eos,
-                detokenizer=_answer(request, model),
+                detokenizer=_detokenizer(request, model),
                 constraint=constraint.copy() if constraint else None,
                 prompt_logprobs=request.prompt_logprobs if choice == 0 else None,
                 seen=set(prompt) if request.params.repetition_penalty != 1.0 else set(),
@@ -65,34 +63,35 @@ def embedding_sequences(request: EmbeddingRequest, handle: RequestHandle) -> lis
     ]
 
 
-def _answer(request: GenerationRequest, model: LoadedModel) -> Detokenizer:
+def _detokenizer(request: GenerationRequest, model: LoadedModel) -> Detokenizer:
     return Detokenizer(model.tokenizer.token_bytes, request.stop, request.drop_leading_space)
 
 
 def _beam_group(request: GenerationRequest, model: LoadedModel, lead: Sequence) -> BeamGroup:
     eos_ids = frozenset[int]() if request.ignore_eos else model.eos_ids
-    ends = _ends(eos_ids, request.stop, model.tokenizer.token_bytes)
+    is_finished = _beam_end_check(eos_ids, request.stop, model.tokenizer.token_bytes)
     return BeamGroup(
-        search=BeamSearch(request.num_beams, lead.max_tokens, ends, len(eos_ids)),
-        answers=request.n,
+        search=BeamSearch(request.num_beams, lead.max_tokens, is_finished, len(eos_ids)),
+        num_answers=request.n,
         lead=lead,
-        new_answer=lambda: _answer(request, model),
+        new_detokenizer=lambda: _detokenizer(request, model),
         eos_ids=eos_ids,
     )
 
 
-def _ends(
-    eos_ids: frozenset[int], stop: tuple[str, ...], table: tuple[bytes, ...]
+def _beam_end_check(
+    eos_ids: frozenset[int], stop: tuple[str, ...], token_bytes: tuple[bytes, ...]
 ) -> Callable[[TokenIds], bool]:
-    """Whether an answer is complete with its newest token."""
+    """A function that tells whether a beam ends with its last token."""
     stops = tuple(each.encode() for each in stop)
-    reach = max(map(len, stops), default=0)
+    longest = max(map(len, stops), default=0)
 
-    def ends(tokens: TokenIds) -> bool:
+    def is_finished(tokens: TokenIds) -> bool:
         if tokens[-1] in eos_ids:
             return True
-        # A stop string cannot begin before its own length; in UTF-8 bytes match as text does.
-        tail = b"".join(table[token] for token in tokens[-reach - 1 :]) if stops else b""
+        # A new match ends in the last token, so only the last tokens can contain it. In UTF-8 a
+        # match of bytes is a match of characters.
+        tail = b"".join(token_bytes[token] for token in tokens[-longest - 1 :]) if stops else b""
         return any(each in tail for each in stops)
 
-    return ends
+    return is_finished

@@ -1,7 +1,7 @@
-"""Hands out cache slots, and remembers which prompts the idle ones still hold.
+"""Allocates cache slots, and reuses prompt prefixes that idle slots still have.
 
-Knows nothing about who runs. Only whole chunks that a prefill made are remembered: their bits are
-the same whenever they were made, so an answer does not depend on whether they were found.
+Only whole prefill chunks are reused: they have the same bits whenever they were computed, so an
+answer does not depend on whether its prompt was found.
 """
 
 from __future__ import annotations
@@ -14,124 +14,131 @@ from dataclasses import dataclass
 from app.engine.beam_group import CopySlot
 from app.engine.types import TokenIds
 
-#: Copying so few tokens costs less than scattering the slots of running answers, which
-#: attention reads together where they are neighbours.
-COPY_AT_MOST = 256
+#: A prefix of at most this many tokens is copied even from an idle slot. The copy costs less than
+#: to scatter the slots of running answers, which attention reads together where they are
+#: neighbours.
+MAX_COPIED_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class EvictSlot:
-    """The slot's content is not needed any more."""
+    """Free the memory of a slot."""
 
     slot: int
 
 
-#: What has to be done to the cache before a step, in this order.
+#: What is done to the cache before a step.
 CacheOp = CopySlot | EvictSlot
 
 
 @dataclass(slots=True)
-class _Held:
-    """What a slot's cache begins with."""
+class _CachedPrefix:
+    """The prompt tokens that a slot's cache begins with."""
 
     scope: str
     tokens: TokenIds
-    chain: tuple[int, ...]  #: a hash of each whole prefix, chunk by chunk
-    resident: int  #: tokens of memory behind the slot; 0 while a sequence runs in it
+    hashes: tuple[int, ...]  #: of each prefix, one chunk longer each time
+    resident_tokens: int  #: tokens in the slot's memory; 0 while a sequence runs in it
 
 
 class SlotPool:
     """Owned by the engine thread."""
 
-    def __init__(self, slots: int, chunk: int, reuse: bool) -> None:
-        """chunk: tokens of the grid prompts are computed on; reuse: False remembers nothing."""
-        self._tile, self._reuse = chunk, reuse
+    def __init__(self, slots: int, chunk_tokens: int, reuse: bool) -> None:
+        """chunk_tokens: `Runner.prefill_chunk_tokens`; reuse: False turns prefix reuse off."""
+        self._chunk_tokens, self._reuse = chunk_tokens, reuse
         self._empty = list(range(slots))
-        self._held: OrderedDict[int, _Held] = OrderedDict()  #: idle ones, least recently used first
-        self._used: dict[int, _Held] = {}  #: slots in which the prompt's sequence still runs
-        self._index: dict[int, set[int]] = {}  #: hash of a prefix -> slots that begin with it
+        self._idle: OrderedDict[int, _CachedPrefix] = OrderedDict()  #: least recently used first
+        self._in_use: dict[int, _CachedPrefix] = {}  #: the prompt's sequence still runs
+        self._by_hash: dict[int, set[int]] = {}  #: hash of a prefix -> slots that begin with it
 
     @property
     def available(self) -> int:
-        """Slots that could be handed out now."""
-        return len(self._empty) + len(self._held)
+        """Slots that can be allocated now."""
+        return len(self._empty) + len(self._idle)
 
     @property
     def idle_tokens(self) -> int:
-        """Tokens of memory behind remembered prompts that nobody is using."""
-        return sum(held.resident for held in self._held.values())
+        """Tokens in the memory of idle slots."""
+        return sum(prefix.resident_tokens for prefix in self._idle.values())
 
-    def take(self, scope: str, tokens: Tokens[int], work: list[CacheOp]) -> tuple[int, int]:
-        """A slot for a prompt, and how many of its first tokens are in it already, once `work`
-        has been done. At least one token is left to compute. Only prompts of the same `scope`
-        are looked at: how fast an answer begins must tell nothing about other people's."""
-        whole = tuple(tokens[: (len(tokens) - 1) // self._tile * self._tile])
-        source, length = self._find(scope, whole) if self._reuse else (-1, 0)
-        idle = source in self._held
-        if idle and (length > COPY_AT_MOST or not self._empty):
-            self._forget(source)
+    def allocate(self, scope: str, prompt: Tokens[int], ops: list[CacheOp]) -> tuple[int, int]:
+        """A slot for a prompt, and how many of its first tokens are in it once `ops` are done;
+        at least one token is left to compute.
+
+        scope: only prompts of the same scope are reused. The time to an answer must reveal
+        nothing about other users' prompts. ops: operations are appended to it.
+        """
+        whole = (len(prompt) - 1) // self._chunk_tokens * self._chunk_tokens
+        tokens = tuple(prompt[:whole])
+        source, length = self._longest_prefix(scope, tokens) if self._reuse else (-1, 0)
+        is_idle = source in self._idle
+        if is_idle and (length > MAX_COPIED_TOKENS or not self._empty):
+            self._unregister(source)
             return source, length
-        if idle:
-            self._held.move_to_end(source)  # the slot found is the last to be given away
-        slot = heapq.heappop(self._empty) if self._empty else self._oldest(work)
+        if is_idle:
+            self._idle.move_to_end(source)  # so that it is not evicted before it is copied
+        slot = heapq.heappop(self._empty) if self._empty else self._evict_oldest(ops)
         if length:
-            work.append(CopySlot(source, slot, 0, length))
+            ops.append(CopySlot(source, slot, 0, length))
         return slot, length
 
-    def remember(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
-        """A prompt's chunks are in the slot now; others of its scope may copy them."""
-        whole = len(prompt) // self._tile * self._tile
+    def register_prefix(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
+        """Let other prompts of the scope reuse the chunks of a prompt, which are in the slot."""
+        whole = len(prompt) // self._chunk_tokens * self._chunk_tokens
         if self._reuse and whole:
             tokens = tuple(prompt[:whole])
-            self._used[slot] = _Held(scope, tokens, self._chain(scope, tokens), 0)
-            for link in self._used[slot].chain:
-                self._index.setdefault(link, set()).add(slot)
+            prefix = _CachedPrefix(scope, tokens, self._prefix_hashes(scope, tokens), 0)
+            self._in_use[slot] = prefix
+            for prefix_hash in prefix.hashes:
+                self._by_hash.setdefault(prefix_hash, set()).add(slot)
 
-    def give_back(self, slot: int, resident: int, keep: bool, work: list[CacheOp]) -> None:
-        """The sequence has left; `resident` tokens of cache were written. keep: False when
+    def free(self, slot: int, resident_tokens: int, keep: bool, ops: list[CacheOp]) -> None:
+        """Free a slot after its sequence. resident_tokens: tokens in its memory; keep: False when
         they may be wrong."""
-        held = self._used.pop(slot, None)
-        if held is not None:
-            held.resident = resident
-            self._held[slot] = held
+        prefix = self._in_use.pop(slot, None)
+        if prefix is not None:
+            prefix.resident_tokens = resident_tokens
+            self._idle[slot] = prefix
             if keep:
                 return
-            self._forget(slot)
+            self._unregister(slot)
         heapq.heappush(self._empty, slot)
-        work.append(EvictSlot(slot))
+        ops.append(EvictSlot(slot))
 
-    def shrink(self, tokens: int, work: list[CacheOp]) -> None:
-        """Forget remembered prompts, the oldest first, until at most `tokens` are behind them."""
-        while self._held and self.idle_tokens > tokens:
-            heapq.heappush(self._empty, self._oldest(work))
+    def evict_idle(self, max_tokens: int, ops: list[CacheOp]) -> None:
+        """Evict idle slots, least recently used first, until they have at most `max_tokens`."""
+        while self._idle and self.idle_tokens > max_tokens:
+            heapq.heappush(self._empty, self._evict_oldest(ops))
 
-    def _oldest(self, work: list[CacheOp]) -> int:
-        slot = next(iter(self._held))
-        self._forget(slot)
-        work.append(EvictSlot(slot))
+    def _evict_oldest(self, ops: list[CacheOp]) -> int:
+        slot = next(iter(self._idle))
+        self._unregister(slot)
+        ops.append(EvictSlot(slot))
         return slot
 
-    def _forget(self, slot: int) -> None:
-        for link in self._held.pop(slot).chain:
-            self._index[link].discard(slot)
-            if not self._index[link]:
-                del self._index[link]
+    def _unregister(self, slot: int) -> None:
+        for prefix_hash in self._idle.pop(slot).hashes:
+            self._by_hash[prefix_hash].discard(slot)
+            if not self._by_hash[prefix_hash]:
+                del self._by_hash[prefix_hash]
 
-    def _find(self, scope: str, tokens: TokenIds) -> tuple[int, int]:
-        """The slot that begins with most of `tokens`, and how many; (-1, 0) if none does."""
-        chain = self._chain(scope, tokens)
-        for number in range(len(chain), 0, -1):
-            length = number * self._tile
-            for slot in self._index.get(chain[number - 1], ()):
-                held = self._held.get(slot) or self._used[slot]
+    def _longest_prefix(self, scope: str, tokens: TokenIds) -> tuple[int, int]:
+        """The slot that begins with most of `tokens`, and how many; (-1, 0) without any."""
+        hashes = self._prefix_hashes(scope, tokens)
+        for chunks in range(len(hashes), 0, -1):
+            length = chunks * self._chunk_tokens
+            for slot in self._by_hash.get(hashes[chunks - 1], ()):
+                prefix = self._idle.get(slot) or self._in_use[slot]
                 # hashes may collide
-                if held.scope == scope and held.tokens[:length] == tokens[:length]:
+                if prefix.scope == scope and prefix.tokens[:length] == tokens[:length]:
                     return slot, length
         return -1, 0
 
-    def _chain(self, scope: str, tokens: TokenIds) -> tuple[int, ...]:
-        links, link = [], hash(scope)
-        for first in range(0, len(tokens), self._tile):
-            link = hash((link, tokens[first : first + self._tile]))
-            links.append(link)
-        return tuple(links)
+    def _prefix_hashes(self, scope: str, tokens: TokenIds) -> tuple[int, ...]:
+        """A hash of each prefix of whole chunks, each computed from the one before."""
+        hashes, prefix_hash = [], hash(scope)
+        for start in range(0, len(tokens), self._chunk_tokens):
+            prefix_hash = hash((prefix_hash, tokens[start : start + self._chunk_tokens]))
+            hashes.append(prefix_hash)
+        return tuple(hashes)

@@ -1,7 +1,7 @@
-"""Random numbers by counting: one uniform number for each (seed, choice, position).
+"""Counter-based random numbers: one uniform number for each (seed, choice, position).
 
-Knows nothing about tokens. Without state there is nothing that another request could disturb:
-the same request draws the same numbers whatever runs beside it, and after a preemption.
+Without state, the numbers of a request are the same whatever runs beside it, and after a
+preemption.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 _MASK = (1 << 64) - 1
 
 
-def _mix(value: int) -> int:
+def _splitmix64(value: int) -> int:
     """SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014): 64 bits in, 64 bits out."""
     value = (value + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -19,4 +19,5 @@ def _mix(value: int) -> int:
 
 def uniform(seed: int, choice: int, position: int) -> float:
     """A number in [0, 1) with 53 random bits."""
-    return (_mix(_mix(_mix(seed & _MASK) ^ choice) ^ position) >> 11) * 2.0**-53
+    state = _splitmix64(_splitmix64(seed & _MASK) ^ choice)
+    return (_splitmix64(state ^ position) >> 11) * 2.0**-53

@@ -1,7 +1,5 @@
-"""One choice's text as its tokens arrive: bytes, characters, stop strings.
-
-Knows nothing about sampling or scheduling.
-"""
+"""The text of one answer as its tokens arrive: incremental decoding, stop strings, and the
+logprobs that belong to the text."""
 
 from __future__ import annotations
 
@@ -20,36 +18,39 @@ class Detokenizer:
     def __init__(
         self, token_bytes: Sequence[bytes], stop: tuple[str, ...], drop_leading_space: bool
     ) -> None:
+        """token_bytes: of each token id; drop_leading_space: see `StopStringMatcher`."""
         self._decoder = OffsetDetokenizer(token_bytes)
         self._stop_matcher = StopStringMatcher(stop, drop_leading_space)
-        self._untold: deque[tuple[TokenSpan, TokenLogprob]] = deque()
+        self._pending_logprobs: deque[tuple[TokenSpan, TokenLogprob]] = deque()
 
     def push(self, token_id: int, logprob: TokenLogprob | None = None) -> tuple[str, bool]:
-        """Text that is certain now, and whether a stop string has ended the answer."""
-        place = self._decoder.push(token_id)
+        """Take a token. Returns the text that is now certain, and whether a stop string has ended
+        the answer."""
+        span = self._decoder.push(token_id)
         if logprob is not None:
-            self._untold.append((place, logprob))
-        return self._stop_matcher.push(place.text)
+            self._pending_logprobs.append((span, logprob))
+        return self._stop_matcher.push(span.text)
 
     def finish(self) -> tuple[str, bool]:
-        """The text still held back; True when a stop string turned out to be in it."""
+        """The rest of the text, and whether a stop string is in it."""
         text, stopped = self._stop_matcher.push(self._decoder.finish())
         if not stopped:
             text += self._stop_matcher.finish()
         return text, self._stop_matcher.stopped
 
     def release_logprobs(self) -> tuple[TokenLogprob, ...]:
-        """Those of the pushed logprobs that may be told now, each once: a token's comes with
-        the first of its text, so that none is told of a token that is then cut off whole."""
-        given = self._decoder.length - self._stop_matcher.held_back
-        told = []
-        while self._untold:
-            place, logprob = self._untold[0]
-            # A token without any text goes with what stands before it, but not after a cut.
-            whole = place.end <= given and not self._stop_matcher.stopped
-            if not (place.start < given or whole):
+        """Logprobs ready to send, each once. Each is released with the first character of its
+        token, so a token that a stop string removes never reports one."""
+        released_length = self._decoder.length - self._stop_matcher.held_back
+        released = []
+        while self._pending_logprobs:
+            span, logprob = self._pending_logprobs[0]
+            has_begun = span.start < released_length
+            # A token without text is released with the text before it, but not after a stop.
+            has_ended = span.end <= released_length and not self._stop_matcher.stopped
+            if not (has_begun or has_ended):
                 break
-            self._untold.popleft()
-            offset = max(0, place.start - self._stop_matcher.dropped)
-            told.append(replace(logprob, offset=offset))
-        return tuple(told)
+            self._pending_logprobs.popleft()
+            offset = max(0, span.start - self._stop_matcher.dropped)
+            released.append(replace(logprob, offset=offset))
+        return tuple(released)

@@ -1,20 +1,18 @@
-"""Every error the engine raises towards its callers.
+"""The errors that the engine raises. `app.protocol.errors` maps them to HTTP statuses.
 
-Knows nothing about HTTP: `app.protocol.errors` turns these into statuses.
-
-    EngineError
-    ├── InvalidRequest          the request cannot be served as asked
-    │   ├── ContextExceeded     a prompt that leaves no room for an answer
-    │   ├── EmptyPrompt         no tokens
-    │   ├── UnknownToken        an id that is not in the vocabulary
-    │   └── UnsupportedSchema       a JSON schema that no answer can be kept to
-    ├── Unavailable             not now
-    │   ├── ModelLoading
-    │   ├── Overloaded          more than `max_in_flight`
-    │   ├── OutOfMemory         accepted, then given up so that others could go on
-    │   └── ShuttingDown
-    ├── GenerationFailed        accepted, then lost to a fault of ours
-    └── StructuredOutputFailed            accepted, then its answer could not be kept to the schema
+EngineError
+├── InvalidRequest          the request cannot be served as asked
+│   ├── ContextExceeded     a prompt that leaves no tokens for an answer
+│   ├── EmptyPrompt         no tokens
+│   ├── UnknownToken        an id that is not in the vocabulary
+│   └── UnsupportedSchema   a JSON schema that is invalid or not supported
+├── Unavailable             not now
+│   ├── ModelLoading
+│   ├── Overloaded          too many requests in flight
+│   ├── OutOfMemory         accepted, then failed to free memory for the others
+│   └── ShuttingDown
+├── GenerationFailed        accepted, then failed by a fault of the server
+└── StructuredOutputFailed  accepted, then the schema's grammar exceeded a limit
 """
 
 from __future__ import annotations
@@ -27,8 +25,8 @@ class EngineError(Exception):
 
 
 class InvalidRequest(EngineError):
-    """The request cannot be served as asked; `field` says which part is wrong, and `item` which
-    of the prompts or inputs."""
+    """The request cannot be served as asked. `field` says which part is wrong, `item` the index of
+    the prompt or input."""
 
     item: int = 0
 
@@ -40,12 +38,12 @@ class InvalidRequest(EngineError):
 
 
 class ContextExceeded(InvalidRequest):
-    """The prompt does not fit the context, or leaves no room for an answer."""
+    """The prompt does not fit the context, or leaves no tokens for an answer."""
 
     @classmethod
     def of(cls, limit_tokens: int, problem: str) -> ContextExceeded:
-        """With the words and the code by which clients know this error: they look for both in
-        the message. problem: what does not fit."""
+        """An error whose message has the words and the code that clients search for. problem: what
+        does not fit."""
         return cls(
             f"This model's maximum context length is {limit_tokens} tokens, prompt and answer "
             f"together; {problem} (context_length_exceeded)"
@@ -61,7 +59,7 @@ class UnknownToken(InvalidRequest):
 
 
 class UnsupportedSchema(InvalidRequest):
-    """The JSON schema is wrong, or says something that cannot be kept to."""
+    """The JSON schema is invalid, or uses something that is not supported."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "json_schema")
@@ -80,11 +78,11 @@ class ModelLoading(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """As many requests are in flight as the server allows."""
+    """Too many requests are in flight."""
 
 
 class OutOfMemory(Unavailable):
-    """Memory ran out in the middle of a step, and this request was given up for the others."""
+    """A step ran out of memory, and this request was failed so that the others can go on."""
 
     retry_after_s = 2
 
@@ -96,8 +94,8 @@ class ShuttingDown(Unavailable):
 
 
 class GenerationFailed(EngineError):
-    """An accepted request was lost to a fault of the server."""
+    """An accepted request failed by a fault of the server."""
 
 
 class StructuredOutputFailed(EngineError):
-    """The grammar of a request's schema broke one of its bounds in the middle of an answer."""
+    """The grammar of a request's schema exceeded a limit in the middle of an answer."""

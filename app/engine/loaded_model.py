@@ -1,7 +1,4 @@
-"""A loaded model as the engine needs it: what `app.build` puts together and hands over.
-
-Knows nothing about how it was loaded.
-"""
+"""A loaded model as the engine needs it; `app.build` makes it."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from app.tokenizer.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """Everything that answering takes."""
+    """Runner, sampler, tokenizer and what is known about them."""
 
     runner: Runner
     sampler: Sampler
     tokenizer: Tokenizer
     eos_ids: frozenset[int]
-    kv_cache_tokens: int  #: cache for all running sequences together, at least one full context
+    kv_cache_tokens: int  #: for all running sequences together; at least one full context
     info: ModelInfo
-    step_times: StepTimeModel = UNTIMED  #: how long the runner's steps take
-    prefix_reuse: bool = True  #: do not compute again what the cache still holds of a prompt
+    step_times: StepTimeModel = UNTIMED  #: measured steps of the runner
+    prefix_reuse: bool = True  #: reuse cached prefixes of prompts

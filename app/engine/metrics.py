@@ -1,7 +1,4 @@
-"""The engine's bookkeeping: every accepted request ends as completed, failed or cancelled.
-
-Knows nothing about Prometheus; `snapshot` is what the metrics page reads.
-"""
+"""The engine's counters. Every accepted request ends as completed, failed or cancelled."""
 
 from __future__ import annotations
 
@@ -28,12 +25,12 @@ class Histogram:
         self.total += seconds
 
     def cumulative(self) -> tuple[tuple[float, int], ...]:
-        """(upper bound, how many were at most that); the last bound is infinity."""
+        """(upper bound, number of durations up to it); the last bound is infinity."""
         return tuple(zip((*self._bounds, float("inf")), accumulate(self._counts), strict=True))
 
 
 class EngineMetrics:
-    """Counters since the start. `accepted` is raised under the service's lock, all others by
+    """Counters since the start. `accepted` is changed under `AsyncEngine`'s lock, all others by
     the engine thread only."""
 
     def __init__(self) -> None:
@@ -50,7 +47,7 @@ class EngineMetrics:
         return self.accepted - self.completed - self.failed - self.cancelled
 
     def snapshot(self, running: int, kv_usage_ratio: float) -> EngineStats:
-        """The counters now; `running` requests hold a slot, the others in flight wait."""
+        """The counters now. running: requests that have a slot; the others in flight wait."""
         return EngineStats(
             running=running,
             waiting=max(0, self.in_flight - running),

@@ -1,7 +1,4 @@
-"""From a sum of hidden states to an embedding's bytes.
-
-Knows nothing about chunks or requests.
-"""
+"""Mean pooling of hidden states to an embedding."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ import numpy as np
 def mean_pooled_embedding(pooled: Any, count: int) -> bytes:
     """The mean of `count` hidden states, scaled to length 1, as little-endian float32.
 
-    pooled: their sum, anything numpy reads as float64 [hidden].
+    pooled: their sum, readable by numpy as float64 [hidden].
     """
     mean = np.asarray(pooled, dtype=np.float64) / count
     length = float(np.linalg.norm(mean))

@@ -1,8 +1,4 @@
-"""One prompt on its way to one answer or one vector.
-
-Knows nothing about other sequences but a beam search's; the scheduler moves it, the core feeds
-it.
-"""
+"""The state of one sequence: a prompt and its answer, or an input to embed."""
 
 from __future__ import annotations
 
@@ -24,13 +20,13 @@ if TYPE_CHECKING:
 class Sequence:
     """Owned by the engine thread.
 
-    The cache holds the first `computed` of `tokens`. Prompt tokens are computed in chunks,
-    generated ones in decode rows; after a preemption both are computed again the same way,
-    so that they get the same bits.
+    The cache has the first `num_computed_tokens` of `tokens`. Prompt tokens are computed in
+    prefill chunks, generated ones as decode rows. After a preemption both are computed again in
+    the same way, so that they get the same bits (see `Runner.row_invariant`).
     """
 
     handle: RequestHandle
-    index: int  #: which choice or input of its request
+    index: int  #: of the choice or input in its request
     tokens: list[int]
     prompt_length: int
     max_tokens: int = 0
@@ -41,21 +37,26 @@ class Sequence:
     detokenizer: Detokenizer | None = None  #: None: an embedding
     num_computed_tokens: int = 0
     slot: int = -1  #: -1 while it waits
-    pooled: Any = None  #: sum of final hidden states so far
-    constraint: JsonConstraint | None = None  #: what a schema lets the answer be
-    prompt_logprobs: int | None = None  #: alternatives per scored prompt token; None: no scores
-    next_prompt_logprob: int = 1  #: where in the prompt the next score to tell belongs
+    pooled: Any = None  #: sum of the final hidden states so far, for an embedding
+    constraint: JsonConstraint | None = None  #: of the request's JSON schema
+    prompt_logprobs: int | None = None  #: alternatives per prompt token; None: no prompt logprobs
+    next_prompt_logprob: int = 1  #: position in the prompt of the next logprob to send
     was_scheduled: bool = False  #: it has had a slot before
-    seen: set[int] = field(default_factory=set)
-    counts: dict[int, int] = field(default_factory=dict)
-    last_token_at: float = 0.0
-    prefix_registered: bool = False  #: its prompt's cache is there for others
-    beam_group: BeamGroup | None = None  #: the beam search it belongs to
+    seen: set[int] = field(default_factory=set)  #: see `SamplingInput.seen`
+    counts: dict[int, int] = field(default_factory=dict)  #: see `SamplingInput.counts`
+    last_token_at: float = 0.0  #: monotonic seconds
+    prefix_registered: bool = False  #: other prompts can use its prompt's cache
+    beam_group: BeamGroup | None = None
 
     @property
     def owner(self) -> str:
-        """Whose it is."""
+        """Name of the request's owner."""
         return self.handle.owner.name
+
+    @property
+    def is_embedding(self) -> bool:
+        """True when it ends with its prompt and yields a vector."""
+        return self.detokenizer is None
 
     @property
     def num_generated_tokens(self) -> int:
@@ -69,45 +70,51 @@ class Sequence:
 
     @property
     def num_slots(self) -> int:
-        """Slots it needs."""
+        """Slots it needs: for a beam search one per beam."""
         return self.beam_group.search.num_beams if self.beam_group else 1
 
-    def expected_tokens(self, growth: int) -> int:
-        """Tokens of cache it will probably need, at most `growth` of them for the answer. A
-        beam search gets all it may need: it is never sent back to the queue."""
+    def expected_tokens(self, max_answer_tokens: int) -> int:
+        """Tokens of cache it will probably need, with at most `max_answer_tokens` for the
+        answer. For a beam search the maximum it can need, since it is never preempted."""
         if self.beam_group:
             return self.num_slots * (self.prompt_length + self.max_tokens)
-        return max(len(self.tokens), self.prompt_length + min(self.max_tokens, growth))
+        answer_tokens = min(self.max_tokens, max_answer_tokens)
+        return max(len(self.tokens), self.prompt_length + answer_tokens)
 
     def append(
         self, token: int, eos_ids: Set[int], logprob: TokenLogprob | None = None
     ) -> tuple[str, FinishReason | None]:
-        """Take the next token; returns the text that is certain now, and why it ends, if so."""
-        answer = self.detokenizer
-        assert answer is not None
+        """Append a generated token. Returns the text that is now certain, and the finish reason
+        if the answer ends here.
+
+        Raises:
+            ConstraintFailed: the grammar of the JSON schema exceeded a limit.
+        """
+        detokenizer = self.detokenizer
+        assert detokenizer is not None
         self.tokens.append(token)
         if self.params.repetition_penalty != 1.0:
             self.seen.add(token)
         self.counts[token] = self.counts.get(token, 0) + 1
         if token in eos_ids and not self.ignore_eos:
-            return answer.finish()[0], FinishReason.STOP
+            return detokenizer.finish()[0], FinishReason.STOP
         complete = False
         if self.constraint is not None:
             self.constraint.accept(token)
             complete = self.constraint.complete
-        text, stopped = answer.push(token, logprob)
+        text, stopped = detokenizer.push(token, logprob)
         if not stopped and (complete or self.num_generated_tokens >= self.max_tokens):
-            rest, stopped = answer.finish()
-            ended = stopped or complete
-            return text + rest, FinishReason.STOP if ended else FinishReason.LENGTH
+            rest, stopped = detokenizer.finish()
+            reason = FinishReason.STOP if stopped or complete else FinishReason.LENGTH
+            return text + rest, reason
         return text, FinishReason.STOP if stopped else None
 
     def release_logprobs(self) -> tuple[TokenLogprob, ...]:
-        """The logprobs that go with the text given out last."""
+        """The logprobs of the text returned last."""
         return self.detokenizer.release_logprobs() if self.detokenizer else ()
 
     def sampling_input(self) -> SamplingInput:
-        """What the sampler has to know to choose the next token."""
+        """What the sampler needs for the next token. Raises ConstraintFailed."""
         allowed = self.constraint.allowed() if self.constraint else None
         return SamplingInput(
             self.params,

@@ -1,7 +1,4 @@
-"""How long a step takes by its number of rows, and so how many prompt tokens fit beside answers.
-
-Knows nothing about what a step computes: it interpolates a few timed ones.
-"""
+"""A model of a step's duration by its number of tokens, and the prefill budget that follows."""
 
 from __future__ import annotations
 
@@ -9,38 +6,41 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: How much longer than a step of answers alone one with prompt tokens may take.
+#: A step with prefill may take this many times as long as a step of the decode rows alone.
 MAX_STEP_SLOWDOWN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class StepTimeModel:
-    """Timed steps: pairs of rows and seconds, both growing."""
+    """Interpolates measured steps: pairs of (tokens, seconds), both increasing."""
 
     points: Sequence[tuple[int, float]]
 
-    def seconds(self, rows: int) -> float:
-        """Of a step of so many rows; beyond the last timed one, in proportion."""
+    def seconds(self, tokens: int) -> float:
+        """Duration of a step of `tokens`; proportional beyond the largest measured step."""
         sizes = [size for size, _ in self.points]
-        at = bisect_left(sizes, rows)
-        if at == len(sizes):
+        index = bisect_left(sizes, tokens)
+        if index == len(sizes):
             size, time = self.points[-1]
-            return time * rows / size
-        size, time = self.points[at]
-        if at == 0 or size == rows:
+            return time * tokens / size
+        size, time = self.points[index]
+        if index == 0 or size == tokens:
             return time
-        before, earlier = self.points[at - 1]
-        return earlier + (time - earlier) * (rows - before) / (size - before)
+        smaller, shorter = self.points[index - 1]
+        return shorter + (time - shorter) * (tokens - smaller) / (size - smaller)
 
-    def prefill_budget(self, rows: int, multiple: int, most: int) -> int:
-        """Prompt tokens for a step with `rows` answers: a multiple, at least one, at most
-        `most`, within the stretch."""
-        limit = MAX_STEP_SLOWDOWN * self.seconds(rows)
-        tokens = multiple
-        while tokens + multiple <= most and self.seconds(rows + tokens + multiple) <= limit:
-            tokens += multiple
+    def prefill_budget(self, decode_rows: int, chunk_tokens: int, max_tokens: int) -> int:
+        """Prompt tokens for a step with `decode_rows`: a multiple of `chunk_tokens`, at least
+        one chunk and at most `max_tokens`, within MAX_STEP_SLOWDOWN."""
+        limit_s = MAX_STEP_SLOWDOWN * self.seconds(decode_rows)
+        tokens = chunk_tokens
+        while (
+            tokens + chunk_tokens <= max_tokens
+            and self.seconds(decode_rows + tokens + chunk_tokens) <= limit_s
+        ):
+            tokens += chunk_tokens
         return tokens
 
 
-#: Where nothing was timed: as if every row of a step cost the same.
+#: Without measurements: every token of a step costs the same.
 UNTIMED = StepTimeModel(((1, 1.0),))

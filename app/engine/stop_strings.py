@@ -1,34 +1,31 @@
-"""Finds stop strings in text that arrives in pieces, and lets no part of one escape.
-
-Knows nothing about tokens or about why a generation ends otherwise.
-"""
+"""Finds stop strings in text that arrives in pieces."""
 
 from __future__ import annotations
 
 
 class StopStringMatcher:
-    """Watches one answer for its stop strings.
+    """Cuts one answer's text at its first stop string.
 
-    The cut is at the match that begins first, wherever the pieces' borders are: while a match
-    is complete but one that began before it may still come true, both are held back.
+    The result does not depend on where the pieces are split. Text that could still become a stop
+    string is held back, and so is a complete match while an earlier one is still possible: the
+    cut is at the match that begins first.
 
-    With `drop_leading_space` the answer's leading white space goes first. It is then no part
-    of the text, so a stop string such as a newline cannot match in it.
+    With `drop_leading_space` the answer's leading white space is removed first. It is then not
+    part of the text, so a stop string such as a newline cannot match in it.
     """
 
     def __init__(self, stops: tuple[str, ...], drop_leading_space: bool = False) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._dropping = drop_leading_space
-        self._held = ""
+        self._pending = ""
         self._cut_off = 0
         self._stopped = False
-        self.dropped = 0  #: characters of leading white space that went
+        self.dropped = 0  #: characters of leading white space that were removed
 
     @property
     def held_back(self) -> int:
-        """Characters pushed last that have not been given out; once stopped, those that
-        never will be."""
-        return len(self._held) + self._cut_off
+        """Number of characters pushed but not returned; after a stop, those that were cut off."""
+        return len(self._pending) + self._cut_off
 
     @property
     def stopped(self) -> bool:
@@ -36,53 +33,54 @@ class StopStringMatcher:
         return self._stopped
 
     def push(self, text: str) -> tuple[str, bool]:
-        """Take new text; return what is safe to emit, and whether a stop string was met.
-        After that, nothing more comes."""
+        """Take new text. Returns the text that can be sent, and whether a stop string was found;
+        after that nothing more is returned."""
         if self._stopped:
             self._cut_off += len(text)
             return "", True
         if self._dropping:
-            rest = text.lstrip()
-            self.dropped += len(text) - len(rest)
-            if not rest:
+            stripped = text.lstrip()
+            self.dropped += len(text) - len(stripped)
+            if not stripped:
                 return "", False
-            text, self._dropping = rest, False
-        held = self._held + text
-        pending = self._first_beginning(held)
-        match = self._first_match(held)
-        if match <= pending and match < len(held):
-            return self._cut(held, match), True
-        self._held = held[pending:]
-        return held[:pending], False
+            text, self._dropping = stripped, False
+        pending = self._pending + text
+        partial_start = self._first_partial_match(pending)
+        match_start = self._first_match(pending)
+        if match_start <= partial_start and match_start < len(pending):
+            return self._cut(pending, match_start), True
+        self._pending = pending[partial_start:]
+        return pending[:partial_start], False
 
     def finish(self) -> str:
-        """The held text, as generation is over. It is still cut at a match that only waited
-        for an earlier one; `stopped` tells."""
-        held = self._held
-        match = self._first_match(held)
-        if match < len(held):
-            return self._cut(held, match)
-        self._held = ""
-        return held
+        """The text held back, at the end of the answer. It is cut at a match that was waiting
+        for an earlier one; then `stopped` is True."""
+        pending = self._pending
+        match_start = self._first_match(pending)
+        if match_start < len(pending):
+            return self._cut(pending, match_start)
+        self._pending = ""
+        return pending
 
-    def _cut(self, held: str, at: int) -> str:
+    def _cut(self, pending: str, start: int) -> str:
         self._stopped = True
-        self._held, self._cut_off = "", len(held) - at
-        return held[:at]
+        self._pending, self._cut_off = "", len(pending) - start
+        return pending[:start]
 
-    def _first_match(self, held: str) -> int:
-        """Where the first whole stop string begins; the text's end if there is none."""
-        found = (held.find(stop) for stop in self._stops)
-        return min((at for at in found if at >= 0), default=len(held))
+    def _first_match(self, pending: str) -> int:
+        """Start of the first complete stop string; the text's length if there is none."""
+        starts = (pending.find(stop) for stop in self._stops)
+        return min((start for start in starts if start >= 0), default=len(pending))
 
-    def _first_beginning(self, held: str) -> int:
-        """Where the first suffix begins that more text could turn into a stop string."""
-        first = len(held)
+    def _first_partial_match(self, pending: str) -> int:
+        """Start of the longest suffix that more text could turn into a stop string; the text's
+        length if there is none."""
+        first = len(pending)
         for stop in self._stops:
-            at = held.find(stop[0], max(0, len(held) - len(stop) + 1), first)
-            while at >= 0:
-                if stop.startswith(held[at:]):
-                    first = at
+            start = pending.find(stop[0], max(0, len(pending) - len(stop) + 1), first)
+            while start >= 0:
+                if stop.startswith(pending[start:]):
+                    first = start
                     break
-                at = held.find(stop[0], at + 1, first)
+                start = pending.find(stop[0], start + 1, first)
         return first

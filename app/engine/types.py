@@ -1,7 +1,4 @@
-"""The frozen records that cross the engine's border, in both directions.
-
-Knows nothing about HTTP, OpenAI's field names, torch or how text is made.
-"""
+"""The records that HTTP and the engine exchange: requests, events, and facts about the model."""
 
 from __future__ import annotations
 
@@ -20,29 +17,29 @@ class FinishReason(StrEnum):
 
 
 class EngineState(StrEnum):
-    """Where the engine is in its life; only READY answers."""
+    """The state of the engine; only READY accepts requests."""
 
     LOADING = "loading"
     READY = "ready"
-    DRAINING = "draining"  #: refuses new requests, finishes those it has
-    DEAD = "dead"  #: a fault that needs a new process
+    DRAINING = "draining"  #: refuses new requests, finishes the running ones
+    DEAD = "dead"  #: after a fault that needs a new process
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How the next token is chosen. The order is transformers': logit_bias, presence and
-    frequency penalty, repetition penalty, temperature, top_k, top_p, min_p."""
+    """How tokens are sampled, applied in transformers' order: logit_bias, presence and frequency
+    penalty, repetition penalty, temperature, top_k, top_p, min_p."""
 
     temperature: float = 1.0  #: 0 is greedy
-    top_k: int = 0  #: 0: all
+    top_k: int = 0  #: 0: off
     top_p: float = 1.0  #: 0 is greedy
     min_p: float = 0.0
     repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0  #: off the logit of every token of the output
-    frequency_penalty: float = 0.0  #: the same, times how often it is there
+    presence_penalty: float = 0.0  #: subtracted from the logits of the output's tokens
+    frequency_penalty: float = 0.0  #: the same, times the token's count
     logit_bias: tuple[tuple[int, float], ...] = ()  #: (token id, added to its logit)
-    seed: int | None = None  #: None: a fresh one per request
-    logprobs: int | None = None  #: alternatives reported per token; None: no logprobs at all
+    seed: int | None = None  #: None: a random one per request
+    logprobs: int | None = None  #: alternatives per token; None: no logprobs
 
     @property
     def greedy(self) -> bool:
@@ -52,10 +49,10 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a request is. Owners take turns, and share no prompts in the cache."""
+    """Who a request is from (an API key). Owners take turns, and share no cached prompts."""
 
-    name: str = ""  #: tells them apart; the empty one is everybody without a name
-    limited: bool = False  #: there are others: this one may not have all places
+    name: str = ""  #: identifies the owner; empty for all requests without a key
+    limited: bool = False  #: there are other owners, so `max_per_owner` applies
 
 
 ANONYMOUS = Owner()
@@ -63,28 +60,28 @@ ANONYMOUS = Owner()
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One HTTP request's generation work: `n` choices for each prompt."""
+    """One HTTP request: `n` answers to each prompt."""
 
     prompts: tuple[TokenIds, ...]
     params: SamplingParams = field(default_factory=SamplingParams)
     n: int = 1
-    num_beams: int = 1  #: more: beam search, or beam sampling where `params` is not greedy
-    max_tokens: int | None = None  #: asked for by the client; cut to what is left
-    default_max_tokens: int | None = None  #: the same where nothing is asked; None: what is left
+    num_beams: int = 1  #: over 1: beam search, or beam sampling if `params` is not greedy
+    max_tokens: int | None = None  #: the client's limit; reduced to what the context leaves
+    default_max_tokens: int | None = None  #: without one; None: what the context leaves
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
-    json_schema: str | None = None  #: JSON text of the schema that answers keep to
-    answer_prefix: str = ""  #: text of the prompt's end with which such an answer has begun
-    drop_leading_space: bool = False  #: after a template: white space before the answer goes
-    #: Alternatives reported for each prompt token; None: prompts are not scored. With it
-    #: `max_tokens` may be 0: nothing is generated then.
+    json_schema: str | None = None  #: JSON text of the schema that answers must match
+    answer_prefix: str = ""  #: end of the prompt that the schema's instance begins with
+    drop_leading_space: bool = False  #: remove leading white space (after a chat template)
+    #: Alternatives for each prompt token; None: no prompt logprobs. With it `max_tokens` may be 0,
+    #: to generate nothing.
     prompt_logprobs: int | None = None
     owner: Owner = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """One HTTP request's embedding work: one vector for each input."""
+    """One HTTP request: one embedding for each input."""
 
     inputs: tuple[TokenIds, ...]
     owner: Owner = ANONYMOUS
@@ -96,16 +93,16 @@ class TokenLogprob:
 
     token_id: int
     logprob: float | None  #: None: a prompt's first token, which nothing precedes
-    top: tuple[tuple[int, float], ...]  #: (token id, logprob), likeliest first
-    offset: int = 0  #: in an answer: where its text begins, in characters
+    top: tuple[tuple[int, float], ...]  #: (token id, logprob), most likely first
+    offset: int = 0  #: in an answer: position of its first character
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDelta:
-    """New text of one choice. `token_ids` may be given before their text: text that could
-    still become a stop string, or half a character, is held back. `logprobs` come with their
-    text, and never for tokens that leave none in the answer: the end of sequence, and what a
-    stop string cuts off."""
+    """New text and tokens of one choice. `token_ids` may come before their text: text that could
+    still become a stop string, and incomplete characters, are held back. `logprobs` come with
+    their text. Tokens without text in the answer have none: end of sequence, and tokens that a
+    stop string removes."""
 
     index: int  #: prompt number × n + choice number
     text: str
@@ -117,8 +114,8 @@ class OutputDelta:
 
 @dataclass(frozen=True, slots=True)
 class PromptLogprobs:
-    """Log-probabilities of a prompt's tokens from its second on, in order; all of them come
-    before the choice's first OutputDelta, in one or several events."""
+    """Log-probabilities of a prompt's tokens from the second on, in order, in one or several
+    events. All of them come before the choice's first OutputDelta."""
 
     index: int
     logprobs: tuple[TokenLogprob, ...]
@@ -126,17 +123,17 @@ class PromptLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """One finished embedding: the mean of the final hidden states, scaled to length 1."""
+    """One embedding: the mean of the final hidden states, scaled to length 1."""
 
     index: int
-    values: bytes  #: little-endian float32, `ModelInfo.hidden_size` of them
+    values: bytes  #: little-endian float32 [ModelInfo.hidden_size]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a request stands before its first text."""
+    """Progress of a request before its first output."""
 
-    queued: int = 0  #: requests ahead of this one, 0 once it runs
+    queued: int = 0  #: requests ahead of this one; 0 once it runs
     prefilled_tokens: int = 0
     prompt_tokens: int = 0
 
@@ -146,15 +143,15 @@ Event = OutputDelta | PromptLogprobs | Embedding | Progress
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a person may want to know of the loaded model; nothing here decides anything."""
+    """Facts about the loaded model for display only."""
 
     architecture: str = ""
     parameters: int = 0  #: 0: unknown
     precision: str = ""
     device: str = ""
-    kernels: str = ""  #: on a CPU: what computes, in a word
+    kernels: str = ""  #: on a CPU: short name of the kernels in use
     threads: int = 0  #: on a CPU
-    chinese: bool = True  #: the vocabulary or the template was made for Chinese too
+    chinese: bool = True  #: vocabulary or chat template support Chinese
     #: Whether a row's bits do not depend on the rows computed with it, as far as the check at
     #: load can see; None: not checked.
     batch_invariant: bool | None = None
@@ -163,31 +160,31 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What HTTP may know about the loaded model."""
+    """Facts about the loaded model."""
 
     max_model_len: int  #: tokens of prompt and answer together
     hidden_size: int
-    vocab_size: int  #: ids at or above this are not tokens
-    chat_template: str | None = None  #: the tokenizer's own, Jinja source
+    vocab_size: int  #: ids from this on are not tokens
+    chat_template: str | None = None  #: of the tokenizer, Jinja source
     bos_text: str = ""
     eos_text: str = ""
-    #: What the tokenizer's files call "bos_token" …, and its spelling, for its own template.
+    #: ("bos_token", its text) and others, as in the tokenizer's files, for its chat template.
     named_tokens: tuple[tuple[str, str], ...] = ()
-    special_texts: tuple[str, ...] = ()  #: spellings of control tokens
-    special_ids: tuple[int, ...] = ()  #: and their ids, in the same order
-    #: Each id's bytes; b"" for control tokens.
+    special_texts: tuple[str, ...] = ()  #: texts of control tokens
+    special_ids: tuple[int, ...] = ()  #: their ids, in the same order
+    #: The bytes of each token id; b"" for control tokens.
     token_bytes: Sequence[bytes] = field(default=(), repr=False)
-    description: str = ""  #: architecture, dtype, device and memory, for people
+    description: str = ""  #: architecture, dtype, device and memory, for logs
     facts: ModelFacts = field(default=ModelFacts(), repr=False)
     loaded_at: int = 0  #: Unix seconds
-    #: What decides an answer's bytes besides the request: version, weights, precision. Two
-    #: servers of one fingerprint on one type of machine answer alike.
+    #: Identifies version, weights and precision. Servers with the same fingerprint give the same
+    #: answers on the same type of machine.
     fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """A snapshot of the engine's counters; never locked, may be a step old."""
+    """A snapshot of the engine's counters; it may be one step old."""
 
     running: int = 0
     waiting: int = 0
@@ -199,8 +196,8 @@ class EngineStats:
     generation_tokens: int = 0
     steps: int = 0
     preemptions: int = 0
-    prefix_queried_tokens: int = 0  #: of prompts that could have been in the cache
-    prefix_reused_tokens: int = 0  #: of them, those that were
+    prefix_queried_tokens: int = 0  #: prompt tokens looked up in the prefix cache
+    prefix_reused_tokens: int = 0  #: of them, those that were found
     kv_usage_ratio: float = 0.0
     finished: tuple[tuple[str, int], ...] = ()  #: (finish reason, choices)
     ttft_seconds: tuple[tuple[float, int], ...] = ()  #: (upper bound, cumulative count)

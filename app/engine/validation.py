@@ -1,7 +1,4 @@
-"""Refuses what can never be served, before the engine's thread ever sees it.
-
-Knows nothing about scheduling; runs on the HTTP thread.
-"""
+"""Refuses requests that can never be served, on the HTTP thread, before they are queued."""
 
 from __future__ import annotations
 
@@ -14,60 +11,61 @@ from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
 
 
 def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int]:
-    """How many tokens each prompt's answers may have: no more than were asked for, nor than
+    """For each prompt, how many tokens its answers may have: as many as asked for, at most what
     the context leaves.
 
     Raises:
-        InvalidRequest: a prompt is empty, holds unknown ids or leaves no room for the answer.
+        InvalidRequest: a prompt is empty, has unknown token ids or is too long.
     """
-    rooms = []
-    for number, prompt in enumerate(request.prompts):
-        with _numbered(number):
-            rooms.append(_room(prompt, request, model))
-    return rooms
+    limits = []
+    for index, prompt in enumerate(request.prompts):
+        with _item(index):
+            limits.append(_max_new_tokens(prompt, request, model))
+    return limits
 
 
-def _room(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> int:
+def _max_new_tokens(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> int:
     _check_prompt(prompt, model)
-    limit = model.info.max_model_len
-    room = limit - len(prompt)
-    if room < (0 if request.max_tokens == 0 else 1):
-        raise ContextExceeded.of(limit, f"the prompt has {len(prompt)} tokens")
+    context = model.info.max_model_len
+    left = context - len(prompt)
+    if left < (0 if request.max_tokens == 0 else 1):
+        raise ContextExceeded.of(context, f"the prompt has {len(prompt)} tokens")
     if request.num_beams > 1:
-        room = _beam_room(request, model, len(prompt), room)
-    wanted = request.max_tokens if request.max_tokens is not None else request.default_max_tokens
-    return room if wanted is None else min(wanted, room)
+        left = min(left, _cache_tokens_per_beam(request, model, len(prompt)))
+    asked = request.max_tokens if request.max_tokens is not None else request.default_max_tokens
+    return left if asked is None else min(asked, left)
 
 
-def _beam_room(request: GenerationRequest, model: LoadedModel, prompt: int, room: int) -> int:
-    """Tokens an answer may have so that all beams fit the cache at their longest."""
-    fits = model.kv_cache_tokens // request.num_beams - prompt
-    if request.num_beams > model.runner.slots or fits < 1:
+def _cache_tokens_per_beam(request: GenerationRequest, model: LoadedModel, prompt: int) -> int:
+    """Tokens that each beam may generate so that all beams fit the cache at full length.
+    prompt: its number of tokens."""
+    tokens = model.kv_cache_tokens // request.num_beams - prompt
+    if request.num_beams > model.runner.slots or tokens < 1:
         raise ContextExceeded.of(
             model.info.max_model_len,
             f"{request.num_beams} beams of the prompt's {prompt} tokens do not fit the cache of "
             f"{model.kv_cache_tokens} tokens",
         )
-    return min(room, fits)
+    return tokens
 
 
 def check_embedding(request: EmbeddingRequest, model: LoadedModel) -> None:
-    """Raises InvalidRequest when an input is empty, unknown or longer than the context."""
-    limit = model.info.max_model_len
-    for number, tokens in enumerate(request.inputs):
-        with _numbered(number):
+    """Raises InvalidRequest when an input is empty, has unknown token ids or is too long."""
+    context = model.info.max_model_len
+    for index, tokens in enumerate(request.inputs):
+        with _item(index):
             _check_prompt(tokens, model)
-            if len(tokens) > limit:
-                raise ContextExceeded.of(limit, f"the input has {len(tokens)} tokens")
+            if len(tokens) > context:
+                raise ContextExceeded.of(context, f"the input has {len(tokens)} tokens")
 
 
 @contextmanager
-def _numbered(item: int) -> Iterator[None]:
-    """Let a refusal inside say which prompt or input it is about."""
+def _item(index: int) -> Iterator[None]:
+    """Set `InvalidRequest.item` of an error inside to the index of the prompt or input."""
     try:
         yield
     except InvalidRequest as error:
-        error.item = item
+        error.item = index
         raise
 
 

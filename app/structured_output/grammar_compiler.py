@@ -1,6 +1,6 @@
-"""JSON schemas to matchers of the grammar library, within bounds.
+"""Compiles JSON schemas to matchers of the grammar library (llguidance), within limits.
 
-Knows nothing about processes, requests or numpy: the child that tries schemas imports this too.
+The child process that validates schemas imports this too.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.structured_output.schema_errors import in_our_words
+from app.structured_output.schema_errors import client_message
 from app.tokenizer.tokenizer import Tokenizer
 
-#: Bytes of a schema's JSON text at most.
+#: Of a schema's JSON text.
 MAX_SCHEMA_BYTES = 1 << 20
-#: Of one grammar and of one step in it. What breaks them is an error, never a long wait.
-#: Objects with some thousand optional properties need more items than the library's own limits.
+#: The library's limits for a grammar and for a step in it. Exceeding one is an error, not a long
+#: wait. Objects with thousands of optional properties need more items than its defaults allow.
 _LIMITS: dict[str, Any] = {
     "max_items_in_row": 20_000,
     "initial_lexer_fuel": 1_000_000,
@@ -25,108 +25,111 @@ _LIMITS: dict[str, Any] = {
     "max_grammar_size": 500_000,
     "verbose_errors": False,
 }
-#: What may stand between the parts of a JSON text, besides nothing: what models write. Forbidding
-#: it makes them say something else (an empty list, where they wanted a new line first), and
-#: without a bound small ones never stop.
+#: White space allowed between the parts of a JSON text: what models write. Without it they give
+#: other answers (an empty list, where they would begin a new line), and without a limit small
+#: models never stop.
 _WHITE_SPACE = r" |\r?\n( {0,40}|\t{0,10})"
 _OPTIONS: dict[str, Any] = {"whitespace_flexible": True, "whitespace_pattern": _WHITE_SPACE}
-#: Without \u: a name spelled with it would pass for another one than it is.
+#: Without \u: a name written with it would not be recognised as the name that it is.
 _ESCAPES = 'nrbtf"\\'
 _CONTROLS = {*map(chr, range(32)), "\x7f"} - set("\n\r\b\t\f")
 
 
 class InvalidSchema(ValueError):
-    """The schema is wrong, or says something that cannot be kept to; the message is one line
-    for the client."""
+    """The schema is invalid or not supported; the message is one line for the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrammarTokens:
-    """A vocabulary as the grammar library wants it."""
+    """A vocabulary in the form that the grammar library needs."""
 
-    pieces: tuple[bytes, ...]
+    token_bytes: tuple[bytes, ...]
     special_ids: tuple[int, ...]
     eos_ids: tuple[int, ...]
     bos_id: int | None
 
 
 def grammar_tokens(tokenizer: Tokenizer, eos_ids: Iterable[int]) -> GrammarTokens:
-    """The vocabulary of `tokenizer`; eos_ids: the tokens that end an answer."""
+    """The vocabulary of `tokenizer`. eos_ids: the tokens that end an answer."""
     special = frozenset((*tokenizer.special_ids, *eos_ids))
-    # control tokens have no bytes of their own; each gets a name no text can spell
-    pieces = tuple(
-        piece if piece and number not in special else b"\xff[%d]" % number
-        for number, piece in enumerate(tokenizer.token_bytes)
+    # Control tokens have no bytes; each gets a name that is not valid UTF-8.
+    token_bytes = tuple(
+        piece if piece and token not in special else b"\xff[%d]" % token
+        for token, piece in enumerate(tokenizer.token_bytes)
     )
-    known = tuple(sorted(each for each in eos_ids if each < len(pieces)))
-    return GrammarTokens(pieces, tuple(sorted(special)), known or (0,), tokenizer.bos_id)
+    in_vocabulary = tuple(sorted(token for token in eos_ids if token < len(token_bytes)))
+    return GrammarTokens(
+        token_bytes, tuple(sorted(special)), in_vocabulary or (0,), tokenizer.bos_id
+    )
 
 
 class GrammarCompiler:
     """Compiles schemas for one vocabulary. Any thread may use it."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
-        import llguidance  # only servers that are asked for JSON need it
+        import llguidance  # imported with the first schema
 
         self._library = llguidance
         self._limits = llguidance.LLParserLimits(**_LIMITS)
         vocabulary = _Vocabulary(tokens)
         wrapper = llguidance.TokenizerWrapper(vocabulary)
         self._tokens = llguidance.LLTokenizer(wrapper, eos_token=list(tokens.eos_ids))
-        vocabulary.longest = self._tokens.greedy_tokenize
+        vocabulary.greedy = self._tokens.greedy_tokenize
 
     def compile(self, schema: str) -> Any:
-        """The library's matcher at the grammar's beginning.
+        """The library's matcher in the grammar's first state.
 
-        schema: JSON text, as `schema_trial` hands it on.
+        schema: JSON text, as `Verdict.text` has it.
 
         Raises:
-            InvalidSchema: what is wrong with it.
+            InvalidSchema: the library refuses it.
         """
         matcher_type = self._library.LLMatcher
         options: Any = {**_OPTIONS, "json_allowed_escapes": _escapes(schema)}
         try:
             grammar = matcher_type.grammar_from_json_schema(schema, overrides=options)
         except ValueError as error:
-            raise InvalidSchema(in_our_words(str(error))) from None
+            raise InvalidSchema(client_message(str(error))) from None
         matcher = matcher_type(self._tokens, grammar, log_level=0, limits=self._limits)
         if matcher.is_error():
-            raise InvalidSchema(in_our_words(matcher.get_error()))
+            raise InvalidSchema(client_message(matcher.get_error()))
         return matcher
 
-    def tokens_of(self, text: str) -> list[int]:
-        """Tokens whose bytes are the text's, whichever: a grammar only sees bytes. [] where the
-        vocabulary cannot spell it."""
+    def tokenize(self, text: str) -> list[int]:
+        """Tokens whose bytes are the text's (a grammar only sees bytes); [] if the vocabulary
+        has none for it."""
         data = text.encode()
         tokens: list[int] = self._tokens.tokenize_bytes(data)
         return tokens if self._tokens.decode_bytes(tokens) == data else []
 
 
-def spells_controls(schema: str) -> bool:
-    """Whether an answer to the schema may have to spell a character as JSON's \\u writes it."""
+def may_need_unicode_escapes(schema: str) -> bool:
+    """Whether an instance of the schema may need a character written as \\u…"""
     return any(each in schema or f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
 
 
 def _escapes(schema: str) -> str:
-    """Letters after a backslash: u only for characters that JSON cannot write without it."""
-    return _ESCAPES + "u" if spells_controls(schema) else _ESCAPES
+    """The letters allowed after a backslash: u only if a character cannot be written without."""
+    return _ESCAPES + "u" if may_need_unicode_escapes(schema) else _ESCAPES
 
 
 class _Vocabulary:
-    """A vocabulary under the names that the library looks for."""
+    """A vocabulary with the attribute names that the library expects."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
-        self.tokens = list(tokens.pieces)
+        self.tokens = list(tokens.token_bytes)
         self.eos_token_id = tokens.eos_ids[0]
         self.bos_token_id = tokens.bos_id
         self.special_token_ids = list(tokens.special_ids)
-        #: Cuts a text into the longest tokens; the library can, once it knows the vocabulary.
-        self.longest: Callable[[str], list[int]] | None = None
+        #: The library's greedy longest-match tokenizer, set once it has the vocabulary.
+        self.greedy: Callable[[str], list[int]] | None = None
 
     def __call__(self, text: bytes | str) -> Sequence[int]:
-        """Tokens of a text that a grammar leaves no choice about, such as a key. The library lets
-        an answer have no others there, so they must be such as models say: one that has to spell
-        words byte by byte loses its thread, and names nothing more that makes sense."""
-        if self.longest is None:  # asked only whether bytes will do
+        """Tokens of a text that the grammar prescribes, such as a property's name.
+
+        The library allows only these tokens there, so they must be like a model's own: after
+        words forced byte by byte a model gives meaningless values.
+        """
+        if self.greedy is None:  # the library only tests whether it takes bytes
             return []
-        return self.longest(text.decode() if isinstance(text, bytes) else text)
+        return self.greedy(text.decode() if isinstance(text, bytes) else text)

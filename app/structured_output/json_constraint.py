@@ -1,7 +1,7 @@
-"""Keeps an answer inside a JSON schema: which tokens may come next, given those so far.
+"""The tokens that may come next in an answer that must match a JSON schema.
 
-Knows nothing about sampling, requests or how schemas are tried. The parsing is llguidance's; this
-hands its masks on, and never takes its giving up for an end.
+The parsing is llguidance's. It also stops at its own limits; here that is an error, never the end
+of an answer.
 """
 
 from __future__ import annotations
@@ -12,57 +12,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Why the library stops where the text is an instance; it also stops at limits.
-_ENDS = ("NoExtension", "NoExtensionBias", "EndOfSentence")
+#: Reasons of the library to stop that mean a complete instance; the others are limits.
+_COMPLETE = ("NoExtension", "NoExtensionBias", "EndOfSentence")
 
-
-#: Processor time of one mask, for which all running answers wait, and how often one answer may
-#: take more. The library's limits keep masks far below, but for few grammars.
-_LONG_S, _LONG_ONES = 0.25, 3
+#: Processor time of a mask above which it is slow, and how many slow masks an answer may have.
+#: All running answers wait for a mask. Few grammars reach this within the library's limits.
+_SLOW_MASK_S, _MAX_SLOW_MASKS = 0.25, 3
 
 
 class ConstraintFailed(Exception):
-    """The library gave up in the middle of an answer, at one of its limits; the text so far is
-    no instance of the schema."""
+    """The library stopped at one of its limits in the middle of an answer; the text so far is not
+    an instance of the schema."""
 
 
 class JsonConstraint:
-    """One answer's place in its grammar. Used by one thread at a time."""
+    """One answer's state in a grammar. Used by one thread at a time."""
 
     def __init__(self, matcher: Any, vocab_size: int) -> None:
-        """matcher: the library's, in no error."""
+        """matcher: llguidance's, without an error."""
         self._matcher, self._vocab_size = matcher, vocab_size
-        self._long_ones = 0
+        self._slow_masks = 0
 
     @property
     def complete(self) -> bool:
-        """True when nothing but the end may follow. Raises ConstraintFailed."""
+        """True when the answer must end here. Raises ConstraintFailed."""
         self._check()
         if not self._matcher.is_stopped():
             return False
-        if (reason := self._matcher.stop_reason()) not in _ENDS:
+        if (reason := self._matcher.stop_reason()) not in _COMPLETE:
             raise ConstraintFailed(reason)
         return True
 
     @property
-    def endable(self) -> bool:
-        """True when the text so far is an instance, which may yet go on. Raises
+    def can_end(self) -> bool:
+        """True when the text so far is an instance, so that the answer may end here. Raises
         ConstraintFailed."""
-        endable = bool(self._matcher.is_accepting())
+        can_end = bool(self._matcher.is_accepting())
         self._check()
-        return endable
+        return can_end
 
     def copy(self) -> JsonConstraint:
-        """Another answer at the same place."""
+        """An independent constraint in the same state."""
         return JsonConstraint(self._matcher.deep_copy(), self._vocab_size)
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Which tokens may come next, bool [vocab]; at least one. Raises ConstraintFailed."""
-        began = time.thread_time()
+        """The tokens that may come next, bool [vocab]; at least one. Raises ConstraintFailed."""
+        started_at = time.thread_time()
         mask = self._matcher.compute_bitmask()
         self._check()
-        self._long_ones += time.thread_time() - began > _LONG_S
-        if self._long_ones > _LONG_ONES:
+        self._slow_masks += time.thread_time() - started_at > _SLOW_MASK_S
+        if self._slow_masks > _MAX_SLOW_MASKS:
             raise ConstraintFailed("its masks take too long")
         bits = np.unpackbits(np.frombuffer(mask, dtype=np.uint8), bitorder="little")
         allowed = bits[: self._vocab_size].astype(bool)
@@ -71,16 +70,16 @@ class JsonConstraint:
         return allowed
 
     def accept(self, token: int) -> None:
-        """Take the next token, one of those allowed. Raises ConstraintFailed."""
+        """Append an allowed token. Raises ConstraintFailed."""
         self._matcher.consume_token(token)
         self._check()
 
     def accept_all(self, tokens: list[int]) -> bool:
-        """Take the tokens of a text that is there already; False when they do not fit. Raises
+        """Append the tokens of a given text; False when they do not fit. Raises
         ConstraintFailed."""
-        taken = self._matcher.try_consume_tokens(tokens)
+        accepted = self._matcher.try_consume_tokens(tokens)
         self._check()
-        return bool(taken == len(tokens))
+        return bool(accepted == len(tokens))
 
     def _check(self) -> None:
         if self._matcher.is_error():

@@ -1,7 +1,7 @@
-"""What the grammar library says of a schema, in our words, or in none of its own.
+"""Translates the grammar library's error messages for the client.
 
-Knows nothing about requests. The library's messages may hold traces, file names of its sources and
-the grammar's insides; only what is known to speak of the schema itself is passed on.
+The library's messages may have stack traces, source file names and internals of the grammar, so
+only the parts that are known to be about the schema are passed on.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ INVALID = "it is not a valid JSON schema"
 CANNOT_BE_KEPT = "no answer can be kept to this schema"
 TOO_LARGE = "it is too large or too intricate to keep an answer to it; simplify the schema"
 TOO_SLOW = "it takes too long to make a grammar of it; simplify the schema"
-_LONGEST = 160
+_MAX_CHARACTERS = 160
 
-_Words = Callable[[re.Match[str]], str]
-_KNOWN: tuple[tuple[str, _Words], ...] = (
+_Template = Callable[[re.Match[str]], str]
+_MESSAGES: tuple[tuple[str, _Template], ...] = (
     (r"^Invalid schema", lambda m: INVALID),
     (
         r"Unimplemented keys: \[(.*)\]",
@@ -51,22 +51,22 @@ _KNOWN: tuple[tuple[str, _Words], ...] = (
 )  # fmt: skip
 
 
-def in_our_words(message: str) -> str:
+def client_message(message: str) -> str:
     """One line for the client."""
-    for pattern, words in _KNOWN:
-        if found := re.search(pattern, message):
-            line = " ".join(words(found).split())
-            return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    for pattern, template in _MESSAGES:
+        if match := re.search(pattern, message):
+            line = " ".join(template(match).split())
+            return line if len(line) <= _MAX_CHARACTERS else line[: _MAX_CHARACTERS - 1] + "…"
     return INVALID
 
 
-def with_place(words: str, schema: object) -> str:
-    """Our words with the first place in the schema that they are about, where they tell."""
-    found = re.match(r"keywords that are not supported: ([$\w]+)|(format|type) '(.*?)' is", words)
-    if found is None:
-        return words
-    keyword, value = found[1] or found[2], found[3]
+def with_location(message: str, schema: object) -> str:
+    """The message with the first location in the schema that it is about, if it names one."""
+    match = re.match(r"keywords that are not supported: ([$\w]+)|(format|type) '(.*?)' is", message)
+    if match is None:
+        return message
+    keyword, value = match[1] or match[2], match[3]
     for path, node in sorted(nodes(schema), key=lambda each: each[0]):
         if keyword in node and (value is None or node[keyword] == value):
-            return f"{words}; at {pointer((*path, keyword))}"
-    return words
+            return f"{message}; at {pointer((*path, keyword))}"
+    return message

@@ -1,8 +1,8 @@
-"""Formats of a JSON schema: which there are, and as patterns those that the grammar library keeps
-to only nearly.
+"""The formats of JSON Schema, and patterns for those that the grammar library checks only
+approximately.
 
-Knows nothing about other keywords. The library knows how long a month is but not which years are
-leap years, lets every minute have a leap second, and a host's name be as long as it likes.
+The library knows the length of months but not leap years, allows a leap second in every minute,
+and does not limit the length of host names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from app.structured_output.schema_traversal import Node
 
-#: JSON Schema's own. Any other is for who reads the schema, and says nothing about what is valid.
+#: The formats of JSON Schema. Others are annotations without effect on validity.
 FORMATS = frozenset(
     """
     date date-time duration email hostname idn-email idn-hostname ipv4 ipv6 iri iri-reference
@@ -27,7 +27,7 @@ _DATE = (
 )
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME = rf"{_CLOCK}:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_CLOCK})"
-#: No label has two hyphens in its third and fourth place: such names are encoded others.
+#: Labels with hyphens in the third and fourth place are reserved (punycode: "xn--").
 _L, _H = "[0-9A-Za-z]", "[0-9A-Za-z-]"
 _LABEL = f"{_L}({_H}?{_L}|{_H}({_L}|-){_L}|{_H}({_L}{_H}|-{_L}){_H}{{0,58}}{_L})?"
 _EXACT: dict[str, dict[str, Any]] = {
@@ -38,9 +38,9 @@ _EXACT: dict[str, dict[str, Any]] = {
 }
 
 
-def as_pattern(node: Node) -> bool:
-    """Say the format of `node`, in place, as a pattern, or leave it out where it is none of JSON
-    Schema's; returns whether it was either."""
+def format_to_pattern(node: Node) -> bool:
+    """Replace the format of `node` by a pattern, or remove it if it is not one of JSON Schema's,
+    in place; returns whether it was changed."""
     name = node.get("format")
     if isinstance(name, str) and name not in FORMATS:
         del node["format"]

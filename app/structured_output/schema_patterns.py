@@ -31,7 +31,7 @@ _GROUP = re.compile(r"\(\?(:|P?<(?![=!])[^>]*>|[ims]+[:)]|[ims]*-[ims]+[:)])")
 _WORDS = {"b": "word boundaries", "B": "word boundaries", "k": "backreferences"}
 
 
-def in_library_syntax(pattern: str) -> tuple[str, bool]:
+def translate_pattern(pattern: str) -> tuple[str, bool]:
     """The pattern as the library must be told it, itself where there is no difference; and whether
     there are texts that only some readers think it matches, which the library then does not.
 

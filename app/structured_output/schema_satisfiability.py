@@ -1,7 +1,6 @@
-"""Which schemas have a finite instance at all: references that require themselves have none.
+"""Finds schemas without a finite instance, such as an object that requires itself.
 
-Knows nothing about grammars. What cannot end is replaced by `false`, which says the same, so that
-an answer never enters it.
+They are replaced by `false`, which has no instance either, so that an answer never starts one.
 """
 
 from __future__ import annotations
@@ -15,69 +14,73 @@ _SCALARS = frozenset(("string", "number", "integer", "boolean", "null"))
 _TYPES = (*_SCALARS, "object", "array")
 
 
-class Endless(ValueError):
-    """Every instance of the schema would go on for ever."""
+class UnsatisfiableSchema(ValueError):
+    """Every instance of the schema would be infinite."""
 
 
-def without_endless_parts(schema: Node) -> bool:
-    """Replace, in place, what has no finite instance by `false`; returns whether there was any.
+def remove_unsatisfiable(schema: Node) -> bool:
+    """Replace, in place, subschemas without a finite instance by `false`; returns whether there
+    was any.
 
     Raises:
-        Endless: the whole schema has none; the message names a reference on the way.
+        UnsatisfiableSchema: the whole schema has none; the message names a part that requires
+            itself.
     """
-    reach = _Reach(schema)
-    if not reach.ends(schema):
-        raise Endless(f"{reach.culprit()} requires itself, so no answer could ever end")
+    finite = _FiniteSchemas(schema)
+    if not finite.contains(schema):
+        raise UnsatisfiableSchema(
+            f"{finite.self_requiring()} requires itself, so no answer could ever end"
+        )
     changed = False
     for _, node in list(nodes(schema)):
         for path, child in children(node):
-            if isinstance(child, dict) and not reach.ends(child):
+            if isinstance(child, dict) and not finite.contains(child):
                 holder: Any = node if len(path) == 1 else node[path[0]]
                 holder[int(path[1]) if isinstance(holder, list) else path[-1]] = False
                 changed = True
     return changed
 
 
-class _Reach:
-    """The least set of schemas that end: a schema ends once all that it requires does."""
+class _FiniteSchemas:
+    """The smallest set of schemas such that a schema is in it once all that it requires are."""
 
     def __init__(self, root: Node) -> None:
         self._root = root
         self._places = {id(node): (path, node) for path, node in nodes(root)}
-        self._ending: set[int] = set()
+        self._finite: set[int] = set()
         users: dict[int, list[Node]] = {}
         for _, node in self._places.values():
             for each in (*self._required(node), *(one for some in _options(node) for one in some)):
                 users.setdefault(id(each), []).append(node)
-        waiting = [node for _, node in self._places.values()]
-        while waiting:
-            node = waiting.pop()
-            if id(node) not in self._ending and self._has_all(node):
-                self._ending.add(id(node))
-                waiting += users.get(id(node), ())
+        stack = [node for _, node in self._places.values()]
+        while stack:
+            node = stack.pop()
+            if id(node) not in self._finite and self._is_finite(node):
+                self._finite.add(id(node))
+                stack += users.get(id(node), ())
 
-    def ends(self, schema: object) -> bool:
-        """Whether it has a finite instance, as far as that is known; what is no schema of this
-        document is left to the grammar library."""
-        return id(schema) in self._ending or id(schema) not in self._places
+    def contains(self, schema: object) -> bool:
+        """Whether a schema has a finite instance. True for schemas of other documents, which the
+        grammar library checks."""
+        return id(schema) in self._finite or id(schema) not in self._places
 
-    def culprit(self) -> str:
-        """A schema that requires itself, found by following what does not end from the root."""
+    def self_requiring(self) -> str:
+        """The path of a schema that requires itself, reached from the root."""
         node, seen = self._root, set[int]()
         while id(node) not in seen:
             seen.add(id(node))
-            stuck = [some for some in _options(node) if not any(map(self.ends, some))]
+            stuck = [some for some in _options(node) if not any(map(self.contains, some))]
             first = [some[0] for some in stuck]
-            node = next(e for e in (*self._required(node), *first) if not self.ends(e))
+            node = next(e for e in (*self._required(node), *first) if not self.contains(e))
         return pointer(self._places[id(node)][0])
 
-    def _has_all(self, node: Node) -> bool:
-        """Whether everything that an instance of `node` must have is known to end."""
-        options = (any(map(self.ends, some)) for some in _options(node))
-        return all(map(self.ends, self._required(node))) and all(options)
+    def _is_finite(self, node: Node) -> bool:
+        """Whether everything that an instance of `node` requires is known to be finite."""
+        options = (any(map(self.contains, some)) for some in _options(node))
+        return all(map(self.contains, self._required(node))) and all(options)
 
     def _required(self, node: Node) -> list[Any]:
-        """What every instance must keep to or hold."""
+        """Schemas that every instance must match or contain an instance of."""
         if "const" in node or "enum" in node:
             return []
         found = list(_as_list(node.get("allOf")))
@@ -92,7 +95,7 @@ class _Reach:
         return found
 
     def _target(self, reference: str) -> Any:
-        """What a reference inside this document points to; None: somewhere else, or by a name."""
+        """The schema that a reference points to; None if it is not a pointer in this document."""
         if reference != "#" and not reference.startswith("#/"):
             return None
         place: Any = self._root
@@ -106,7 +109,7 @@ class _Reach:
 
 
 def _options(node: Node) -> list[list[Any]]:
-    """Of each of these one is enough."""
+    """Lists of alternatives: of each list, one schema must match."""
     if "const" in node or "enum" in node:
         return []
     return [node[name] for name in ("anyOf", "oneOf") if _as_list(node.get(name))]
@@ -121,12 +124,12 @@ def _properties(node: Node) -> list[Any]:
 
 
 def _items(node: Node) -> list[Any]:
-    least = node.get("minItems", 0)
-    if not isinstance(least, int) or least < 1:
+    minimum = node.get("minItems", 0)
+    if not isinstance(minimum, int) or minimum < 1:
         return []
     first = _as_list(node.get("prefixItems")) or _as_list(node.get("items"))
-    rest = [node.get("items")] if least > len(first) else []
-    return [*first[:least], *rest]
+    rest = [node.get("items")] if minimum > len(first) else []
+    return [*first[:minimum], *rest]
 
 
 def _as_list(value: object) -> list[Any]:

@@ -1,7 +1,4 @@
-"""Where in a JSON schema other schemas stand: a keyword's value is one, a property's name is none.
-
-Knows nothing about what the keywords mean for an answer.
-"""
+"""Finds the subschemas of a JSON schema, with their paths."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _LIST = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 _NAMED = frozenset(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"))
 
 Path = tuple[str, ...]
-#: A schema that is no truth value.
+#: A schema that is an object, not true or false.
 Node = dict[str, Any]
 
 
@@ -39,22 +36,22 @@ def children(schema: Node) -> Iterator[tuple[Path, object]]:
         if keyword in _NAMED and isinstance(value, dict):
             yield from (((keyword, name), each) for name, each in value.items())
         elif keyword in _LIST and isinstance(value, list):
-            yield from (((keyword, str(number)), each) for number, each in enumerate(value))
+            yield from (((keyword, str(index)), each) for index, each in enumerate(value))
         elif keyword in _ONE:
             yield (keyword,), value
 
 
 def nodes(schema: object) -> Iterator[tuple[Path, Node]]:
-    """All schemas in `schema` that are objects, itself first, each with its path."""
-    waiting: list[tuple[Path, object]] = [((), schema)]
-    while waiting:
-        path, node = waiting.pop()
+    """All subschemas that are objects, `schema` itself first, each with its path."""
+    stack: list[tuple[Path, object]] = [((), schema)]
+    while stack:
+        path, node = stack.pop()
         if isinstance(node, dict):
             yield path, node
-            waiting += [(path + inner, child) for inner, child in children(node)]
+            stack += [(path + inner, child) for inner, child in children(node)]
 
 
 def pointer(path: Path) -> str:
-    """A path as people write it: `#/properties/name`."""
+    """A path as a JSON pointer, shortened for messages: `#/properties/name`."""
     shown = "/".join(("#", *(part.replace("~", "~0").replace("/", "~1") for part in path)))
     return shown if len(shown) <= 120 else f"{shown[:80]}…{shown[-30:]}"

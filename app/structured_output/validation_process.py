@@ -1,7 +1,4 @@
-"""Owns the child process in which schemas are tried: starts it, asks it, ends it.
-
-Knows nothing about what is tried, or for whom.
-"""
+"""Starts, asks and ends the child process that validates schemas."""
 
 from __future__ import annotations
 
@@ -17,59 +14,62 @@ from dataclasses import astuple
 from pathlib import Path
 
 from app.structured_output.grammar_compiler import GrammarTokens
-from app.structured_output.validation_worker import WALL_S, Verdict, read_frame, write_frame
+from app.structured_output.validation_worker import WALL_LIMIT_S, read_frame, write_frame
+from app.structured_output.verdict import Verdict
 
-#: How often it is looked whether anybody still waits for a verdict.
-LOOK_S = 0.05
-#: A child that says nothing for so long after its own bound is given up.
-PATIENCE_S = WALL_S + 4.0
+#: Seconds between two checks whether a verdict is still wanted.
+POLL_S = 0.05
+#: A child that does not answer for this long after its own limit is killed.
+REPLY_TIMEOUT_S = WALL_LIMIT_S + 4.0
 
 _ROOT = Path(__file__).resolve().parents[2]
 _log = logging.getLogger(__name__)
 
 
-class TrialLost(Exception):
+class ValidationProcessDied(Exception):
     """The child ended without a verdict."""
 
 
-class TrialProcess:
-    """The child, born with the first question. Used by one thread, which must live as long as
-    the process: the child ends with the thread that started it."""
+class ValidationProcess:
+    """The child, started with the first schema. Used by one thread, which must live as long as
+    the server: the child ends with the thread that started it."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
         self._tokens = tokens
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ask(self, schema: str, abandoned: Callable[[], bool]) -> Verdict | None:
+    def validate(self, schema: str, abandoned: Callable[[], bool]) -> Verdict | None:
         """The verdict on a schema; None when `abandoned` became true before.
 
         Raises:
-            TrialLost: there is no verdict; the next question gets another child.
+            ValidationProcessDied: there is no verdict; the next call starts another child.
             OSError: no child can be started.
         """
-        child = self._started()
+        child = self._running_child()
         assert child.stdin is not None and child.stdout is not None
         try:
             write_frame(child.stdin, schema.encode())
-            gone = False
-            give_up = time.monotonic() + PATIENCE_S
-            while not select.select([child.stdout], [], [], LOOK_S)[0]:
-                if time.monotonic() > give_up:
-                    raise TrialLost("the process that tries schemas hangs")
-                if not gone and abandoned():
-                    gone = True
+            aborted = False
+            deadline = time.monotonic() + REPLY_TIMEOUT_S
+            while not select.select([child.stdout], [], [], POLL_S)[0]:
+                if time.monotonic() > deadline:
+                    raise ValidationProcessDied("the process that validates schemas hangs")
+                if not aborted and abandoned():
+                    aborted = True
                     write_frame(child.stdin, b"")
-            answer = read_frame(child.stdout)
-            if answer is None:
-                raise TrialLost("the process that tries schemas has ended")
-            verdict: Verdict = marshal.loads(answer)  # noqa: S302 - our own child's
-            return None if gone else verdict
-        except (TrialLost, OSError, ValueError, EOFError) as error:
+            reply = read_frame(child.stdout)
+            if reply is None:
+                raise ValidationProcessDied("the process that validates schemas has ended")
+            verdict = Verdict(*marshal.loads(reply))  # noqa: S302 - written by our own child
+            return None if aborted else verdict
+        except (ValidationProcessDied, OSError, ValueError, EOFError) as error:
             self.end()
-            raise error if isinstance(error, TrialLost) else TrialLost(str(error)) from error
+            if isinstance(error, ValidationProcessDied):
+                raise
+            raise ValidationProcessDied(str(error)) from error
 
     def end(self) -> None:
-        """End the child, if there is one, and whatever it does."""
+        """Kill the child, if there is one."""
         child, self._child = self._child, None
         if child is not None:
             child.kill()
@@ -78,7 +78,7 @@ class TrialProcess:
                 if pipe is not None:
                     pipe.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _running_child(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self.end()
@@ -88,7 +88,7 @@ class TrialProcess:
             "app.structured_output.validation_worker",
             str(os.getpid()),
         ]
-        # A session of its own, no terminal, and no descriptor but its two pipes.
+        # In a new session, without a terminal, and with no descriptors but its two pipes.
         self._child = child = subprocess.Popen(  # noqa: S603 - our own module
             command,
             stdin=subprocess.PIPE,
@@ -98,6 +98,6 @@ class TrialProcess:
             start_new_session=True,
         )
         assert child.stdin is not None
-        _log.debug("schemas are tried in process %d", child.pid)
+        _log.debug("schemas are validated in process %d", child.pid)
         write_frame(child.stdin, marshal.dumps(astuple(self._tokens)))
         return child

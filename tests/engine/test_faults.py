@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.engine.async_engine import FAULTS_ALLOWED, AsyncEngine
+from app.engine.async_engine import AsyncEngine
 from app.engine.batch import Batch, SampledToken, SamplingInput
+from app.engine.engine_loop import FAULTS_ALLOWED
 from app.engine.errors import EngineError, GenerationFailed, OutOfMemory, ShuttingDown
 from app.engine.request_handle import RequestHandle
 from app.engine.types import (

@@ -43,10 +43,10 @@ def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
         core.flush()
         handles.append(handle)
     core.step()
-    core.scheduler.kv_cache_tokens = 20  # the next step sends the youngest back
+    core.scheduler.admission.kv_cache_tokens = 20  # the next step sends the youngest back
     core.step()
     assert core.scheduler.waiting()
-    core.scheduler.kv_cache_tokens = 10_000
+    core.scheduler.admission.kv_cache_tokens = 10_000
     for _ in range(20):
         core.step()
         core.flush()

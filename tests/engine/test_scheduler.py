@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app.engine.batch import OutputKind
 from app.engine.detokenizer import Detokenizer
+from app.engine.fairness import EXPECTED_ANSWER_TOKENS
 from app.engine.request_handle import RequestHandle
-from app.engine.scheduler import EXPECTED_ANSWER_TOKENS, MAX_PREFILL_TOKENS, Scheduler
+from app.engine.scheduler import MAX_PREFILL_TOKENS, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.step_time import StepTimeModel
 from tests.engine.fakes import CHUNK
@@ -20,12 +21,12 @@ def sequence(length: int, max_tokens: int = 50, handle: RequestHandle | None = N
 def advance(scheduler: Scheduler) -> None:
     """Pretend that the planned step was computed and every answer got a token."""
     plan = scheduler.plan()
-    for each in plan.decode_rows:
+    for each in plan.decode_sequences:
         each.num_computed_tokens += 1
         if each.num_computed_tokens == len(each.tokens):
             each.tokens.append(7)
-    for each, chunk in zip(plan.prefill_chunks, plan.batch.prefill_chunks, strict=True):
-        each.num_computed_tokens = chunk.start + len(chunk.tokens)
+    for each, chunk in plan.prefilled:
+        each.num_computed_tokens = chunk.end
         if chunk.output is OutputKind.LOGITS:
             each.tokens.append(7)
 

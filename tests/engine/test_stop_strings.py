@@ -39,7 +39,7 @@ def run(finder: StopStringMatcher, pieces: list[str]) -> tuple[list[str], bool]:
 def test_any_pieces_give_what_the_whole_text_gives(
     text: str, stops: tuple[str, ...], drop: bool, data: st.DataObject
 ) -> None:
-    cuts = data.sampling(st.lists(st.integers(0, len(text)), max_size=8).map(sorted))
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8).map(sorted))
     pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
     out, stopped = run(StopStringMatcher(stops, drop), pieces)
     assert ("".join(out), stopped) == plain_rule(text, stops, drop)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.structured_output.grammar_compiler import grammar_tokens
-from app.structured_output.validation_process import TrialProcess
+from app.structured_output.validation_process import ValidationProcess
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.hostile_schemas.schemas import all_schemas
 
@@ -27,15 +27,15 @@ def test_nearly_all_that_the_library_compiles_is_accepted() -> None:
     names = {name for name in alone.stdout.splitlines() if not name.startswith(ENDLESS)}
     assert len(names) > 200
     tokenizer = load_tokenizer(ROOT / "models" / "demo")
-    trials = TrialProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+    process = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
     refused = []
     for name, schema in all_schemas():
-        verdict = trials.ask(json.dumps(schema), lambda: False)
+        verdict = process.validate(json.dumps(schema), lambda: False)
         assert verdict is not None
         if name.startswith(ENDLESS):
             assert not verdict[0]
         elif name in names and not verdict[0]:
             refused.append(name)
-    trials.end()
+    process.end()
     print(f"{len(names) - len(refused)} of {len(names)} accepted; refused: {refused}")
     assert len(refused) <= (1 - LEAST_ACCEPTED) * len(names)

@@ -215,15 +215,15 @@ def test_only_what_was_generated_moves() -> None:
     search = BeamSearch(4, 50, lambda tokens: False, 1)
     group = BeamGroup(search, 1, lead, lambda: None, frozenset(), [lead], [1, 2, 3])  # type: ignore[arg-type,return-value]
     lead.num_computed_tokens = 500
-    moves = group.branch([BeamCandidate(-0.1 * token, 0, token) for token in range(4)])
+    moves = group.reorder([BeamCandidate(-0.1 * token, 0, token) for token in range(4)])
     assert sorted((move.start, move.end) for move in moves) == [(0, 500)] * 3
     for member in group.members:
         member.num_computed_tokens = 501
-    later = group.branch(
+    later = group.reorder(
         [BeamCandidate(-0.1, 1, 7), BeamCandidate(-0.2, 1, 8), BeamCandidate(-0.3, 2, 7)]
     )
     assert [(move.start, move.end) for move in later] == [(500, 501)]
-    assert len(group.spare) == 1
+    assert len(group.spare_slots) == 1
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 20])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.structured_output.grammar_compiler import GrammarCompiler, grammar_tokens
-from app.structured_output.validation_worker import examine
+from app.structured_output.validation_worker import validate_schema
 from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL
 
@@ -23,7 +23,7 @@ class Language:
 
     def verdict(self, schema: dict[str, Any]) -> tuple[bool, str]:
         """Whether the schema may be used; what is compiled, or why not."""
-        fine, text, _, _ = examine(self.compiler, json.dumps(schema))
+        fine, text, _, _ = validate_schema(self.compiler, json.dumps(schema))
         return fine, text
 
     def taken(self, schema: dict[str, Any], values: Iterable[T]) -> list[T]:
@@ -41,7 +41,7 @@ class Language:
         return self.compiler.compile(text)
 
     def _takes(self, beginning: Any, text: str) -> bool:
-        matcher, tokens = beginning.deep_copy(), self.compiler.tokens_of(text)
+        matcher, tokens = beginning.deep_copy(), self.compiler.tokenize(text)
         taken = matcher.try_consume_tokens(tokens)
         return bool(taken == len(tokens) and matcher.is_accepting())
 

@@ -162,7 +162,7 @@ def test_keys_are_said_in_whole_tokens(
     """A model that has to spell a word byte by byte does not know it."""
     schema = {"type": "object", "properties": {key: {"type": "null"}}, "required": [key]}
     constraint = begin(compiler, json.dumps(schema, ensure_ascii=False), tokenizer)
-    assert constraint.accept_all(compiler.tokens_of('{"'))
+    assert constraint.accept_all(compiler.tokenize('{"'))
     said: list[bytes] = []
     while key.encode() not in b"".join(said):
         allowed = [tokenizer.token_bytes[token] for token in np.flatnonzero(constraint.allowed())]

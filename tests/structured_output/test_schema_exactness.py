@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.structured_output.schema_errors import in_our_words
-from app.structured_output.schema_exactness import Inexact, make_exact
+from app.structured_output.schema_errors import client_message
+from app.structured_output.schema_exactness import InexactSchema, narrow_to_exact
 
 INT64 = 2**63 - 1
 
@@ -31,7 +31,7 @@ def test_bounds_are_narrowed_to_numbers_that_are_kept(
     bounds: dict[str, Any], narrowed: dict[str, Any]
 ) -> None:
     schema = {"properties": {"maximum": {"type": "integer", **bounds}}}
-    assert make_exact(schema) is (bounds != narrowed)
+    assert narrow_to_exact(schema) is (bounds != narrowed)
     assert schema["properties"]["maximum"] == {"type": "integer", **narrowed}
 
 
@@ -51,8 +51,8 @@ def test_bounds_are_narrowed_to_numbers_that_are_kept(
     ],
 )  # fmt: skip
 def test_what_cannot_be_narrowed_is_refused_by_name(schema: dict[str, Any], place: str) -> None:
-    with pytest.raises(Inexact, match=place):
-        make_exact(schema)
+    with pytest.raises(InexactSchema, match=place):
+        narrow_to_exact(schema)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_what_cannot_be_narrowed_is_refused_by_name(schema: dict[str, Any], plac
     ],
 )
 def test_multiples_that_fit_are_taken(schema: dict[str, Any]) -> None:
-    assert not make_exact(schema)
+    assert not narrow_to_exact(schema)
 
 
 def test_a_property_may_have_any_name() -> None:
     schema = {"type": "object", "properties": {"const": {"type": "null"}, "enum": {"const": 2**53}}}
-    assert not make_exact(schema)
+    assert not narrow_to_exact(schema)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,6 @@ def test_a_property_may_have_any_name() -> None:
     ],
 )
 def test_the_library_s_insides_stay_inside(message: str) -> None:
-    told = in_our_words(message)
+    told = client_message(message)
     assert told and "\n" not in told
     assert not any(word in told for word in ("panic", "::", ".rs", "fuel", "lexer", "unwrap"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.structured_output.schema_patterns import UnsupportedPattern, in_library_syntax
+from app.structured_output.schema_patterns import UnsupportedPattern, translate_pattern
 from tests.structured_output.grammars import Language
 
 CHARACTERS = [*map(chr, range(0x250)), *"\u1680\u2028\u3000\ufeff\u0663中ſK😀"]
@@ -101,7 +101,7 @@ def test_longer_texts(language: Language, pattern: str, texts: list[str]) -> Non
 )
 def test_what_cannot_be_said_is_named(pattern: str, named: str) -> None:
     with pytest.raises(UnsupportedPattern, match=re.escape(named)):
-        in_library_syntax(pattern)
+        translate_pattern(pattern)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_cannot_be_said_is_named(pattern: str, named: str) -> None:
     ],
 )
 def test_what_is_read_alike_keeps_its_meaning(pattern: str) -> None:
-    told, narrowed = in_library_syntax(pattern)
+    told, narrowed = translate_pattern(pattern)
     assert narrowed == ("&&" in told) == (r"\p" in pattern)
 
 

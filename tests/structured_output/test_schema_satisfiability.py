@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.structured_output.schema_satisfiability import Endless, without_endless_parts
+from app.structured_output.schema_satisfiability import UnsatisfiableSchema, remove_unsatisfiable
 
 
 def needs(**properties: Any) -> dict[str, Any]:
@@ -34,8 +34,8 @@ ENDLESS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("schema", "place"), ENDLESS)
 def test_what_can_never_end_is_refused_by_name(schema: dict[str, Any], place: str) -> None:
-    with pytest.raises(Endless) as refused:
-        without_endless_parts(copy.deepcopy(schema))
+    with pytest.raises(UnsatisfiableSchema) as refused:
+        remove_unsatisfiable(copy.deepcopy(schema))
     assert place in str(refused.value)
 
 
@@ -55,7 +55,7 @@ def test_what_can_never_end_is_refused_by_name(schema: dict[str, Any], place: st
 )  # fmt: skip
 def test_what_can_end_stays_as_it_is(schema: dict[str, Any]) -> None:
     before = copy.deepcopy(schema)
-    changed = without_endless_parts(schema)
+    changed = remove_unsatisfiable(schema)
     assert (schema == before) is not changed
     assert not changed or schema["$ref"] == "#/$defs/node"
 
@@ -66,10 +66,10 @@ def test_an_endless_branch_is_cut_off() -> None:
         "properties": {"a": ref("node"), "b": {"anyOf": [ref("node"), {"type": "null"}]}},
         "$defs": {"node": copy.deepcopy(NODE)},
     }
-    assert without_endless_parts(schema)
+    assert remove_unsatisfiable(schema)
     assert schema["properties"] == {"a": False, "b": {"anyOf": [False, {"type": "null"}]}}
 
 
 def test_long_chains_take_no_time() -> None:
     chain = {f"d{n}": needs(n=ref(f"d{n + 1}")) for n in range(5000)}
-    assert not without_endless_parts({**ref("d0"), "$defs": {**chain, "d5000": {"type": "null"}}})
+    assert not remove_unsatisfiable({**ref("d0"), "$defs": {**chain, "d5000": {"type": "null"}}})

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from app.structured_output.grammar_compiler import grammar_tokens
-from app.structured_output.validation_process import TrialLost, TrialProcess
-from app.structured_output.validation_worker import CPU_S
+from app.structured_output.validation_process import ValidationProcess, ValidationProcessDied
+from app.structured_output.validation_worker import CPU_LIMIT_S
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.harness.waiting import wait_until
 
@@ -31,10 +31,10 @@ OTHERS: set[int] = set()
 
 
 @pytest.fixture
-def trials() -> Iterator[TrialProcess]:
+def process() -> Iterator[ValidationProcess]:
     tokenizer = load_tokenizer(ROOT / "models" / "demo")
     OTHERS.update(child.pid for child in psutil.Process().children())
-    found = TrialProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+    found = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
     yield found
     found.end()
 
@@ -58,10 +58,10 @@ def chain(length: int) -> str:
     return json.dumps({"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {"type": "null"}}})
 
 
-def test_it_inherits_two_pipes_and_a_session_of_its_own(trials: TrialProcess) -> None:
+def test_it_inherits_two_pipes_and_a_session_of_its_own(process: ValidationProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.set_inheritable(True)
-        assert trials.ask(FINE, never)
+        assert process.validate(FINE, never)
     child = the_child()
     assert child.num_fds() == 3 and not child.net_connections()
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
@@ -69,32 +69,32 @@ def test_it_inherits_two_pipes_and_a_session_of_its_own(trials: TrialProcess) ->
 
 
 @pytest.mark.parametrize("schema", [chain(20_000), SLOW])
-def test_what_ends_a_trial_does_not_end_the_next(trials: TrialProcess, schema: str) -> None:
-    assert trials.ask(FINE, never)
+def test_what_ends_a_trial_does_not_end_the_next(process: ValidationProcess, schema: str) -> None:
+    assert process.validate(FINE, never)
     child = the_child()
-    verdict = trials.ask(schema, never)
+    verdict = process.validate(schema, never)
     assert verdict is not None and not verdict[0] and "simplify" in verdict[1]
-    assert trials.ask(FINE, never) is not None
+    assert process.validate(FINE, never) is not None
     assert the_child() == child and not child.children()
 
 
-def test_nobody_waits_any_more(trials: TrialProcess) -> None:
-    assert trials.ask(FINE, never)
+def test_nobody_waits_any_more(process: ValidationProcess) -> None:
+    assert process.validate(FINE, never)
     looks, used = itertools.count(), sum(the_child().cpu_times()[:4])
-    assert trials.ask(SLOW, lambda: next(looks) >= 3) is None
+    assert process.validate(SLOW, lambda: next(looks) >= 3) is None
     assert not the_child().children(), "the trial goes on"
-    assert sum(the_child().cpu_times()[:4]) - used < CPU_S
-    assert trials.ask(FINE, never) == (True, FINE, pytest.approx(0, abs=1 << 24), True)
+    assert sum(the_child().cpu_times()[:4]) - used < CPU_LIMIT_S
+    assert process.validate(FINE, never) == (True, FINE, pytest.approx(0, abs=1 << 24), True)
 
 
-def test_a_killed_child_is_replaced(trials: TrialProcess) -> None:
-    assert trials.ask(FINE, never)
+def test_a_killed_child_is_replaced(process: ValidationProcess) -> None:
+    assert process.validate(FINE, never)
     the_child().kill()
     for _ in range(2):
         try:
-            verdict = trials.ask(FINE, never)
+            verdict = process.validate(FINE, never)
             break
-        except TrialLost:
+        except ValidationProcessDied:
             continue
     assert verdict is not None and verdict[0]
 
@@ -103,10 +103,10 @@ OWNER = """
 import sys
 from tests.structured_output.test_validation_process import *
 tokenizer = load_tokenizer(ROOT / "models" / "demo")
-trials = TrialProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
-trials.ask(FINE, never)
+process = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+process.validate(FINE, never)
 print(the_child().pid, flush=True)
-trials.ask(SLOW, never)
+process.validate(SLOW, never)
 """
 
 

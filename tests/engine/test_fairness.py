@@ -17,7 +17,7 @@ from app.engine.beam_search import BeamSearch
 from app.engine.core import EngineCore
 from app.engine.detokenizer import Detokenizer
 from app.engine.metrics import EngineMetrics
-from app.engine.queues import HEAD_START
+from app.engine.prefill_counter import HEAD_START
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
@@ -292,7 +292,7 @@ def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
     metrics = bench.metrics
     assert metrics.in_flight == 0
     assert metrics.preemptions > 0, "nobody had to give a place to another: the test shows nothing"
-    assert bench.core.scheduler.used_tokens == 0
+    assert bench.core.scheduler.kv_usage_ratio == 0
 
 
 def test_what_is_sent_back_is_bounded() -> None:

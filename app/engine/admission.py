@@ -1,0 +1,94 @@
+"""Which waiting sequences may start, and which running ones are preempted for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Ordered
+
+from app.engine.cache_slots import SlotPool
+from app.engine.fairness import EXPECTED_ANSWER_TOKENS, DominantShares, expected_cache_tokens
+from app.engine.sequence import Sequence
+from app.engine.waiting_queues import WaitingQueues
+
+
+class AdmissionPolicy:
+    """Owned by the engine thread. It decides; the scheduler starts and preempts."""
+
+    def __init__(
+        self,
+        slots: SlotPool,
+        shares: DominantShares,
+        waiting: WaitingQueues,
+        kv_cache_tokens: int,
+        prefill_chunk_tokens: int,
+    ) -> None:
+        """kv_cache_tokens: cache for all running sequences together."""
+        self.kv_cache_tokens = kv_cache_tokens
+        self._slots, self._shares, self._waiting = slots, shares, waiting
+        self._chunk_tokens = prefill_chunk_tokens
+
+    def next_sequences(self, running: Ordered[Sequence]) -> list[Sequence]:
+        """The next sequence of each waiting owner, by their shares, smallest first."""
+        if not self._waiting:
+            return []
+        shares = self._shares.of_owners(running)
+        owners = sorted(self._waiting.owners, key=lambda owner: shares.get(owner, 0.0))
+        candidates = (
+            self._waiting.first(owner, lambda each: self._is_ready(each, running))
+            for owner in owners
+        )
+        return [sequence for sequence in candidates if sequence is not None]
+
+    def admissible(self, running: Ordered[Sequence]) -> list[Sequence]:
+        """Those of the next sequences that probably fit, each on its own.
+
+        After one that does not fit, only owners without a running sequence are admitted:
+        otherwise others would always take the space that it waits for.
+        """
+        tokens, owners = expected_cache_tokens(running), {each.owner for each in running}
+        admitted, blocked = [], False
+        for sequence in self.next_sequences(running):
+            if not self._fits(sequence, running, tokens):
+                blocked = True
+            elif not (blocked and sequence.owner in owners):
+                admitted.append(sequence)
+        return admitted
+
+    def victims_for(self, sequence: Sequence, running: Ordered[Sequence]) -> list[Sequence]:
+        """The sequences to preempt so that this one fits, youngest first; [] if it fits already,
+        or if preemption cannot make it fit."""
+        staying, victims = list(running), list[Sequence]()
+        while not self._fits(sequence, running, expected_cache_tokens(staying), len(victims)):
+            victim = self._shares.victim(sequence, staying)
+            if victim is None:
+                return []
+            staying.remove(victim)
+            victims.append(victim)
+        return victims
+
+    def _is_ready(self, sequence: Sequence, running: Ordered[Sequence]) -> bool:
+        return not (
+            self._prompt_is_being_computed(sequence, running)
+            or self._shares.too_many_beams(sequence, running)
+        )
+
+    def _prompt_is_being_computed(self, sequence: Sequence, running: Ordered[Sequence]) -> bool:
+        """True while another choice of the request computes the same prompt, which can then be
+        copied."""
+        return sequence.prompt_length > self._chunk_tokens and any(
+            each.is_prefilling
+            and each.handle is sequence.handle
+            and each.prompt_logprobs is None
+            and not each.is_embedding
+            and each.tokens == sequence.tokens
+            for each in running
+        )
+
+    def _fits(
+        self, sequence: Sequence, running: Ordered[Sequence], tokens: int, preempted: int = 0
+    ) -> bool:
+        """Whether there are slots and probably enough cache. tokens: what the sequences that stay
+        need; preempted: how many of the running ones do not stay."""
+        if self._slots.available + preempted < sequence.num_slots:
+            return False
+        needed = tokens + sequence.expected_tokens(EXPECTED_ANSWER_TOKENS)
+        return len(running) == preempted or needed <= self.kv_cache_tokens
