@@ -78,9 +78,9 @@ def _engine(config: Config) -> AsyncEngine:
     check_cpu_features()  # on a CPU too old for numpy, importing it would kill the process
     from app.build import build_engine
     from app.checkpoint.check import check_model
-    from app.tokenizer.vocab_size import count_tokens
+    from app.tokenizer.vocab_size import read_vocab_size
 
-    return build_engine(config, check_model(config, count_tokens))
+    return build_engine(config, check_model(config, read_vocab_size))
 
 
 if __name__ == "__main__":

@@ -60,10 +60,10 @@ def real_engine() -> Iterator[AsyncEngine]:
     """The embedded model, loaded once in this process for all tests that want it here."""
     from app.build import build_engine  # torch, which most tests do without
     from app.checkpoint.check import check_model
-    from app.tokenizer.vocab_size import count_tokens
+    from app.tokenizer.vocab_size import read_vocab_size
     from tests.harness.in_process import start
 
     config = Config()
-    engine = start(build_engine(config, check_model(config, count_tokens)))
+    engine = start(build_engine(config, check_model(config, read_vocab_size)))
     yield engine
     engine.drain(0)

@@ -22,14 +22,14 @@ from app.checkpoint.memory import MemoryTable, check_memory, memory_table
 from app.checkpoint.ntk_scaling import scale_rope
 from app.checkpoint.safetensors_index import TensorIndex, read_index
 from app.checkpoint.tokenizer_selection import select_tokenizer
-from app.checkpoint.vocabulary import TokenCount, TrainedRows, Vocabulary, check_vocabulary
+from app.checkpoint.vocabulary import TrainedRows, VocabSize, Vocabulary, check_vocabulary
 from config import Config
 
 _DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 #: Counts the tokens of the tokenizer in a directory.
-CountTokens = Callable[[Path], TokenCount]
+ReadVocabSize = Callable[[Path], VocabSize]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,22 @@ class CheckedModel:
         return ("GPU " if len(self.gpus) == 1 else "GPUs ") + ", ".join(map(str, self.gpus))
 
 
-def check_model(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
+def check_model(config: Config, read_vocab_size: ReadVocabSize | None = None) -> CheckedModel:
     """Read and check everything about the configured model but the weights themselves.
 
-    count_tokens: None assumes that the tokenizer has the model's vocabulary.
+    read_vocab_size: None assumes that the tokenizer has the model's vocabulary.
 
     Raises:
         StartupError: a file is wrong, files do not match, or the model does not fit.
     """
-    checked = check_without_memory(config, count_tokens)
+    checked = check_without_memory(config, read_vocab_size)
     check_memory(checked.memory, checked.device)
     return checked
 
 
-def check_without_memory(config: Config, count_tokens: CountTokens | None = None) -> CheckedModel:
+def check_without_memory(
+    config: Config, read_vocab_size: ReadVocabSize | None = None
+) -> CheckedModel:
     """As `check_model`, but without the check that the model fits into memory."""
     directory, model, tensors = _base(config)
     model = scale_rope(model, config.ALPHA)
@@ -92,7 +94,7 @@ def check_without_memory(config: Config, count_tokens: CountTokens | None = None
     gpus, all_gpus = select_gpus(config)
     loras = _loras(config, model)
     tokenizer = select_tokenizer(config, directory, loras)
-    vocabulary = _vocabulary(model, loras, tokenizer, count_tokens)
+    vocabulary = _vocabulary(model, loras, tokenizer, read_vocab_size)
     result = untie_lm_head(model, loras)
     memory = memory_table(
         result,
@@ -142,16 +144,16 @@ def _vocabulary(
     model: ModelConfig,
     loras: tuple[Lora, ...],
     tokenizer: Path,
-    count_tokens: CountTokens | None,
+    read_vocab_size: ReadVocabSize | None,
 ) -> Vocabulary:
     rows = loras[-1].rows if loras else TrainedRows(model.vocab_size, model.vocab_size)
-    tokens = count_tokens(tokenizer) if count_tokens else TokenCount(rows.embedding, 0)
+    vocab_size = read_vocab_size(tokenizer) if read_vocab_size else VocabSize(rows.embedding, 0)
     ids = frozenset(token for lora in loras for token in lora.settings.token_ids)
-    vocabulary = Vocabulary(model.vocab_size, rows, tokens.all, ids)
+    vocabulary = Vocabulary(model.vocab_size, rows, vocab_size.total, ids)
     savers = [lora.settings.directory for lora in loras if lora.saves_vocabulary]
     directories = tuple(lora.settings.directory for lora in loras)
     check_vocabulary(
-        vocabulary, tokens.text, tokenizer, directories, savers[-1] if savers else None
+        vocabulary, vocab_size.text, tokenizer, directories, savers[-1] if savers else None
     )
     return vocabulary
 

@@ -23,11 +23,11 @@ class TrainedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCount:
+class VocabSize:
     """The size of a tokenizer."""
 
-    all: int  #: ids from this on are not tokens
-    text: int  #: ids from this on are control tokens, which plain text is never encoded to
+    total: int  #: one more than the largest token id
+    text: int  #: ids from this on are special tokens, which plain text is never encoded to
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def check_vocabulary(
 ) -> None:
     """Compare the tokenizer in `tokenizer` with the rows that base model and `loras` trained.
 
-    text_tokens: see `TokenCount.text`; saved_by: the last LoRA with its own embeddings.
+    text_tokens: see `VocabSize.text`; saved_by: the last LoRA with its own embeddings.
 
     Raises:
         StartupError: it has untrained tokens, or is not the tokenizer of `saved_by`.

@@ -18,7 +18,7 @@ from pathlib import Path
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hub import local_directory
 from app.checkpoint.safe_open import MIB
-from app.checkpoint.vocabulary import TokenCount
+from app.checkpoint.vocabulary import VocabSize
 from config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ _CHILD_ENVIRONMENT = {
 }
 
 
-def run_preflight(config: Config) -> TokenCount:
+def run_preflight(config: Config) -> VocabSize:
     """Check all files that `config` names, except the weights' values. Returns the tokenizer's
     size.
 
@@ -71,12 +71,12 @@ def run_preflight(config: Config) -> TokenCount:
     return _parse_result(out, err, child.returncode, *limits)
 
 
-def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: int) -> TokenCount:
+def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: int) -> VocabSize:
     """Parse the child's output: a line for each file it opened, then "=" and the result as JSON,
     or "!" and an error message."""
     lines = out.decode("utf-8", "replace").splitlines() or [""]
     if lines[-1].startswith("="):
-        return TokenCount(**json.loads(lines[-1][1:]))
+        return VocabSize(**json.loads(lines[-1][1:]))
     if lines[-1].startswith("!"):
         raise StartupError(lines[-1][1:])
     file = lines[-1] or "the model's directory"

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from app.checkpoint.check import check_without_memory
 from app.checkpoint.errors import StartupError
-from app.checkpoint.vocabulary import TokenCount
+from app.checkpoint.vocabulary import VocabSize
 from app.tokenizer import fast_tokenizer, sentencepiece_tokenizer
 from app.tokenizer.smoke_test import check_tokenizer
 from app.tokenizer.tokenizer import load_tokenizer
-from app.tokenizer.vocab_size import count
+from app.tokenizer.vocab_size import get_vocab_size
 from config import Config
 
 _PR_SET_PDEATHSIG = 1
@@ -37,17 +37,17 @@ def main(parent: int) -> None:
     config, (cpu_s, max_bytes) = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
     _limit_resources(cpu_s, max_bytes)
     _report_opened_files(config)
-    counts: list[TokenCount] = []
+    sizes: list[VocabSize] = []
 
-    def load_and_probe(directory: Path) -> TokenCount:
+    def load_and_probe(directory: Path) -> VocabSize:
         tokenizer = load_tokenizer(directory)
         check_tokenizer(tokenizer, directory)
-        counts.append(count(tokenizer))
-        return counts[0]
+        sizes.append(get_vocab_size(tokenizer))
+        return sizes[0]
 
     try:
         check_without_memory(config, load_and_probe)
-        answer = "=" + json.dumps(asdict(counts[0]))
+        answer = "=" + json.dumps(asdict(sizes[0]))
     except StartupError as error:
         answer = "!" + " ".join(str(error).split())
     except MemoryError:

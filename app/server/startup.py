@@ -75,8 +75,8 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         read_chat_template(config.CHAT_TEMPLATE)
     if config.API_KEYS_FILE is not None:
         ApiKeyFile(config.API_KEYS_FILE)
-    token_count = run_preflight(config)
-    checked = check_model(config, lambda directory: token_count)
+    vocab_size = run_preflight(config)
+    checked = check_model(config, lambda directory: vocab_size)
     directory = checked.tokenizer_directory
     if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
         check_tokenizer_template(load_tokenizer(directory), directory)
@@ -91,8 +91,8 @@ def run_check(config: Config) -> None:
     check_cpu_features()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
-    token_count = run_preflight(config)
-    checked = check_without_memory(config, lambda directory: token_count)
+    vocab_size = run_preflight(config)
+    checked = check_without_memory(config, lambda directory: vocab_size)
     tokenizer = load_tokenizer(checked.tokenizer_directory)
     sys.stdout.write(format_check_report(config, checked, tokenizer) + "\n")
     sys.stdout.flush()

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.checkpoint.vocabulary import TokenCount
+from app.checkpoint.vocabulary import VocabSize
 from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 
 
-def count_tokens(directory: Path) -> TokenCount:
+def read_vocab_size(directory: Path) -> VocabSize:
     """Load the tokenizer in `directory` and count its tokens.
 
     Raises:
         StartupError: there is none, or it cannot be read.
     """
-    return count(load_tokenizer(directory))
+    return get_vocab_size(load_tokenizer(directory))
 
 
-def count(tokenizer: Tokenizer) -> TokenCount:
+def get_vocab_size(tokenizer: Tokenizer) -> VocabSize:
     """Count the tokens of `tokenizer`."""
     token_bytes = tokenizer.token_bytes
     text = next((i + 1 for i in reversed(range(len(token_bytes))) if token_bytes[i]), 0)
-    return TokenCount(tokenizer.vocab_size, text)
+    return VocabSize(tokenizer.vocab_size, text)

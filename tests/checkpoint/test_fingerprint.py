@@ -15,7 +15,7 @@ import pytest
 from app.build import load
 from app.checkpoint.check import check_model
 from app.checkpoint.fingerprint import SAMPLE_BYTES, fingerprint
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from app.version import VERSION
 from config import EMBEDDED_MODEL, Config
 from tests.harness.model_directory import PIECES, write_model, write_shards
@@ -27,7 +27,7 @@ LORA = str(ROOT / "models" / "demo-lora")
 
 def of(directory: Path | str = EMBEDDED_MODEL, **settings: object) -> str:
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
-    return fingerprint(config, check_model(config, count_tokens))
+    return fingerprint(config, check_model(config, read_vocab_size))
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_no_torch() -> None:
 
 def test_the_loaded_model_has_it() -> None:
     config = Config(ONLY_CPU=True)
-    loaded = load(config, check_model(config, count_tokens))
+    loaded = load(config, check_model(config, read_vocab_size))
     assert loaded.info.fingerprint == of()
 
 

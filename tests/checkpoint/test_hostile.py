@@ -143,20 +143,20 @@ def test_check_and_start_alike_all(
 
 
 def test_good_directories_pass(tmp_path: Path) -> None:
-    found = run_preflight(Config())
-    assert found.all == found.text == PIECES
+    size = run_preflight(Config())
+    assert size.total == size.text == PIECES
     directory = write_model(tmp_path / "fast", vocab_size=256)
     hostile.fast()(directory)
-    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256
+    assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256
     (directory / "tokenizer.json").rename(tmp_path / "elsewhere.json")
     (directory / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")  # as the Hub's cache
-    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256
+    assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256
 
 
 def test_as_many_added_tokens_as_speech_models_have(tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model", vocab_size=256 + 28_000)
     hostile.fast(added_tokens=hostile.added(28_000))(directory)
-    assert run_preflight(Config(BASE_MODEL=str(directory))).all == 256 + 28_000
+    assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256 + 28_000
     assert load_tokenizer(directory).encode("<27999>") == (256 + 27_999,)
 
 

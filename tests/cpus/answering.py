@@ -15,7 +15,7 @@ from app.checkpoint.hardware.cpu_features import features, kernels
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.engine.loaded_model import LoadedModel
 from app.model import self_test_process
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 
 PROMPTS = (
@@ -69,7 +69,7 @@ def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     eight_bit = precision == "8-bit"
     seen = watched_self_tests()
     config = Config(ONLY_CPU=True, LOAD_IN_8BIT=eight_bit, THREADS=1)
-    loaded = load(config, check_model(config, count_tokens))
+    loaded = load(config, check_model(config, read_vocab_size))
     lists = json.loads(forced) or [[]] * int(prompts)
     answers = [
         likeliest(loaded, prompt, tokens_of, int(tokens))

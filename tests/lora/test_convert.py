@@ -18,7 +18,7 @@ from app.checkpoint.check import check_model
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
 from app.model.loading.convert import convert
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.server import ROOT
 from tests.lora.test_mismatches import Trap
@@ -54,7 +54,7 @@ def test_a_base_model(base: Path, pickled: Pickle, tmp_path: Path) -> None:
     written = tmp_path / "out" / "model.safetensors"
     assert ended.stdout == f"wrote {written}\n"
     assert_equal(load_file(written), load_file(base / "model.safetensors"))
-    assert not check_model(Config(BASE_MODEL=str(written.parent)), count_tokens).pickled
+    assert not check_model(Config(BASE_MODEL=str(written.parent)), read_vocab_size).pickled
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 1
     assert "exists already" in again.stderr
@@ -65,7 +65,7 @@ def test_an_adapter(base: Path, enlarged: Path, pickled: Pickle, tmp_path: Path)
     (written,) = convert(source, tmp_path / "out")
     assert_equal(load_file(written), load_file(enlarged / "adapter_model.safetensors"))
     config = Config(BASE_MODEL=str(base), LORA_MODEL=(str(written.parent),))
-    found = check_model(config, count_tokens)
+    found = check_model(config, read_vocab_size)
     assert found.tokenizer_directory == written.parent
     assert not found.loras[0].pickled
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from app.checkpoint.check import CheckedModel, check_model
 from app.checkpoint.errors import StartupError
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.server import ROOT
 from tests.lora.adapters import LARGE, SMALL, write_tokenizer
@@ -48,7 +48,7 @@ def set_config(directory: Path, **values: Any) -> None:
 def start(base: Path, *loras: Path, **settings: Any) -> CheckedModel:
     names = tuple(map(str, loras))
     config = Config(BASE_MODEL=str(base), LORA_MODEL=names, ONLY_CPU=True, **settings)
-    return check_model(config, count_tokens)
+    return check_model(config, read_vocab_size)
 
 
 def all_of(tensors: Tensors, ending: str) -> list[str]:

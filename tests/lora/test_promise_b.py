@@ -11,7 +11,7 @@ from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
 from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.in_process import collect, collect_vectors, start
 from tests.lora.adapters import LARGE, SMALL, reference
@@ -21,7 +21,7 @@ from tests.model.test_promise_b import assert_greedy, assert_mean, prompts
 def served(base: Path, *loras: Path, **settings: Any) -> AsyncEngine:
     """The engine as `python wsgi.py --lora_model A,B` builds it."""
     config = Config(BASE_MODEL=str(base), LORA_MODEL=tuple(map(str, loras)), ONLY_CPU=True)
-    return start(build_engine(config, check_model(config, count_tokens)))
+    return start(build_engine(config, check_model(config, read_vocab_size)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from app.checkpoint.check import check_model
 from app.checkpoint.vocabulary import TrainedRows, Vocabulary
 from app.engine.types import GenerationRequest, SamplingParams
 from app.model.loading.load import load_runner
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.in_process import collect, start
 from tests.lora.adapters import LARGE, SMALL, trained, write_tokenizer
@@ -29,7 +29,7 @@ def config_of(base: Path, *loras: Path, **settings: object) -> Config:
 
 def infinite(config: Config) -> set[int]:
     """The ids that the loaded model never samples."""
-    checked = check_model(config, count_tokens)
+    checked = check_model(config, read_vocab_size)
     runner, _ = load_runner(config, checked, checked.vocabulary.tokens)
     logits = outputs(runner)[0][0]
     return {token for token, logit in enumerate(logits.tolist()) if logit == float("-inf")}
@@ -49,7 +49,7 @@ def test_an_untrained_control_token(base: Path, tmp_path: Path) -> None:
     padded = write_tokenizer(tmp_path, SMALL, pad=True)
     config = config_of(base, TOKENIZER_PATH=str(padded))
     assert infinite(config) == {SMALL}
-    engine = start(build_engine(config, check_model(config, count_tokens)))
+    engine = start(build_engine(config, check_model(config, read_vocab_size)))
     assert engine.info.vocab_size == SMALL + 1
     hot = SamplingParams(temperature=2.0, seed=1)
     # it may be in a prompt nevertheless
@@ -98,7 +98,7 @@ def test_the_memory_table_predicts_the_weights(
 ) -> None:
     for loras in ([], [enlarged], [enlarged, second]):
         config = config_of(base, *loras, LOAD_IN_8BIT=eight_bit)
-        checked = check_model(config, count_tokens)
+        checked = check_model(config, read_vocab_size)
         runner, _ = load_runner(config, checked, checked.vocabulary.tokens)
         predicted = checked.memory.linears + checked.memory.embedding + checked.memory.head
         # the mlp is padded from 176 to 192

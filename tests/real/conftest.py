@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
-from app.tokenizer.vocab_size import count_tokens
+from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.client import Client
 from tests.harness.in_process import start
@@ -70,7 +70,7 @@ def reference_tokenizer(directory: Path) -> Any:
 def engine_of(directory: Path, **settings: Any) -> AsyncEngine:
     """Our engine of it, as `--only_cpu` builds it."""
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, KV_CACHE_MB=600, **settings)
-    return start(build_engine(config, check_model(config, count_tokens)))
+    return start(build_engine(config, check_model(config, read_vocab_size)))
 
 
 @pytest.fixture(scope="session")
