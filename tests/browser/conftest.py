@@ -1,4 +1,4 @@
-"""A browser, the server with the embedded model, and one whose answers are dictated."""
+"""A browser, a server with the embedded model, and servers with scripted answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def dictated(folder: Path, entry: str) -> Iterator[Server]:
+def scripted_server(folder: Path, entry: str) -> Iterator[Server]:
     """One of scripted_wsgi's servers, under the real gunicorn."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
@@ -57,8 +57,8 @@ def dictated(folder: Path, entry: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="package")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Answers are dictated by what is asked."""
-    with dictated(tmp_path_factory.mktemp("scripted"), "app") as server:
+    """A server whose answers are scripted by the prompt."""
+    with scripted_server(tmp_path_factory.mktemp("scripted"), "app") as server:
         yield server
 
 
@@ -67,14 +67,14 @@ def keyed(tmp_path: Path) -> Iterator[Server]:
     """The same, for those who have the key sk-test."""
     keys = tmp_path / "keys"
     keys.write_text("someone sk-test\n", encoding="utf-8")
-    with dictated(tmp_path, f"keyed('{keys}')") as server:
+    with scripted_server(tmp_path, f"keyed('{keys}')") as server:
         yield server
 
 
 @pytest.fixture
 def named(tmp_path: Path) -> Iterator[Server]:
     """The same, with a hundred and one names."""
-    with dictated(tmp_path, "named()") as server:
+    with scripted_server(tmp_path, "named()") as server:
         yield server
 
 

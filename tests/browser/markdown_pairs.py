@@ -1,4 +1,4 @@
-r"""Sixty texts as models write them, and what each becomes.
+r"""Sixty texts as models write them, and their rendering.
 
 A formula is written <math>, a block of code <pre> with its language and
 ¶ where a line ends; attributes that every link or block has are left out (test_markdown_pairs.py).

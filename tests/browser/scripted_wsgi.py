@@ -1,6 +1,6 @@
-"""gunicorn's entry for a server whose answers the pages' tests dictate.
+"""gunicorn's entry point for a server with scripted answers.
 
-What happens to a request is written in its prompt.
+The prompt says what happens to its request.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ RULES = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'be
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, in a line each."""
+    """axe's findings, one line each."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)  # by the debugger, as the page's policy lets no other script in
     found: list[dict[str, Any]] = page.evaluate(

@@ -1,4 +1,4 @@
-"""What differs from the default is told while the panel is closed, and can be taken back."""
+"""Changed parameters are counted on the panel's button and can be reset."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     page = visitor.page
     opener, badge = page.locator(OPENER), page.locator(f"{OPENER} .count-badge")
     expect(badge).to_have_count(0)
-    shelf, send = page.locator("#sidebar"), page.locator("#chat-send")
-    expect(shelf).to_be_visible()
+    sidebar, send = page.locator("#sidebar"), page.locator("#chat-send")
+    expect(sidebar).to_be_visible()
     opener.click()
-    expect(shelf).to_be_hidden()  # there is room for one column
+    expect(sidebar).to_be_hidden()  # there is room for one column
     send.click(trial=True)  # and it lies over nothing
     for number in ("0.7", "0.70"):
         page.fill("#chat-temperature", number)  # the default, written out
@@ -30,7 +30,7 @@ def test_a_sign_and_the_way_back(visit: Visits, scripted: Server) -> None:
     told = f"{visitor.label('parameters')} 2 {visitor.words('parameters_set')}"
     expect(opener).to_have_accessible_name(told)
     page.click("#sidebar-toggle")
-    expect(shelf).to_be_visible()
+    expect(sidebar).to_be_visible()
     opener.click()
     reset = page.locator("#chat-parameters [data-name=temperature] .reset")
     name = page.inner_text("[for=chat-temperature]")

@@ -96,7 +96,7 @@ def test_edits_and_going_on(visit: Visits, real: Server, lang: str) -> None:
 
 
 def went_on(visitor: Visitor, start: str, lang: str) -> None:
-    """The answer begins as it was written, and was ended by the model."""
+    """The answer begins with the edited text and was finished by the model."""
     answer = visitor.answered()
     expect(answer.locator(".stats")).to_contain_text(visitor.words("finish_stop"))
     assert visitor.page.locator("#chat-failure").is_hidden()

@@ -1,4 +1,4 @@
-"""What the page tells of a conversation: its title, its figures, its length, its last request."""
+"""What the page shows about a conversation: title, statistics, length, last request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHAT = "/v1/chat/completions"
 
 
 def tokens(visitor: Visitor) -> int:
-    """How many tokens the last answer is said to have."""
+    """The token count shown for the last answer."""
     found = re.search(r"\d+", visitor.page.locator(".assistant .stats").last.text_content() or "")
     assert found
     return int(found[0])

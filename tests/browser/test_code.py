@@ -1,4 +1,4 @@
-"""What the page shows as code is what it sends, and gives the page's answer when it is run."""
+"""The code dialog shows the request that is sent, and its code runs and gives the same answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUESTION = {"en": '它\'s "西湖" $HOME `x` \\n?', "zh-CN": "告诉我中国的
 
 
 def shown(visitor: Visitor, language: str) -> str:
-    """The program in the open window."""
+    """The program in the open dialog."""
     visitor.page.click(f'[data-code="{language}"]')
     pressed = f'[data-code="{language}"][aria-pressed=true]'
     expect(visitor.page.locator(pressed)).to_be_visible()
@@ -33,7 +33,7 @@ def shown(visitor: Visitor, language: str) -> str:
 
 
 def run(language: str, text: str, folder: Path) -> str:
-    """What the program prints."""
+    """The program's output."""
     name, command = PROGRAMS[language]
     path = folder / name
     path.write_text(text, encoding="utf-8")

@@ -105,7 +105,7 @@ LINES = """tokens => tokens.map((token) => {
 
 
 def test_line_breaks_stay(visit: Visits, scripted: Server) -> None:
-    """A token that ends a line is seen and read as such, and the text stays what it is."""
+    """A line break token is marked and announced, and the text stays unchanged."""
     visitor = visit(scripted, "/#completion")
     text = "ab\n\nc\nd"
     assert visitor.complete(f"say {text}") == text

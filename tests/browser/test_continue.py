@@ -1,4 +1,4 @@
-"""A raw text is written on in place, is told how it ended, and stands there after a reload."""
+"""Raw text is continued in place, its end is shown, and it survives a reload."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_other_examples(visit: Visits, real: Server, lang: str) -> None:
 
 
 def numbers_of(page: Page) -> list[float]:
-    """The ranking's numbers; the page writes a true minus sign."""
+    """The ranking's numbers; the page uses the minus sign U+2212."""
     texts = page.locator(".ranking .numeric").all_inner_texts()
     return [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
 

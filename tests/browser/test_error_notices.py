@@ -1,4 +1,4 @@
-"""What the chat says when something goes wrong, and what a person can then do."""
+"""Error notices, and what the user can do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_failures_say_what_to_do(visit: Visits, scripted: Server) -> None:
     visitor.send(f"{REFUSE}Too many requests are in flight")
     sentences(box, visitor, "overloaded", seconds="1")
     details = box.locator("details")
-    assert not details.evaluate("each => each.open"), "the server's own words are folded"
+    assert not details.evaluate("each => each.open"), "the server's own message is collapsed"
     expect(details).to_contain_text("Too many requests are in flight")
     assert box.get_attribute("role") == "alert"
     assert visitor.said() == []
@@ -160,7 +160,7 @@ def test_a_server_that_asks_for_a_key(visit: Visits, keyed: Server) -> None:
 
 
 def sentences(box: Locator, visitor: Visitor, name: str, then: str = "", **places: str) -> None:
-    """The box tells what has happened, then what to do, with a blank between them in English."""
+    """The notice says what happened, then what to do, with a space between them in English."""
     what = visitor.words(f"error_{name}", **places)
     blank = "" if visitor.lang == "zh-CN" else " "
     told = what + blank + visitor.words(f"next_{then or name}", **places)

@@ -1,4 +1,4 @@
-"""Whoever uses the keyboard is never lost: few stops, arrows between them, and the focus stays."""
+"""Keyboard focus: few tab stops, arrow keys between buttons, and focus is never lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOCUSED = """(({ tagName, id, className, dataset }) =>
 
 
 def pressed(visitor: Visitor, selector: str) -> None:
-    """Press a button as the keyboard does."""
+    """Press a button by keyboard."""
     visitor.page.locator(selector).last.focus()
     visitor.page.keyboard.press("Enter")
 

@@ -1,4 +1,4 @@
-"""Enter sends, except while an input method has it."""
+"""Enter sends, except during IME composition; shortcuts and keyboard access."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_keys_of_the_keyboard(visit: Visits, scripted: Server) -> None:
 
 
 def test_everything_is_reached_by_keyboard(visit: Visits, scripted: Server) -> None:
-    """From the first key press to an answer and its buttons, without a pointer."""
+    """From the first key press to an answer and its buttons, without a mouse."""
     visitor = visit(scripted)
     page = visitor.page
     page.evaluate("document.activeElement.blur()")

@@ -1,4 +1,4 @@
-"""How long answers may be: the page's own default, cut answers, and those that go round."""
+"""Answer lengths: the page's default, cut answers, repetition."""
 
 from __future__ import annotations
 

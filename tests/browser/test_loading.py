@@ -1,4 +1,4 @@
-"""What the page weighs, how soon it can be used, and that it never stutters."""
+"""Page weight, time to interactive, and no long tasks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _USABLE = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEn
 
 
 def opened(page: Page, url: str) -> dict[str, int]:
-    """Bytes sent for each address, from opening the page until all is quiet."""
+    """Bytes per URL, from opening the page until the network is idle."""
     page.goto(url)
     page.wait_for_selector("html[data-started]")
     page.wait_for_load_state("networkidle")
@@ -159,7 +159,7 @@ def test_an_answer_is_there_though_what_draws_it_is_not(visit: Visits, scripted:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What 2,000 pieces at 200 a second were for the page's one thread, in milliseconds."""
+    """Main thread times in milliseconds for 2,000 chunks at 200 per second."""
 
     long: list[float]  #: tasks that took over 50 by the clock: what PerformanceObserver tells
     work: list[float]  #: what the hardest tasks took of the processor

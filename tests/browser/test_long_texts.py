@@ -1,4 +1,4 @@
-"""Long texts: dropped and pasted files, how much they are before they are sent, and after."""
+"""Long texts: dropped and pasted files, token counts before and after sending."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINES = "line one\nline two 西湖\n" * 200
 
 
 def drop(visitor: Visitor, name: str, content: bytes | int) -> None:
-    """Drop a file on the page's bar; of a number only its size matters."""
+    """Drop a file on the page's header; for a number only the size matters."""
     bytes_ = content if isinstance(content, int) else list(content)
     assert visitor.page.evaluate(DROP, [name, bytes_]) == [True, True]
 

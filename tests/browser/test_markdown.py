@@ -1,4 +1,4 @@
-"""An answer's Markdown: what it becomes, and that it becomes the same while it is being written."""
+"""Rendered Markdown, and that streaming gives the same result."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ CODE = {
 
 @pytest.mark.parametrize("lang", ["en"])
 def test_colours_of_other_languages(visit: Visits, scripted: Server) -> None:
-    """They come when they are needed, and only those."""
+    """Grammars are loaded on demand, and only those needed."""
     visitor = visit(scripted)
     page = visitor.page
     answer = visitor.ask("say " + "\n".join(f"```{name}\n{CODE[name]}\n```" for name in CODE))
@@ -88,7 +88,7 @@ def test_colours_of_other_languages(visit: Visits, scripted: Server) -> None:
 
 @pytest.mark.parametrize("lang", ["en"])
 def test_what_does_not_come_leaves_the_text(visit: Visits, scripted: Server) -> None:
-    """A server that has gone: no colours and no formulas, and nothing else is lost."""
+    """Without the server there is no highlighting and no formulas; nothing else breaks."""
     visitor = visit(scripted, expect=("ERR_FAILED",))
     visitor.ask("say **x**")
     visitor.page.route(re.compile("highlight|math"), lambda route: route.abort())
@@ -143,7 +143,7 @@ CUT = (
 
 @pytest.mark.parametrize("lang", ["zh-CN"])
 def test_blocks_that_have_ended_stay_as_they_are(visit: Visits, scripted: Server) -> None:
-    """Wherever the text is cut on its way."""
+    """For every position where the text can be cut."""
     visitor = visit(scripted, "/?files=single")
     visitor.ask("say \\(x\\)\n\n```python\n1\n```")  # formulas and colours have come
     drawn = visitor.page.evaluate(

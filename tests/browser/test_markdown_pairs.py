@@ -1,4 +1,4 @@
-"""Sixty texts as models write them: what each becomes, whole and at every character on its way."""
+"""Sixty texts as models write them: their rendering, complete and after every character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model in the bar: its name, its card, and what is told once it is loaded."""
+"""The model in the header: its name, its card, and updates once it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing said, written or begun is lost: undo, two windows, reloads, other chats."""
+"""No message or draft is lost: undo, two windows, reloads, other chats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IN_ONE_LANGUAGE = pytest.mark.parametrize("lang", ["en"])
 
 
 def kept(visitor: Visitor) -> Any:
-    """All that the page has in the browser, byte for byte."""
+    """Everything in the page's localStorage, byte for byte."""
     return visitor.page.evaluate(KEPT)
 
 

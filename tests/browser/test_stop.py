@@ -1,4 +1,4 @@
-"""Stop ends the work on the server, and what was said stays."""
+"""Stop ends the generation on the server and keeps the partial answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness.waiting import wait_until
 
 
 def generated(server: Server) -> int:
-    """Pieces that the engine has given out."""
+    """Chunks that the engine has produced."""
     text = server.client.get("/metrics").body.decode()
     found = re.search(r"^westlake_generation_tokens_total (\S+)$", text, re.MULTILINE)
     assert found

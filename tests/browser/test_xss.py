@@ -30,7 +30,7 @@ HARMFUL = """() => [...document.querySelectorAll("main *, .header *, dialog *")]
 
 
 def harmless(visitor: Visitor) -> None:
-    """No payload has become anything, run or asked anybody."""
+    """No payload became markup, ran or sent a request."""
     assert visitor.page.evaluate(HARMFUL) == []
     assert visitor.forbidden() == []
 
@@ -77,7 +77,7 @@ def test_an_imported_file(visit: Visits, scripted: Server, tmp_path: Path) -> No
 
 
 def conversation(number: int, payload: str) -> dict[str, object]:
-    """One whose every text is the payload."""
+    """A conversation in which every text is the payload."""
     turns = (("u", "user", None), ("a", "assistant", f"u{number}"))
     nodes = {
         f"{letter}{number}": {

@@ -1,4 +1,4 @@
-"""A person at the page: opens it in a browser, does things, and sees what is forbidden."""
+"""A user of the page: opens it in a browser, acts, and records errors and requests elsewhere."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 
 from app.translations import TRANSLATIONS
 
-#: Runs before the page's own scripts: what its policy stopped, and what ran that must not.
+#: Runs before the page's scripts; reports CSP violations and payloads that ran.
 _WATCH = """
 addEventListener("securitypolicyviolation", ({ violatedDirective, sourceFile, sample }) =>
   console.error(`not allowed: ${violatedDirective} ${sourceFile} ${sample}`));
 window.boom = () => console.error("a payload ran");
 """
 
-#: How long anything may take to be there, on a machine that does other things too.
+#: Timeout for every wait, generous for busy machines.
 PATIENCE_MS = 30_000
 
-#: What a page tells under an answer.
+#: The statistics under an answer.
 _SPEED = {"tokens": 9, "exact": True, "perSecond": 8.5, "first": 0.5, "finish": "stop"}
 
 
 @dataclass
 class Visitor:
-    """One page in a browser. `forbidden()` tells of all that must not be."""
+    """One page in a browser. `forbidden()` returns errors, CSP violations, requests elsewhere."""
 
     context: BrowserContext
     url: str
@@ -66,11 +66,11 @@ class Visitor:
         return self.complaints
 
     def words(self, key: str, **places: str) -> str:
-        """What the page's scripts say, in the visitor's language."""
+        """A text of the page's scripts, in the visitor's language."""
         return TRANSLATIONS[self.lang].scripts[key].format(**places)
 
     def label(self, key: str) -> str:
-        """What stands on the page, in the visitor's language."""
+        """A text of the page's templates, in the visitor's language."""
         return TRANSLATIONS[self.lang].page[key]
 
     def button(self, name: str) -> Locator:
@@ -106,7 +106,7 @@ class Visitor:
         self.page.press("#chat-message", "Enter")
 
     def answered(self) -> Locator:
-        """The last turn, once nothing is being written any more."""
+        """The last turn, after its answer has ended."""
         self.page.wait_for_selector("#chat-send:not([hidden])")
         return self.page.locator("#thread > .turn").last
 
@@ -137,11 +137,11 @@ class Visitor:
         turn.locator(f'[data-action="{action}"]:not([aria-disabled="true"])').click()
 
     def bodies(self, path: str) -> list[Any]:
-        """What the page has posted there, read as JSON."""
+        """Request bodies posted to `path`, parsed as JSON."""
         return [json.loads(text) for text in self.posted(path)]
 
     def posted(self, path: str) -> list[str]:
-        """What the page has posted there, as it was sent."""
+        """Request bodies posted to `path`, as sent."""
         found = [request for request in self.sent if urlsplit(request.url).path == path]
         return [request.post_data or "" for request in found]
 

@@ -1,4 +1,4 @@
-"""A hundred texts that would run, load or send something, were they ever read as markup.
+"""A hundred payloads that would run, load or send something if they were parsed as markup.
 
 Each calls boom() or asks another host.
 """
