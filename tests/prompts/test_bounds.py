@@ -11,7 +11,7 @@ import pytest
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.connection.client_connection import Connection
+from app.connection.client_connection import ClientConnection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.generation.rendering import render_conversation
@@ -206,7 +206,7 @@ def test_check_cancelled_ends_the_rendering() -> None:
 
 
 def request_context(deadline: float = float("inf"), gone: bool = False) -> RequestContext:
-    connection = Connection({}, DisconnectWatcher())
+    connection = ClientConnection({}, DisconnectWatcher())
     connection.gone = gone
     return RequestContext("a test", connection, deadline)
 

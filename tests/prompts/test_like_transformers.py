@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from app.connection.client_connection import Connection
+from app.connection.client_connection import ClientConnection
 from app.connection.disconnect_watcher import DisconnectWatcher
 from app.connection.request_context import RequestContext
 from app.engine.types import ModelInfo
@@ -69,7 +69,7 @@ SENTINEL = re.compile("CONTINUE_FINAL_MESSAGE_TAG ?", re.IGNORECASE)
 #: Constructs that depend on the positions of characters. They see the guards in users' texts, and
 #: the sentinels at the end of a continued text.
 POSITION_DEPENDENT = ("slices", "methods of strings", "filters of text")
-CONTEXT = RequestContext("a test", Connection({}, DisconnectWatcher()), float("inf"))
+CONTEXT = RequestContext("a test", ClientConnection({}, DisconnectWatcher()), float("inf"))
 
 
 class Pair:
