@@ -81,6 +81,9 @@ class Defaults:
     max_tokens: int | None  #: None: what is left of the context
 
 
+#: Other names of fields. Where a route has both, the alias wins.
+FIELD_ALIASES: Mapping[str, str] = {"max_completion_tokens": "max_tokens"}
+
 #: Of the fields whose default is the same on every route, and changes nothing.
 NEUTRAL_DEFAULTS: Mapping[str, object] = {
     "min_p": 0,
@@ -123,7 +126,7 @@ def read_generation(
         raise field_error("n", f"must be at most num_beams, which is {num_beams}")
     if num_beams > 1 and logprobs is not None:
         raise field_error("logprobs", "is not supported with num_beams over 1")
-    name = max_tokens_field(values)
+    name = given_name(values, "max_tokens")
     return GenerationRequest(
         prompts=(),
         params=_sampling_params(values, defaults, logprobs),
@@ -150,10 +153,10 @@ def read_streaming(values: Mapping[str, Any]) -> Streaming:
     )
 
 
-def max_tokens_field(values: Mapping[str, Any]) -> str:
-    """The name of the field that says how many tokens to generate."""
-    newer = "max_completion_tokens"
-    return newer if newer in values else "max_tokens"
+def given_name(values: Mapping[str, Any], name: str) -> str:
+    """The name under which the client gave a field: an alias, which wins, or the field's."""
+    aliases = (alias for alias, meant in FIELD_ALIASES.items() if meant == name)
+    return next((alias for alias in aliases if alias in values), name)
 
 
 def _sampling_params(

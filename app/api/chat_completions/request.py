@@ -18,7 +18,7 @@ from app.protocol.sampling import (
     OPENAI_CHAT_DEFAULTS,
     GenerationSchema,
     Streaming,
-    max_tokens_field,
+    given_name,
     read_generation,
     read_streaming,
 )
@@ -82,7 +82,7 @@ def read_chat(data: Mapping[str, object]) -> ChatCompletionRequest:
         raise field_error("tools", "needs messages with content, not message")
     fields = FieldNames(
         prompt="messages",
-        max_tokens=max_tokens_field(values),
+        max_tokens=given_name(values, "max_tokens"),
         json_schema=f"response_format.{schema.path}" if schema else "response_format",
     )
     json_schema = schema.text if schema else None
