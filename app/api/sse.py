@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from flask import Response, g
+from flask import Response, g, request
 
 from app.api.json_http import encode_json
 from app.api.response_headers import ResponseHeaders
 from app.engine.types import OutputDelta, Progress
 from app.generation.results import Usage
 from app.generation.text_stream import TextStream
+from app.protocol.error_body import error_body
 from app.protocol.errors import describe
 
 #: Proxies drop a connection on which nothing comes for a minute or so.
@@ -51,7 +52,8 @@ class StreamCut(ConnectionResetError):
 
 def sse_response(stream: TextStream, chunks: Chunks, headers: ResponseHeaders) -> Response:
     """The response whose body is the request's deltas."""
-    response = Response(write_events(stream, chunks, g.request_id), mimetype="text/event-stream")
+    events = write_events(stream, chunks, g.request_id, request.path)
+    response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     headers.write(response)
@@ -60,8 +62,8 @@ def sse_response(stream: TextStream, chunks: Chunks, headers: ResponseHeaders) -
     return response
 
 
-def write_events(stream: TextStream, chunks: Chunks, request_id: str) -> Iterator[bytes]:
-    """The body, all events that are there at once in one write.
+def write_events(stream: TextStream, chunks: Chunks, request_id: str, path: str) -> Iterator[bytes]:
+    """The body, all events that are there at once in one write; errors in the form of `path`.
 
     Raises:
         StreamCut: the client has gone, or has just been sent an error event.
@@ -75,7 +77,7 @@ def write_events(stream: TextStream, chunks: Chunks, request_id: str) -> Iterato
         failure = describe(error, request_id)
         if failure.status == 500:
             _log.exception("a stream failed", extra={"fields": {"request_id": request_id}})
-        yield _data(failure.body())
+        yield _data(error_body(failure, path))
         raise StreamCut from error
     finally:
         stream.cancel()

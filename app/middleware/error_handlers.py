@@ -13,6 +13,7 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
 from app.middleware.locale import LANGUAGES
+from app.protocol.error_body import error_body
 from app.protocol.errors import INVALID_REQUEST, SERVER_ERROR, Failure, describe
 from app.translations import TRANSLATIONS
 from app.translations.error_texts import error_text
@@ -71,7 +72,7 @@ def _response(failure: Failure) -> Response:
         page = _page(failure)
         response = Response(page, status=failure.status, mimetype="text/html")
     else:
-        body = json.dumps(failure.body(), ensure_ascii=False)
+        body = json.dumps(error_body(failure, request.path), ensure_ascii=False)
         response = Response(body, status=failure.status, mimetype="application/json")
     if failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)

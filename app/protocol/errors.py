@@ -88,17 +88,6 @@ class Failure:
     param: str | None = None
     retry_after_s: int | None = None
 
-    def body(self) -> dict[str, object]:
-        """The error envelope of every /v1 path."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
-
 
 INVALID_REQUEST = "invalid_request_error"
 SERVER_ERROR = "server_error"

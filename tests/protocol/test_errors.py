@@ -8,6 +8,7 @@ import pytest
 
 from app.engine import errors as engine_errors
 from app.protocol import errors
+from app.protocol.error_body import error_body
 
 
 def made(kind: type[Exception]) -> Exception:
@@ -50,7 +51,7 @@ def test_what_is_not_known_is_ours() -> None:
     failure = errors.describe(KeyError("/etc/passwd"), "the-id")
     assert failure.status == 500
     assert "the-id" in failure.message and "passwd" not in failure.message
-    assert failure.body() == {
+    assert error_body(failure, "/v1/completions") == {
         "error": {
             "message": failure.message,
             "type": "server_error",
