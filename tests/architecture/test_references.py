@@ -65,7 +65,7 @@ RIGHT = """
 `westlake_time_to_first_token_seconds_bucket`, `make docs`
 they make do, https://example.org/app/nowhere.py, `/etc/app/nowhere.py`
 [a](https://example.org/x.md#none), `curl --fail x` `docker run --cpus 1`
-[a](models.md#what-a-directory-may-hold), [b](../README.md)
+[a](models.md#limits-of-a-model-directory), [b](../README.md)
 """
 
 
