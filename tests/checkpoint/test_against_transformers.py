@@ -48,14 +48,14 @@ CASES: list[dict[str, Any]] = [
 
 
 def write(directory: Path, kind: str, values: dict[str, Any]) -> Any:
-    """config.json and what transformers makes of it."""
+    """Write config.json and read it with transformers."""
     values = {"model_type": kind, "architectures": [NAMES[kind]], **values}
     (directory / "config.json").write_text(json.dumps(values))
     return AutoConfig.from_pretrained(directory, local_files_only=True)
 
 
 def theirs_windows(kind: str, config: Any) -> tuple[int | None, ...]:
-    """Each layer's window, as transformers' modules take it."""
+    """The attention window of each layer in transformers' modules."""
     if kind == "llama":
         return (None,) * config.num_hidden_layers
     if not hasattr(config, "layer_types"):  # mistral without them
@@ -68,7 +68,7 @@ def theirs_windows(kind: str, config: Any) -> tuple[int | None, ...]:
 
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("values", CASES, ids=range(len(CASES)))
-def test_same_numbers(tmp_path: Path, kind: str, values: dict[str, Any]) -> None:
+def test_same_config(tmp_path: Path, kind: str, values: dict[str, Any]) -> None:
     if kind == "mistral" and values.get("num_key_value_heads", 1) is None:
         values = values | {"num_key_value_heads": 4}  # null is an error to its config class
     theirs = write(tmp_path, kind, dict(values))

@@ -1,4 +1,4 @@
-"""A model directory as a whole: what fits together passes, what does not is one line."""
+"""Check of a whole model directory; a mismatch is refused with one line."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def checked(directory: Path, change: Callable[[Tensors], object]) -> check.Check
 
 
 def test_the_embedded_model_passes() -> None:
-    found = check_model(Config())
-    assert found.gpu is None
-    assert not found.pickled
-    assert found.directory == found.tokenizer_directory == Path(EMBEDDED_MODEL)
+    model = check_model(Config())
+    assert model.gpu is None
+    assert not model.pickled
+    assert model.directory == model.tokenizer_directory == Path(EMBEDDED_MODEL)
     stored = weights(Path(EMBEDDED_MODEL)).values()
-    assert found.parameters == sum(tensor.size for tensor in stored)
+    assert model.parameters == sum(tensor.size for tensor in stored)
 
 
-def test_it_takes_no_time_and_no_torch(tmp_path: Path) -> None:
+def test_it_is_fast_and_imports_no_torch(tmp_path: Path) -> None:
     write_model(tmp_path, num_hidden_layers=80)
     with cpu_limit(1.0):
         check_model(Config(BASE_MODEL=str(tmp_path)))
@@ -57,13 +57,13 @@ def test_it_takes_no_time_and_no_torch(tmp_path: Path) -> None:
         "heavy = {'torch', 'transformers', 'numpy', 'huggingface_hub', 'flask'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
     )
-    assert ended.returncode == 0, ended.stderr
+    assert result.returncode == 0, result.stderr
 
 
-def test_padded_rows_and_old_leftovers_pass(tmp_path: Path) -> None:
+def test_padded_rows_and_unused_tensors_pass(tmp_path: Path) -> None:
     def change(tensors: Tensors) -> None:
         tensors["model.embed_tokens.weight"] = np.zeros((70, 32), "float16")
         tensors["lm_head.weight"] = np.zeros((72, 32), "float16")
@@ -110,7 +110,7 @@ def test_refuses_other_tensors(
     assert "\n" not in str(caught.value)
 
 
-def test_a_silent_config_has_the_embeddings_dtype(tmp_path: Path) -> None:
+def test_a_config_without_dtype_has_the_embeddings_dtype(tmp_path: Path) -> None:
     write_model(tmp_path, torch_dtype=...)
     assert check_model(Config(BASE_MODEL=str(tmp_path))).model.dtype == "float16"
 
@@ -120,8 +120,8 @@ def test_refuses_a_directory_without_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").unlink()
     with pytest.raises(StartupError, match=r"no tokenizer.*--tokenizer_path"):
         check_model(Config(BASE_MODEL=str(tmp_path)))
-    found = check_model(Config(BASE_MODEL=str(tmp_path), TOKENIZER_PATH=EMBEDDED_MODEL))
-    assert found.tokenizer_directory == Path(EMBEDDED_MODEL)
+    model = check_model(Config(BASE_MODEL=str(tmp_path), TOKENIZER_PATH=EMBEDDED_MODEL))
+    assert model.tokenizer_directory == Path(EMBEDDED_MODEL)
 
 
 def test_refuses_a_tokenizer_with_code(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_refuses_a_tokenizer_with_code(tmp_path: Path) -> None:
         check_model(Config(BASE_MODEL=str(tmp_path)))
 
 
-def test_refuses_more_length_than_the_model_has(tmp_path: Path) -> None:
+def test_refuses_a_longer_context_than_the_model_has(tmp_path: Path) -> None:
     write_model(tmp_path)
     with pytest.raises(StartupError, match=r"--max_model_len is 257.*256"):
         check_model(Config(BASE_MODEL=str(tmp_path), MAX_MODEL_LEN=257))
@@ -147,14 +147,14 @@ def test_refuses_more_length_than_the_model_has(tmp_path: Path) -> None:
         (__file__, "which is a file"),
     ],
 )
-def test_refuses_what_is_no_directory(base: str, words: str) -> None:
+def test_refuses_a_base_model_that_is_not_a_directory(base: str, words: str) -> None:
     with pytest.raises(StartupError, match=words):
         check_model(Config(BASE_MODEL=base))
 
 
 @pytest.mark.parametrize("name", ["llama.Q4_K_M.gguf", "LLAMA.GGUF"])
-def test_gguf_is_called_by_its_name(tmp_path: Path, name: str) -> None:
-    """The file, and a directory that holds nothing else, as people download them."""
+def test_gguf_files_are_named_in_the_error(tmp_path: Path, name: str) -> None:
+    """The file, and a directory that contains only the file, as after a download."""
     (tmp_path / name).write_bytes(b"GGUF\3\0\0\0")
     (tmp_path / "README.md").write_text("a model")
     for base in (tmp_path, tmp_path / name):
@@ -186,7 +186,7 @@ GIB = 2**30
         ({"BASE_MODEL": EMBEDDED_MODEL, "GPUS": (0,)}, Gpus((GIB,), True), 0),
     ],
 )
-def test_which_gpu(
+def test_gpu_selection(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     config: dict[str, object],

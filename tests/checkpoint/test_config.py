@@ -1,4 +1,4 @@
-"""config.json: what is read, what is refused."""
+"""Reading config.json, and refusing unsupported values."""
 
 from __future__ import annotations
 
@@ -99,17 +99,17 @@ def test_eos_ids_outside_the_vocabulary_are_left_out(tmp_path: Path) -> None:
     assert read_config(tmp_path).eos_ids == (2,)
 
 
-def test_null_eos_is_none_and_silence_is_llamas(tmp_path: Path) -> None:
+def test_null_eos_means_none_and_a_missing_key_means_llamas(tmp_path: Path) -> None:
     assert read_config(write_config(tmp_path, eos_token_id=None)).eos_ids == ()
     assert read_config(write_config(tmp_path)).eos_ids == (2,)
 
 
-def test_2023_files_may_name_the_length_otherwise(tmp_path: Path) -> None:
+def test_max_sequence_length_of_2023_files(tmp_path: Path) -> None:
     write_config(tmp_path, max_position_embeddings=..., max_sequence_length=512)
     assert read_config(tmp_path).max_positions == 512
 
 
-def test_2023_files_may_spell_the_architecture_otherwise(tmp_path: Path) -> None:
+def test_architecture_name_of_2023_files(tmp_path: Path) -> None:
     write_config(tmp_path, architectures=["LLaMAForCausalLM"], num_key_value_heads=...)
     model = read_config(tmp_path)
     assert (model.architecture, model.kv_heads) == ("llama", 4)

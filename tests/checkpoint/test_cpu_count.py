@@ -22,8 +22,8 @@ def machine(
     """cpu_count() of a simulated machine. files: of its cgroups; siblings: of some CPUs."""
     written = {"proc/self/cgroup": groups}
     written |= {f"cg/{name}": text for name, text in (files or {}).items()}
-    for number, text in (siblings or {}).items():
-        written[f"cpu/cpu{number}/topology/thread_siblings_list"] = text
+    for cpu, text in (siblings or {}).items():
+        written[f"cpu/cpu{cpu}/topology/thread_siblings_list"] = text
     for name, text in written.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ def machine(
 
 V2 = [
     ("no limit", {"cpu.max": "max 100000\n"}, None, 16),
-    ("whole", {"cpu.max": "200000 100000\n"}, 2.0, 2),
-    ("a part is no thread", {"cpu.max": "765000 100000\n"}, 7.65, 7),
+    ("an integer", {"cpu.max": "200000 100000\n"}, 2.0, 2),
+    ("rounded down", {"cpu.max": "765000 100000\n"}, 7.65, 7),
     ("less than one", {"cpu.max": "20000 100000\n"}, 0.2, 1),
     ("another period", {"cpu.max": "150000 50000\n"}, 3.0, 3),
     ("more than there is", {"cpu.max": "6400000 100000\n"}, 64.0, 16),
@@ -44,8 +44,13 @@ V2 = [
     ("no period", {"cpu.max": "100000 0\n"}, None, 16),
     ("a parent's", {"a/cpu.max": "300000 100000\n", "a/b/cpu.max": "max 100000\n"}, 3.0, 3),
     ("the root's", {"cpu.max": "400000 100000\n", "a/b/cpu.max": "900000 100000"}, 4.0, 4),
-    ("our own", {"cpu.max": "800000 100000\n", "a/b/cpu.max": "500000 100000\n"}, 5.0, 5),
-    ("another's", {"a/c/cpu.max": "100000 100000\n"}, None, 16),
+    (
+        "the process's group",
+        {"cpu.max": "800000 100000\n", "a/b/cpu.max": "500000 100000\n"},
+        5.0,
+        5,
+    ),
+    ("another group", {"a/c/cpu.max": "100000 100000\n"}, None, 16),
 ]
 
 
@@ -59,8 +64,8 @@ def test_version_2(
     quota: float | None,
     threads: int,
 ) -> None:
-    found = machine(tmp_path, monkeypatch, 16, "0::/a/b\n", files)
-    assert (found.quota, found.threads) == (quota, threads)
+    count = machine(tmp_path, monkeypatch, 16, "0::/a/b\n", files)
+    assert (count.quota, count.threads) == (quota, threads)
 
 
 def v1(folder: str, quota: str, period: str = "100000") -> dict[str, str]:
@@ -69,12 +74,12 @@ def v1(folder: str, quota: str, period: str = "100000") -> dict[str, str]:
 
 V1 = [
     ("no limit", v1("cpu/x", "-1\n"), None, 8),
-    ("whole", v1("cpu/x", "200000\n"), 2.0, 2),
-    ("a part", v1("cpu/x", "190000\n"), 1.9, 1),
+    ("an integer", v1("cpu/x", "200000\n"), 2.0, 2),
+    ("rounded down", v1("cpu/x", "190000\n"), 1.9, 1),
     ("under its long name", v1("cpu,cpuacct/x", "300000\n"), 3.0, 3),
     ("a parent's", v1("cpu", "100000", "25000") | v1("cpu/x", "-1"), 4.0, 4),
     ("another controller's", v1("memory/x", "100000"), None, 8),
-    ("half told", {"cpu/x/cpu.cfs_quota_us": "100000\n"}, None, 8),
+    ("without a period", {"cpu/x/cpu.cfs_quota_us": "100000\n"}, None, 8),
 ]
 
 
@@ -89,35 +94,35 @@ def test_version_1(
     threads: int,
 ) -> None:
     groups = "9:memory:/x\n5:cpu,cpuacct:/x\n1:name=systemd:/x\n0::/\n"
-    found = machine(tmp_path, monkeypatch, 8, groups, files)
-    assert (found.quota, found.threads) == (quota, threads)
+    count = machine(tmp_path, monkeypatch, 8, groups, files)
+    assert (count.quota, count.threads) == (quota, threads)
 
 
 def test_both_versions_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = v1("cpu/x", "500000") | {"unified/y/cpu.max": "300000 100000"}
-    found = machine(tmp_path, monkeypatch, 8, "5:cpu:/x\n0::/y\n", files)
-    assert found.threads == 3
+    count = machine(tmp_path, monkeypatch, 8, "5:cpu:/x\n0::/y\n", files)
+    assert count.threads == 3
 
 
-def test_a_path_of_the_host_seen_from_inside(
+def test_a_path_of_the_host_inside_a_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = "0::/../../system.slice/docker-4f.scope\n"
-    found = machine(tmp_path, monkeypatch, 8, groups, {"cpu.max": "250000 100000"})
-    assert (found.quota, found.threads) == (2.5, 2)
+    count = machine(tmp_path, monkeypatch, 8, groups, {"cpu.max": "250000 100000"})
+    assert (count.quota, count.threads) == (2.5, 2)
 
 
 def test_hyper_threads_share_a_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paired = {number: f"{number % 4},{number % 4 + 4}\n" for number in range(8)}
+    paired = {cpu: f"{cpu % 4},{cpu % 4 + 4}\n" for cpu in range(8)}
     assert machine(tmp_path, monkeypatch, 8, siblings=paired).threads == 4
-    ranges = {number: f"{number // 2 * 2}-{number // 2 * 2 + 1}\n" for number in range(8)}
+    ranges = {cpu: f"{cpu // 2 * 2}-{cpu // 2 * 2 + 1}\n" for cpu in range(8)}
     assert machine(tmp_path, monkeypatch, 8, siblings=ranges).threads == 4
 
 
 def test_only_cpus_we_may_use_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paired = {number: f"{number % 4},{number % 4 + 4}\n" for number in range(8)}
-    found = machine(tmp_path, monkeypatch, 8, siblings=paired, allowed={0, 4, 5, 6})
-    assert (found.allowed, found.physical) == (4, 3)
+    paired = {cpu: f"{cpu % 4},{cpu % 4 + 4}\n" for cpu in range(8)}
+    count = machine(tmp_path, monkeypatch, 8, siblings=paired, allowed={0, 4, 5, 6})
+    assert (count.allowed, count.physical) == (4, 3)
     assert machine(tmp_path, monkeypatch, 8, siblings=paired, allowed={7}).threads == 1
 
 
@@ -129,7 +134,7 @@ def test_a_machine_without_these_files(tmp_path: Path, monkeypatch: pytest.Monke
     assert cpu_count(tmp_path / "a", tmp_path / "b", tmp_path / "c").threads == 1
 
 
-def test_in_words() -> None:
+def test_description() -> None:
     assert CpuCount(16, 16, 2.0).describe(None) == "threads=2 (of 16 CPUs, quota 2.0)"
     assert CpuCount(16, 8, None).describe(None) == "threads=8 (of 16 CPUs, 8 cores)"
     assert CpuCount(16, 8, 7.654).describe(None) == "threads=7 (of 16 CPUs, 8 cores, quota 7.65)"

@@ -1,4 +1,4 @@
-"""Which kernels a CPU is enough for: by its features, less those that are disabled."""
+"""The kernels for a CPU's features, without those that are disabled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware import cpu_features
 
-#: LLVM's names of some features: on every x86 CPU they are there or not.
+#: LLVM's names of some features of x86 CPUs.
 NAMES = ["sse4.2", "avx", "avx2", "fma", "f16c", "avxvnni", "vaes", "aes"]
 NAMES += ["avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx10.1"]
 ZEN_2 = {"sse4.2", "avx", "avx2", "fma", "f16c", "aes"}
@@ -19,7 +19,7 @@ ZEN_4 = SKYLAKE_X | {"avx512vnni", "vaes"}
 
 
 @pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def reset_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv(cpu_features.DISABLE_VARIABLE, raising=False)
 
     def clear() -> None:
@@ -32,7 +32,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def cpu(monkeypatch: pytest.MonkeyPatch, has: set[str], disabled: str = "") -> None:
-    """This process now runs on a CPU with these features."""
+    """Simulate a CPU with these features."""
     monkeypatch.setattr(
         cpu_features, "_host_features", lambda: {name: name in has for name in NAMES}
     )
@@ -65,7 +65,7 @@ def test_features_decide(
     )
 
 
-def test_what_is_disabled_is_gone_with_all_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_feature_disables_those_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu(monkeypatch, ZEN_4, "avx512vnni")
     assert cpu_features.features() == ZEN_4 - {"avx512vnni"}
     cpu(monkeypatch, ZEN_4, "avx512f")
@@ -78,25 +78,25 @@ def test_what_is_disabled_is_gone_with_all_that_needs_it(monkeypatch: pytest.Mon
     assert cpu_features.features() == ZEN_4 - {"avx512vnni", "aes"}
 
 
-def test_the_compiler_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_llvm_gets_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu(monkeypatch, ZEN_4, "avx512f")
-    told = (cpu_features.llvm_features() or "").split(",")
-    assert {name[1:] for name in told if name[0] == "+"} == cpu_features.features()
-    assert {name[1:] for name in told} == set(NAMES)
+    flags = (cpu_features.llvm_features() or "").split(",")
+    assert {flag[1:] for flag in flags if flag[0] == "+"} == cpu_features.features()
+    assert {flag[1:] for flag in flags} == set(NAMES)
 
 
-def test_torch_is_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(has: set[str], disabled: str) -> tuple[str | None, str | None]:
+def test_torch_gets_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    def levels(has: set[str], disabled: str) -> tuple[str | None, str | None]:
         cpu(monkeypatch, has, disabled)
-        found = cpu_features.torch_environment()
-        return found.get("ATEN_CPU_CAPABILITY"), found.get("ONEDNN_MAX_CPU_ISA")
+        environment = cpu_features.torch_environment()
+        return environment.get("ATEN_CPU_CAPABILITY"), environment.get("ONEDNN_MAX_CPU_ISA")
 
-    assert told(ZEN_4, "") == (None, None)
-    assert told(ZEN_4, "avx512vnni") == ("avx512", "AVX512_CORE")
-    assert told(ZEN_4, "avx512f") == ("avx2", "AVX2")
-    assert told(ALDER_LAKE | ZEN_4, "avx512f") == ("avx2", "AVX2_VNNI")
-    assert told(ZEN_2, "avx2") == ("default", "AVX")
-    assert told(ZEN_2, "avx") == ("default", "SSE41")
+    assert levels(ZEN_4, "") == (None, None)
+    assert levels(ZEN_4, "avx512vnni") == ("avx512", "AVX512_CORE")
+    assert levels(ZEN_4, "avx512f") == ("avx2", "AVX2")
+    assert levels(ALDER_LAKE | ZEN_4, "avx512f") == ("avx2", "AVX2_VNNI")
+    assert levels(ZEN_2, "avx2") == ("default", "AVX")
+    assert levels(ZEN_2, "avx") == ("default", "SSE41")
 
 
 def test_a_misspelt_feature_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_a_misspelt_feature_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("missing", ["ssse3", "sse4.1", "sse4.2", "popcnt"])
-def test_below_torchs_own_floor(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_cpus_below_torchs_minimum(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     floor = {"ssse3", "sse4.1", "sse4.2", "popcnt"}
     monkeypatch.setattr(
         cpu_features, "_host_features", lambda: {name: name != missing for name in floor}
@@ -115,10 +115,10 @@ def test_below_torchs_own_floor(monkeypatch: pytest.MonkeyPatch, missing: str) -
         cpu_features.check_cpu_features()
     cpu_features._feature_table.cache_clear()
     monkeypatch.setattr(cpu_features, "_host_features", lambda: {"neon": True})
-    cpu_features.check_cpu_features()  # not x86: torch's own business
+    cpu_features.check_cpu_features()  # not x86: not checked
 
 
-def test_a_cpu_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_features, "_host_features", dict)
     monkeypatch.setenv(cpu_features.DISABLE_VARIABLE, "avx2")
     assert "this CPU has no AVX2" in cpu_features.kernels(False)

@@ -1,4 +1,4 @@
-"""A model's fingerprint: equal for equal files, another for another model; torch-free."""
+"""A model's fingerprint is equal for equal files and different for other models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.harness.waiting import cpu_limit
 LORA = str(ROOT / "models" / "demo-lora")
 
 
-def of(directory: Path | str = EMBEDDED_MODEL, **settings: object) -> str:
+def fingerprint_of(directory: Path | str = EMBEDDED_MODEL, **settings: object) -> str:
     config = Config(BASE_MODEL=str(directory), ONLY_CPU=True, **settings)
     return fingerprint(config, check_model(config, read_vocab_size))
 
@@ -35,19 +35,19 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EMBEDDED_MODEL, tmp_path / "copy"))
 
 
-def test_it_names_version_model_and_precision() -> None:
-    version, model, precision = of().removeprefix("westlake-").split("-", 2)
+def test_it_contains_version_model_and_precision() -> None:
+    version, model, precision = fingerprint_of().removeprefix("westlake-").split("-", 2)
     assert (version, precision) == (VERSION, "float32")
     assert len(model) == 12 and int(model, 16)
-    assert of(LOAD_IN_8BIT=True) == f"westlake-{VERSION}-{model}-8-bit"
+    assert fingerprint_of(LOAD_IN_8BIT=True) == f"westlake-{VERSION}-{model}-8-bit"
 
 
-def test_it_depends_on_the_files_alone(copy: Path) -> None:
-    before = of()
-    assert of(copy) == before, "not on where they lie"
+def test_it_depends_only_on_the_files(copy: Path) -> None:
+    before = fingerprint_of()
+    assert fingerprint_of(copy) == before, "not on where they lie"
     os.utime(copy / "model.safetensors", (0, 0))
     (copy / "README.md").write_text("words")
-    assert of(copy) == before
+    assert fingerprint_of(copy) == before
 
 
 @pytest.mark.parametrize(
@@ -59,56 +59,61 @@ def test_every_description_counts(copy: Path, name: str) -> None:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"x": 1}))
     else:  # another setting of the normalizer, which protobuf appends
         path.write_bytes(path.read_bytes() + b"\x1a\x02\x18\x00")
-    assert of(copy) != of()
+    assert fingerprint_of(copy) != fingerprint_of()
 
 
 def test_every_sampled_byte_counts(copy: Path) -> None:
-    """The embedded model's file is so small that its samples are nearly all of it."""
+    """The embedded model's file is so small that the samples cover nearly all of it."""
     path = copy / "model.safetensors"
     raw = bytearray(path.read_bytes())
     last = len(raw) - SAMPLE_BYTES
-    seen = {of()}
+    seen = {fingerprint_of()}
     for place in (len(raw) - 1, last, last // 63 * 5 + 7, last // 63 * 40 + SAMPLE_BYTES // 2):
         raw[place] ^= 1
         path.write_bytes(raw)
-        seen.add(of(copy))
+        seen.add(fingerprint_of(copy))
         raw[place] ^= 1
     assert len(seen) == 5
 
 
 def test_settings_that_change_the_numbers_count() -> None:
-    prints = [of(), of(ALPHA=2.0), of(LORA_MODEL=(LORA,)), of(LOAD_IN_8BIT=True)]
+    prints = [
+        fingerprint_of(),
+        fingerprint_of(ALPHA=2.0),
+        fingerprint_of(LORA_MODEL=(LORA,)),
+        fingerprint_of(LOAD_IN_8BIT=True),
+    ]
     assert len(set(prints)) == 4
-    assert of(MAX_IN_FLIGHT=5, KV_CACHE_MB=50, MODEL_NAME="x") == prints[0]
+    assert fingerprint_of(MAX_IN_FLIGHT=5, KV_CACHE_MB=50, MODEL_NAME="x") == prints[0]
 
 
 def test_a_loras_files_count(tmp_path: Path) -> None:
     lora = Path(shutil.copytree(LORA, tmp_path / "lora"))
-    before = of(LORA_MODEL=(str(lora),))
-    assert before == of(LORA_MODEL=(LORA,))
+    before = fingerprint_of(LORA_MODEL=(str(lora),))
+    assert before == fingerprint_of(LORA_MODEL=(LORA,))
     path = lora / "adapter_config.json"
     settings = json.loads(path.read_text())
     path.write_text(json.dumps(settings | {"lora_alpha": settings["lora_alpha"] + 1}))
-    assert of(LORA_MODEL=(str(lora),)) != before
+    assert fingerprint_of(LORA_MODEL=(str(lora),)) != before
 
 
-def test_shards_count_each(tmp_path: Path) -> None:
+def test_every_shard_counts(tmp_path: Path) -> None:
     directory = write_shards(tmp_path / "shards")
 
-    def found() -> str:
+    def current() -> str:
         config = Config(BASE_MODEL=str(directory), ONLY_CPU=True)
         return fingerprint(config, check_model(config))
 
-    before = found()
+    before = current()
     second = directory / "model-00002-of-00002.safetensors"
     raw = bytearray(second.read_bytes())
     raw[-1] ^= 1
     second.write_bytes(raw)
-    assert found() != before
+    assert current() != before
 
 
-def test_a_large_file_takes_no_time(tmp_path: Path) -> None:
-    """8 GiB that take no room on disk: 4 MiB of them are read."""
+def test_a_large_file_is_sampled_quickly(tmp_path: Path) -> None:
+    """A sparse file of 8 GiB, of which 4 MiB are read."""
     directory = write_model(tmp_path / "model", vocab_size=PIECES)
     rows = 2**33 // 64 // 2
     header = {"w.large": {"dtype": "F16", "shape": [rows, 64], "data_offsets": [0, 2**33]}}
@@ -142,17 +147,17 @@ def test_no_torch() -> None:
 def test_the_loaded_model_has_it() -> None:
     config = Config(ONLY_CPU=True)
     loaded = load(config, check_model(config, read_vocab_size))
-    assert loaded.info.fingerprint == of()
+    assert loaded.info.fingerprint == fingerprint_of()
 
 
-def test_the_command_tells_the_version() -> None:
+def test_version_command() -> None:
     command = [sys.executable, "wsgi.py", "--version"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"westlake {VERSION}\n", "")
 
 
-def test_the_version_stands_in_one_place() -> None:
-    """And begins the newest dated section of the changelog."""
+def test_the_version_is_defined_once() -> None:
+    """It is also that of the newest dated section of the changelog."""
     sections = [
         line.split("[")[1].split("]")[0]
         for line in (ROOT / "CHANGELOG.md").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Damaged and hostile model directories: one line, soon, in little memory."""
+"""Damaged and hostile model directories are refused early, with one line, in little memory."""
 
 from __future__ import annotations
 
@@ -26,71 +26,75 @@ from tests.harness.model_directory import PIECES, write_model
 from tests.harness.server import ROOT
 from tests.harness.waiting import wait_until
 
-#: That the slowest may take; five times that on a loaded machine.
+#: Time of the slowest case; five times that is allowed on a busy machine.
 SECONDS = 8.0
-#: Of this process's own interpreter and libraries, and what a directory may take besides.
-MOST_BYTES = 900 * 2**20
+#: Memory of the interpreter and libraries, and of reading a directory.
+MAX_BYTES = 900 * 2**20
 IDS = [name for name, _, _ in hostile.ALL]
 CHECK = (sys.executable, "wsgi.py", "--check", "--only_cpu")
 SERVE = (sys.executable, "wsgi.py", "--only_cpu", "--host=127.0.0.1", "--port=1")
 
 
-def spoiled(directory: Path, spoil: hostile.Spoil) -> Config:
+def damaged_config(directory: Path, damage: hostile.Damage) -> Config:
     write_model(directory, vocab_size=PIECES)
-    spoil(directory)
+    damage(directory)
     lora = directory / "lora"
     return Config(BASE_MODEL=str(directory), LORA_MODEL=(str(lora),) if lora.exists() else ())
 
 
-def seeded(cases: list[hostile.Case], count: int, *names: str) -> list[hostile.Case]:
-    """`count` of `cases` by lot, and those named."""
+def choose_cases(cases: list[hostile.Case], count: int, *names: str) -> list[hostile.Case]:
+    """`count` random cases, and those named."""
     chosen = random.Random(13).sample(cases, count)
     return [case for case in cases if case in chosen or case[0] in names]
 
 
-#: The rest by `test_is_one_line_soon_all`: each starts a process.
-SOME = [
-    *seeded(hostile.FILES, 5, "config.json is a pipe", "model.safetensors is /dev/zero"),
-    *seeded(hostile.JSON_FILES, 3, "layers"),
-    *seeded(hostile.WEIGHTS, 3, "dimensions", "a long header"),
-    *seeded(hostile.TOKENIZERS, 4, "ids", "doubling", "(x+x+)+y", "added tokens"),
-    *seeded(hostile.LORAS, 2, "a slow target"),
+#: `test_refused_early_with_one_line_all` tests all cases; each starts a process.
+CHOSEN = [
+    *choose_cases(hostile.FILES, 5, "config.json is a pipe", "model.safetensors is /dev/zero"),
+    *choose_cases(hostile.JSON_FILES, 3, "layers"),
+    *choose_cases(hostile.WEIGHTS, 3, "dimensions", "a long header"),
+    *choose_cases(hostile.TOKENIZERS, 4, "ids", "doubling", "(x+x+)+y", "added tokens"),
+    *choose_cases(hostile.LORAS, 2, "a slow target"),
 ]
 
 
-@pytest.mark.parametrize(("name", "spoil", "words"), SOME, ids=[case[0] for case in SOME])
-def test_is_one_line_soon(tmp_path: Path, name: str, spoil: hostile.Spoil, words: str) -> None:
-    refused(spoiled(tmp_path / "model", spoil), words)
+@pytest.mark.parametrize(("name", "damage", "words"), CHOSEN, ids=[case[0] for case in CHOSEN])
+def test_refused_early_with_one_line(
+    tmp_path: Path, name: str, damage: hostile.Damage, words: str
+) -> None:
+    assert_refused(damaged_config(tmp_path / "model", damage), words)
 
 
 @pytest.mark.figures
-@pytest.mark.parametrize(("name", "spoil", "words"), hostile.ALL, ids=IDS)
-def test_is_one_line_soon_all(tmp_path: Path, name: str, spoil: hostile.Spoil, words: str) -> None:
-    refused(spoiled(tmp_path / "model", spoil), words)
+@pytest.mark.parametrize(("name", "damage", "words"), hostile.ALL, ids=IDS)
+def test_refused_early_with_one_line_all(
+    tmp_path: Path, name: str, damage: hostile.Damage, words: str
+) -> None:
+    assert_refused(damaged_config(tmp_path / "model", damage), words)
 
 
-def refused(config: Config, words: str) -> None:
-    """Rehearse `config`: it must be refused, soon, by a line with `words`."""
-    began = time.monotonic()
+def assert_refused(config: Config, words: str) -> None:
+    """The preflight of `config` fails early, with one line that contains `words`."""
+    start = time.monotonic()
     with pytest.raises(StartupError) as caught:
         run_preflight(config)
-    assert time.monotonic() - began < 5 * SECONDS
+    assert time.monotonic() - start < 5 * SECONDS
     assert words in str(caught.value)
-    assert config.BASE_MODEL in str(caught.value), "the file, or its directory, is named"
+    assert config.BASE_MODEL in str(caught.value), "the error names the file or its directory"
     assert len(str(caught.value).splitlines()) == 1
 
 
 SAMPLE = [
-    *seeded(hostile.FILES, 1),
-    *seeded(hostile.JSON_FILES, 1),
-    *seeded(hostile.WEIGHTS, 0, "dimensions"),
-    *seeded(hostile.TOKENIZERS, 0, "ids", "doubling"),
-    *seeded(hostile.LORAS, 1),
+    *choose_cases(hostile.FILES, 1),
+    *choose_cases(hostile.JSON_FILES, 1),
+    *choose_cases(hostile.WEIGHTS, 0, "dimensions"),
+    *choose_cases(hostile.TOKENIZERS, 0, "ids", "doubling"),
+    *choose_cases(hostile.LORAS, 1),
 ]
 
 
-#: Runs a command, prints the most memory that it took in KiB, and ends as it did. A process of its
-#: own, small: what the system counts of a child begins with its parent's memory.
+#: Runs a command, prints its peak memory in KiB and exits with its status. Runs in a small process
+#: of its own, because a child's peak memory includes its parent's at the time of the fork.
 MEASURED = """
 import os, sys
 child = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
@@ -100,67 +104,67 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def commanded(command: tuple[str, ...], config: Config, words: str) -> None:
-    """Run `command` for what `config` names: it must refuse it, soon and in little memory."""
+def assert_command_refuses(command: tuple[str, ...], config: Config, words: str) -> None:
+    """Run `command` with `config`; it must refuse it early and in little memory."""
     command = (*command, f"--base_model={config.BASE_MODEL}")
     command += tuple(f"--lora_model={name}" for name in config.LORA_MODEL)
-    began = time.monotonic()
-    done = subprocess.run(
+    start = time.monotonic()
+    result = subprocess.run(
         [sys.executable, "-c", MEASURED, *command],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=10 * SECONDS,
     )
-    *lines, used_kb = done.stderr.splitlines(keepends=True)
-    err, out = "".join(lines), done.stdout
-    assert time.monotonic() - began < 5 * SECONDS
-    assert done.returncode == 1
-    assert int(used_kb) * 1024 < MOST_BYTES
+    *lines, used_kb = result.stderr.splitlines(keepends=True)
+    err, out = "".join(lines), result.stdout
+    assert time.monotonic() - start < 5 * SECONDS
+    assert result.returncode == 1
+    assert int(used_kb) * 1024 < MAX_BYTES
     assert out == ""
     assert err.startswith("westlake: ") and err.count("\n") == 1, err
     assert words in err
 
 
 @pytest.mark.parametrize("command", [CHECK, SERVE], ids=["check", "serve"])
-@pytest.mark.parametrize(("name", "spoil", "words"), SAMPLE, ids=[c[0] for c in SAMPLE])
-def test_check_and_start_alike(
-    tmp_path: Path, command: tuple[str, ...], name: str, spoil: hostile.Spoil, words: str
+@pytest.mark.parametrize(("name", "damage", "words"), SAMPLE, ids=[c[0] for c in SAMPLE])
+def test_check_and_serve_refuse_it(
+    tmp_path: Path, command: tuple[str, ...], name: str, damage: hostile.Damage, words: str
 ) -> None:
-    config = spoiled(tmp_path / "model", spoil)
+    config = damaged_config(tmp_path / "model", damage)
     if command is SERVE:
         config = Config(BASE_MODEL=config.BASE_MODEL, LORA_MODEL=config.LORA_MODEL)
-    commanded(command, config, words)
+    assert_command_refuses(command, config, words)
 
 
 @pytest.mark.figures
 @pytest.mark.parametrize("command", [CHECK, SERVE], ids=["check", "serve"])
-@pytest.mark.parametrize(("name", "spoil", "words"), hostile.ALL, ids=IDS)
-def test_check_and_start_alike_all(
-    tmp_path: Path, command: tuple[str, ...], name: str, spoil: hostile.Spoil, words: str
+@pytest.mark.parametrize(("name", "damage", "words"), hostile.ALL, ids=IDS)
+def test_check_and_serve_refuse_it_all(
+    tmp_path: Path, command: tuple[str, ...], name: str, damage: hostile.Damage, words: str
 ) -> None:
-    commanded(command, spoiled(tmp_path / "model", spoil), words)
+    assert_command_refuses(command, damaged_config(tmp_path / "model", damage), words)
 
 
 def test_good_directories_pass(tmp_path: Path) -> None:
     size = run_preflight(Config())
     assert size.total == size.text == PIECES
     directory = write_model(tmp_path / "fast", vocab_size=256)
-    hostile.fast()(directory)
+    hostile.use_tokenizer_json()(directory)
     assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256
     (directory / "tokenizer.json").rename(tmp_path / "elsewhere.json")
-    (directory / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")  # as the Hub's cache
+    (directory / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")  # as in the Hub's cache
     assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256
 
 
 def test_as_many_added_tokens_as_speech_models_have(tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model", vocab_size=256 + 28_000)
-    hostile.fast(added_tokens=hostile.added(28_000))(directory)
+    hostile.use_tokenizer_json(added_tokens=hostile.added_tokens_list(28_000))(directory)
     assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256 + 28_000
     assert load_tokenizer(directory).encode("<27999>") == (256 + 27_999,)
 
 
-def test_every_tokenizer_is_tried_before_it_answers() -> None:
+def test_smoke_test_texts_round_trip() -> None:
     tokenizer = load_tokenizer(Path(EMBEDDED_MODEL))
     check_tokenizer(tokenizer, Path(EMBEDDED_MODEL))
     assert len(set(sample_texts())) > 200
@@ -168,10 +172,8 @@ def test_every_tokenizer_is_tried_before_it_answers() -> None:
         assert tokenizer.decode(tokenizer.encode(text)), text
 
 
-def test_a_child_that_ends_without_a_word_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As when the kernel ends it, or a library crashes."""
+def test_a_crash_of_the_child_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example, the kernel kills it, or a library crashes."""
     python = sys.executable
     for code, words in (
         ("import os; os.abort()", "crashes a process with code -6"),
@@ -192,39 +194,39 @@ def test_a_child_that_ends_without_a_word_is_told_of(
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model", vocab_size=256)
-    hostile.fast(pre_tokenizer=hostile.splitting("(a+)+$"))(directory)
+    hostile.use_tokenizer_json(pre_tokenizer=hostile.regex_pre_tokenizer("(a+)+$"))(directory)
     command = [*CHECK, f"--base_model={directory}"]
     parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
     def children() -> list[str]:
-        found = []
+        pids = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 words = path.read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
             if f"{parent.pid}" in words and "app.server.preflight_child" in words:
-                found.append(path.parent.name)
-        return found
+                pids.append(path.parent.name)
+        return pids
 
-    wait_until(children, lambda: "it never started")
+    wait_until(children, lambda: "the child did not start")
     parent.kill()
     parent.wait()
-    wait_until(lambda: not children(), lambda: "it lives on")
+    wait_until(lambda: not children(), lambda: "the child is still running")
 
 
-def test_files(tmp_path: Path) -> None:
+def test_reading_files(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"\xef\xbb\xbfabc")
     (tmp_path / "link").symlink_to("a")
     assert file_exists(tmp_path / "link")
     assert not file_exists(tmp_path / "b")
-    assert not file_exists(file / "b"), "below a file there is nothing"
+    assert not file_exists(file / "b"), "a path below a file does not exist"
     assert read_file(tmp_path / "link", 6) == b"\xef\xbb\xbfabc"
     assert read_text(file, 6) == "abc"
     for call, words in (
         (lambda: read_file(file, 5), "over 0 MiB"),
-        (lambda: read_file(Path("/proc/self/maps"), 10), "is over"),  # has no size of its own
+        (lambda: read_file(Path("/proc/self/maps"), 10), "is over"),  # its size is 0
         (lambda: open_file(tmp_path / "b"), "is missing"),
         (lambda: open_file(tmp_path), "is a directory"),
     ):

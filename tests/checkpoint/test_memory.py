@@ -36,9 +36,9 @@ def test_pickles_are_counted_by_the_config(tmp_path: Path) -> None:
     write_model(tmp_path)
     expected = check_model(Config(BASE_MODEL=str(tmp_path))).memory.weights
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
-    found = check_model(Config(BASE_MODEL=str(tmp_path), ALLOW_PICKLE=True))
-    assert found.pickled
-    assert found.memory.weights == expected
+    model = check_model(Config(BASE_MODEL=str(tmp_path), ALLOW_PICKLE=True))
+    assert model.pickled
+    assert model.memory.weights == expected
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_pickles_are_counted_by_the_config(tmp_path: Path) -> None:
         (5000, 2 * 10**9, "needs 5.9 GB.*2.0 GB are available; try a smaller --kv_cache_mb"),
     ],
 )
-def test_too_big_is_one_line(
+def test_a_model_that_does_not_fit_is_refused_with_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     kv_mb: int | None,
@@ -61,7 +61,7 @@ def test_too_big_is_one_line(
 
 
 def machine(root: Path, groups: str, files: dict[str, str]) -> int | None:
-    """available_bytes() of a made-up machine with 1,000 kB of free memory."""
+    """available_bytes() of a simulated machine with 1,000 kB of free memory."""
     files = {"proc/meminfo": "MemTotal: 9 kB\nMemAvailable:   1000 kB\n", **files}
     files["proc/self/cgroup"] = groups
     for name, text in files.items():
@@ -103,11 +103,11 @@ def test_version_1_without_a_limit(tmp_path: Path) -> None:
     assert machine(tmp_path, "4:memory:/\n", files) == 1000 * 1024
 
 
-def test_the_driver_can_be_asked_here() -> None:
+def test_the_driver_can_be_queried() -> None:
     assert all(size > 0 for size in find_gpus().total_bytes)
 
 
-def test_positions_that_no_machine_holds_are_refused_before_they_are_made(
+def test_too_many_positions_are_refused_before_they_are_allocated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_model(tmp_path, max_position_embeddings=2**24, head_dim=128)

@@ -1,4 +1,4 @@
-"""docs/models.md: its memory figures are those of `--check` for models of these shapes."""
+"""The memory figures of docs/models.md are those of `--check` for models of these shapes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ROWS = {row[0]: row[1:] for row in ROW.findall(PAGE)}
 
 
 def gigabytes(directory: Path, name: str) -> tuple[str, str, str]:
-    """In 16 bits, in 8 bits, and what 4,096 tokens of one conversation take in 16 bits."""
+    """Weights in 16 bits and in 8 bits, and the KV cache of 4,096 tokens in 16 bits."""
     kind, hidden, inner, layers, heads, kv_heads, head_dim, vocab, positions, tied = SHAPES[name]
     config = {
         "architectures": [f"{kind}ForCausalLM"],
@@ -76,7 +76,7 @@ def test_memory(tmp_path: Path, name: str) -> None:
     assert ROWS[name][:3] == gigabytes(tmp_path, name)
 
 
-def test_what_is_untried_says_so() -> None:
+def test_untested_models_are_marked() -> None:
     assert set(ROWS) == set(SHAPES)
     tried = [name for name, row in ROWS.items() if row[3].startswith("tried")]
     assert tried == ["SmolLM2-135M-Instruct"]

@@ -1,4 +1,4 @@
-"""safetensors headers: places of tensors, and every way a file can be broken."""
+"""safetensors headers: offsets of tensors, and refusal of malformed files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.model_directory import write_header, write_model, write_shard
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 
-def test_places_are_those_of_safetensors(tmp_path: Path) -> None:
+def test_offsets_are_those_of_safetensors(tmp_path: Path) -> None:
     tensors = {
         "a": np.arange(6, dtype="float16").reshape(2, 3),
         "b": np.arange(4, dtype="float32"),
@@ -33,16 +33,16 @@ def test_places_are_those_of_safetensors(tmp_path: Path) -> None:
     with safe_open(tmp_path / "model.safetensors", "np") as theirs:
         raw = (tmp_path / "model.safetensors").read_bytes()
         for name, tensor in tensors.items():
-            place = index[name]
-            assert raw[place.begin : place.end] == theirs.get_tensor(name).tobytes()
-            assert place.shape == tensor.shape
-            assert place.end - place.begin == tensor.nbytes
+            info = index[name]
+            assert raw[info.begin : info.end] == theirs.get_tensor(name).tobytes()
+            assert info.shape == tensor.shape
+            assert info.end - info.begin == tensor.nbytes
 
 
 def test_shards_make_one_index(tmp_path: Path) -> None:
-    whole = read_index(write_model(tmp_path / "whole"))
+    single = read_index(write_model(tmp_path / "single"))
     shards = read_index(write_shards(tmp_path / "shards"))
-    assert sorted(whole) == sorted(shards)
+    assert sorted(single) == sorted(shards)
     assert len({shards[name].file for name in shards}) == 2
 
 
