@@ -1,4 +1,4 @@
-"""Modules are read and joined as a browser would run them, or not at all."""
+"""Modules are parsed and bundled in the order in which a browser would run them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ const c = "//";
 
 
 def test_files_of_others_may_be_loaded_by_a_name_known_later() -> None:
-    """They come unjoined, so they must not import what is joined elsewhere."""
+    """They are not bundled, so they must not import modules that are in a bundle."""
     line = "const grammar = await import(`../vendor/highlight/${file}.js`);"
     assert line in read_module("js/a.js", line).body
     for path in STATIC.glob("vendor/*/*.js"):
@@ -169,23 +169,26 @@ def test_what_comes_later_has_files_of_its_own() -> None:
             {"page": 'import "./a.js";', "a": 'import "./b.js";', "b": 'import "./a.js";'},
             "circular import of modules: js/a.js > js/b.js > js/a.js",
         ),
-        ({"page": 'import "./a.b.js";\nimport "./a_b.js";', "a.b": "", "a_b": ""}, "other names"),
+        (
+            {"page": 'import "./a.b.js";\nimport "./a_b.js";', "a.b": "", "a_b": ""},
+            "names of modules clash",
+        ),
     ],
 )
 def test_what_cannot_be_joined_is_said(sources: dict[str, str], words: str) -> None:
-    with pytest.raises(BundleError) as told:
+    with pytest.raises(BundleError) as error:
         joined(**sources)
-    assert words in str(told.value)
+    assert words in str(error.value)
 
 
 def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
-    found = static_files(STATIC).files
+    files = static_files(STATIC).files
     for page in PAGES.values():
         if page.module:
             stem = Path(page.module).stem
             texts = [
                 file.plain.decode()
-                for path, file in found.items()
+                for path, file in files.items()
                 if path.startswith("joined/")
                 and path.endswith(".js")
                 and stem in path.split(".")[0]
@@ -195,9 +198,9 @@ def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
             ]
             assert len(names) == len(set(names))
     own = {path.name for path in STATIC.glob("js/*.js")} - {"theme.js"}
-    all_joined = "\n".join(f.plain.decode() for p, f in found.items() if p.startswith("joined/"))
+    all_joined = "\n".join(f.plain.decode() for p, f in files.items() if p.startswith("joined/"))
     assert own == {name for name in own if f"\n// js/{name}\n" in f"\n{all_joined}"}
-    first = found["joined/page.js"].plain.decode()
+    first = files["joined/page.js"].plain.decode()
     assert "// js/conversation_tree.js\n" in first
     assert "// js/markdown.js\n" not in first, "it comes with the first answer"
 
@@ -230,6 +233,6 @@ def test_a_server_whose_files_cannot_be_joined_does_not_start(
         (tmp_path / path).unlink()
     else:
         (tmp_path / path).write_text(text, encoding="latin-1")
-    with pytest.raises(StartupError) as told:
+    with pytest.raises(StartupError) as error:
         static_files(tmp_path)
-    assert words in str(told.value)
+    assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""How files and pages are sent: compressed, kept for as long as is right, and nothing else."""
+"""Responses for files and pages: gzip, ETag, Cache-Control."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER = "0123456789abcdef"
 
 
 def loaded(page: str) -> list[str]:
-    """The addresses that a page loads files from."""
+    """The URLs of a page's files."""
     return re.findall(r'(?:src|href)="(/static/[^"]*)"', page)
 
 
@@ -68,7 +68,7 @@ def test_what_has_not_changed_is_not_sent_again(
 
 
 def test_the_two_forms_have_different_tags(client: FlaskClient) -> None:
-    """A cache that kept one must not give it for the other."""
+    """A cache must not serve one for the other."""
     for address in ("/", loaded(client.get("/").text)[1]):
         plain, packed = client.get(address), client.get(address, headers=PACKED)
         assert plain.headers["ETag"] != packed.headers["ETag"]
@@ -92,7 +92,7 @@ def test_a_page_in_another_state_is_another_page(client: FlaskClient) -> None:
 
 
 def test_an_address_from_before_an_upgrade_answers_and_is_not_kept(client: FlaskClient) -> None:
-    """A page that stays open over the upgrade loads its later parts from there."""
+    """A page opened before an upgrade still loads its dynamic imports."""
     for address in loaded(client.get("/").text):
         old = re.sub("/static/[0-9a-f]{16}/", f"/static/{OTHER}/", address)
         answer = client.get(old, headers=PACKED)

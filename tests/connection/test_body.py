@@ -45,7 +45,7 @@ def test_ends_too_early() -> None:
 
 
 class Failing(BytesIO):
-    """A body that comes to a bad end."""
+    """A body whose read fails."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whether a client has gone, over real sockets, on systems with epoll and without."""
+"""Disconnect detection over real sockets, with epoll and with polling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.connection.disconnect_watcher import POLL_INTERVAL_S, DisconnectWatcher
 
 Pair = tuple[socket.socket, socket.socket]
 Leave = Callable[[socket.socket], None]
-SOON_S = 20.0  #: how long a failure is waited for
+SOON_S = 20.0  #: timeout of a wait that should succeed
 
 
 @pytest.fixture(params=["tcp", "unix"])
@@ -51,42 +51,42 @@ def test_told_once_when_closed(
     ours, theirs = pair
     ours.settimeout(timeout)
     client = connection(ours, watcher)
-    told = threading.Semaphore(0)
-    with client.watch_disconnect(told.release):
-        assert not told.acquire(timeout=2 * POLL_INTERVAL_S)
+    called = threading.Semaphore(0)
+    with client.watch_disconnect(called.release):
+        assert not called.acquire(timeout=2 * POLL_INTERVAL_S)
         assert not client.disconnected
         leave(theirs)
-        assert told.acquire(timeout=SOON_S)
+        assert called.acquire(timeout=SOON_S)
         assert client.disconnected
-        assert not told.acquire(timeout=2 * POLL_INTERVAL_S)
+        assert not called.acquire(timeout=2 * POLL_INTERVAL_S)
 
 
 def test_one_that_left_before_is_noticed(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     theirs.close()
-    told = threading.Event()
-    with connection(ours, watcher).watch_disconnect(told.set):
-        assert told.wait(SOON_S)
+    called = threading.Event()
+    with connection(ours, watcher).watch_disconnect(called.set):
+        assert called.wait(SOON_S)
 
 
 def test_next_requests_bytes_stay(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     client = connection(ours, watcher)
-    told = threading.Event()
-    with client.watch_disconnect(told.set):
+    called = threading.Event()
+    with client.watch_disconnect(called.set):
         theirs.sendall(b"GET / HTTP/1.1\r\n")
-        assert not told.wait(2 * POLL_INTERVAL_S)
+        assert not called.wait(2 * POLL_INTERVAL_S)
         assert not client.disconnected
     assert ours.recv(100) == b"GET / HTTP/1.1\r\n"
 
 
 def test_not_told_after_the_wait(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
-    told = threading.Event()
-    with connection(ours, watcher).watch_disconnect(told.set):
+    called = threading.Event()
+    with connection(ours, watcher).watch_disconnect(called.set):
         pass
     theirs.close()
-    assert not told.wait(2 * POLL_INTERVAL_S)
+    assert not called.wait(2 * POLL_INTERVAL_S)
 
 
 def test_our_own_end_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
@@ -97,12 +97,12 @@ def test_our_own_end_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
 
 
 def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: DisconnectWatcher) -> None:
-    """It sent what one sends that has left, and nothing written would tell them apart."""
+    """FIN looks like a disconnect, and a single response cannot tell the difference."""
     ours, theirs = pair
-    client, told = connection(ours, watcher), threading.Event()
-    with client.watch_disconnect(told.set):
+    client, called = connection(ours, watcher), threading.Event()
+    with client.watch_disconnect(called.set):
         theirs.shutdown(socket.SHUT_WR)
-        assert told.wait(SOON_S)
+        assert called.wait(SOON_S)
         assert client.disconnected
 
 
@@ -132,7 +132,7 @@ def test_one_that_left_is_told_apart_by_writing_to_it(
     left, half = threading.Event(), threading.Event()
     with client.watch_disconnect(left.set, half.set):
         theirs.close()
-        if ours.family != socket.AF_UNIX:  # whose closing is no mere FIN
+        if ours.family != socket.AF_UNIX:  # closing one is not just a FIN
             assert half.wait(SOON_S)
             assert not left.wait(2 * POLL_INTERVAL_S)
             ours.sendall(b": ping")
@@ -150,29 +150,29 @@ def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: Disconnec
         assert left.wait(SOON_S)
 
 
-@pytest.mark.parametrize("found", [None, "x", 5])
-def test_without_a_socket_the_client_is_there(found: object, watcher: DisconnectWatcher) -> None:
-    for client in (connection(found, watcher), ClientConnection({}, watcher)):
+@pytest.mark.parametrize("value", [None, "x", 5])
+def test_without_a_socket_the_client_is_there(value: object, watcher: DisconnectWatcher) -> None:
+    for client in (connection(value, watcher), ClientConnection({}, watcher)):
         with client.watch_disconnect(lambda: None):
             assert not client.disconnected
 
 
 def test_a_thousand_waits_on_reused_numbers(watcher: DisconnectWatcher) -> None:
-    """Descriptors are used again at once: news of one socket must not reach the next."""
+    """File descriptors are reused at once: an event of one socket must not reach the next."""
     wrong: list[int] = []
 
     def work(seed: int) -> None:
-        for number in range(30):
+        for index in range(30):
             ours, theirs = socket.socketpair()
-            leaves = (number + seed) % 3 == 0
-            told = threading.Event()
-            with connection(ours, watcher).watch_disconnect(told.set):
+            leaves = (index + seed) % 3 == 0
+            called = threading.Event()
+            with connection(ours, watcher).watch_disconnect(called.set):
                 if leaves:
                     theirs.close()
-                    if not told.wait(SOON_S + 3):
-                        wrong.append(number)
-                elif told.is_set():
-                    wrong.append(number)
+                    if not called.wait(SOON_S + 3):
+                        wrong.append(index)
+                elif called.is_set():
+                    wrong.append(index)
             ours.close()
             theirs.close()
 
@@ -187,11 +187,11 @@ def test_a_thousand_waits_on_reused_numbers(watcher: DisconnectWatcher) -> None:
 def test_one_thread_watches_all(watcher: DisconnectWatcher) -> None:
     before = threading.active_count()
     pairs = [socket.socketpair() for _ in range(50)]
-    told = threading.Semaphore(0)
+    called = threading.Semaphore(0)
     ready, leave = threading.Barrier(51), threading.Event()
 
     def wait(ours: socket.socket) -> None:
-        with connection(ours, watcher).watch_disconnect(told.release):
+        with connection(ours, watcher).watch_disconnect(called.release):
             ready.wait()
             leave.wait(10)
 
@@ -203,7 +203,7 @@ def test_one_thread_watches_all(watcher: DisconnectWatcher) -> None:
     for _, theirs in pairs:
         theirs.close()
     for _ in pairs:
-        assert told.acquire(timeout=SOON_S)
+        assert called.acquire(timeout=SOON_S)
     leave.set()
     for thread in threads:
         thread.join()

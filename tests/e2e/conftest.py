@@ -1,7 +1,4 @@
-"""The real server, started once for all tests here, and smaller ones for single tests.
-
-Knows nothing about engines or models: the servers are processes of their own.
-"""
+"""Fixtures: the real server in a separate process, one for all tests and smaller ones."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from tests.harness.server import Server, free_port, python_wsgi, running, wait_r
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The embedded model, as `python wsgi.py` serves it. At the end it must stop cleanly."""
+    """`python wsgi.py` with the embedded model. It must stop cleanly at the end."""
     port = free_port()
     with running(python_wsgi(port), port, tmp_path_factory.mktemp("server") / "log") as server:
         wait_ready(server)
@@ -25,13 +22,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def http(server: Server) -> Client:
-    """A client of the server that all tests share."""
+    """A client of the shared server."""
     return server.client
 
 
 @pytest.fixture(scope="session")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One that takes four requests and has cache for two or three long ones."""
+    """A server with --max_in_flight 4 and cache for two or three long requests."""
     port = free_port()
     command = python_wsgi(port, "--max_in_flight", "4", "--kv_cache_mb", "10")
     with running(command, port, tmp_path_factory.mktemp("small") / "log") as server:
@@ -41,5 +38,5 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def log_file(tmp_path: Path) -> Path:
-    """Where a test's own server writes."""
+    """The log file of a test's server."""
     return tmp_path / "log"

@@ -1,7 +1,4 @@
-"""gunicorn's entry for a server with a kernel that depends on the number of rows.
-
-Knows nothing about requests: all but that kernel is what `wsgi.py` serves.
-"""
+"""WSGI entry point with a kernel that is not batch-invariant; otherwise as `wsgi.py`."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ import pytest
 from app.checkpoint.hardware.cpu_features import missing_feature
 from app.model.stages import StageName
 
-if missing_feature(eight_bit=False):  # no compiled kernels: torch's operations serve
+if missing_feature(eight_bit=False):  # no compiled kernels: torch's operations are used
     from app.model import forward
 
     plain = forward.silu
 
     def silu(rows: Any) -> Any:
-        """SwiGLU's, with other last bits where there are several rows."""
+        """SwiGLU with different last bits if there are several rows."""
         return plain(rows) * (1 + 1e-6 * (len(rows) > 1))
 
     forward.silu = silu

@@ -1,7 +1,4 @@
-"""gunicorn's entry for a server whose engine breaks on request; see test_broken_engine.
-
-Knows nothing about models: what happens to a request is written in its prompt.
-"""
+"""WSGI entry point with an engine that fails as the prompt says; see test_broken_engine."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from app.engine.types import GenerationRequest
 from config import Config
 from tests.fakes import ScriptedEngine, ScriptedHandle
 
-#: Prompts, and what the engine does after two pieces of text.
+#: Prompts, and what the engine does after two text deltas.
 FAULTS: dict[str, Exception] = {
     "refuse": GenerationFailed("the server failed; try again"),
     "break": ZeroDivisionError("a secret of ours"),
@@ -21,17 +18,17 @@ SILENCE_S = 60.0
 
 
 class BreakingEngine(ScriptedEngine):
-    """A new engine for each request, so that they do not disturb one another."""
+    """A new engine for each request, so that they are independent."""
 
     def generate(self, request: GenerationRequest) -> ScriptedHandle:
         """As the prompt says."""
         prompt = self.decode(request.prompts[0])
-        own = ScriptedEngine(
+        scripted = ScriptedEngine(
             failure=FAULTS.get(prompt),
             fail_after=2,
             first_delay_s=SILENCE_S if prompt == SILENT else 0.0,
         )
-        handle = own.generate(request)
+        handle = scripted.generate(request)
         self.handles.append(handle)
         return handle
 

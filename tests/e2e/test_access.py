@@ -1,4 +1,4 @@
-"""The real server with keys: what its clients, its logs and its sockets see of them."""
+"""The real server with API keys: responses, logs and sockets must not leak them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.harness.waiting import wait_until
 from tests.middleware.conftest import ALICE, BOB, bearer
 from tests.stack.raw import exchange
 
-#: Run by the server's own Python before anything else of it; forbids whatever would leave.
+#: sitecustomize of the server's process: records and forbids outgoing connections.
 WATCH = """
 import os, sys
 
@@ -44,7 +44,7 @@ SECRET = "西湖的秘密是七"
 
 @dataclass(frozen=True)
 class Watched:
-    """A server with keys whose attempts to reach others are written down."""
+    """A server with keys; its attempts to connect elsewhere are recorded."""
 
     server: Server
     keys: Path
@@ -129,7 +129,7 @@ def test_it_reaches_out_to_nobody(watched: Watched) -> None:
     assert b"PermissionError: socket.connect" in done.stderr, "the watch itself works"
     assert "('127.0.0.1', 9)" in (watching / "control").read_text()
     connections = watched.server.worker.net_connections("inet")
-    assert {found.laddr.port for found in connections} == {watched.server.port}
+    assert {each.laddr.port for each in connections} == {watched.server.port}
     assert not list((Path.home() / ".gunicorn").glob("*.ctl"))
 
 
@@ -162,7 +162,7 @@ HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/j
     ids=range(18),
 )
 def test_no_hidden_request_is_answered(watched: Watched, sent: bytes) -> None:
-    """What could be read as one request or as two is refused, and the connection closed."""
+    """Ambiguous request framing (request smuggling) is rejected and the connection closed."""
     received = b""
     with socket.create_connection(("127.0.0.1", watched.server.port), timeout=20) as peer:
         peer.sendall(sent)
@@ -170,7 +170,7 @@ def test_no_hidden_request_is_answered(watched: Watched, sent: bytes) -> None:
             while part := peer.recv(65536):
                 received += part
         except ConnectionResetError:
-            pass  # the rest of what was sent is not read
+            pass  # the rest is not read
     statuses = re.findall(rb"HTTP/1.1 (\d{3}) ", received)
     assert set(statuses) <= {b"400", b"401", b"413", b"414", b"431", b"501", b"505"}
     assert len(statuses) == 1
@@ -194,7 +194,7 @@ def test_the_log_has_the_clients_and_neither_keys_nor_prompts(watched: Watched) 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "path_info"])
 @pytest.mark.parametrize("value", ["/v1", "/evil", "/health"])
 def test_nobody_says_where_the_server_lies(watched: Watched, name: str, value: str) -> None:
-    """Not even from this machine: no path, no root of the page, no route without a key."""
+    """Not even from loopback: no path, no page and no public route."""
     for path, status in (("/v1/models", b"401"), ("/health", b"200"), ("/evil", b"401")):
         sent = f"GET {path} HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\nConnection: close\r\n\r\n"
         answer = exchange(("127.0.0.1", watched.server.port), sent.encode())

@@ -1,4 +1,4 @@
-"""The check at load of a server with a kernel whose results depend on the batch."""
+"""The batch invariance check at load, with a kernel that fails it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_kernel_that_depends_on_the_batch_is_reported(log_file: Path) -> None:
     command += ["--bind", f"127.0.0.1:{port}", "tests.e2e.disturbed_wsgi:app"]
     kernel = "SwiGLU of layer 0"
     with running(command, port, log_file) as server:
-        wait_ready(server)  # which is before its line is written
+        wait_ready(server)  # the ready line is written after that
         wait_until(lambda: "\nready: " in server.logged(), server.logged)
         lines = server.logged().splitlines()
         (warning,) = [line for line in lines if " WARNING " in line]

@@ -1,7 +1,4 @@
-"""What clients see when the engine breaks, on the wire of the real gunicorn.
-
-Knows nothing about models: the engine is a script, because the real one does not break.
-"""
+"""What clients receive when the engine fails, with the real gunicorn and a scripted engine."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ def broken(scripted: Server) -> Client:
 
 @pytest.mark.parametrize("prompt", ["refuse", "break"])
 def test_in_the_middle_of_a_stream(broken: Client, prompt: str) -> None:
-    with pytest.raises(IncompleteRead) as cut:  # the body must not look complete
+    with pytest.raises(IncompleteRead) as cut:  # the body must be incomplete
         broken.post(COMPLETIONS, {"prompt": prompt, "stream": True})
     events = read_events(cut.value.partial)
     assert not events.done
@@ -59,7 +56,7 @@ def test_before_a_whole_answer(broken: Client, prompt: str) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_client_leaves_an_engine_that_says_nothing(broken: Client, streamed: bool) -> None:
-    """No write can tell that the client has gone: nothing is written."""
+    """Nothing is written, so no write can fail: the watcher must detect the disconnect."""
     before = broken.metrics()["requests_cancelled_total"]
     with broken.open(COMPLETIONS, {"prompt": SILENT, "stream": streamed}):
         wait_until(lambda: broken.in_flight() == 1, lambda: "it was not accepted")

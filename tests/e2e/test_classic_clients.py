@@ -1,7 +1,4 @@
-"""Clients written for the original API demo: `message` keys, whole conversations as answers.
-
-Knows nothing about templates; what is echoed and who speaks is all it looks at.
-"""
+"""Clients of the original API demo: `message` keys, whole conversations as responses."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ GREETING = "给我讲一些有关杭州的故事吧"
 
 
 def turns_of(http: Client, messages: object, **fields: object) -> list[dict[str, str]]:
-    """The answer's conversation."""
+    """The response's conversation."""
     body = http.post(CHAT, {"messages": messages, "max_tokens": 40, **fields}).ok()
     assert [choice["index"] for choice in body["choices"]] == list(range(len(body["choices"])))
     return [choice["message"] for choice in body["choices"]]
@@ -39,7 +36,7 @@ def test_a_conversation_of_three_turns(http: Client) -> None:
 
 
 def test_the_answers_turns_as_history(http: Client) -> None:
-    """A client that appends what it got, with `content`, and its own turn with `message`."""
+    """A client that appends the response, with `content`, and its next turn, with `message`."""
     history: list[dict[str, Any]] = [{"role": "user", "message": GREETING}]
     history = [*turns_of(http, history), {"role": "user", "message": "介绍一下西湖"}]
     assert ["message" in turn for turn in history] == [False, False, True]
@@ -56,7 +53,7 @@ def test_both_spellings_are_the_same_conversation(http: Client) -> None:
     ]
     mixed = [history[0], {"role": "assistant", "content": history[1]["message"]}, history[2]]
     assert turns_of(http, history, temperature=0) == turns_of(http, mixed, temperature=0)
-    # With `content` everywhere it is OpenAI's dialect: only the new turn, the same text.
+    # With `content` everywhere it is OpenAI's format: only the new turn, the same text.
     modern = turns_of(http, as_answered(history), temperature=0)
     said = [{"role": turn["role"], "content": turn["content"]} for turn in modern]
     assert said == turns_of(http, history, temperature=0)[-1:]

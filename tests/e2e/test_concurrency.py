@@ -1,6 +1,6 @@
-"""Many at once: faster than one after the other, nobody starved, and the same bytes.
+"""Concurrent requests: higher throughput, no starvation, and the same bytes.
 
-Knows nothing about scheduling. Times are taken again when another program got in the way.
+Measurements are repeated if other programs disturbed them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ TRIES = 4
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 400, "ignore_eos": True}
 
 
-def least(measure: Callable[[], float], limit: float) -> float:
-    """The first measurement within `limit`, else the least of all."""
-    found = float("inf")
+def lowest_of_tries(measure: Callable[[], float], limit: float) -> float:
+    """The first measurement within `limit`, else the lowest one."""
+    ratio = float("inf")
     for _ in range(TRIES):
-        found = min(found, measure())
-        if found <= limit:
+        ratio = min(ratio, measure())
+        if ratio <= limit:
             break
-    return found
+    return ratio
 
 
 @pytest.mark.quiet
@@ -46,9 +46,9 @@ def test_sixteen_share_the_work(http: Client) -> None:
         return (time.monotonic() - start) / (16 * alone)
 
     with ThreadPoolExecutor(16) as pool:
-        found = least(share, 1 / 3)
-    print(f"16 at once took {found:.2f} of 16 times one alone")
-    assert found < 1 / 3
+        ratio = lowest_of_tries(share, 1 / 3)
+    print(f"16 at once took {ratio:.2f} of 16 times one alone")
+    assert ratio < 1 / 3
 
 
 def test_a_short_request_does_not_wait_for_long_ones(http: Client) -> None:
@@ -72,7 +72,7 @@ def test_a_short_request_does_not_wait_for_long_ones(http: Client) -> None:
 
 
 def test_embedding_many_sentences_does_not_stop_streams(http: Client) -> None:
-    sentences = [f"第{number}句：今天天气真不错，我们去西湖吧。" for number in range(256)]
+    sentences = [f"第{index}句：今天天气真不错，我们去西湖吧。" for index in range(256)]
     times: list[list[float]] = [[] for _ in range(4)]
 
     def follow(mine: list[float]) -> None:
@@ -89,7 +89,7 @@ def test_embedding_many_sentences_does_not_stop_streams(http: Client) -> None:
         assert started.acquire(timeout=30)
     begin = time.monotonic()
     body = {"input": sentences, "encoding_format": "base64"}
-    # Three, for one is over in half a second.
+    # Three, because one takes only half a second.
     calls = [http.post(EMBEDDINGS, body).ok()["data"] for _ in range(3)]
     end = time.monotonic()
     stop.set()
@@ -112,8 +112,8 @@ def test_a_request_gets_the_same_bytes_in_company(http: Client) -> None:
         (EMBEDDINGS, {"input": ["今天天气真不错", "杭州" * 100]}),
     ]
     company: list[tuple[str, dict[str, Any]]] = [
-        (COMPLETIONS, {"prompt": "西湖" * (9 * number + 1), "max_tokens": 20 + 5 * number})
-        for number in range(14)
+        (COMPLETIONS, {"prompt": "西湖" * (9 * index + 1), "max_tokens": 20 + 5 * index})
+        for index in range(14)
     ]
     company += [(EMBEDDINGS, {"input": ["你好"] * 64})] * 2
 

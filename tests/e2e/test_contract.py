@@ -1,7 +1,4 @@
-"""The contract's own examples, sent by curl as they are written there.
-
-Knows nothing about the code: names, orders and shapes are the contract's.
-"""
+"""The contract's examples, sent by curl as they are written there."""
 
 from __future__ import annotations
 
@@ -35,13 +32,13 @@ EMBEDDING = """\
 curl http://localhost:19327/v1/embeddings -H "Content-Type: application/json" \
 -d '{"input": "今天天气真不错"}'"""
 
-#: The example's keys, then those that the contract lets every answer carry.
+#: The example's keys, then those that the contract allows in every response.
 ANSWER_KEYS = ["id", "object", "created", "model", "choices", "usage", "system_fingerprint"]
 SHORTUUID = "[2-9A-HJ-NP-Za-km-z]{22}"
 
 
 def curl(server: Server, example: str) -> dict[str, Any]:
-    """Run an example in a shell, its port replaced; the JSON it prints."""
+    """Run an example in a shell with the port replaced; return its JSON output."""
     command = example.replace("19327", str(server.port))
     done = subprocess.run(
         ["sh", "-c", f"{command} -s -S --noproxy '*' -w '\\n%{{http_code}}'"],

@@ -1,7 +1,4 @@
-"""Wrong requests over the wire: the error table's rows, and a hundred malformed bodies.
-
-Knows nothing about how they are found out; each must leave the server as it was.
-"""
+"""Invalid requests to the real server: the error table, and a hundred malformed bodies."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ GOOD = {"prompt": "告诉我中国的首都在哪里", "temperature": 0}
 
 
 def send(http: Client, method: str, path: str, body: bytes | None, kind: str) -> Reply:
-    """Any request, right or wrong."""
+    """Send any request, valid or not."""
     connection = HTTPConnection("127.0.0.1", http.port, timeout=30)
     with Open(connection) as opened:
-        with suppress(BrokenPipeError):  # of a body too large, not all is taken
+        with suppress(BrokenPipeError):  # the server does not read all of a body that is too large
             connection.request(method, path, body, {"Content-Type": kind})
         return opened.reply()
 
@@ -111,7 +108,7 @@ def test_over_the_context(http: Client, path: str, body: dict[str, object], para
 def test_more_tokens_than_the_context_has(
     http: Client, path: str, body: dict[str, object], name: str, streamed: bool
 ) -> None:
-    """As agents ask: nobody waits for an answer of that length, so it ends at a stop."""
+    """A huge max_tokens, as agents send it: generation ends at a stop token."""
     body = {**body, name: 32_000, "stop": ["e", "。", "的"], "stream": streamed, "temperature": 0}
     reply = http.post(path, body)
     assert reply.status == 200, reply.body
@@ -140,7 +137,7 @@ def test_statuses(http: Client) -> None:
 
 
 def malformed() -> list[bytes]:
-    """A hundred bodies that are no JSON object of ours."""
+    """A hundred bodies that are not valid JSON."""
     made = [
         b"", b" ", b"{", b"}", b"[]", b"null", b"42", b'"x"', b"true", b"{} {}", b"\xef\xbb\xbf{}",
         b'{"prompt": "a",}', b"{'prompt': 'a'}", b'{"prompt": "a" "b"}', b'{"prompt"}',
@@ -156,7 +153,7 @@ def malformed() -> list[bytes]:
     ]  # fmt: skip
     rng = random.Random(0)
     whole = json.dumps(GOOD, ensure_ascii=False).encode()
-    while len(made) < 100:  # a good body cut short, or with one byte that is never UTF-8
+    while len(made) < 100:  # a valid body truncated, or with one byte that is invalid UTF-8
         place = rng.randrange(1, len(whole) - 1)
         made.append(whole[:place] + (b"" if rng.random() < 0.5 else b"\xff" + whole[place:]))
     return made
@@ -164,8 +161,8 @@ def malformed() -> list[bytes]:
 
 def test_malformed_bodies(http: Client) -> None:
     before = http.metrics()["requests_accepted_total"]
-    for number, body in enumerate(malformed()):
-        path = (COMPLETIONS, CHAT, EMBEDDINGS)[number % 3]
+    for index, body in enumerate(malformed()):
+        path = (COMPLETIONS, CHAT, EMBEDDINGS)[index % 3]
         reply = http.post(path, body)
         assert reply.status == 400, (path, body[:80], reply)
         assert reply.error()["type"] == "invalid_request_error"

@@ -1,7 +1,4 @@
-"""Clients that hang up: their place is free within a second, and nothing computes for them.
-
-Knows nothing about how the server notices.
-"""
+"""Clients that disconnect: their slot is free within a second, and computing for them stops."""
 
 from __future__ import annotations
 
@@ -24,8 +21,8 @@ LONG_CHAT: dict[str, object] = {
 
 
 def long_prompts(first: int) -> list[list[int]]:
-    """Seconds of reading before the last answer's first token; none begins like another."""
-    return [[1] + [first + number] * 999 for number in range(120)]
+    """Prompts that take seconds of prefill; no two share a prefix."""
+    return [[1] + [first + index] * 999 for index in range(120)]
 
 
 MANY_PROMPTS: dict[str, object] = {"prompt": long_prompts(300), "max_tokens": 1}
@@ -33,7 +30,7 @@ MANY_INPUTS: dict[str, object] = {"input": long_prompts(300)}
 
 
 def check_freed(http: Client, before: dict[str, float]) -> None:
-    """Call right after hanging up: one place more is free, for good, and counted."""
+    """Call right after a disconnect: the request must end and be counted as cancelled."""
     begin = time.monotonic()
     busy = before["requests_running"] + before["requests_waiting"]
     wait_until(lambda: http.in_flight() <= busy, lambda: str(http.metrics()), limit_s=FREE_WITHIN_S)
@@ -45,7 +42,7 @@ def check_freed(http: Client, before: dict[str, float]) -> None:
 
 
 def check_idle(http: Client) -> None:
-    """Nothing generates any more: of the tokens counted from now on, each was asked for."""
+    """No cancelled request generates: every token counted from now on was requested."""
     before = http.metrics()
     http.completion("你好", max_tokens=8, ignore_eos=True)
     after = http.metrics()

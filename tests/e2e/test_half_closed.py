@@ -1,5 +1,5 @@
-"""Clients that close only their sending half, as RFC 9112 allows: streams go on to their end, and
-one that has gone altogether is still noticed at once."""
+"""Clients that close only their sending half, as RFC 9112 allows: streams continue to the end, and
+a full disconnect is still detected at once."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LONG_CHAT: dict[str, object] = {
     "max_tokens": 60,
     "ignore_eos": True,
 }
-#: Seconds of reading before anything is said.
+#: Takes seconds of prefill before the first token.
 SILENT: dict[str, object] = {
-    "prompt": [[1] + [300 + number] * 999 for number in range(40)],
+    "prompt": [[1] + [300 + index] * 999 for index in range(40)],
     "max_tokens": 1,
 }
 FREE_WITHIN_S = 1.0
@@ -31,7 +31,7 @@ FREE_WITHIN_S = 1.0
 
 @contextmanager
 def half_closed(http: Client, path: str, body: dict[str, object]) -> Iterator[socket.socket]:
-    """A client that has sent its request and its FIN."""
+    """A client that has sent its request and then FIN."""
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", http.port), timeout=60) as peer:
@@ -60,7 +60,7 @@ def body_of(answer: bytes) -> bytes:
 
 
 def check_cancelled(http: Client, before: dict[str, float]) -> None:
-    """Call right after one has gone: its place is free, and it is counted."""
+    """Call right after a disconnect: the slot is free, and the request counted as cancelled."""
     name = "requests_cancelled_total"
     wait_until(
         lambda: http.in_flight() == 0 and http.metrics()[name] == before[name] + 1,
@@ -101,7 +101,7 @@ def test_of_a_whole_answer_it_counts_as_gone(http: Client) -> None:
 
 
 def test_gone_behind_a_proxy_that_passes_on_the_fin(server: Server, http: Client) -> None:
-    """Such as Docker's: only the second write to the client fails."""
+    """A proxy like Docker's: only the second write to the client fails."""
     before = http.metrics()
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -109,7 +109,7 @@ def test_gone_behind_a_proxy_that_passes_on_the_fin(server: Server, http: Client
     ):
         client, _ = listener.accept()
         onward = socket.create_connection(("127.0.0.1", server.port), timeout=60)
-    with client, onward:  # the one who asked has gone
+    with client, onward:  # the client has disconnected
         while data := client.recv(1 << 20):
             onward.sendall(data)
         onward.shutdown(socket.SHUT_WR)

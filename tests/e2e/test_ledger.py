@@ -1,7 +1,4 @@
-"""Five hundred requests of every kind, a fifth of them given up: the books balance.
-
-Knows nothing about the server's inside but its public counters and what the system tells.
-"""
+"""Five hundred requests of every kind, a fifth of them cancelled: the counters add up."""
 
 from __future__ import annotations
 
@@ -21,9 +18,9 @@ GIVEN_UP = 0.2
 LONGEST_PATIENCE_S = 0.25
 
 
-def request(number: int) -> tuple[str, dict[str, object], bool]:
-    """(path, body, whether it is a good one)."""
-    rng = random.Random(number)
+def request(index: int) -> tuple[str, dict[str, object], bool]:
+    """(path, body, whether it is valid)."""
+    rng = random.Random(index)
     text = rng.choice(["你好", "介绍一下西湖", "Tell me a story 😀", "杭州" * 100])
     fields: dict[str, object] = {"max_tokens": rng.randint(1, 40), "ignore_eos": True}
     if rng.random() < 0.5:
@@ -47,13 +44,15 @@ def request(number: int) -> tuple[str, dict[str, object], bool]:
             return COMPLETIONS, {"prompt": text, **fields, **bad}, False
 
 
-def send(http: Client, number: int) -> str:
-    """What became of one request, as its client saw it."""
-    path, body, good = request(number)
-    rng = random.Random(-number)
+def send(http: Client, index: int) -> str:
+    """The outcome of one request for its client."""
+    path, body, good = request(index)
+    rng = random.Random(-index)
     with http.open(path, body) as opened:
         if good and rng.random() < GIVEN_UP:
-            time.sleep(rng.random() * LONGEST_PATIENCE_S)  # the moment is what is tested
+            time.sleep(
+                rng.random() * LONGEST_PATIENCE_S
+            )  # the time of the disconnect is what is tested
             return "given up"
         reply = opened.reply()
     if not good:
@@ -67,11 +66,11 @@ def send(http: Client, number: int) -> str:
 
 def test_the_books_balance(server: Server, http: Client) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda number: send(http, number), range(1000, 1000 + 2 * THREADS)))
+        list(pool.map(lambda index: send(http, index), range(1000, 1000 + 2 * THREADS)))
         wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
         before, descriptors = http.metrics(), server.worker.num_fds()
         threads = server.worker.num_threads()
-        seen = Counter(pool.map(lambda number: send(http, number), range(REQUESTS)))
+        seen = Counter(pool.map(lambda index: send(http, index), range(REQUESTS)))
     wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()))
     after = http.metrics()
     grown = {name: int(after[name] - before.get(name, 0)) for name in after}
@@ -88,7 +87,7 @@ def test_the_books_balance(server: Server, http: Client) -> None:
     assert after["kv_cache_usage_ratio"] == 0
 
     assert "北京" in http.completion("告诉我中国的首都在哪里", temperature=0)
-    # Threads are kept for the next request, so only their number in all is bounded.
+    # Threads are reused, so only their total number is limited.
     wait_until(
         lambda: (
             server.worker.num_fds() <= descriptors + 4

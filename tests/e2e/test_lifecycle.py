@@ -1,7 +1,4 @@
-"""The server's first moments and its last: 503 while it loads, a drain on SIGTERM.
-
-Knows nothing about mistakes at start-up, which end the process at once.
-"""
+"""Start and stop of the server: 503 while it loads, a drain on SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Reply
 from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
 from tests.harness.waiting import wait_until
 
-#: The promise is 6 s; a busy machine may take five times that.
+#: The requirement is 6 s; five times that for a busy machine.
 READY_WITHIN_S = 30.0
 REQUESTS: list[tuple[str, dict[str, object]]] = [
     (COMPLETIONS, {"prompt": "你好", "max_tokens": 4}),
@@ -24,8 +21,8 @@ REQUESTS: list[tuple[str, dict[str, object]]] = [
 
 
 def first_answers(server: Server) -> list[tuple[Reply, ...]]:
-    """Replies to each of REQUESTS, /health and /ready, from the first connection until
-    everything is answered."""
+    """Responses of REQUESTS, /health and /ready, from the first connection until the server is
+    ready."""
     http = server.client
     rounds: list[tuple[Reply, ...]] = []
 
@@ -62,9 +59,9 @@ def test_the_second_start_is_quick_and_polite(server: Server, log_file: Path) ->
         assert [answer.status for answer in loading[0][:-2]] == [503] * len(REQUESTS)
         metrics = second.client.metrics()
         assert metrics["requests_accepted_total"] == metrics["requests_completed_total"]
-        (told,) = [line for line in second.logged().splitlines() if second.url in line]
+        (line,) = [line for line in second.logged().splitlines() if second.url in line]
         for word in ("chinese-llama-alpaca", "llama", "float32", "CPU", "GiB"):
-            assert word in told, told
+            assert word in line, line
 
 
 def test_sigterm_lets_answers_finish(log_file: Path) -> None:
@@ -98,7 +95,7 @@ def test_sigterm_lets_answers_finish(log_file: Path) -> None:
 
 
 def refused(server: Server) -> bool:
-    """True when nobody listens any more."""
+    """Whether connections are refused."""
     try:
         server.client.get("/health")
     except ConnectionRefusedError:
@@ -109,7 +106,7 @@ def refused(server: Server) -> bool:
 
 
 def late_answer(kept: HTTPConnection) -> str | None:
-    """The code that a request on a connection from before gets; None: the connection ended."""
+    """The error code of a request on an existing connection; None: the connection was closed."""
     try:
         kept.request("POST", COMPLETIONS, b'{"prompt": "a"}', {"Content-Type": "application/json"})
         response = kept.getresponse()

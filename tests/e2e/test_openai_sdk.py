@@ -1,7 +1,4 @@
-"""Unmodified client code of the openai package: only `base_url` says that this is not OpenAI.
-
-Knows nothing about the wire: what the package makes of it is what counts.
-"""
+"""Client code of the openai package; only `base_url` differs from OpenAI's."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ MESSAGES: Any = [
     {"role": "system", "content": "你是一个乐于助人的助手。"},
     {"role": "user", "content": "给我讲一些有关杭州的故事吧"},
 ]
-#: Greedy, and sampled with a seed: both must come out the same twice.
+#: Greedy, and sampled with a seed: both must be reproducible.
 REPEATABLE: list[dict[str, Any]] = [{"temperature": 0}, {"temperature": 1.2, "seed": 7}]
 
 
@@ -37,7 +34,7 @@ def async_sdk(server: Server) -> openai.AsyncOpenAI:
 
 
 def strict(kind: Any, raw: Any) -> Any:
-    """The answer through the package's own type, nothing converted."""
+    """The response as the package's type, without conversion."""
     return kind.model_validate_json(raw.http_response.content, strict=True)
 
 
@@ -52,7 +49,7 @@ def test_completion(sdk: openai.OpenAI) -> None:
 
 @pytest.mark.parametrize("fields", REPEATABLE, ids=["greedy", "seeded"])
 def test_completion_streamed(sdk: openai.OpenAI, fields: dict[str, Any]) -> None:
-    # Once before, so that as much of the prompt is known to both.
+    # Once before, so that both find the same prefix in the cache.
     sdk.completions.create(model=MODEL, prompt="介绍一下西湖", max_tokens=1)
     whole = sdk.completions.create(model=MODEL, prompt="介绍一下西湖", max_tokens=60, **fields)
     stream = sdk.completions.create(
@@ -115,7 +112,7 @@ def test_the_stream_helper_puts_the_answer_together(sdk: openai.OpenAI) -> None:
 
 def test_several_choices(sdk: openai.OpenAI) -> None:
     fields: dict[str, Any] = {"model": MODEL, "temperature": 2.0, "seed": 5, "max_tokens": 60}
-    fields["extra_body"] = {"ignore_eos": True}  # a short answer may be the same twice
+    fields["extra_body"] = {"ignore_eos": True}  # a short response may be equal by chance
     whole = sdk.chat.completions.create(messages=MESSAGES, n=2, **fields)
     assert [choice.index for choice in whole.choices] == [0, 1]
     texts = [choice.message.content for choice in whole.choices]
@@ -144,7 +141,7 @@ def test_prompt_lists_and_token_ids(sdk: openai.OpenAI) -> None:
 
 def test_embeddings(sdk: openai.OpenAI) -> None:
     texts = ["今天天气真不错", "杭州"]
-    # The package itself asks for base64 and decodes it.
+    # The package requests base64 and decodes it.
     by_default = sdk.embeddings.create(model=MODEL, input=texts)
     raw = sdk.embeddings.with_raw_response.create(model=MODEL, input=texts, encoding_format="float")
     as_floats = strict(CreateEmbeddingResponse, raw)

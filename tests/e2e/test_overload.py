@@ -1,7 +1,4 @@
-"""A server that takes four requests: the fifth is sent away politely, not lost.
-
-Knows nothing about queues; the four are long streams.
-"""
+"""A server with --max_in_flight 4: the fifth request gets 503 with Retry-After."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ def test_the_fifth_is_refused_and_served_later(small_server: Server) -> None:
             assert int(reply.headers["retry-after"]) >= 1
             assert reply.error()["code"] == "overloaded"
             assert reply.error()["type"] == "server_error"
-        # What cannot be taken is not read, so nobody looks for what is wrong with it.
+        # An overloaded server does not read the body, so it does not validate it.
         assert http.post(COMPLETIONS, {"prompt": 5}).status == 503
         assert http.post("/tokenize", {"prompt": "你好"}).status == 200
         assert http.get("/ready").status == http.get("/health").status == 200

@@ -1,6 +1,6 @@
-"""Every mistake at the start: one clear line, exit code not 0, soon, and no second try.
+"""Start-up errors: one clear line, a non-zero exit code, and no restart.
 
-Each is made both ways, as `python wsgi.py` with flags and as `gunicorn wsgi:app` with variables.
+Each is tested both with `python wsgi.py` and flags, and with `gunicorn wsgi:app` and variables.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAYS = pytest.mark.parametrize("way", [PYTHON, GUNICORN], ids=["python", "gunico
 
 
 def refused(way: tuple[str, ...], settings: dict[str, str], *extra: str, **variables: str) -> str:
-    """Start a server that must not start, and return the one line it leaves."""
+    """Start a server that must fail; return the one line it prints."""
     settings = {"HOST": "127.0.0.1", "PORT": str(free_port()), **settings}
     environ = {k: v for k, v in os.environ.items() if not k.startswith("WESTLAKE_")}
     environ |= variables
@@ -101,7 +101,7 @@ def change(**values: object) -> Callable[[Path], None]:
 
 
 def outgrow_the_machine(directory: Path) -> None:
-    """Matrices of 200 GB in a sparse file that takes no room."""
+    """Matrices of 200 GB in a sparse file that uses no disk space."""
     write_config(directory, intermediate_size=2**30, vocab_size=PIECES)
     header: dict[str, object] = {}
     end = 0
@@ -134,9 +134,9 @@ DIRECTORIES: list[tuple[Callable[[Path], None], str]] = [
     (lose_a_shard, "model-00001-of-00002.safetensors is missing"),
     (lose_the_tokenizer, "holds no tokenizer"),
     (outgrow_the_machine, "GB of CPU memory"),
-    # Found while loading, in the background:
+    # Detected while loading, in the background:
     (spoil_the_tokenizer, "tokenizer.model"),
-    (change(), "tokens"),  # the embedded model's for a vocabulary of 64
+    (change(), "tokens"),  # the embedded model's tokenizer for a vocabulary of 64
 ]
 
 
@@ -217,7 +217,7 @@ def test_unknown_flags(flag: list[str]) -> None:
 
 
 def test_gunicorn_elsewhere_does_not_start_again_and_again(tmp_path: Path) -> None:
-    """Without gunicorn.conf.py it is not our worker: told, and over."""
+    """Without gunicorn.conf.py the worker class is wrong: it says so and exits."""
     command = [*GUNICORN, "--pythonpath", str(ROOT), "-b", f"127.0.0.1:{free_port()}"]
     command.append("--no-control-socket")
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)

@@ -1,7 +1,6 @@
-"""How long running answers wait: beside 256 sentences to embed, beside one long context.
+"""Inter-token latency of running requests beside 256 embeddings and beside one long prompt.
 
-Knows nothing about HTTP: the engine runs in this process, because HTTP's threads would blur what is
-measured in milliseconds.
+The engine runs in this process: HTTP threads would disturb measurements of milliseconds.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ STREAMS = 8
 SENTENCES = 256
 LIMIT_STEPS = 3.0
 CALLS = 6
-MOST_CALLS = 24  #: as many where the first were not free of what else the machine did
+MOST_CALLS = 24  #: repeated if the first were disturbed by other processes
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[AsyncEngine]:
-    """The embedded model, in this process; each step's tokens come at once, to be timed."""
+    """The embedded model in this process; tokens are sent after each step, to be timed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_buffer, "GATHER_S", 0.0)
         yield from _running()
@@ -49,7 +48,7 @@ def _running() -> Iterator[AsyncEngine]:
 
 
 def follow(handle: RequestHandle, times: list[float]) -> None:
-    """Note when each token came."""
+    """Record the time of each token."""
     while not handle.done:
         for event in handle.next_events(30):
             if isinstance(event, OutputDelta):
@@ -57,7 +56,7 @@ def follow(handle: RequestHandle, times: list[float]) -> None:
 
 
 def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
-    """The waits for a token while the call ran, one after the other, in usual steps."""
+    """The inter-token latencies while the call ran, in units of the usual step time."""
     request = GenerationRequest(
         (engine.encode("你好"),), SamplingParams(temperature=0), max_tokens=250, ignore_eos=True
     )
@@ -65,7 +64,7 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
     times: list[float] = []
     watcher = threading.Thread(target=follow, args=(handles[0], times))
     watcher.start()
-    # The usual step, before the call.
+    # The usual step time, before the call.
     wait_until(lambda: len(times) >= 60, lambda: f"{len(times)} tokens only", pause_s=0.001)
     begin = time.monotonic()
     collect_vectors(engine.embed(sentences))
@@ -79,10 +78,9 @@ def gaps_in_steps(engine: Engine, sentences: EmbeddingRequest) -> list[float]:
 
 
 def test_an_embeddings_call_does_not_stop_streams(engine: Engine) -> None:
-    texts = (f"第{number}句：今天天气真不错。" for number in range(SENTENCES))
+    texts = (f"第{index}句：今天天气真不错。" for index in range(SENTENCES))
     sentences = EmbeddingRequest(tuple(engine.encode(text) for text in texts))
-    # Every call takes the same steps: the shortest time of each is its own, free of what
-    # else this machine did.
+    # Every call takes the same steps: the shortest time of each is the one without disturbance.
     calls = [gaps_in_steps(engine, sentences) for _ in range(CALLS)]
     while max(worst := shortest(calls)) > LIMIT_STEPS and len(calls) < MOST_CALLS:
         calls.append(gaps_in_steps(engine, sentences))
@@ -95,13 +93,13 @@ def test_an_embeddings_call_does_not_stop_streams(engine: Engine) -> None:
 
 
 def shortest(calls: list[list[float]]) -> list[float]:
-    """Of each step the shortest wait that any call saw."""
+    """The shortest latency of each step over all calls."""
     return [min(gaps) for gaps in zip(*calls, strict=False)]
 
 
 def step_beside(engine: Engine, first_prompt: int) -> float:
-    """Seconds of a usual step of sixteen answers: one after a prompt of `first_prompt` tokens,
-    fifteen after one of 96."""
+    """Usual step time in seconds of sixteen requests: one with a prompt of `first_prompt` tokens,
+    fifteen with 96."""
 
     def ask(length: int, max_tokens: int) -> RequestHandle:
         return engine.generate(

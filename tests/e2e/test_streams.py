@@ -1,6 +1,6 @@
-"""A hundred prompts of all scripts: a stream's pieces are the whole answer's text.
+"""A hundred prompts in many scripts: a stream's deltas join to the text of the response.
 
-Knows nothing about tokens; odd texts come from sampling hot and past the end.
+High temperature and ignore_eos produce unusual texts.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ PIECES = (
 
 
 def requests() -> list[tuple[str, dict[str, object]]]:
-    """(path, body): greedy, mild and hot; some run past the end of their answer."""
+    """(path, body): greedy, low and high temperature; some with ignore_eos."""
     rng = random.Random(0)
     made: list[tuple[str, dict[str, object]]] = []
-    for number in range(REQUESTS):
+    for index in range(REQUESTS):
         text = "".join(rng.sample(PIECES, rng.randint(1, 3)))
-        body: dict[str, object] = {"max_tokens": rng.randint(1, 40), "seed": number}
+        body: dict[str, object] = {"max_tokens": rng.randint(1, 40), "seed": index}
         body["temperature"] = rng.choice([0, 0.7, 2.0])
         body["top_k"] = 0
-        body["ignore_eos"] = number % 3 == 0
-        if number % 4 == 1:
+        body["ignore_eos"] = index % 3 == 0
+        if index % 4 == 1:
             body["stop"] = ["。", "\n\n"]
-        if number % 2:
+        if index % 2:
             made.append((CHAT, {**body, "messages": [{"role": "user", "content": text}]}))
         else:
             template = rng.choice(["alpaca", "none"])
@@ -61,7 +61,7 @@ def test_streamed_text_is_the_whole_text(http: Client) -> None:
         results = list(pool.map(both, requests()))
     for whole, streamed, request in results:
         assert streamed == whole, request
-    # The hot ones run into broken characters; without them this test would show little.
+    # High temperature produces invalid UTF-8; without it this test would show little.
     assert any("\ufffd" in whole for whole, _, _ in results)
     assert any(len(whole) != len(whole.encode()) for whole, _, _ in results)
     assert len({whole for whole, _, _ in results}) > REQUESTS // 2

@@ -1,7 +1,4 @@
-"""The real server with two keys, one of which asks for all it can get.
-
-Knows nothing about queues: tests/engine counts the steps.
-"""
+"""The real server with two keys, one of which sends as many requests as it can."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ def opened(server: Server, key: str, body: dict[str, object]) -> Open:
 
 
 def asked(server: Server, key: str) -> tuple[float, str]:
-    """Seconds to the first text of a short answer, and the answer."""
+    """Time to the first text of a short response in seconds, and the response."""
     begin, first, text = time.monotonic(), 0.0, ""
     with opened(server, key, SHORT) as stream:
         for at, line in stream.lines():
@@ -78,7 +75,7 @@ def test_one_key_neither_takes_all_places_nor_holds_up_the_other(server: Server)
         assert http.in_flight() == MOST, "the streams ended too early to show anything"
         assert text == alone
         print(f"first token {first_s:.3f} s, alone {alone_s:.3f} s, a step {step_s:.3f} s")
-        # Five times what is promised, for a machine that does other things too.
+        # Five times the requirement, for a busy machine.
         assert first_s <= 5 * (alone_s + 3 * step_s)
         for stream in streams:
             stream.hang_up()

@@ -1,1 +1,1 @@
-"""What tests of several folders share: servers, a client, engines in process, waiting."""
+"""Shared by tests of several folders: servers, an HTTP client, in-process engines, waiting."""

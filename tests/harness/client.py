@@ -1,7 +1,4 @@
-"""A small strict HTTP client: whole answers, streams read event by event, and metrics.
-
-Knows nothing about which server it talks to, or how that was started.
-"""
+"""A small strict HTTP client: responses, server-sent events and metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _SAMPLE = re.compile(r"^westlake_(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]  #: names in lower case
@@ -40,12 +37,12 @@ class Reply:
         return value
 
     def ok(self) -> dict[str, Any]:
-        """The body of an answer that must be a good one."""
+        """The body; asserts status 200."""
         assert self.status == 200, f"{self.status}: {self.body[:500]!r}"
         return self.json()
 
     def error(self) -> dict[str, Any]:
-        """The inside of an error's envelope."""
+        """The `error` object of an error response."""
         body = self.json()
         assert list(body) == ["error"], body
         assert list(body["error"]) == ["message", "type", "param", "code"], body
@@ -53,7 +50,7 @@ class Reply:
 
 
 class Open:
-    """A request whose answer is still on its way. Leaving the block hangs up."""
+    """A request in progress. Leaving the block disconnects."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         self._connection = connection
@@ -71,7 +68,7 @@ class Open:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the connection, whatever has come."""
+        """Close the connection at once."""
         if self._response is not None:
             self._response.close()
         self._connection.close()
@@ -84,26 +81,26 @@ class Open:
         return self._response
 
     def reply(self) -> Reply:
-        """Wait for the whole answer."""
+        """Wait for the complete response."""
         response = self.response
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, headers, response.read())
 
     def lines(self) -> Iterator[tuple[float, str]]:
-        """The stream's events and comments as they come, each with its time."""
+        """The stream's events and comments as they arrive, each with its time."""
         assert self.response.status == 200, self.response.read()[:500]
         while line := self.response.readline():
             if line.strip():
                 yield time.monotonic(), line.decode().rstrip("\n")
 
     def tokens(self) -> Iterator[float]:
-        """The times at which new text came."""
+        """The times at which new text arrived."""
         return (at for at, line in self.lines() if '"text":"' in line and '"text":""' not in line)
 
 
 @dataclass(frozen=True)
 class Client:
-    """One connection for each request."""
+    """Opens one connection per request."""
 
     port: int
 
@@ -119,12 +116,12 @@ class Client:
         return Open(connection)
 
     def post(self, path: str, body: Body) -> Reply:
-        """Send a POST and wait for the whole answer."""
+        """Send a POST and wait for the complete response."""
         with self.open(path, body) as request:
             return request.reply()
 
     def get(self, path: str) -> Reply:
-        """Send a GET and wait for the whole answer."""
+        """Send a GET and wait for the complete response."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
             connection.request("GET", path)
@@ -133,7 +130,7 @@ class Client:
             connection.close()
 
     def stream(self, path: str, body: Mapping[str, object]) -> EventStream:
-        """A whole stream, which must have been a good one."""
+        """A complete stream; asserts that it has no error."""
         reply = self.post(path, {**body, "stream": True})
         assert reply.status == 200, f"{reply.status}: {reply.body[:500]!r}"
         assert reply.headers["content-type"].startswith("text/event-stream")

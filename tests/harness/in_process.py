@@ -1,7 +1,4 @@
-"""Starts real engines in process and collects what they answer.
-
-Knows nothing about HTTP.
-"""
+"""Starts real engines in process and collects their output."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ WAIT_S = 120.0
 
 
 def start(engine: AsyncEngine) -> AsyncEngine:
-    """Start an engine and wait until it answers."""
+    """Start an engine and wait until it is ready."""
     ready, failures = threading.Event(), list[BaseException]()
 
     def failed(error: BaseException) -> None:
@@ -34,7 +31,7 @@ def start(engine: AsyncEngine) -> AsyncEngine:
 
 def engine_of(directory: Path, **settings: Any) -> AsyncEngine:
     """A started engine of a directory without a tokenizer."""
-    # Imported here: this needs torch, which tests/engine do without.
+    # Imported here because it needs torch, and tests/engine does not.
     from tests.harness.without_tokenizer import load_without_tokenizer
 
     return start(AsyncEngine(lambda: load_without_tokenizer(directory, **settings), 1000))

@@ -48,7 +48,7 @@ def weights(directory: Path, dtype: str = "float16") -> dict[str, np.ndarray]:
 
 
 def write_model(directory: Path, **changes: Any) -> Path:
-    """A whole directory that passes every check, with the embedded model's tokenizer."""
+    """A complete directory that passes every check, with the embedded model's tokenizer."""
     write_config(directory, **changes)
     save_file(weights(directory), directory / "model.safetensors")
     shutil.copy(Path(EMBEDDED_MODEL) / "tokenizer.model", directory)
@@ -65,9 +65,9 @@ def write_shards(directory: Path) -> Path:
         "model-00001-of-00002.safetensors": names[:9],
         "model-00002-of-00002.safetensors": names[9:],
     }
-    for file, held in files.items():
-        save_file({name: tensors[name] for name in held}, directory / file)
-    weight_map = {name: file for file, held in files.items() for name in held}
+    for file, shard in files.items():
+        save_file({name: tensors[name] for name in shard}, directory / file)
+    weight_map = {name: file for file, shard in files.items() for name in shard}
     index = {"metadata": {}, "weight_map": weight_map}
     (directory / "model.safetensors.index.json").write_text(json.dumps(index))
     return directory

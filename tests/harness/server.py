@@ -1,7 +1,4 @@
-"""Starts a real server in a process of its own, and stops it as an operator would.
-
-Knows nothing about what is asked of it.
-"""
+"""Starts a real server in a separate process, and stops it as an operator would."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -57,16 +54,16 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
 
     def exit_code(self) -> int:
-        """Wait for the end."""
+        """Wait for the exit."""
         return self.process.wait(STOP_S)
 
     def logged(self) -> str:
-        """What it has written."""
+        """Its log."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -74,7 +71,7 @@ def free_port() -> int:
 
 
 def python_wsgi(port: int, *flags: str) -> list[str]:
-    """The command of a person's own server."""
+    """The command of a local server."""
     return [
         sys.executable,
         str(ROOT / "wsgi.py"),
@@ -88,8 +85,8 @@ def python_wsgi(port: int, *flags: str) -> list[str]:
 
 @contextmanager
 def running(command: Sequence[str], port: int, log: Path, folder: Path = ROOT) -> Iterator[Server]:
-    """A server that was started and need not be ready; it is stopped by SIGTERM, if it still
-    runs, and must then end with 0."""
+    """Start a server; does not wait until it is ready. At the end SIGTERM must stop it with exit
+    code 0, if it is still running."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("WESTLAKE_")}
     started_at = time.monotonic()
     with log.open("wb") as output:
@@ -111,7 +108,7 @@ def running(command: Sequence[str], port: int, log: Path, folder: Path = ROOT) -
 
 
 def wait_ready(server: Server, limit_s: float = START_S) -> float:
-    """Seconds from the start until /ready said 200."""
+    """Wait for 200 of /ready; return the seconds since the start."""
 
     def ready() -> bool:
         assert server.process.poll() is None, f"the server has ended:\n{server.logged()}"

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time; limits that a busy machine does not move."""
+"""Waits for conditions instead of sleeping, and limits of CPU time instead of wall time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Long enough for a machine that does other work beside the tests.
+#: Long enough for a busy machine.
 LIMIT_S = 30.0
 
 
@@ -27,9 +27,9 @@ def wait_until(
     """
     deadline = time.monotonic() + limit_s
     while True:
-        found = probe()
-        if found:
-            return found
+        result = probe()
+        if result:
+            return result
         assert time.monotonic() < deadline, f"after {limit_s:g} s: {complaint()}"
         time.sleep(pause_s)
 

@@ -1,4 +1,4 @@
-"""An app with two API keys, and what tells its clients apart."""
+"""An app with two API keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MakeApp = Callable[..., Flask]
 
 
 def bearer(key: str) -> Mapping[str, str]:
-    """The header that presents a key."""
+    """The Authorization header of a key."""
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -43,5 +43,5 @@ def make(engine: ScriptedEngine, keys_file: Path) -> MakeApp:
 
 @pytest.fixture
 def keyed(make: MakeApp) -> FlaskClient:
-    """A client of the app with the keys, which presents none by itself."""
+    """A client of the app with keys; sends none by default."""
     return make().test_client()

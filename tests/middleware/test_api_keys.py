@@ -1,4 +1,4 @@
-"""API keys: which are taken, how they are presented, and that they change without a restart."""
+"""API keys: which are valid, how they are sent, and reloading without a restart."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ def test_what_a_header_presents(header: str, key: bytes | None) -> None:
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_bytes("\ufeffname  the-key\r\n\tlonely\r\n#no\r\n密 钥  # 注\r\n".encode())
-    found = read_keys(path)
-    assert [key.name for key in found] == ["name", "key-2", "密"]
+    keys = read_keys(path)
+    assert [key.name for key in keys] == ["name", "key-2", "密"]
     ring = ApiKeyFile(str(path))
-    assert [ring.find(key.encode()) for key in ("the-key", "lonely", "钥")] == list(found)
+    assert [ring.find(key.encode()) for key in ("the-key", "lonely", "钥")] == list(keys)
     assert ring.find(b"name") is None
-    assert len({key.scope for key in found}) == 3
+    assert len({key.scope for key in keys}) == 3
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_files_that_stop_the_start(tmp_path: Path, content: bytes | None, compla
 
 
 def test_keys_change_without_a_restart(keys_file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Each look is a second after the one before; the file's date is as new at each."""
+    """Each check is a second after the previous one; the file is equally recent at each."""
     clock = itertools.count(9.0, 2 * CHECK_INTERVAL_S)
     keys = ApiKeyFile(str(keys_file), lambda: next(clock), lambda: keys_file.stat().st_mtime)
 
@@ -150,18 +150,18 @@ def test_keys_change_without_a_restart(keys_file: Path, caplog: pytest.LogCaptur
     assert (known(ALICE), known("sk-new")) == (True, False)
     keys_file.write_text("new sk-new\n")
     assert (known(ALICE), known("sk-new")) == (False, True)
-    # The same size in the same moment: neither tells.
+    # Same size and mtime: neither shows the change.
     moment = keys_file.stat()
     keys_file.write_text("new sk-NEW\n")
     os.utime(keys_file, ns=(moment.st_atime_ns, moment.st_mtime_ns))
     assert (known("sk-new"), known("sk-NEW")) == (False, True)
-    # What cannot be read changes nothing, and says so.
+    # If the file cannot be read, the keys stay, and an error is logged.
     keys_file.write_text("a b c d\n")
     assert known("sk-NEW")
     assert "the API keys were not reloaded" in caplog.text
     keys_file.unlink()
     assert known("sk-NEW")
-    # An empty file is meant: nobody has a key, and nothing is open.
+    # An empty file is valid: no key is accepted, and nothing becomes public.
     keys_file.write_text("")
     assert (known("sk-NEW"), known("")) == (False, False)
     assert "sk-" not in caplog.text
@@ -186,14 +186,14 @@ def test_no_key_in_any_log_line(keyed: FlaskClient, caplog: pytest.LogCaptureFix
         keyed.get(f"/v1/models/{BOB}", headers=bearer(ALICE)).close()
     assert caplog.records
     assert ALICE not in caplog.text
-    told = [record.fields for record in caplog.records if hasattr(record, "fields")]
-    assert {facts["client"] for facts in told} == {"alice", "127.0.0.1"}
-    assert ALICE not in str(told)
+    logged = [record.fields for record in caplog.records if hasattr(record, "fields")]
+    assert {fields["client"] for fields in logged} == {"alice", "127.0.0.1"}
+    assert ALICE not in str(logged)
 
 
 def test_nothing_compares_keys_but_compare_digest() -> None:
-    """No ==, != or in has a key, a digest or a password on either side, and only the gate
-    reads the header."""
+    """Keys, digests and passwords are never compared with ==, != or in, and only auth.py reads
+    the header."""
     secret = re.compile(r"\b(key|keys|digest|presented|password|credentials|header)\b")
     readers = []
     for path in sorted((ROOT / "app").rglob("*.py")):
@@ -235,7 +235,7 @@ def test_the_other_header(keyed: FlaskClient, headers: dict[str, str], status: i
     assert answer.status_code == status
 
 
-#: Their last bytes in UTF-8 are 0x85 and 0xA0, which Latin-1 takes for white space.
+#: Their last bytes in UTF-8 are 0x85 and 0xA0, which are whitespace in Latin-1.
 ODD_ENDS = ["sk-déjà", "sk-voilÅ", "sk-腅", "sk-蠠", "à", "sk-Ġ…à"]
 
 
@@ -244,7 +244,7 @@ def test_keys_may_end_in_any_byte(engine: ScriptedEngine, tmp_path: Path, key: s
     path = tmp_path / "odd"
     path.write_text(f"odd {key}\nother {key}x\n")
     client = create_app(Config(API_KEYS_FILE=str(path)), engine).test_client()
-    sent = key.encode().decode("latin-1")  # as WSGI has it
+    sent = key.encode().decode("latin-1")  # as a WSGI string
     password = base64.b64encode(f"me:{key}".encode()).decode()
     for name, value in (
         ("Authorization", f"Bearer {sent}"),

@@ -1,4 +1,4 @@
-"""The app below a path, whether or not the proxy takes the path off."""
+"""The app below a base path, whether or not the proxy strips it."""
 
 from __future__ import annotations
 

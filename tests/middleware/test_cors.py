@@ -1,4 +1,4 @@
-"""Pages of other origins: silent by default, exact where it is asked for, never with cookies."""
+"""CORS: off by default, exact origins, never with cookies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFLIGHT = {
 
 
 def granted(headers: object) -> dict[str, str]:
-    """The CORS headers of an answer."""
+    """The CORS headers of a response."""
     return {name: value for name, value in headers if name.startswith("Access-Control-")}  # type: ignore[attr-defined]
 
 
@@ -46,7 +46,7 @@ def test_a_preflight_needs_no_key(make: MakeApp) -> None:
             "/v1/completions", json={"prompt": "a"}, headers={"Origin": FRIEND, **bearer(ALICE)}
         ).status_code
         == 200
-    )  # the preflights took nothing of the limit
+    )  # the preflights did not count against the limit
 
 
 def test_answers_and_errors_can_be_read(make: MakeApp) -> None:
@@ -119,7 +119,7 @@ def test_everybody_but_without_cookies(engine: ScriptedEngine) -> None:
     headers = granted(client.get("/v1/models", headers={"Origin": STRANGER}).headers)
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in headers
-    # The page and its forms stay this server's own.
+    # The page and its forms have no CORS headers.
     for path in ("/", "/playground/chat", "/docs", "/static/icon.svg", "/metrics"):
         with client.options(path, headers={"Origin": STRANGER, **PREFLIGHT}) as answer:
             assert granted(answer.headers) == {}
@@ -128,7 +128,7 @@ def test_everybody_but_without_cookies(engine: ScriptedEngine) -> None:
 
 
 def test_a_simple_post_from_anywhere_is_no_request(client: FlaskClient) -> None:
-    """What a page may send without a preflight is not what the API reads."""
+    """The API does not accept what a page can send without a preflight."""
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         answer = client.post(
             "/v1/completions",

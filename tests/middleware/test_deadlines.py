@@ -1,4 +1,4 @@
-"""--request_timeout: a request that takes too long ends with an error, and its place is free."""
+"""--request_timeout: a request that takes too long ends with an error and frees its slot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_slow_stream_ends_with_an_error_event(engine: ScriptedEngine) -> None:
     client = create_app(Config(REQUEST_TIMEOUT=0.5), engine).test_client()
     answer = client.post("/v1/completions", json={"prompt": "a", "stream": True}, buffered=False)
     body = b""
-    with pytest.raises(StreamCut):  # it must not look complete
+    with pytest.raises(StreamCut):  # it must be incomplete
         for piece in answer.iter_encoded():
             body += piece
     events = read_events(body)

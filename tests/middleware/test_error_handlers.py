@@ -1,4 +1,4 @@
-"""Errors outside /v1: pages for people, JSON for programs."""
+"""Errors outside /v1: pages for browsers, JSON for API clients."""
 
 from __future__ import annotations
 

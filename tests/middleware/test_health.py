@@ -23,7 +23,7 @@ def test_states(client: FlaskClient, engine: ScriptedEngine, state: EngineState)
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         (ModelFacts(batch_invariant=True), {"batch_invariant": True}),
         (
@@ -33,13 +33,13 @@ def test_states(client: FlaskClient, engine: ScriptedEngine, state: EngineState)
     ],
 )
 def test_batch_invariance(
-    client: FlaskClient, engine: ScriptedEngine, facts: ModelFacts, told: dict[str, object]
+    client: FlaskClient, engine: ScriptedEngine, facts: ModelFacts, expected: dict[str, object]
 ) -> None:
     engine.info_ = replace(engine.info_, facts=facts)
     ready = client.get("/ready")
-    assert (ready.status_code, ready.get_json()) == (200, {"status": "ready", **told})
+    assert (ready.status_code, ready.get_json()) == (200, {"status": "ready", **expected})
     engine.state = EngineState.DRAINING
-    assert client.get("/ready").get_json() == {"status": "draining", **told}
+    assert client.get("/ready").get_json() == {"status": "draining", **expected}
     engine.state = EngineState.LOADING
     assert client.get("/ready").get_json() == {"status": "loading"}
 

@@ -1,4 +1,4 @@
-"""Names the server may be called by, and the one proxy that may speak for its clients."""
+"""The Host header, DNS rebinding, and trusted proxies."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_any_host_by_default(engine: ScriptedEngine) -> None:
 def test_whose_forwarding_is_believed(
     engine: ScriptedEngine, peer: str, trusted: tuple[str, ...] | None, scheme: str
 ) -> None:
-    """/docs shows the address the API has."""
+    """/docs shows the API's URL."""
     config = Config() if trusted is None else Config(TRUSTED_PROXIES=trusted)
     headers = {
         "X-Forwarded-Proto": "https",
@@ -117,7 +117,7 @@ def asked(client: FlaskClient, host: str, headers: dict[str, str], peer: str = "
 def test_without_keys_a_browser_must_not_be_led_here(
     engine: ScriptedEngine, host: str, browser: dict[str, str]
 ) -> None:
-    """What a page says that let its own name lead to this machine, forged headers too."""
+    """Requests of a DNS rebinding page, also with forged headers."""
     client = create_app(Config(), engine).test_client()
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "X-Forwarded-Host": "a"}
     for headers in (browser, {**browser, **forged}):
@@ -143,8 +143,8 @@ def test_without_keys_addresses_and_own_names_are_for_all(
 def test_whose_names_are_no_matter(
     engine: ScriptedEngine, keys_file: Path, browser: dict[str, str]
 ) -> None:
-    """Programs; a proxy on the Unix socket; pages that came over TLS, which no script can say;
-    origins, names or keys that the operator has given."""
+    """API clients; a proxy on the Unix socket; pages over TLS (Sec-Fetch-Site, which no script can
+    set); configured origins, names or keys."""
     host = "llm.example.org"
     plain = create_app(Config(), engine).test_client()
     assert asked(plain, host, {"User-Agent": "OpenAI/Python 2.9"}) == 200

@@ -1,4 +1,4 @@
-"""The pages' language: the address's, else the one chosen before, else the browser's."""
+"""The pages' language: ?lang=, then the cookie, then Accept-Language."""
 
 from __future__ import annotations
 

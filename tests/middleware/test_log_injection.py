@@ -1,4 +1,4 @@
-"""Whatever a client sends: one entry is one line, which begins as entries do."""
+"""A client cannot forge log lines: each entry is one line with the usual beginning."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_tracebacks_are_indented() -> None:
 
 
 def test_whole_requests(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    """Paths, headers and fields of the worst kind, through the app itself."""
+    """Malicious paths, headers and fields, sent to the app."""
     caplog.set_level(logging.INFO)
     sent = 0
     for payload in PAYLOADS[:-1]:

@@ -1,4 +1,4 @@
-"""GET /metrics: every name of the contract, in a text that Prometheus reads."""
+"""GET /metrics: every name of the contract, in Prometheus's text format."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def test_values(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
         itl_seconds=((0.1, 9), (float("inf"), 9)),
     )
     monkeypatch.setattr(ScriptedEngine, "stats", stats)
-    found = samples(client.get("/metrics").text)
-    assert found["westlake_requests_running"] == 1
-    assert found["westlake_requests_waiting"] == 2
-    assert found["westlake_requests_accepted_total"] == 3
-    assert found["westlake_kv_cache_usage_ratio"] == 0.25
-    assert found['westlake_finished_total{reason="length"}'] == 5
+    values = samples(client.get("/metrics").text)
+    assert values["westlake_requests_running"] == 1
+    assert values["westlake_requests_waiting"] == 2
+    assert values["westlake_requests_accepted_total"] == 3
+    assert values["westlake_kv_cache_usage_ratio"] == 0.25
+    assert values['westlake_finished_total{reason="length"}'] == 5
     ttft = "westlake_time_to_first_token_seconds"
-    assert found[f'{ttft}_bucket{{le="0.5"}}'] == 3
-    assert found[f'{ttft}_bucket{{le="+Inf"}}'] == 6 == found[f"{ttft}_count"]
-    assert found[f"{ttft}_sum"] == 7.5
-    assert found['westlake_inter_token_latency_seconds_bucket{le="+Inf"}'] == 9
-    assert found["process_resident_memory_bytes"] > 2**20
-    assert found["process_open_fds"] > 2
+    assert values[f'{ttft}_bucket{{le="0.5"}}'] == 3
+    assert values[f'{ttft}_bucket{{le="+Inf"}}'] == 6 == values[f"{ttft}_count"]
+    assert values[f"{ttft}_sum"] == 7.5
+    assert values['westlake_inter_token_latency_seconds_bucket{le="+Inf"}'] == 9
+    assert values["process_resident_memory_bytes"] > 2**20
+    assert values["process_open_fds"] > 2
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -104,25 +104,25 @@ def test_requests_by_route_method_and_status(client: FlaskClient) -> None:
     client.post("/v1/completions", json={})
     client.open("/v1/" + "x" * 500, method="BREW")
     client.get("/v1/models/any/name")
-    found = samples(client.get("/metrics").text)
+    values = samples(client.get("/metrics").text)
     prefix = "westlake_http_requests_total"
-    assert found[f'{prefix}{{method="POST",route="/v1/completions",status="200"}}'] == 1
-    assert found[f'{prefix}{{method="POST",route="/v1/completions",status="400"}}'] == 2
-    assert found[f'{prefix}{{method="other",route="other",status="404"}}'] == 1
+    assert values[f'{prefix}{{method="POST",route="/v1/completions",status="200"}}'] == 1
+    assert values[f'{prefix}{{method="POST",route="/v1/completions",status="400"}}'] == 2
+    assert values[f'{prefix}{{method="other",route="other",status="404"}}'] == 1
     route = "/v1/models/<path:model_id>"
-    assert found[f'{prefix}{{method="GET",route="{route}",status="404"}}'] == 1
+    assert values[f'{prefix}{{method="GET",route="{route}",status="404"}}'] == 1
 
 
 def test_no_request_is_lost_under_threads(client: FlaskClient) -> None:
     def work() -> None:
-        own = client.application.test_client()
+        thread_client = client.application.test_client()
         for _ in range(100):
-            own.get("/health")
+            thread_client.get("/health")
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    found = samples(client.get("/metrics").text)
-    assert found['westlake_http_requests_total{method="GET",route="/health",status="200"}'] == 800
+    values = samples(client.get("/metrics").text)
+    assert values['westlake_http_requests_total{method="GET",route="/health",status="200"}'] == 800

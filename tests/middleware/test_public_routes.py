@@ -1,4 +1,4 @@
-"""Every route is classified, and what is not open needs a key."""
+"""Every route is classified, and all but the public ones need a key."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_no_route_needs_a_key_too(keyed: FlaskClient, path: str) -> None
 
 @pytest.mark.parametrize("path", ["/v1//models", "//v1/models/", "/models", "/v1/health/../models"])
 def test_other_ways_to_write_a_route_need_its_key(keyed: FlaskClient, path: str) -> None:
-    """They are answered as meant, and no way leads around the key."""
+    """Normalized paths are served, and no spelling bypasses the key."""
     assert keyed.get(path).status_code == 401
 
 
@@ -94,12 +94,12 @@ def test_options_run_no_view(app: Flask) -> None:
         ("::1", None, 200),
         ("::ffff:127.0.0.1", None, 200),
         ("192.0.2.7", None, 401),
-        ("192.0.2.7", "127.0.0.1", 401),  # no proxy: its word counts for nothing
-        ("127.0.0.1", "192.0.2.7", 401),  # a proxy here, a client elsewhere
-        ("127.0.0.1", "127.0.0.1, 192.0.2.7", 401),  # what the client sent is one hop too many
+        ("192.0.2.7", "127.0.0.1", 401),  # not a proxy: its header is ignored
+        ("127.0.0.1", "192.0.2.7", 401),  # a proxy on loopback, a remote client
+        ("127.0.0.1", "127.0.0.1, 192.0.2.7", 401),  # the client's own header is one hop too many
         ("", "127.0.0.1", 200),
         ("", "192.0.2.7", 401),
-        ("", None, 401),  # a Unix socket with a proxy that does not tell
+        ("", None, 401),  # a Unix socket and a proxy that sends no header
     ],
 )
 def test_metrics_are_open_to_this_machine_only(

@@ -1,4 +1,4 @@
-"""Limits for each key and each address."""
+"""Rate limits per key and per address."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_key_has_its_own(make: MakeApp) -> None:
     assert statuses(client, 4, bearer(ALICE), "192.0.2.1") == [200, 200, 200, 429]
     assert statuses(client, 4, bearer(BOB), "192.0.2.1") == [200, 200, 200, 429]
     assert statuses(client, 1, bearer(ALICE), "192.0.2.2") == [429], "wherever it comes from"
-    # Wrong keys are counted by address, and do not hinder the right ones.
+    # Invalid keys are counted by address and do not affect valid ones.
     assert statuses(client, 4, {}, "192.0.2.1") == [401, 401, 401, 429]
     assert statuses(client, 1, bearer("guess"), "192.0.2.1") == [429]
 
@@ -47,11 +47,11 @@ def test_each_address_has_its_own(engine: ScriptedEngine) -> None:
 
 def test_clients_behind_a_proxy_are_told_apart(engine: ScriptedEngine) -> None:
     client = create_app(Config(RATE_LIMIT=((1, "hour"),)), engine).test_client()
-    for number in range(3):
-        headers = {"X-Forwarded-For": f"203.0.113.9, 192.0.2.{number}"}
+    for index in range(3):
+        headers = {"X-Forwarded-For": f"203.0.113.9, 192.0.2.{index}"}
         assert statuses(client, 2, headers, "") == [200, 429]
-    # Who connects from elsewhere cannot choose an address.
-    headers = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(3)]
+    # A remote client cannot choose its address.
+    headers = [{"X-Forwarded-For": f"198.51.100.{index}"} for index in range(3)]
     peer = "203.0.113.5"
     assert [statuses(client, 1, each, peer)[0] for each in headers] == [200, 429, 429]
 
@@ -75,7 +75,7 @@ def test_the_answer(engine: ScriptedEngine) -> None:
 
 @pytest.fixture
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time that the library counts by; it stands still until a test changes it."""
+    """The library's clock; it stands still until a test changes it."""
     now_s = [1.8e9]
     monkeypatch.setattr(time, "time", lambda: now_s[0])
     return now_s

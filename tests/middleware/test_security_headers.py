@@ -1,4 +1,4 @@
-"""Security headers on every answer, refusals and streams too."""
+"""Security headers on every response, also errors and streams."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_answer(
             is_page = answer.mimetype == "text/html"
             assert ("script-src 'self'" in policy) is is_page
             assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
-            # Whatever a cache keeps of these, it asks each time whether it still holds.
+            # Caches must revalidate these each time.
             kept = method == "GET" and (is_page or path == "/static/icon.svg")
             asks = kept and answer.status_code == 200
             assert answer.headers["Cache-Control"].split(", ")[-1] == (

@@ -1,4 +1,4 @@
-"""Prompts in the cache: shared by the requests of one key, and by nobody else."""
+"""The prefix cache is shared by the requests of one key only."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def client(real_engine: AsyncEngine, tmp_path: Path) -> FlaskClient:
 def cached(client: FlaskClient, key: str | None, path: str, body: dict[str, object]) -> int:
     headers = {} if key is None else bearer(key)
     answer = client.post(path, json={**body, "max_tokens": 1}, headers=headers).get_json()
-    found: int = answer["usage"]["prompt_tokens_details"]["cached_tokens"]
-    return found
+    cached: int = answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+    return cached
 
 
-# Without the template, or with a system text of its own: the usual ones may be known from another
+# Without the template, or with an unusual system prompt: the usual ones may be cached from another
 # test.
 @pytest.mark.parametrize(
     ("path", "body"),

@@ -1,4 +1,4 @@
-"""A trivial application under the real gunicorn with our worker, its time-outs cut short."""
+"""A trivial application under the real gunicorn with HardenedWorker and short timeouts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Trivial:
         return peer
 
     def get(self, path: str, *headers: str) -> bytes:
-        """The answer's body, over a connection of its own."""
+        """The response's body, over a new connection."""
         return read_all(self.connect(request(path, "Connection: close", *headers)))
 
     def seconds(self, path: str) -> float:
@@ -74,17 +74,17 @@ class Trivial:
         self.get(path)
         return time.monotonic() - began
 
-    def signal(self, number: int) -> None:
+    def signal(self, signum: int) -> None:
         """Send a signal to the master."""
-        self.process.send_signal(number)
+        self.process.send_signal(signum)
 
     def logged(self) -> str:
-        """What gunicorn has written."""
+        """gunicorn's log."""
         return self.log.read_text()
 
 
 def request(path: str, *headers: str) -> bytes:
-    """A whole GET request."""
+    """A complete GET request."""
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
 
 
@@ -97,7 +97,7 @@ def read_all(peer: socket.socket) -> bytes:
 
 
 def read_until(peer: socket.socket, ending: bytes) -> bytes:
-    """An answer of a connection that stays open, which ends like this."""
+    """Read from a connection that stays open until the data ends with `ending`."""
     received = b""
     while not received.endswith(ending):
         part = peer.recv(65536)
@@ -108,16 +108,16 @@ def read_until(peer: socket.socket, ending: bytes) -> bytes:
 
 @pytest.fixture
 def trivial(tmp_path: Path) -> Iterator[Trivial]:
-    """Started and answering, with four threads."""
-    with running(tmp_path, 4) as found:
-        yield found
+    """A running server with four threads."""
+    with running(tmp_path, 4) as server:
+        yield server
 
 
 @pytest.fixture
 def wide(tmp_path: Path) -> Iterator[Trivial]:
-    """The same with as many threads as our own configuration gives, and 256 descriptors."""
-    with running(tmp_path, 512, files=256) as found:
-        yield found
+    """With as many threads as gunicorn.conf.py configures, and 256 file descriptors."""
+    with running(tmp_path, 512, files=256) as server:
+        yield server
 
 
 @pytest.fixture
@@ -128,15 +128,15 @@ def narrow(tmp_path: Path) -> Iterator[Trivial]:
         "worker.UPLOAD_WAIT_TIMEOUT_S = 0.5\n"
         "worker.MAX_PENDING_PER_CLIENT = 6\n"
     )
-    with running(tmp_path, 16, more=more) as found:
-        yield found
+    with running(tmp_path, 16, more=more) as server:
+        yield server
 
 
 @contextmanager
 def running(
     tmp_path: Path, threads: int, files: int | None = None, more: str = ""
 ) -> Iterator[Trivial]:
-    """Started and answering. files: how many descriptors it may have; more: settings."""
+    """Start a server and wait for it. files: limit of file descriptors; more: settings."""
     settings = SETTINGS.format(io=IO_S, arrival=RECEIVE_TIMEOUT_S, threads=threads)
     (tmp_path / "conf.py").write_text(settings + more)
     with socket.socket() as probe:
@@ -150,18 +150,18 @@ def running(
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
     with ExitStack() as stack:
-        found = Trivial(process, port, log, stack, threads)
+        server = Trivial(process, port, log, stack, threads)
 
         def answers() -> bool:
-            assert process.poll() is None, found.logged()
+            assert process.poll() is None, server.logged()
             try:
-                return found.get("/health") == b"ok"
+                return server.get("/health") == b"ok"
             except OSError:
                 return False
 
         try:
-            wait_until(answers, found.logged)
-            yield found
+            wait_until(answers, server.logged)
+            yield server
         finally:
             if process.poll() is None:
                 process.kill()

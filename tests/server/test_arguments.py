@@ -1,4 +1,4 @@
-"""The command line: flags become variables, and the help tells of every one."""
+"""The command line: flags become variables, and the help lists all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python wsgi.py --check`: the table, what does not fit, and how soon it is there."""
+"""`python wsgi.py --check`: the report, models that do not fit, and its CPU time."""
 
 from __future__ import annotations
 

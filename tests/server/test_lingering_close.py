@@ -1,4 +1,4 @@
-"""Connections closed with care, hundreds in one moment: whoever closes them waits for nothing."""
+"""Lingering close of hundreds of connections: the caller never blocks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def pairs(count: int) -> list[tuple[socket.socket, socket.socket]]:
 
 
 def all_closed(both: list[tuple[socket.socket, socket.socket]]) -> None:
-    """Wait until our ends are."""
+    """Wait until the server's ends are closed."""
     wait_until(lambda: all(ours.fileno() < 0 for ours, _ in both), lambda: "one is open")
 
 
 def closed(peer: socket.socket) -> bool:
-    """Whether its other end is closed altogether, not only for sending."""
+    """Whether its other end is fully closed, not just its sending half."""
     try:
         peer.send(b"x")
     except BrokenPipeError:
@@ -36,11 +36,11 @@ def closed(peer: socket.socket) -> bool:
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("leave_first", [True, False])
 def test_hundreds_at_once(threads: int, leave_first: bool) -> None:
-    """More than there is room for wake-ups, while the thread that lingers is kept busy."""
+    """More than the wake-up socket's buffer holds, while the linger thread is busy."""
     lingerer, both = LingeringCloser(), pairs(480)
 
-    def work(number: int) -> None:
-        for ours, theirs in both[number::threads]:
+    def work(index: int) -> None:
+        for ours, theirs in both[index::threads]:
             if leave_first:
                 theirs.close()
             lingerer.close(ours)
@@ -57,7 +57,7 @@ def test_hundreds_at_once(threads: int, leave_first: bool) -> None:
 
 
 def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even while the thread that lingers does nothing at all."""
+    """Not even while the linger thread hangs."""
     lingerer, going, both = LingeringCloser(), threading.Event(), pairs(480)
     run = LingeringCloser._run
 
@@ -86,7 +86,7 @@ def test_the_silent_are_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) ->
         lingerer.close(ours)
         assert theirs.recv(1) == b""
         assert not closed(theirs)
-    # Each look of ours is a byte, with which the time begins anew: it is looked seldom.
+    # Each check sends a byte, which restarts the idle timeout: so check rarely.
     wait_until(lambda: all(closed(theirs) for _, theirs in both), pause_s=0.6)
     for _, theirs in both:
         theirs.close()

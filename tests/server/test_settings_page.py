@@ -32,16 +32,16 @@ def test_it_has_every_setting_once() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_its_default_is_the_settings(name: str) -> None:
-    """As far as it is a value and not a rule in words: then the setting's own default is empty."""
-    default, told = getattr(Config(), name), ROWS[name][2]
+    """If it is a value. For a rule in words the setting's default is empty."""
+    default, text = getattr(Config(), name), ROWS[name][2]
     if isinstance(default, bool):
-        assert told == "off"
+        assert text == "off"
         assert not default
     elif isinstance(default, int | float) and default:
-        assert told.split(",")[0] == str(default)
+        assert text.split(",")[0] == str(default)
     elif name == "TRUSTED_PROXIES":
-        assert Config.from_env({f"{PREFIX}{name}": told}).TRUSTED_PROXIES == default
+        assert Config.from_env({f"{PREFIX}{name}": text}).TRUSTED_PROXIES == default
     elif isinstance(default, str) and name not in ("BASE_MODEL", "MODEL_NAME", "BASE_PATH"):
-        assert told.split(",")[0] == default
+        assert text.split(",")[0] == default
     else:
-        assert told
+        assert text

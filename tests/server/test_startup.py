@@ -1,4 +1,4 @@
-"""The small parts of a start: messages, addresses, logs."""
+"""Parts of the start: messages, addresses, logs."""
 
 from __future__ import annotations
 

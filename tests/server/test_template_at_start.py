@@ -1,4 +1,4 @@
-"""A chat template that a model directory brings is tried before anything is served."""
+"""A model's chat template is tried before the server starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.model_directory import PIECES, write_model
 from tests.harness.server import ROOT, free_port
 
 GOOD = "{% for m in messages %}{{ bos_token }}{{ m.role }}: {{ m.content }}{% endfor %}"
-#: Three that work in no conversation, and one that never ends.
+#: Three that fail for every conversation, and one that never ends.
 BAD = [
     "{{ messages[0].content | to_json }}",
     "{{ documents | length }}{{ messages[0].content }}",

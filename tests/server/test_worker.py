@@ -1,4 +1,4 @@
-"""The hardened worker against slow, lingering and stubborn peers, under the real gunicorn."""
+"""HardenedWorker against slow and lingering clients, under the real gunicorn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HALF_BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
 def test_lingering_peers_do_not_stall_others(trivial: Trivial, sent: bytes) -> None:
     peers = [trivial.connect(sent) for _ in range(8)]
     for peer in peers:
-        assert peer.recv(9).startswith(b"HTTP/1.1")  # and it stays open on our side
+        assert peer.recv(9).startswith(b"HTTP/1.1")  # and it stays open on this side
     assert trivial.seconds("/health") < 0.5
 
 
@@ -48,7 +48,7 @@ def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
 
 
 def test_half_sent_requests_have_no_thread(trivial: Trivial) -> None:
-    """There are four; silent ones, headers and small bodies wait where it costs nothing."""
+    """There are four; idle connections, headers and small bodies wait without a thread."""
     for sent in (b"", b"G", HALF_HEADER, HALF_BODY) * 10:
         trivial.connect(sent)
     for _ in range(5):
@@ -69,7 +69,7 @@ def test_the_second_request_of_a_connection_may_be_late_and_slow(trivial: Trivia
 
 @pytest.mark.parametrize("cut", [1, 40, 70, 10**9])
 def test_requests_sent_together_are_answered_in_order(trivial: Trivial, cut: int) -> None:
-    """Wherever what has come ends, also inside the second's header or body."""
+    """Wherever the received data ends, also inside the second header or body."""
     post = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n" + b"b" * 20
     sent = (request("/health") + post) * 3 + request("/health", "Connection: close")
     peer = trivial.connect()
@@ -88,15 +88,15 @@ def test_a_half_closed_client_is_answered(trivial: Trivial) -> None:
 
 
 def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) -> None:
-    """Two places, one for each client; who waits too long for one is told so."""
+    """Two slots, one per client; a request that waits too long for one gets 503."""
     head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
     first, second, third = (narrow.connect(head + b"x" * 50_000) for _ in range(3))
     assert narrow.seconds("/health") < IO_S / 2
     first.sendall(b"x" * 50_000)
     read_until(first, b"100000")
-    second.sendall(b"x" * 50_000)  # its turn has come
+    second.sendall(b"x" * 50_000)  # it gets the slot
     read_until(second, b"100000")
-    third.sendall(b"x" * 1)  # it has the place, and does not use it
+    third.sendall(b"x" * 1)  # it has the slot and does not use it
     late = narrow.connect(head + b"x" * 50_000)
     answer = read_until(late, b"}}")
     assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in answer
@@ -105,7 +105,7 @@ def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) 
 
 
 def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
-    """Even where its answer takes long, whatever its length was called."""
+    """Even if its response takes long, and whatever length was declared."""
     slow = "POST /stream/15 HTTP/1.1\r\nHost: x\r\n"
     sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
     chunked = f"{slow}Transfer-Encoding: chunked\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
@@ -118,17 +118,17 @@ def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
 
 
 def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
-    """One client may have six that wait, and never all places together with others."""
+    """One client may have six pending connections, and cannot take all places."""
     peers = [narrow.connect() for _ in range(10)]
     for peer in peers[:4]:
-        assert peer.recv(1) == b""  # long before its time
+        assert peer.recv(1) == b""  # long before its timeout
     assert narrow.get("/health") == b"ok"
     peers[-1].sendall(request("/health"))
     read_until(peers[-1], b"ok")
 
 
 def test_who_came_just_now_gives_way_to_nobody(narrow: Trivial) -> None:
-    """Many at one moment are no flood: their requests are on the way."""
+    """Many new connections are not a flood: their requests are on the way."""
     peers = [narrow.connect() for _ in range(30)]
     for peer in reversed(peers):
         peer.sendall(request("/health"))
@@ -137,30 +137,30 @@ def test_who_came_just_now_gives_way_to_nobody(narrow: Trivial) -> None:
 
 
 def test_descriptors_run_out_while_many_have_news(tmp_path: Path) -> None:
-    """Idle connections give way in the very round in which they ask, or leave."""
+    """Idle connections are closed in the same round in which they send or disconnect."""
     files = 64
-    with running(tmp_path, 512, files=files) as found:
-        (worker,) = psutil.Process(found.process.pid).children()
+    with running(tmp_path, 512, files=files) as server:
+        (worker,) = psutil.Process(server.process.pid).children()
         idle = worker.num_fds()
         for _ in range(5):
             wait_until(lambda: worker.num_fds() <= idle + 2)
-            kept = [found.connect(request("/health")) for _ in range(files - worker.num_fds())]
+            kept = [server.connect(request("/health")) for _ in range(files - worker.num_fds())]
             for peer in kept:
                 read_until(peer, b"ok")
-            worker.suspend()  # so that all that follows is one round's news
-            crowd = [found.connect() for _ in range(20)]
-            for number, peer in enumerate(kept):
-                if number % 2:
+            worker.suspend()  # so that all that follows arrives in one round
+            crowd = [server.connect() for _ in range(20)]
+            for index, peer in enumerate(kept):
+                if index % 2:
                     peer.close()
                 else:
                     peer.sendall(request("/health"))
             worker.resume()
-            assert found.get("/health") == b"ok"
+            assert server.get("/health") == b"ok"
             for peer in (*crowd, *kept):
                 peer.close()
         assert worker.is_running()
-        assert "raise ulimit -n" in found.logged()
-        assert "Traceback" not in found.logged()
+        assert "raise ulimit -n" in server.logged()
+        assert "Traceback" not in server.logged()
 
 
 def test_a_client_that_reads_nothing_is_cut(trivial: Trivial) -> None:
@@ -198,7 +198,7 @@ def test_a_trickling_client_is_given_up(trivial: Trivial) -> None:
 
 @pytest.mark.parametrize("size_mb", [1, 64])
 def test_an_answer_reaches_a_client_that_still_sends(trivial: Trivial, size_mb: int) -> None:
-    """As a 413 does: the client reads only when it has sent everything."""
+    """Such as a 413: the client reads only after it has sent everything."""
     size = size_mb * 2**20
     head = f"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
     peer = trivial.connect(head)
@@ -222,7 +222,7 @@ def test_a_body_that_nobody_read_and_is_malformed_is_answered_once(
 
 
 def test_half_sent_requests_and_lingering_peers_together(wide: Trivial) -> None:
-    """As many as there are descriptors for; those that are too many wait outside."""
+    """As many as file descriptors allow; further ones wait in the backlog."""
     lingering = [wide.connect(request("/health", "Connection: close")) for _ in range(32)]
     half = [wide.connect(HALF_HEADER if n % 2 else HALF_BODY) for n in range(180)]
     slowest = max(wide.seconds("/health") for _ in range(5))
@@ -264,7 +264,7 @@ def test_an_idle_server_ends_at_once(trivial: Trivial) -> None:
     began = time.monotonic()
     trivial.signal(signal.SIGTERM)
     assert trivial.process.wait(5) == 0
-    assert time.monotonic() - began < 4  # gunicorn leaves kept-alive peers two seconds
+    assert time.monotonic() - began < 4  # gunicorn gives kept-alive connections two seconds
 
 
 def test_what_outlasts_the_grace_is_cut(trivial: Trivial) -> None:
@@ -277,11 +277,11 @@ def test_what_outlasts_the_grace_is_cut(trivial: Trivial) -> None:
     assert b"[DONE]" not in read_all(running)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
-def test_an_interrupt_does_not_wait(trivial: Trivial, number: int) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT])
+def test_an_interrupt_does_not_wait(trivial: Trivial, signum: int) -> None:
     running = trivial.connect(request("/stream/60"))
     assert running.recv(9)
-    trivial.signal(number)
+    trivial.signal(signum)
     began = time.monotonic()
     assert trivial.process.wait(5) == 0
     assert time.monotonic() - began < 4, "it waited for the grace to end"
@@ -290,8 +290,8 @@ def test_an_interrupt_does_not_wait(trivial: Trivial, number: int) -> None:
 def test_signals_start_no_second_worker(trivial: Trivial) -> None:
     master = psutil.Process(trivial.process.pid)
     before = master.children(recursive=True)
-    for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGUSR2):
-        trivial.signal(number)
+    for signum in (signal.SIGHUP, signal.SIGTTIN, signal.SIGUSR2):
+        trivial.signal(signum)
     wait_until(lambda: trivial.logged().count("load the model twice") == 3)
     assert master.children(recursive=True) == before
     assert trivial.get("/health") == b"ok"

@@ -17,15 +17,15 @@ def drained(grace_s: float) -> None:
 
 
 def stream(seconds: float) -> Iterator[bytes]:
-    """A line every tenth of a second, then the end."""
-    for number in range(int(seconds * 10)):
-        yield b"%d\n" % number
+    """A line every tenth of a second."""
+    for index in range(int(seconds * 10)):
+        yield b"%d\n" % index
         time.sleep(0.1)
     yield b"[DONE]\n"
 
 
 def endless() -> Iterator[bytes]:
-    """More than any socket buffer; notes when it is closed."""
+    """More than any socket buffer; records when it is closed."""
     try:
         while True:
             yield b"x" * 65536
@@ -42,7 +42,7 @@ def answer(path: str, environ: dict[str, Any]) -> bytes:
     if name == "cut":
         return b"%d" % len(CUT)
     if name == "refuse":
-        return b"too large"  # and the body stays unread
+        return b"too large"  # and does not read the body
     if name == "body":
         return b"%d" % len(environ["wsgi.input"].read())
     return b"ok"

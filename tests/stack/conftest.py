@@ -1,7 +1,6 @@
-"""The whole stack: nginx with our site, a Unix socket, gunicorn with our configuration.
+"""The whole stack: nginx with deploy's site, a Unix socket, gunicorn with gunicorn.conf.py.
 
-Knows nothing about what is asked of it. The model counts (tests/stack/counting_wsgi.py), or is
-the embedded one.
+The model counts (tests/stack/counting_wsgi.py), or is the embedded one.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class Stack:
         return self.server.client
 
     def settled(self) -> dict[str, float]:
-        """The metrics once nothing is in flight; the ledger must add up."""
+        """Wait until no request is in flight; return the metrics. The counters must add up."""
         now: dict[str, float] = {}
 
         def balanced() -> bool:
-            # One reading: a request whose client has left may still be on its way through nginx,
-            # and be accepted between two readings.
+            # Read once: a request whose client has disconnected may still be passing through nginx
+            # and be accepted between two reads.
             now.update(self.http.metrics())
             ended = sum(
                 now[f"requests_{end}_total"] for end in ("completed", "failed", "cancelled")
@@ -59,7 +58,7 @@ class Stack:
 
 
 @contextmanager
-def stack(
+def running_stack(
     application: str = COUNTING,
     settings: dict[str, object] | None = None,
     site: dict[str, Any] | None = None,
@@ -67,9 +66,9 @@ def stack(
     ready: bool = True,
     place: str | None = None,
 ) -> Iterator[Stack]:
-    """A stack of its own. settings: STACK_ and WESTLAKE_ variables; site: how nginx's files
-    differ; before: words in front of the server's command; place: where its folder is made."""
-    # Short: a socket's path has 107 bytes.
+    """A new stack. settings: STACK_ and WESTLAKE_ variables; site: arguments of `write_site`;
+    before: words in front of the server's command; place: parent folder of its files."""
+    # Short: the path of a Unix socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="westlake-", dir=place))
     try:
         socket = folder / "http.sock"
@@ -79,42 +78,42 @@ def stack(
         command += ["--bind", f"unix:{socket}", application]
         log = folder / "log"
         with started(proxy), running(command, proxy.port, log, ROOT) as server:
-            found = Stack(server, proxy, socket)
+            stack = Stack(server, proxy, socket)
             if ready:
                 wait_ready(server)
-            yield found
+            yield stack
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
-def time_number(request: pytest.FixtureRequest) -> int:
-    """The how manieth time a test of a fault runs."""
+def repetition(request: pytest.FixtureRequest) -> int:
+    """Repetition number of a fault test (1-3)."""
     return int(getattr(request, "param", 1))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Luck is no proof: each fault three times, twice of them in `make verify` only."""
+    """Run each fault test three times, the second and third in `make verify` only."""
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     if "fault" in marks and "figures" not in marks:
-        again = [pytest.param(number, marks=pytest.mark.figures) for number in (2, 3)]
-        ids = [f"time {number}" for number in (1, 2, 3)]
-        metafunc.parametrize("time_number", [1, *again], ids=ids, indirect=True)
+        again = [pytest.param(index, marks=pytest.mark.figures) for index in (2, 3)]
+        ids = [f"time {index}" for index in (1, 2, 3)]
+        metafunc.parametrize("repetition", [1, *again], ids=ids, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def counting() -> Iterator[Stack]:
-    """One with a model that counts, for all tests that leave it whole."""
-    with stack() as found:
-        yield found
-        found.settled()
-        assert "Traceback" not in found.server.logged()
+    """A stack with the counting model, shared by all tests that do not break it."""
+    with running_stack() as stack:
+        yield stack
+        stack.settled()
+        assert "Traceback" not in stack.server.logged()
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Stack]:
-    """One with the embedded model."""
-    with stack(EMBEDDED) as found:
-        yield found
-        found.settled()
-        assert "Traceback" not in found.server.logged()
+    """A stack with the embedded model."""
+    with running_stack(EMBEDDED) as stack:
+        yield stack
+        stack.settled()
+        assert "Traceback" not in stack.server.logged()

@@ -1,7 +1,4 @@
-"""A model that counts, at a pace, and breaks on request.
-
-Knows nothing about HTTP. What goes wrong is written in a prompt, as a token.
-"""
+"""A model that counts, at a fixed step time, and fails on request: by a token in the prompt."""
 
 from __future__ import annotations
 
@@ -18,16 +15,16 @@ from tests.engine.fakes import EOS, VOCAB, CountingRunner, FollowingSampler, fak
 from tests.id_tokenizer import IdTokenizer
 
 SLOTS, POSITIONS = 64, 12_000
-#: Tokens that make the model fail: when it reads them, or eleven steps later.
+#: Tokens that make the model fail: when it processes them, or STEPS_LATER steps later.
 OOM_READING, OOM_ANSWERING, FATAL, HANG = 990, 991, 992, 993
 STEPS_LATER = 11
 HANG_S = 120.0
-#: Seeds of requests whose tokens cannot be chosen: an exception, or no numbers.
+#: Seeds of requests whose sampling fails: with an exception, or with NaN logits.
 UNCHOOSABLE, NOT_A_NUMBER = 666, 667
 
 
 class TextTokenizer(IdTokenizer):
-    """Reads any text, a token for each byte."""
+    """Encodes any text as one token per byte."""
 
     def encode(self, text: str, *, allow_special: bool = False) -> tuple[int, ...]:
         """BOS and the bytes."""
@@ -35,18 +32,18 @@ class TextTokenizer(IdTokenizer):
 
 
 class BreakableRunner(CountingRunner):
-    """Counts, a step at a time."""
+    """Counts up, one token per step."""
 
     def __init__(self, step_s: float) -> None:
         super().__init__(SLOTS, POSITIONS)
         self.batches = deque(maxlen=1)  # type: ignore[assignment]
         self.on_step = self.break_down
         self.step_s = step_s
-        self.doomed: dict[int, int] = {}  #: slot -> answers until its memory runs out
-        self.armed: tuple[int, int] | None = None  #: which fault, and steps until then
+        self.doomed: dict[int, int] = {}  #: slot -> steps until it runs out of memory
+        self.armed: tuple[int, int] | None = None  #: the fault, and the steps until it happens
 
     def break_down(self, batch: Batch) -> None:
-        """As the prompts say."""
+        """Fail as the prompts request."""
         time.sleep(self.step_s)
         if self.armed is not None:
             fault, left = self.armed
@@ -69,23 +66,23 @@ class BreakableRunner(CountingRunner):
                     raise MemoryError("no memory to answer with")
 
     def fail(self, fault: int) -> None:
-        """For good."""
+        """Fail so that the engine cannot continue."""
         if fault == FATAL:
             raise RuntimeError("the model is broken")
         time.sleep(HANG_S)
 
     def run(self, batch: Batch) -> StepResult:
-        """Vectors that tell prompts apart, too."""
+        """Also returns a different embedding for each prompt."""
         result = super().run(batch)
         pooled = tuple(np.array([total, 1000.0]) for total in result.pooled)
         return StepResult(result.logits, pooled)
 
 
 class BreakableSampler(FollowingSampler):
-    """Fails for some seeds."""
+    """Fails for the seeds above."""
 
     def sample(self, logits: Any, inputs: list[SamplingInput]) -> list[SampledToken]:
-        """One for each row."""
+        """One token per row."""
         if any(sampling.seed == UNCHOOSABLE and sampling.position == 3 for sampling in inputs):
             raise ZeroDivisionError("a fault in choosing")
         self.broken = lambda sampling: sampling.seed == NOT_A_NUMBER and sampling.position == 3
@@ -93,7 +90,7 @@ class BreakableSampler(FollowingSampler):
 
 
 def load() -> LoadedModel:
-    """The model, after the time a model takes."""
+    """Return the model, after a loading time."""
     time.sleep(float(os.environ.get("STACK_LOAD_S", "0")))
     step_s = float(os.environ.get("STACK_STEP_S", "0.003"))
     model = fake_model(BreakableRunner(step_s), BreakableSampler(), kv_cache_tokens=10**7)

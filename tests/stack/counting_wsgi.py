@@ -1,7 +1,4 @@
-"""gunicorn's entry for a server whose model counts.
-
-Knows nothing about HTTP: everything but the model is what `wsgi.py` serves.
-"""
+"""WSGI entry point with the counting model; everything else is as in `wsgi.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from tests.stack.counting_model import load
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
-# Every token an event of its own, which the tests count and time.
+# One event per token: the tests count and time them.
 output_buffer.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
 app = serve(config, worker.current, AsyncEngine(load, config.MAX_IN_FLIGHT, hung_after_s))

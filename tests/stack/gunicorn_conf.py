@@ -1,4 +1,4 @@
-"""Our own gunicorn.conf.py, with the few times that tests shorten."""
+"""gunicorn.conf.py with some shorter timeouts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import app.server.arbiter_hooks as _master
 _ours = Path(__file__).resolve().parents[2] / "gunicorn.conf.py"
 exec(compile(_ours.read_text(), str(_ours), "exec"))
 
-if "STACK_CLOCK" in os.environ:  # a wall clock that is set while the server runs
+if "STACK_CLOCK" in os.environ:  # changes the wall clock while the server runs
     _true_time, _clock = time.time, Path(os.environ["STACK_CLOCK"])
     time.time = lambda: _true_time() + float(_clock.read_text().strip().rstrip("s") or 0)
 
 graceful_timeout = int(os.environ.get("STACK_GRACE_S", "30"))
-_master.UNDELAYED_RESTARTS = int(os.environ.get("STACK_CALM_EXITS", "3"))
+_master.UNDELAYED_RESTARTS = int(os.environ.get("STACK_UNDELAYED_RESTARTS", "3"))

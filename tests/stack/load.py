@@ -1,7 +1,4 @@
-"""Many clients of every kind at once, each of which knows the answer it must get.
-
-Knows nothing about which server it talks to, but that its model counts.
-"""
+"""Concurrent requests of every kind to the counting model, each with its expected response."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 
 @dataclass(frozen=True)
 class Job:
-    """A request and its only right answer."""
+    """A request and its expected text."""
 
     path: str
     body: dict[str, object]
@@ -30,17 +27,17 @@ class Job:
 
     @property
     def streamed(self) -> bool:
-        """Whether the answer comes as events."""
+        """Whether it is streamed."""
         return bool(self.body.get("stream"))
 
 
 def spelled(prompt: tuple[int, ...], count: int) -> str:
-    """What the counting model answers."""
+    """The text that the counting model generates."""
     return "".join(f"{token}." for token in expected(prompt, count))
 
 
 def job(seed: int, http: Client, streamed: bool | None = None) -> Job:
-    """One of the requests there are: completions mostly, with chat and embeddings between."""
+    """A random request: mostly completions, some chat and embeddings."""
     rng = random.Random(seed)
     prompt = tuple(rng.randrange(3, 900) for _ in range(rng.randint(1, 80)))
     count = rng.randint(5, 40)
@@ -60,7 +57,7 @@ def job(seed: int, http: Client, streamed: bool | None = None) -> Job:
 
 
 def perform(http: Client, work: Job) -> str:
-    """Send it and check the whole answer; "right", or the status of a refusal."""
+    """Send it and check the whole response; "right", or the status of an error."""
     if work.streamed:
         with http.open(work.path, work.body) as opened:
             if opened.response.status != 200:
@@ -90,12 +87,12 @@ def perform(http: Client, work: Job) -> str:
 
 
 def at_once(count: int, action: Callable[[int], str]) -> Counter[str]:
-    """`action` in `count` threads that all begin at the same moment."""
+    """Run `action` in `count` threads that start at the same time."""
     gate = threading.Barrier(count)
 
-    def begin(number: int) -> str:
+    def begin(index: int) -> str:
         gate.wait(30)
-        return action(number)
+        return action(index)
 
     with ThreadPoolExecutor(count) as pool:
         return Counter(pool.map(begin, range(count)))
@@ -103,14 +100,14 @@ def at_once(count: int, action: Callable[[int], str]) -> Counter[str]:
 
 @dataclass
 class Health:
-    """How long GET /health took, again and again."""
+    """Latencies of repeated GET /health."""
 
     times_s: list[float] = field(default_factory=list)
 
-    def check(self, least: int) -> None:
-        """The promise is 250 ms for 99 of 100 and a second for all; here with a margin, for
-        clients and server share this machine."""
-        assert len(self.times_s) >= least, "it hardly was asked"
+    def check(self, min_count: int) -> None:
+        """The requirement is p99 of 250 ms and a maximum of 1 s; with a margin here, because
+        clients and server share the machine."""
+        assert len(self.times_s) >= min_count, "too few requests to /health"
         p99 = quantiles(self.times_s, n=100, method="inclusive")[98]
         print(f"/health {len(self.times_s)} times: p99 {p99:.3f} s, max {max(self.times_s):.3f} s")
         assert p99 < 1.25
@@ -118,9 +115,9 @@ class Health:
 
 
 @contextmanager
-def health_watched(http: Client, pause_s: float = 0.05, least: int = 10) -> Iterator[Health]:
-    """Ask /health all the while, `least` times or more; each answer must be 200."""
-    found, stop, wrong = Health(), threading.Event(), []
+def health_watched(http: Client, pause_s: float = 0.05, min_count: int = 10) -> Iterator[Health]:
+    """Poll /health during the block, at least `min_count` times; each must return 200."""
+    health, stop, wrong = Health(), threading.Event(), []
 
     def ask() -> None:
         while not stop.wait(pause_s):
@@ -131,14 +128,14 @@ def health_watched(http: Client, pause_s: float = 0.05, least: int = 10) -> Iter
                     wrong.append(status)
             except OSError as error:
                 wrong.append(error)
-            found.times_s.append(time.monotonic() - began)
+            health.times_s.append(time.monotonic() - began)
 
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        yield found
+        yield health
     finally:
         stop.set()
         thread.join()
     assert not wrong
-    found.check(least)
+    health.check(min_count)

@@ -1,7 +1,6 @@
-"""Debian's nginx with our site's own files, on a free port and in a folder of its own.
+"""Runs nginx with the files of deploy/nginx, on a free port in a temporary folder.
 
-Knows nothing about what is behind it. Only what an operator would edit is changed in the files:
-names, ports and paths.
+Only what an operator would edit is changed in the files: names, ports and paths.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ http {{
 
 
 def replaced(name: str, changes: Mapping[str, str]) -> str:
-    """A file of ours with other values; each of `changes` must be in it."""
+    """A file of deploy/nginx with `changes`; each of their keys must occur in it."""
     text = (SHIPPED / name).read_text()
     for old, new in changes.items():
         assert old in text, f"{name} does not hold {old!r}"
@@ -56,15 +55,15 @@ class Proxy:
         self.folder, self.port, self.tls_port = folder, port, tls_port
 
     def errors(self) -> str:
-        """What it complained about."""
+        """The error log."""
         path = self.folder / "error.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def times_s(self, status: int, path: str) -> list[float]:
-        """From a request's first byte to its answer's last, of all such answers until now."""
+        """$request_time of all responses so far with this status and path."""
         lines = (self.folder / "access.log").read_text(errors="replace").splitlines()
-        found = [line.split(" ", 2) for line in lines]
-        return [float(took) for code, took, uri in found if (code, uri) == (str(status), path)]
+        entries = [line.split(" ", 2) for line in lines]
+        return [float(took) for code, took, uri in entries if (code, uri) == (str(status), path)]
 
 
 def write_site(
@@ -74,13 +73,13 @@ def write_site(
     limited: bool = False,
     changes: Mapping[str, str] | None = None,
 ) -> Proxy:
-    """nginx's files in `folder`. upstream: path of the server's socket; limited: the limits
-    count for us; changes: more of them, in the part both sites share."""
+    """Write nginx's files to `folder`. upstream: path of the server's socket; limited: apply the
+    rate limits to this machine; changes: further ones, in the part both sites share."""
     proxy = Proxy(folder, free_port(), free_port())
     shared = {"/run/westlake/http.sock": upstream, "/etc/nginx/westlake": str(folder)}
     (folder / "westlake.conf").write_text(replaced("westlake.conf", shared))
     (folder / "westlake-server.conf").write_text(replaced("westlake-server.conf", changes or {}))
-    own = {
+    changes_of_test = {
         "listen 80": f"listen 127.0.0.1:{proxy.port}",
         "    listen [::]:80;\n": "",
         "    listen [::]:80 default_server;\n": "",
@@ -88,13 +87,13 @@ def write_site(
         "/etc/nginx/snippets": str(folder),
     }
     if site == "site-tls.conf":
-        own |= {
+        changes_of_test |= {
             "listen 443": f"listen 127.0.0.1:{proxy.tls_port}",
             "    listen [::]:443 ssl;\n": "",
             "    listen [::]:443 ssl default_server;\n": "",
             "llm.example.org": "localhost",
         }
-    text = replaced(site, own).replace("/etc/letsencrypt/live/localhost", str(folder))
+    text = replaced(site, changes_of_test).replace("/etc/letsencrypt/live/localhost", str(folder))
     # Tests ask for 127.0.0.1; the site has a name.
     text = text.replace("server_name localhost", "server_name localhost 127.0.0.1")
     (folder / site).write_text(text)
@@ -106,13 +105,13 @@ def write_site(
 
 
 def command(proxy: Proxy, *more: str) -> list[str]:
-    """How nginx is called for these files."""
+    """nginx's command line."""
     folder = str(proxy.folder)
     return [PROGRAM, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log", *more]
 
 
 def check(proxy: Proxy) -> str:
-    """`nginx -t`: what it says; fails when the files are wrong."""
+    """The output of `nginx -t`; fails if the files are invalid."""
     done = subprocess.run(command(proxy, "-t"), capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -120,7 +119,7 @@ def check(proxy: Proxy) -> str:
 
 @contextmanager
 def started(proxy: Proxy) -> Iterator[Proxy]:
-    """nginx, listening; it must not have crashed or complained of itself at the end."""
+    """Run nginx. At the end it must not have crashed or logged errors of its own."""
     process = subprocess.Popen(
         command(proxy), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -1,7 +1,7 @@
-"""Asks /health again and again from a process of its own, for the one that floods has no time.
+"""Polls /health from a separate process, because the flooding process is too busy.
 
-Knows nothing about floods: `python -m tests.stack.probe PORT` asks until its input ends, and
-prints one line for each question.
+`python -m tests.stack.probe PORT` polls until its standard input ends and prints one line for
+each request.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from tests.harness.server import ROOT
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PAUSE_S = 0.02
 PATIENCE_S = 60.0
-#: Asked for so long after the flood, too.
+#: Polling continues this long after the flood.
 AFTER_S = 0.5
 
 
 @dataclass
 class Answers:
-    """What /health did, question by question."""
+    """The results of all requests to /health."""
 
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    def within(self, limit_s: float, least: int = 5) -> None:
-        """Each must have been right, and in time."""
+    def within(self, limit_s: float, min_count: int = 5) -> None:
+        """Assert that each was correct and within the limit."""
         assert not self.wrong, self.wrong[:5]
-        assert len(self.seconds) >= least, "it hardly was asked"
+        assert len(self.seconds) >= min_count, "too few requests to /health"
         print(f"/health {len(self.seconds)} times, {max(self.seconds):.3f} s at most")
         assert max(self.seconds) <= limit_s
 
 
 @contextmanager
 def probed(port: int) -> Iterator[Answers]:
-    """While the block runs, /health is asked; the answers are there when it has ended."""
+    """Poll /health while the block runs; the results are complete after it."""
     command = [sys.executable, "-m", "tests.stack.probe", str(port)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -49,7 +49,7 @@ def probed(port: int) -> Iterator[Answers]:
     assert process.stdin is not None and process.stdout is not None
     answers = Answers()
     try:
-        process.stdout.readline()  # the first has been answered
+        process.stdout.readline()  # the first response has arrived
         yield answers
         time.sleep(AFTER_S)
         printed, _ = process.communicate(timeout=2 * PATIENCE_S)
@@ -64,7 +64,7 @@ def probed(port: int) -> Iterator[Answers]:
 
 
 def ask(port: int) -> str:
-    """The status, or what went wrong."""
+    """The status, or the error."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as peer:
             peer.sendall(REQUEST)
@@ -77,7 +77,7 @@ def ask(port: int) -> str:
 
 
 def main(port: int) -> None:
-    """Ask until the standard input ends."""
+    """Poll until the standard input ends."""
     while not select.select([sys.stdin], [], [], PAUSE_S)[0]:
         began = time.monotonic()
         status = ask(port)

@@ -1,7 +1,4 @@
-"""Requests that are not quite HTTP, or are too much of it, as bytes on the wire.
-
-Knows nothing about who answers. Each was written for this server; what makes it one is in its name.
-"""
+"""Malformed and unusual HTTP requests as raw bytes; the name says what is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ def _sized(size: bytes, body: bytes = _BODY) -> bytes:
     return _POST + b"Content-Length: " + size + _END + body
 
 
-#: Bytes, each after what they are. None may be answered twice, or by a 5xx but 501 and 505.
+#: Each may get at most one response, and no 5xx except 501 and 505.
 CASES: dict[str, bytes] = {
     # the request line
     "no version": b"GET /health\r\n\r\n",
@@ -145,7 +142,7 @@ _ANSWER = re.compile(rb"(?:^|\r\n|[}>\n0-9])HTTP/1\.[01] (\d{3}) ")
 
 
 def exchange(address: tuple[str, int] | str, sent: bytes, wait_timeout_s: float = 1.0) -> bytes:
-    """Send bytes and read until the server closes or is silent."""
+    """Send bytes; read until the server closes or sends nothing for a while."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as peer:
         peer.settimeout(10)
@@ -153,7 +150,7 @@ def exchange(address: tuple[str, int] | str, sent: bytes, wait_timeout_s: float 
         try:
             peer.sendall(sent)
         except OSError:
-            pass  # refused in the middle: the answer is there nevertheless
+            pass  # rejected while sending: the response can still be read
         received = b""
         peer.settimeout(wait_timeout_s)
         end = time.monotonic() + 10
@@ -166,6 +163,6 @@ def exchange(address: tuple[str, int] | str, sent: bytes, wait_timeout_s: float 
 
 
 def statuses(received: bytes) -> list[int]:
-    """Of all answers, interim ones left out."""
-    found = [int(status) for status in _ANSWER.findall(received)]
-    return [status for status in found if status >= 200]
+    """The statuses of all responses except 1xx."""
+    codes = [int(status) for status in _ANSWER.findall(received)]
+    return [status for status in codes if status >= 200]

@@ -1,7 +1,5 @@
-"""gunicorn's entry for a server whose model counts and whose tokenizer is a real one, of a model
-with a long context: large texts are turned into tokens before they are known to be too long.
-
-Knows nothing about HTTP.
+"""WSGI entry point with the counting model and a real tokenizer of a model with a long context:
+large texts are tokenized before they are known to be too long.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ CONTEXT = 1 << 15
 
 
 def load_reading(*arguments: Any) -> LoadedModel:
-    """The counting model, with the tokenizer of a directory."""
+    """Return the counting model with the tokenizer of a directory."""
     model = load(*arguments)
     info = replace(model.info, max_model_len=CONTEXT)
     tokenizer = load_tokenizer(Path(os.environ["STACK_TOKENIZER"]))

@@ -1,8 +1,7 @@
-"""Half an hour of everything: `python -m tests.stack.soak --minutes 30 --plot docs/soak.png`.
+"""Soak test: `python -m tests.stack.soak --minutes 30 --plot docs/soak.png`.
 
-Knows nothing about the server's inside but its metrics and what the system tells of its process.
-A fifth of the requests are given up, a twentieth are wrong, a twentieth are read slowly; at the end
-everything must be as after the warm-up.
+Of all requests, 20 % are cancelled, 5 % are invalid and 5 % are read slowly. At the end, memory,
+threads and file descriptors must be as after the warm-up.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ import psutil
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 from tests.harness.waiting import wait_until
-from tests.stack.conftest import COUNTING, EMBEDDED, Stack, stack
+from tests.stack.conftest import COUNTING, EMBEDDED, Stack, running_stack
 from tests.stack.load import job, perform
 
 CLIENTS = 24
 GIVEN_UP, WRONG, SLOW = 0.20, 0.05, 0.05
-#: Growth of memory after the warm-up that is none: the larger of the two.
+#: Allowed growth of memory after the warm-up: the larger of the two.
 GROWTH, GROWTH_MIB = 0.05, 32.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The server at one moment."""
+    """The server's resources at one time."""
 
     minute: float
     rss_mib: float
@@ -43,9 +42,9 @@ class Sample:
     answered: int
 
 
-def sample(found: Stack, began: float) -> Sample:
+def sample(stack: Stack, began: float) -> Sample:
     """Now."""
-    worker, now = found.server.worker, found.http.metrics()
+    worker, now = stack.server.worker, stack.http.metrics()
     ended = sum(now[f"requests_{end}_total"] for end in ("completed", "failed", "cancelled"))
     return Sample(
         (time.monotonic() - began) / 60,
@@ -57,15 +56,15 @@ def sample(found: Stack, began: float) -> Sample:
     )
 
 
-def one(http: Client, number: int, asked: Asked) -> str:
-    """A request of some kind, and what its client made of it."""
-    rng = random.Random(number)
+def one(http: Client, index: int, asked: Asked) -> str:
+    """Send a random request; return the outcome."""
+    rng = random.Random(index)
     body: dict[str, object]
     if rng.random() < WRONG:
         body = rng.choice([{"prompt": 5}, {"prompt": [5], "n": 99}, {"prompt": [5], "seed": "x"}])
         assert http.post(COMPLETIONS, body).status == 400
         return "wrong"
-    path, body = asked.request(http, number)
+    path, body = asked.request(http, index)
     if rng.random() < GIVEN_UP:
         with http.open(path, {**body, "max_tokens": 900} if "max_tokens" in body else body):
             time.sleep(rng.random() * 0.5)
@@ -76,33 +75,33 @@ def one(http: Client, number: int, asked: Asked) -> str:
             while opened.response.read(200):
                 time.sleep(0.02)
         return "slow"
-    return asked.perform(http, number)
+    return asked.perform(http, index)
 
 
 class Counting:
-    """Asks the model that counts, whose answers are known."""
+    """Requests for the counting model, whose responses are known."""
 
-    def request(self, http: Client, number: int) -> tuple[str, dict[str, object]]:
+    def request(self, http: Client, index: int) -> tuple[str, dict[str, object]]:
         """Path and body."""
-        work = job(number, http)
+        work = job(index, http)
         return work.path, dict(work.body)
 
-    def perform(self, http: Client, number: int) -> str:
-        """ "right", when every byte of the answer is."""
-        return perform(http, job(number, http))
+    def perform(self, http: Client, index: int) -> str:
+        """Return "right" if every byte of the response is correct."""
+        return perform(http, job(index, http))
 
 
 class Embedded:
-    """Asks the embedded model, which must answer the same request always alike."""
+    """Requests for the embedded model, which must respond equally to equal requests."""
 
     KINDS = 200
 
     def __init__(self) -> None:
         self._answers: dict[int, str] = {}
 
-    def request(self, http: Client, number: int) -> tuple[str, dict[str, object]]:
-        """Path and body; there are so many different ones."""
-        rng = random.Random(number % self.KINDS)
+    def request(self, http: Client, index: int) -> tuple[str, dict[str, object]]:
+        """Path and body; one of KINDS different ones."""
+        rng = random.Random(index % self.KINDS)
         text = f"给我讲第{rng.randrange(1000)}个故事" * rng.randint(1, 6)
         body: dict[str, object] = {"max_tokens": rng.randint(5, 60), "seed": 7, "ignore_eos": True}
         kind, body["stream"] = rng.randrange(10), rng.random() < 0.5
@@ -112,32 +111,32 @@ class Embedded:
             return CHAT, {"messages": [{"role": "user", "content": text}], **body}
         return COMPLETIONS, {"prompt": text, **body}
 
-    def perform(self, http: Client, number: int) -> str:
-        """ "right", when the answer is as it was the first time."""
-        path, body = self.request(http, number)
+    def perform(self, http: Client, index: int) -> str:
+        """Return "right" if the response equals the first one."""
+        path, body = self.request(http, index)
         if body.get("stream"):
             text = http.stream(path, body).text()
         else:
             answer = http.post(path, body).ok()
             text = repr(answer.get("choices") or answer["data"])
-        assert self._answers.setdefault(number % self.KINDS, text) == text
+        assert self._answers.setdefault(index % self.KINDS, text) == text
         return "right"
 
 
 Asked = Counting | Embedded
 
 
-def soak(found: Stack, minutes: float, asked: Asked) -> tuple[list[Sample], Counter[str]]:
-    """Samples all the while and, as the last, once everything is quiet again."""
-    http, began = found.http, time.monotonic()
+def soak(stack: Stack, minutes: float, asked: Asked) -> tuple[list[Sample], Counter[str]]:
+    """Run the load. Returns samples taken during it, and a last one after it has ended."""
+    http, began = stack.http, time.monotonic()
     end, results, samples = began + 60 * minutes, Counter[str](), []
-    numbers, lock, stop = iter(range(10**9)), threading.Lock(), threading.Event()
+    indices, lock, stop = iter(range(10**9)), threading.Lock(), threading.Event()
 
     def client() -> None:
         while time.monotonic() < end and not stop.is_set():
             with lock:
-                number = next(numbers)
-            outcome = one(http, number, asked)
+                index = next(indices)
+            outcome = one(http, index, asked)
             with lock:
                 results[outcome] += 1
 
@@ -146,20 +145,20 @@ def soak(found: Stack, minutes: float, asked: Asked) -> tuple[list[Sample], Coun
         try:
             while time.monotonic() < end:
                 time.sleep(min(5.0, minutes * 6))
-                samples.append(sample(found, began))
+                samples.append(sample(stack, began))
                 for each in clients:
                     if each.done():
-                        each.result()  # a client that met something wrong ends the soak
+                        each.result()  # raises if a client has failed
         finally:
             stop.set()
     wait_until(lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=20)
-    found.settled()
-    samples.append(sample(found, began))
+    stack.settled()
+    samples.append(sample(stack, began))
     return samples, results
 
 
 def check(samples: list[Sample], worker: psutil.Process) -> dict[str, float]:
-    """What the soak shows; fails where something grew."""
+    """Summarize; fail if a resource has grown."""
     warm = samples[len(samples) // 3 : len(samples) // 2]
     late = samples[-max(2, len(samples) // 6) :]
     before, after = median(s.rss_mib for s in warm), median(s.rss_mib for s in late)
@@ -213,20 +212,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--model", choices=["counting", "embedded"], default="embedded")
     parser.add_argument("--plot", type=Path, help="where the curves go")
-    parser.add_argument("--samples", type=Path, help="where the numbers go, as JSON")
+    parser.add_argument("--samples", type=Path, help="where to write the samples, as JSON")
     given = parser.parse_args()
     counts = given.model == "counting"
-    with stack(COUNTING if counts else EMBEDDED) as found:
-        worker = found.server.worker
+    with running_stack(COUNTING if counts else EMBEDDED) as stack:
+        worker = stack.server.worker
         asked: Asked = Counting() if counts else Embedded()
-        samples, results = soak(found, given.minutes, asked)
+        samples, results = soak(stack, given.minutes, asked)
         if given.samples:
             given.samples.write_text(json.dumps([asdict(each) for each in samples]))
         if given.plot:
             plot(samples, given.plot)
         print(dict(results))
         print(check(samples, worker))
-        assert "Traceback" not in found.server.logged()
+        assert "Traceback" not in stack.server.logged()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Clients that leave: whatever they waited for, their place is free at once, and nobody else
-notices."""
+"""Clients that disconnect: their slots are freed at once, and no other client is affected."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ KINDS: list[tuple[str, dict[str, object]]] = [
 ]
 IDS = ["stream", "whole", "reading", "embeddings"]
 FREE_WITHIN_S = 1.0
-#: One of those that left would have taken as long as a minute.
+#: Without cancellation, each of them would take up to a minute.
 NEXT_WITHIN_S = 10.0
 
 
@@ -73,8 +72,8 @@ def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
     """Each would have taken 10,000 tokens."""
     http = counting.http
 
-    def leave(number: int) -> str:
-        with http.open(COMPLETIONS, {**ENDLESS, "prompt": [3 + number], "stream": number % 2 == 0}):
+    def leave(index: int) -> str:
+        with http.open(COMPLETIONS, {**ENDLESS, "prompt": [3 + index], "stream": index % 2 == 0}):
             time.sleep(0.5)
         return "left"
 
@@ -87,22 +86,22 @@ def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
             limit_s=NEXT_WITHIN_S,
         )
         print(f"the next was answered after {time.monotonic() - began:.3f} s")
-        # All is over after 0.6 s: on a busy machine few questions fit in.
+        # It takes 0.6 s: on a busy machine only few requests fit in.
         wait_until(lambda: len(health.times_s) >= 10, lambda: "hardly asked")
     counting.settled()
 
 
-def leave_at_random(found: Stack, requests: int) -> None:
-    """Half of them leave at some moment; the others get every byte, and all is as before."""
-    http, worker = found.http, found.server.worker
+def leave_at_random(stack: Stack, requests: int) -> None:
+    """Half of the clients disconnect at a random time; the others get complete responses."""
+    http, worker = stack.http, stack.server.worker
     perform(http, job(0, http))
-    before = found.settled()
-    at_once(32, lambda number: perform(http, job(number, http)))
+    before = stack.settled()
+    at_once(32, lambda index: perform(http, job(index, http)))
     descriptors, threads = worker.num_fds(), worker.num_threads()
 
-    def one(number: int) -> str:
-        work, rng = job(number, http), random.Random(-number)
-        if number % 2:
+    def one(index: int) -> str:
+        work, rng = job(index, http), random.Random(-index)
+        if index % 2:
             return perform(http, work)
         body = {**work.body, "max_tokens": 5000} if "max_tokens" in work.body else work.body
         with http.open(work.path, body):
@@ -112,7 +111,7 @@ def leave_at_random(found: Stack, requests: int) -> None:
     with ThreadPoolExecutor(32) as pool:
         results = Counter(pool.map(one, range(requests)))
     assert results == {"right": requests // 2, "left": requests // 2}
-    after = found.settled()
+    after = stack.settled()
     gone = after["requests_cancelled_total"] - before["requests_cancelled_total"]
     print(f"{gone:.0f} of {requests // 2} were cancelled, the others had been answered")
     assert requests // 4 < gone <= requests // 2
@@ -138,8 +137,8 @@ def test_half_of_a_thousand_leave(counting: Stack) -> None:
 def test_five_hundred_departures_one_by_one(counting: Stack) -> None:
     http, rng, took = counting.http, random.Random(1), []
     before = counting.settled()
-    for number in range(500):
-        path, body = KINDS[number % len(KINDS)]
+    for index in range(500):
+        path, body = KINDS[index % len(KINDS)]
         with http.open(path, body):
             time.sleep(rng.random() * 0.1)
         began = time.monotonic()

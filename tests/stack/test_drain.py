@@ -1,4 +1,4 @@
-"""SIGTERM through the whole stack: nothing new, what runs is finished, or told that it is not."""
+"""SIGTERM with nginx in front: new requests are refused, running ones finish or get an error."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import pytest
 
 from tests.harness.client import COMPLETIONS, Client
 from tests.harness.waiting import wait_until
-from tests.stack.conftest import Stack, stack
+from tests.stack.conftest import Stack, running_stack
 from tests.stack.load import spelled
-from tests.stack.test_engine_faults import told
+from tests.stack.test_engine_faults import error_or_text
 
 STREAMS = 32
-#: Between two restarts: longer than a client is told to wait, or it would meet the next one.
+#: Between two restarts: longer than Retry-After, or a client could meet the next one.
 PAUSE_S = 6.0
 
 
 def refused_at_once(http: Client) -> None:
-    """A new request is told that the server stops."""
+    """A new request gets 503 shutting_down."""
     began = time.monotonic()
     reply = http.post(COMPLETIONS, {"prompt": [3], "max_tokens": 1})
     assert (reply.status, reply.error()["code"]) == (503, "shutting_down")
@@ -34,27 +34,29 @@ def refused_at_once(http: Client) -> None:
 
 
 def drains(http: Client) -> bool:
-    """Whether the worker has been told to stop."""
+    """Whether the worker is draining."""
     return http.get("/ready").status == 503
 
 
 def finish_what_runs() -> None:
-    with stack() as found, ThreadPoolExecutor(STREAMS) as pool:
-        http = found.http
+    with running_stack() as stack, ThreadPoolExecutor(STREAMS) as pool:
+        http = stack.http
         body = {"prompt": [5, 6], "max_tokens": 400}
-        streams = [pool.submit(told, http, {**body, "stream": n % 4 > 0}) for n in range(STREAMS)]
+        streams = [
+            pool.submit(error_or_text, http, {**body, "stream": n % 4 > 0}) for n in range(STREAMS)
+        ]
         wait_until(lambda: http.in_flight() == STREAMS, lambda: str(http.metrics()))
-        found.server.terminate()
-        wait_until(lambda: drains(http), found.server.logged)
+        stack.server.terminate()
+        wait_until(lambda: drains(http), stack.server.logged)
         for _ in range(5):
             refused_at_once(http)
-        assert found.server.process.poll() is None
+        assert stack.server.process.poll() is None
         assert {stream.result() for stream in streams} == {spelled((5, 6), 400)}
         done = time.monotonic()
-        assert found.server.exit_code() == 0, found.server.logged()
+        assert stack.server.exit_code() == 0, stack.server.logged()
         print(f"ended {time.monotonic() - done:.2f} s after the last answer")
         assert time.monotonic() - done < 5
-        assert "Traceback" not in found.server.logged()
+        assert "Traceback" not in stack.server.logged()
 
 
 @pytest.mark.fault
@@ -64,17 +66,19 @@ def test_short_answers_are_finished() -> None:
 
 @pytest.mark.fault
 def test_endless_answers_are_told() -> None:
-    with stack(settings={"STACK_GRACE_S": 6}) as found, ThreadPoolExecutor(8) as pool:
-        http = found.http
+    with running_stack(settings={"STACK_GRACE_S": 6}) as stack, ThreadPoolExecutor(8) as pool:
+        http = stack.http
         body = {"prompt": [5, 6], "max_tokens": 11_000}
-        streams = [pool.submit(told, http, {**body, "stream": n % 2 > 0}) for n in range(8)]
+        streams = [
+            pool.submit(error_or_text, http, {**body, "stream": n % 2 > 0}) for n in range(8)
+        ]
         wait_until(lambda: http.in_flight() == 8, lambda: str(http.metrics()))
         began = time.monotonic()
-        found.server.terminate()
+        stack.server.terminate()
         for stream in streams:
             error = stream.result()
             assert isinstance(error, dict) and error["code"] == "shutting_down"
-        assert found.server.exit_code() == 0
+        assert stack.server.exit_code() == 0
         assert 2.5 < time.monotonic() - began < 30  # they would take a minute
 
 
@@ -82,27 +86,27 @@ def test_endless_answers_are_told() -> None:
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGQUIT])
 def test_told_twice_it_does_not_wait(second: signal.Signals) -> None:
     endless = {"prompt": [5], "max_tokens": 11_000, "stream": True}
-    with stack() as found:
-        with found.http.open(COMPLETIONS, endless) as s:
+    with running_stack() as stack:
+        with stack.http.open(COMPLETIONS, endless) as s:
             next(s.tokens())
-            found.server.terminate()
-            wait_until(lambda: drains(found.http), found.server.logged)
+            stack.server.terminate()
+            wait_until(lambda: drains(stack.http), stack.server.logged)
             began = time.monotonic()
-            found.server.process.send_signal(second)
+            stack.server.process.send_signal(second)
             with pytest.raises(IncompleteRead):
                 s.response.read()
-            assert found.server.exit_code() == 0
-            assert time.monotonic() - began < 10  # the grace is thirty
+            assert stack.server.exit_code() == 0
+            assert time.monotonic() - began < 10  # graceful_timeout is 30
 
 
 @pytest.mark.figures
 def test_twenty_restarts_that_retrying_clients_do_not_notice() -> None:
-    """Requests that are short against the grace, and clients that retry twice, as they come."""
-    settings = {"STACK_STEP_S": 0.001, "STACK_CALM_EXITS": 100}
+    """Requests much shorter than graceful_timeout, and clients with two retries (the default)."""
+    settings = {"STACK_STEP_S": 0.001, "STACK_UNDELAYED_RESTARTS": 100}
     stop = threading.Event()
     with (
-        stack(settings=settings) as found,
-        openai.OpenAI(base_url=f"{found.server.url}/v1", api_key="none", max_retries=2) as sdk,
+        running_stack(settings=settings) as stack,
+        openai.OpenAI(base_url=f"{stack.server.url}/v1", api_key="none", max_retries=2) as sdk,
         ThreadPoolExecutor(8) as pool,
     ):
 
@@ -120,18 +124,18 @@ def test_twenty_restarts_that_retrying_clients_do_not_notice() -> None:
         try:
             for _ in range(20):
                 time.sleep(PAUSE_S)
-                old = found.server.worker
-                old.terminate()  # the master starts another, as after a crash
-                wait_until(partial(replaced, found, old), found.server.logged)
+                old = stack.server.worker
+                old.terminate()  # the master restarts it, as after a crash
+                wait_until(partial(replaced, stack, old), stack.server.logged)
         finally:
             stop.set()
         answered = sum(each.result() for each in asking)
         print(f"{answered} answers over 20 restarts")
         assert answered > 500
-        found.settled()
+        stack.settled()
 
 
-def replaced(found: Stack, old: psutil.Process) -> bool:
-    """Whether another worker answers."""
-    workers = psutil.Process(found.server.process.pid).children()
-    return old not in workers and len(workers) == 1 and found.http.get("/ready").status == 200
+def replaced(stack: Stack, old: psutil.Process) -> bool:
+    """Whether a new worker is ready."""
+    workers = psutil.Process(stack.server.process.pid).children()
+    return old not in workers and len(workers) == 1 and stack.http.get("/ready").status == 200

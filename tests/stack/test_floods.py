@@ -1,5 +1,5 @@
-"""Floods of connections on a server without nginx before it: silent, half-sent, slow, closing all
-together. Whoever asks /health meanwhile is answered as promised."""
+"""Floods of connections without nginx: idle, partial requests, slow, all closing at once.
+/health must respond in time meanwhile."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.harness.server import Server, free_port, python_wsgi, running, wait_r
 from tests.harness.waiting import wait_until
 from tests.stack.probe import probed
 
-#: The promise itself.
+#: The requirement.
 HEALTH_S = 1.5
-#: Tests that run beside others; the figures hold HEALTH_S itself.
+#: For tests that run beside others; the figures use HEALTH_S.
 HEALTH_BESIDE_OTHERS_S = 3 * HEALTH_S
 HALF_HEADER = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -32,7 +32,7 @@ KEPT = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`python wsgi.py`, where nobody but this machine is a proxy and loopback is none."""
+    """`python wsgi.py` with --trusted_proxies that exclude loopback: limits per client apply."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = free_port()
@@ -45,7 +45,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With the settings as they are: this machine may be a proxy, and its connections many's."""
+    """With default settings: loopback is a trusted proxy, without limits per client."""
     port = free_port()
     with running(python_wsgi(port), port, tmp_path_factory.mktemp("trusting") / "log") as server:
         wait_ready(server)
@@ -55,8 +55,8 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextmanager
 def flood(port: int, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections that have sent something; some may be closed by the server already.
-    They leave all together, when the block ends at the latest."""
+    """Open `count` connections that have sent `sent`; the server may have closed some already.
+    All are closed at once, at the latest at the end of the block."""
     with ExitStack() as stack:
         peers = []
         for _ in range(count):
@@ -68,12 +68,12 @@ def flood(port: int, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
                 try:
                     peer.sendall(sent)
                 except OSError:
-                    pass  # one too many, as it may be
+                    pass  # over the limit, which is allowed
         yield peers
 
 
 def completes(server: Server) -> None:
-    """A request for the model is served as well."""
+    """A completion also works."""
     body = {"prompt": "你好", "max_tokens": 3}
     assert server.client.post(COMPLETIONS, body).status == 200
 
@@ -89,7 +89,7 @@ def close_together(
     health.within(limit_s)
 
 
-#: Those that are answered are fewer, for a thousand answers are a second's honest work here.
+#: Fewer complete requests, because responding to a thousand takes a second.
 CLOSING = pytest.mark.parametrize(
     ("count", "sent"),
     [(1000, b""), (1000, FIRST_BYTE), (1000, HALF_HEADER), (400, ANSWERED), (400, KEPT)],
@@ -126,7 +126,7 @@ KINDS = pytest.mark.parametrize(
 def hold(
     server: Server, count: int, sent: bytes, seconds: float, limit_s: float = HEALTH_S
 ) -> None:
-    """They stay, and send a byte more now and then."""
+    """They stay open and send a byte now and then."""
     before = server.worker.memory_info().rss
     with probed(server.port) as health, flood(server.port, count, sent) as peers:
         end = time.monotonic() + seconds
@@ -136,7 +136,7 @@ def hold(
                 try:
                     peer.send(b"x")
                 except OSError:
-                    pass  # cut, as it should be
+                    pass  # closed by the server, as expected
             time.sleep(0.5)
     health.within(limit_s)
     more = server.worker.memory_info().rss - before

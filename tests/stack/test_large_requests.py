@@ -1,5 +1,5 @@
-"""Large texts and bodies that are nothing but brackets, many at once: whoever asks /health
-meanwhile is answered as promised, and the memory comes back."""
+"""Concurrent large texts and deeply nested bodies: /health responds in time, and memory is
+freed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.stack.load import at_once
 from tests.stack.probe import probed
 
 TEXTS_S, BODIES_S = 1.5, 3.0
-#: Tests that run beside others may take so many times as long as the figures.
+#: Factor for the limits of tests that run beside others.
 BESIDE_OTHERS = 3
 MORE_BYTES = 100 << 20
 SENTENCES = (ROOT / "tests/data/tatoeba_en_zh.tsv").read_text(encoding="utf-8")
 
 
 def save_tokenizer(folder: Path) -> None:
-    """A small byte-level vocabulary, as Qwen's is made."""
+    """A small byte-level BPE vocabulary, like Qwen's."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -55,15 +55,15 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command += ["--bind", f"127.0.0.1:{port}", "tests.stack.reading_wsgi:app"]
     with running(command, port, folder / "log") as server:
         wait_ready(server)
-        # What the first few leave for good (the tokenizer's cache, threads, pages) is no growth.
-        requests = [request_of(number, ordinary(300_000)) for number in range(6)]
-        at_once(16, lambda number: send(server, *requests[number % 6]))
+        # Warm up: the tokenizer's cache, threads and pages that stay are not growth.
+        requests = [request_of(index, ordinary(300_000)) for index in range(6)]
+        at_once(16, lambda index: send(server, *requests[index % 6]))
         yield server
         assert "Traceback" not in server.logged()
 
 
 def send(server: Server, path: str, body: bytes, kind: str = "application/json") -> str:
-    """The status of a request, whose answer is read to its end."""
+    """Send a request and read the whole response; return its status."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=300)
     try:
         connection.request("POST", path, body, {"Content-Type": kind})
@@ -78,8 +78,8 @@ def form(fields: dict[str, str]) -> tuple[bytes, str]:
     return urlencode(fields).encode(), "application/x-www-form-urlencoded"
 
 
-def request_of(number: int, text: str) -> tuple[str, bytes, str]:
-    """One of the six ways to have a text turned into tokens."""
+def request_of(index: int, text: str) -> tuple[str, bytes, str]:
+    """One of the six kinds of request that tokenize a text."""
     json_kind = "application/json"
     kinds: list[tuple[str, bytes, str]] = [
         (COMPLETIONS, json.dumps({"prompt": text}).encode(), json_kind),
@@ -89,12 +89,12 @@ def request_of(number: int, text: str) -> tuple[str, bytes, str]:
         ("/playground/completion", *form({"prompt": text})),
         ("/playground/chat", *form({"message": text})),
     ]
-    return kinds[number % len(kinds)]
+    return kinds[index % len(kinds)]
 
 
 def together(server: Server, count: int, ask: Callable[[int], str], limit_s: float) -> Counter[str]:
-    """So many at once; /health within the limit all the while, and the memory back to what it
-    was after the first of them."""
+    """Send `count` at once; /health must stay within the limit, and memory must return to what
+    it was after the first."""
     before = server.worker.memory_info().rss
     with probed(server.port) as health:
         statuses = at_once(count, ask)
@@ -109,15 +109,15 @@ def together(server: Server, count: int, ask: Callable[[int], str], limit_s: flo
 
 
 def ordinary(size: int) -> str:
-    """English and Chinese sentences, each line another."""
+    """English and Chinese sentences, one per line, all different."""
     return (SENTENCES * (size // len(SENTENCES) + 1))[:size]
 
 
-#: Texts that tokenizers and searches dislike: without blanks, of spellings that nearly match.
+#: Slow texts for tokenizers and searches: no spaces, or many near matches of special tokens.
 TEXTS: dict[str, Callable[[int], str]] = {
     "sentences": ordinary,
     "one word": lambda size: "a" * size,
-    # A form spells each byte as three, and a body has 8 MiB at most.
+    # Form encoding takes three bytes per byte, and a body is limited to 8 MiB.
     "Chinese": lambda size: "西湖的水很美" * (min(size, 2_700_000) // 18),
     "nearly spelled": lambda size: "<|im_star<|im_en<|endoftex<|" * (size // 28),
     "spelled": lambda size: "<|im_start|><|im_end|>" * (size // 22),
@@ -127,10 +127,10 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 def texts_at_once(server: Server, name: str, count: int, size: int, limit_s: float) -> None:
     text = TEXTS[name](size)
-    requests = [request_of(number, text) for number in range(6)]
+    requests = [request_of(index, text) for index in range(6)]
 
-    def ask(number: int) -> str:
-        return send(server, *requests[number % 6])
+    def ask(index: int) -> str:
+        return send(server, *requests[index % 6])
 
     statuses = together(server, count, ask, limit_s)
     assert set(statuses) <= {"200", "400", "503"}
@@ -150,7 +150,7 @@ def test_sixteen_texts_of_three_megabytes(reading: Server, name: str) -> None:
 
 
 def filled(unit: str) -> bytes:
-    """7.9 MB of it."""
+    """Repeat `unit` to 7.9 MB."""
     return ('{"prompt":[' + ",".join([unit] * (7_900_000 // (len(unit) + 1))) + "]}").encode()
 
 
@@ -166,10 +166,10 @@ BODIES = {
 
 
 def bodies_at_once(server: Server, body: bytes, limit_s: float) -> None:
-    def ask(number: int) -> str:
-        path = (COMPLETIONS, CHAT, EMBEDDINGS, "/tokenize")[number % 4]
+    def ask(index: int) -> str:
+        path = (COMPLETIONS, CHAT, EMBEDDINGS, "/tokenize")[index % 4]
         status = send(server, path, body)
-        # Escaped letters are a text like any other, which /tokenize takes.
+        # Escaped letters are valid text for /tokenize.
         taken = path == "/tokenize" and body is BODIES["escapes"] and status == "200"
         return "taken" if taken else status
 

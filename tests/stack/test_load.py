@@ -1,4 +1,4 @@
-"""As many streams as the server takes, and more; every byte of every answer is looked at."""
+"""As many streams as the server accepts, and more; all responses are checked completely."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import pytest
 
 from tests.harness.client import COMPLETIONS
 from tests.harness.waiting import wait_until
-from tests.stack.conftest import Stack, stack
+from tests.stack.conftest import Stack, running_stack
 from tests.stack.load import Job, at_once, health_watched, job, perform, spelled
 
 CAP = 128
 
 
-def run(found: Stack, requests: int) -> None:
-    """`requests` jobs of all kinds by as many clients as the server takes requests."""
-    before = found.settled()
-    jobs = [job(number, found.http) for number in range(requests)]
+def run(stack: Stack, requests: int) -> None:
+    """`requests` jobs of all kinds from CAP clients."""
+    before = stack.settled()
+    jobs = [job(index, stack.http) for index in range(requests)]
     began = time.monotonic()
-    with health_watched(found.http) as health, ThreadPoolExecutor(CAP) as pool:
-        results = Counter(pool.map(lambda work: perform(found.http, work), jobs))
+    with health_watched(stack.http) as health, ThreadPoolExecutor(CAP) as pool:
+        results = Counter(pool.map(lambda work: perform(stack.http, work), jobs))
     took = time.monotonic() - began
     assert results == {"right": requests}
-    after = found.settled()
+    after = stack.settled()
     accepted = after["requests_accepted_total"] - before["requests_accepted_total"]
     completed = after["requests_completed_total"] - before["requests_completed_total"]
     assert accepted == completed == requests
@@ -46,27 +46,27 @@ def test_two_thousand_answers_are_right_under_full_load(counting: Stack) -> None
 
 def test_128_streams_at_once(counting: Stack) -> None:
     """All of them open at the same time."""
-    works = [job(1000 + number, counting.http, streamed=True) for number in range(CAP)]
+    works = [job(1000 + index, counting.http, streamed=True) for index in range(CAP)]
     with health_watched(counting.http, pause_s=0.01):
         assert at_once(CAP, lambda n: perform(counting.http, works[n])) == {"right": CAP}
     counting.settled()
 
 
-def too_many_at_once(found: Stack, limit_s: float) -> None:
-    """200 clients; 128 are served, 72 hear within the limit that they are not."""
-    http = found.http
-    before = found.settled()
-    prompts = [(number + 3, number + 4) for number in range(200)]
+def too_many_at_once(stack: Stack, limit_s: float) -> None:
+    """200 clients: 128 are served, 72 get 503 within the limit."""
+    http = stack.http
+    before = stack.settled()
+    prompts = [(index + 3, index + 4) for index in range(200)]
     refusals: list[float] = []
-    earlier = len(found.proxy.times_s(503, COMPLETIONS))
+    earlier = len(stack.proxy.times_s(503, COMPLETIONS))
 
-    def ask(number: int) -> str:
-        body = {"prompt": list(prompts[number]), "max_tokens": 600, "stream": True}
+    def ask(index: int) -> str:
+        body = {"prompt": list(prompts[index]), "max_tokens": 600, "stream": True}
         began = time.monotonic()
         with http.open(COMPLETIONS, body) as opened:
             if opened.response.status == 200:
                 lines = [line for _, line in opened.lines() if line.startswith("data: {")]
-                assert "".join(map(text_of, lines)) == spelled(prompts[number], 600)
+                assert "".join(map(text_of, lines)) == spelled(prompts[index], 600)
                 return "served"
             reply = opened.reply()
             refusals.append(time.monotonic() - began)
@@ -79,14 +79,14 @@ def too_many_at_once(found: Stack, limit_s: float) -> None:
     with health_watched(http):
         results = at_once(200, ask)
     assert results == {"served": CAP, "refused": 200 - CAP}
-    # Two clocks: nginx's, and the clients', which share one interpreter with 128 who read.
-    by_nginx = found.proxy.times_s(503, COMPLETIONS)[earlier:]
+    # Measured by nginx and by the clients, which share one interpreter with 128 readers.
+    by_nginx = stack.proxy.times_s(503, COMPLETIONS)[earlier:]
     assert len(by_nginx) == len(refusals) == 200 - CAP
     print(f"refused after {max(by_nginx):.3f} s at most, {median(by_nginx):.3f} s mostly; "
           f"as clients see it {max(refusals):.3f} s")  # fmt: skip
     assert max(by_nginx) < limit_s
     assert max(refusals) < limit_s
-    after = found.settled()
+    after = stack.settled()
     assert after["requests_completed_total"] - before["requests_completed_total"] == CAP
 
 
@@ -98,25 +98,25 @@ def text_of(line: str) -> str:
 @pytest.mark.quiet
 @pytest.mark.fault
 def test_two_hundred_at_once(counting: Stack) -> None:
-    # An event for every token of 128 streams, which the product never sends: its writes alone
-    # take the interpreter for a second.
+    # One event per token of 128 streams, unlike the real server: the writes alone take a second
+    # of the interpreter's time.
     too_many_at_once(counting, 10 * 0.25)
 
 
 @pytest.mark.quiet
 @pytest.mark.fault
 def test_two_hundred_at_once_with_events_gathered() -> None:
-    """As it is served: not every token an event of its own."""
-    with stack(settings={"STACK_GATHER_S": 0.025}) as found:
-        too_many_at_once(found, 5 * 0.25)
+    """With several tokens per event, as the real server sends them."""
+    with running_stack(settings={"STACK_GATHER_S": 0.025}) as stack:
+        too_many_at_once(stack, 5 * 0.25)
 
 
 @pytest.mark.fault
 def test_a_short_request_beside_sixteen_long_ones(counting: Stack) -> None:
     http = counting.http
     with ExitStack() as opened:
-        for number in range(16):
-            body = {"prompt": [5, number + 3], "max_tokens": 2000, "stream": True}
+        for index in range(16):
+            body = {"prompt": [5, index + 3], "max_tokens": 2000, "stream": True}
             next(opened.enter_context(http.open(COMPLETIONS, body)).tokens())
         began = time.monotonic()
         short = {"prompt": [7, 8], "max_tokens": 16, "stream": True}
@@ -130,15 +130,15 @@ def test_a_short_request_beside_sixteen_long_ones(counting: Stack) -> None:
 
 
 def test_the_embedded_model_under_load(embedded: Stack) -> None:
-    """Greedy answers beside 63 others are those alone."""
+    """Greedy responses beside 63 others equal those alone."""
     bodies = [
         {
-            "prompt": f"介绍一下第{number}个城市",
+            "prompt": f"介绍一下第{index}个城市",
             "max_tokens": 12,
             "temperature": 0,
             "ignore_eos": True,
         }
-        for number in range(64)
+        for index in range(64)
     ]
     http = embedded.http
     alone = [http.completion(**body) for body in bodies[::8]]
@@ -146,21 +146,21 @@ def test_the_embedded_model_under_load(embedded: Stack) -> None:
     assert whole[::8] == alone
     works = [Job(COMPLETIONS, body, text) for body, text in zip(bodies, whole, strict=True)]
 
-    def ask(number: int) -> str:
-        return http.completion(**works[number].body)  # type: ignore[arg-type]
+    def ask(index: int) -> str:
+        return http.completion(**works[index].body)  # type: ignore[arg-type]
 
     texts: dict[int, str] = {}
-    at_once(64, lambda number: texts.setdefault(number, ask(number)) and "done")
-    assert [texts[number] for number in range(64)] == whole
+    at_once(64, lambda index: texts.setdefault(index, ask(index)) and "done")
+    assert [texts[index] for index in range(64)] == whole
     embedded.settled()
 
 
 def test_a_small_server_refuses_and_loses_nothing() -> None:
-    """A server with room for four: everything else is refused, and nothing waits for ever."""
-    with stack(settings={"WESTLAKE_MAX_IN_FLIGHT": 4}) as small:
+    """With --max_in_flight 4, all others are rejected, and none waits forever."""
+    with running_stack(settings={"WESTLAKE_MAX_IN_FLIGHT": 4}) as small:
         http = small.http
         with ThreadPoolExecutor(16) as pool:
-            works = [job(5000 + number, http) for number in range(64)]
+            works = [job(5000 + index, http) for index in range(64)]
             results = Counter(pool.map(lambda work: perform(http, work), works))
         assert results["right"] + results["503"] == 64
         assert results["right"] >= 4

@@ -1,5 +1,5 @@
-"""A network that is late, slow, or cuts connections, on either side of nginx: the ledger holds,
-and no client takes half an answer for a whole one."""
+"""A slow or unreliable network on either side of nginx: the counters add up, and no client takes
+a partial response for a complete one."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ TOKENS = 6
 
 
 @contextmanager
-def between_client_and_nginx(found: Stack, manners: Manners) -> Iterator[Client]:
-    with relay(("127.0.0.1", found.proxy.port), manners) as address:
+def between_client_and_nginx(stack: Stack, manners: Manners) -> Iterator[Client]:
+    with relay(("127.0.0.1", stack.proxy.port), manners) as address:
         yield Client(address[1])  # type: ignore[arg-type]
 
 
 @contextmanager
-def between_nginx_and_server(found: Stack, manners: Manners) -> Iterator[Client]:
+def between_nginx_and_server(stack: Stack, manners: Manners) -> Iterator[Client]:
     folder = Path(tempfile.mkdtemp(prefix="westlake-"))
     try:
-        with relay(str(found.socket), manners, folder / "relay.sock") as path:
+        with relay(str(stack.socket), manners, folder / "relay.sock") as path:
             proxy = write_site(folder, str(path))
             with started(proxy):
                 yield Client(proxy.port)
@@ -60,19 +60,19 @@ PLACES = pytest.mark.parametrize("place", [between_client_and_nginx, between_ngi
 )
 def test_a_slow_network_loses_nothing(counting: Stack, place: Place, manners: Manners) -> None:
     with place(counting, manners) as http, ThreadPoolExecutor(4) as pool:
-        works = [job(number, counting.http) for number in (1, 2, 3, 4)]
+        works = [job(index, counting.http) for index in (1, 2, 3, 4)]
         assert Counter(pool.map(lambda work: perform(http, work), works)) == {"right": 4}
     counting.settled()
 
 
 def see(http: Client, streamed: bool) -> str:
-    """ "right", or "error" where the client can tell that something is missing."""
+    """Return "right", or "error" if the client can tell that something is missing."""
     body = {"prompt": list(PROMPT), "max_tokens": TOKENS, "stream": streamed}
     try:
         reply = http.post(COMPLETIONS, body)
     except (HTTPException, ConnectionError):
         return "error"
-    # http.client takes headers that were cut for headers that ended.
+    # http.client takes truncated headers for complete ones.
     sized = reply.headers.get("content-length", "").isdigit()
     chunked = reply.headers.get("transfer-encoding") == "chunked"
     if reply.status == 503 or not (sized or chunked):
@@ -84,15 +84,15 @@ def see(http: Client, streamed: bool) -> str:
     return "right"
 
 
-def cut_everywhere(found: Stack, place: Place, places: range) -> None:
+def cut_everywhere(stack: Stack, place: Place, places: range) -> None:
     for streamed in (True, False):
         manners, seen = Manners(), Counter[str]()
-        with place(found, manners) as http:
+        with place(stack, manners) as http:
             assert see(http, streamed) == "right"
             for manners.cut_after in places:
                 seen[see(http, streamed)] += 1
         assert seen == {"error": len(places)}
-    found.settled()
+    stack.settled()
 
 
 @pytest.mark.fault
@@ -110,7 +110,7 @@ def test_cut_at_every_byte(counting: Stack, place: Place) -> None:
 @pytest.mark.fault
 @PLACES
 def test_a_network_that_falls_silent(counting: Stack, place: Place) -> None:
-    """The client gives up; the server's place is free."""
+    """The client gives up; its slot is freed."""
     accepted = counting.settled()["requests_accepted_total"] + 1
     with place(counting, Manners(silent_after=300)) as http:
         body = {"prompt": [5], "max_tokens": 10_000, "stream": True}

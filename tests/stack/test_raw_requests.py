@@ -1,4 +1,4 @@
-"""Bytes that are not quite HTTP: at most one answer, no fault, and the server lives on."""
+"""Malformed HTTP: at most one response, no traceback, and the server survives."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import partial
 import pytest
 
 from tests.middleware.conftest import KEYS
-from tests.stack.conftest import Stack, stack
+from tests.stack.conftest import Stack, running_stack
 from tests.stack.raw import CASES, exchange, statuses
 
-#: Where more than one request is in the bytes: the first ends before they do. With bare line feeds
-#: so nginx reads it, which sends on what it has read, anew.
+#: Cases that contain more than one request. nginx accepts bare line feeds and sends each request
+#: on in its own words.
 PIPELINED = {
     "a length that is too short",
     "a body without a length",
@@ -24,10 +24,10 @@ ALLOWED_5XX = {501, 505}
 
 
 def check(name: str, sent: bytes, received: bytes) -> None:
-    found = statuses(received)
+    codes = statuses(received)
     if name not in PIPELINED:
-        assert len(found) <= 1, f"{name}: {len(found)} answers: {received[:2000]!r}"
-    for status in found:
+        assert len(codes) <= 1, f"{name}: {len(codes)} answers: {received[:2000]!r}"
+    for status in codes:
         assert status < 500 or status in ALLOWED_5XX, f"{name}: {received[:500]!r}"
     assert b"Traceback" not in received and b"site-packages" not in received
     assert b"/hidden" not in received or name in PIPELINED
@@ -39,12 +39,12 @@ def test_there_are_enough() -> None:
 
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One that refuses all of them for their missing key, most of them unread."""
+    """A stack with API keys: rejects all cases, most without reading the body."""
     keys = tmp_path_factory.mktemp("keyed") / "keys"
     keys.write_text(KEYS)
-    with stack(settings={"WESTLAKE_API_KEYS_FILE": keys}) as found:
-        yield found
-        assert "Traceback" not in found.server.logged()
+    with running_stack(settings={"WESTLAKE_API_KEYS_FILE": keys}) as stack:
+        yield stack
+        assert "Traceback" not in stack.server.logged()
 
 
 @pytest.mark.parametrize("through", ["nginx", "direct"])
@@ -57,21 +57,21 @@ def test_every_case_without_a_key(keyed: Stack, through: str) -> None:
     send_all(keyed, through)
 
 
-def send_all(found: Stack, through: str) -> None:
-    address = ("127.0.0.1", found.proxy.port) if through == "nginx" else str(found.socket)
-    worker = found.server.worker
+def send_all(stack: Stack, through: str) -> None:
+    address = ("127.0.0.1", stack.proxy.port) if through == "nginx" else str(stack.socket)
+    worker = stack.server.worker
     with ThreadPoolExecutor(len(CASES)) as pool:
         answers = pool.map(lambda sent: exchange(address, sent, 3.0), CASES.values())
         for (name, sent), received in zip(CASES.items(), answers, strict=True):
             check(name, sent, received)
-    assert found.server.worker == worker
-    assert found.http.get("/health").status == 200
-    found.settled()
+    assert stack.server.worker == worker
+    assert stack.http.get("/health").status == 200
+    stack.settled()
 
 
 def mutations(seed: int, count: int) -> list[bytes]:
-    """Cases with a few bytes changed, doubled, dropped or swapped with another's."""
-    rng, found = random.Random(seed), []
+    """Cases with random bytes changed, repeated, deleted or swapped with another case's."""
+    rng, mutated = random.Random(seed), []
     short = [sent for sent in CASES.values() if len(sent) < 3000]
     for _ in range(count):
         data = bytearray(rng.choice(short))
@@ -87,22 +87,22 @@ def mutations(seed: int, count: int) -> list[bytes]:
                 case _:
                     other = rng.choice(short)
                     data[place:] = other[rng.randrange(len(other)) :]
-        found.append(bytes(data))
-    return found
+        mutated.append(bytes(data))
+    return mutated
 
 
-def send_mutations(found: Stack, seed: int, count: int) -> None:
-    worker, sent = found.server.worker, mutations(seed, count)
-    for address in (("127.0.0.1", found.proxy.port), str(found.socket)):
+def send_mutations(stack: Stack, seed: int, count: int) -> None:
+    worker, sent = stack.server.worker, mutations(seed, count)
+    for address in (("127.0.0.1", stack.proxy.port), str(stack.socket)):
         one = partial(exchange, address, wait_timeout_s=0.3)
         with ThreadPoolExecutor(32) as pool:
             for data, received in zip(sent, pool.map(one, sent), strict=True):
                 for status in statuses(received):
                     assert status < 500 or status in ALLOWED_5XX, (data, received[:500])
                 assert b"Traceback" not in received
-    assert found.server.worker == worker
-    assert found.http.get("/health").status == 200
-    found.settled()
+    assert stack.server.worker == worker
+    assert stack.http.get("/health").status == 200
+    stack.settled()
 
 
 def test_three_hundred_mutations(counting: Stack) -> None:

@@ -1,4 +1,4 @@
-"""What nginx does by itself with our site: limits, sizes, names, TLS, and streams unbuffered."""
+"""nginx's part: rate limits, body size, server names, TLS, unbuffered streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 
 from tests.harness.client import COMPLETIONS
 from tests.harness.waiting import wait_until
-from tests.stack.conftest import Stack, stack
+from tests.stack.conftest import Stack, running_stack
 from tests.stack.nginx import check, started, write_site
 
 ENVELOPE = ["message", "type", "param", "code"]
@@ -28,16 +28,16 @@ ENVELOPE = ["message", "type", "param", "code"]
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Stack]:
-    with stack(site={"limited": True}, ready=False) as found:
+    with running_stack(site={"limited": True}, ready=False) as stack:
         wait_until(
-            lambda: found.socket.exists() and "ready:" in found.server.logged(),
-            found.server.logged,
+            lambda: stack.socket.exists() and "ready:" in stack.server.logged(),
+            stack.server.logged,
         )
-        yield found
+        yield stack
 
 
 def test_too_many_connections_of_one_address_get_429(limited: Stack) -> None:
-    """First, for fewer requests than nginx takes at once."""
+    """Must run first: it sends fewer requests than the burst allows."""
     http = limited.http
     body = {"prompt": [5], "max_tokens": 10_000, "stream": True}
     with ExitStack() as opened:
@@ -109,7 +109,7 @@ def test_request_ids_pass_when_they_are_harmless(counting: Stack) -> None:
 
 
 def test_streams_come_unbuffered(counting: Stack) -> None:
-    """A token every few milliseconds, and not all of them at the end."""
+    """A token every few milliseconds, not all at the end."""
     body = {"prompt": [5], "max_tokens": 200, "stream": True}
     with counting.http.open(COMPLETIONS, body) as opened:
         assert opened.response.headers["Content-Type"].startswith("text/event-stream")
@@ -120,7 +120,7 @@ def test_streams_come_unbuffered(counting: Stack) -> None:
 
 
 def test_files_pass_as_the_server_compressed_them(counting: Stack) -> None:
-    """nginx compresses nothing itself: in a stream that would hold text back."""
+    """nginx itself does not compress: that would delay streams."""
     connection = HTTPConnection("127.0.0.1", counting.proxy.port, timeout=5)
     packed = {"Accept-Encoding": "gzip"}
     connection.request("GET", "/", headers=packed)
@@ -200,8 +200,8 @@ def test_a_server_that_is_not_there_is_503_as_json() -> None:
 
 
 def asked_of_the_server(path: str) -> tuple[str, dict[str, list[str]]]:
-    """What the server behind our site is asked when a client with lies in its headers asks for
-    `path`: the path, and the values of each header."""
+    """The path and the headers that the server receives from nginx when a client with forged
+    headers requests `path`."""
     folder = Path(tempfile.mkdtemp(prefix="westlake-"))
     try:
         behind = str(folder / "http.sock")

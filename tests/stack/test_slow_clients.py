@@ -1,4 +1,4 @@
-"""Clients that send or read slowly, or not at all: nobody else notices, and they are cut."""
+"""Clients that send or read slowly, or not at all: others are not affected; they are cut off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.harness.client import COMPLETIONS, Client
 from tests.harness.waiting import wait_until
-from tests.stack.conftest import Stack, stack
+from tests.stack.conftest import Stack, running_stack
 from tests.stack.load import health_watched, job, perform
 
 HALF_HEADER = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -25,7 +25,7 @@ HALF_BODY = (
 
 
 def connected(port: int, sent: bytes, source: str, buffer: int | None = None) -> socket.socket:
-    """A raw connection from one of this machine's own addresses."""
+    """A raw connection from a given loopback address."""
     peer = socket.socket()
     if buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -38,11 +38,11 @@ def connected(port: int, sent: bytes, source: str, buffer: int | None = None) ->
 
 @contextmanager
 def trickling(port: int, headers: int, bodies: int) -> Iterator[list[socket.socket]]:
-    """So many half requests from eight addresses, a byte more of each now and then."""
+    """Partial requests from eight addresses, each sending a byte now and then."""
     peers, stop = [], threading.Event()
-    for number in range(headers + bodies):
-        sent = HALF_HEADER if number < headers else HALF_BODY
-        peers.append(connected(port, sent, f"127.0.0.{2 + number % 8}"))
+    for index in range(headers + bodies):
+        sent = HALF_HEADER if index < headers else HALF_BODY
+        peers.append(connected(port, sent, f"127.0.0.{2 + index % 8}"))
 
     def trickle() -> None:
         while not stop.wait(2):
@@ -50,7 +50,7 @@ def trickling(port: int, headers: int, bodies: int) -> Iterator[list[socket.sock
                 try:
                     peer.send(b"x")
                 except OSError:
-                    pass  # cut, as it should be
+                    pass  # closed by the server, as expected
 
     thread = threading.Thread(target=trickle)
     thread.start()
@@ -64,28 +64,28 @@ def trickling(port: int, headers: int, bodies: int) -> Iterator[list[socket.sock
 
 
 def latencies(http: Client, seconds: float) -> list[float]:
-    """Of normal requests, one after the other, all of which must be right."""
-    end, found = time.monotonic() + seconds, []
+    """Latencies of sequential normal requests, which must be correct."""
+    end, times_s = time.monotonic() + seconds, []
     while time.monotonic() < end:
-        work = job(len(found), http, streamed=False)
+        work = job(len(times_s), http, streamed=False)
         began = time.monotonic()
         assert perform(http, work) == "right"
-        found.append(time.monotonic() - began)
-    return found
+        times_s.append(time.monotonic() - began)
+    return times_s
 
 
 def slow_senders(
-    found: Stack, seconds: float, headers: int, bodies: int, times: float = 1.5
+    stack: Stack, seconds: float, headers: int, bodies: int, times: float = 1.5
 ) -> None:
-    """times: how much longer than alone a normal request may take."""
-    http = found.http
+    """times: allowed slowdown of a normal request."""
+    http = stack.http
     before = quantiles(latencies(http, seconds / 4), n=100)[98]
-    with trickling(found.proxy.port, headers, bodies) as peers, health_watched(http):
+    with trickling(stack.proxy.port, headers, bodies) as peers, health_watched(http):
         beside = quantiles(latencies(http, seconds), n=100)[98]
         assert len(peers) == headers + bodies
     print(f"p99 {before:.3f} s alone, {beside:.3f} s beside {headers + bodies} slow senders")
     assert beside <= max(times * before, 1.0)
-    found.settled()
+    stack.settled()
 
 
 @pytest.mark.fault
@@ -100,36 +100,36 @@ def test_half_sent_requests_for_a_minute(counting: Stack) -> None:
 
 def gaps(http: Client, streams: int) -> list[float]:
     """Times between two tokens of `streams` streams that are read."""
-    found: list[float] = []
+    gaps_s: list[float] = []
 
-    def follow(number: int) -> None:
-        body = {"prompt": [number + 3], "max_tokens": 400, "stream": True}
+    def follow(index: int) -> None:
+        body = {"prompt": [index + 3], "max_tokens": 400, "stream": True}
         with http.open(COMPLETIONS, body) as opened:
             times = list(opened.tokens())
         assert len(times) == 400
-        found.extend(after - before for before, after in pairwise(times))
+        gaps_s.extend(after - before for before, after in pairwise(times))
 
-    threads = [threading.Thread(target=follow, args=(number,)) for number in range(streams)]
+    threads = [threading.Thread(target=follow, args=(index,)) for index in range(streams)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return gaps_s
 
 
 def slow_readers(
-    found: Stack, count: int, n: int = 1, cut_after_s: float | None = None, times: float = 1.2
+    stack: Stack, count: int, n: int = 1, cut_after_s: float | None = None, times: float = 1.2
 ) -> None:
-    """As many who never read as who do. times: how much longer than alone a token may take."""
-    http = found.http
-    # Both with as many running: what is measured is the waiting for sockets, not the work.
+    """As many clients that never read as clients that do. times: allowed slowdown per token."""
+    http = stack.http
+    # The same number of requests in both runs: only the waiting for sockets differs.
     alone = quantiles(gaps(http, 2 * count), n=100)[94]
     body = b'{"prompt": [5], "max_tokens": 11000, "stream": true, "n": %d}' % n
     head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     sent = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     with ExitStack() as stack_of_peers:
         for _ in range(count):
-            peer = connected(found.proxy.port, sent, "127.0.0.1", buffer=4096)
+            peer = connected(stack.proxy.port, sent, "127.0.0.1", buffer=4096)
             stack_of_peers.callback(peer.close)
         wait_until(lambda: http.in_flight() == count, lambda: str(http.metrics()))
         began = time.monotonic()
@@ -142,7 +142,7 @@ def slow_readers(
                 lambda: http.in_flight() == 0, lambda: str(http.metrics()), limit_s=cut_after_s
             )
             print(f"cut after {time.monotonic() - began:.1f} s")
-    found.settled()
+    stack.settled()
 
 
 @pytest.mark.fault
@@ -157,6 +157,6 @@ def test_thirty_two_clients_never_read(counting: Stack) -> None:
 
 @pytest.mark.figures
 def test_clients_that_never_read_are_cut() -> None:
-    """Once their share of the buffers on the way, some megabytes, is full."""
-    with stack(settings={"STACK_STEP_S": 0.001}) as found:
-        slow_readers(found, 4, n=8, cut_after_s=100)
+    """After the buffers between (some megabytes) are full."""
+    with running_stack(settings={"STACK_STEP_S": 0.001}) as stack:
+        slow_readers(stack, 4, n=8, cut_after_s=100)

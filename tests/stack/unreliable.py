@@ -1,7 +1,4 @@
-"""A TCP or Unix-socket relay that misbehaves on its way: late, slow, in crumbs, or cut.
-
-Knows nothing about what it carries.
-"""
+"""A TCP or Unix-socket relay that delays, slows down, splits or cuts responses."""
 
 from __future__ import annotations
 
@@ -19,13 +16,13 @@ Address = tuple[str, int] | str
 
 @dataclass
 class Manners:
-    """How the relay treats what comes back from the server."""
+    """How the relay treats responses."""
 
     delay_s: float = 0.0  #: before the first byte
     piece_bytes: int = 65536
-    pause_s: float = 0.0  #: after each piece
-    cut_after: int | None = None  #: bytes, then a reset
-    silent_after: int | None = None  #: bytes, then nothing any more
+    pause_s: float = 0.0  #: after each chunk
+    cut_after: int | None = None  #: bytes until a reset
+    silent_after: int | None = None  #: bytes until it sends nothing more
 
 
 def _connect(address: Address) -> socket.socket:
@@ -36,7 +33,7 @@ def _connect(address: Address) -> socket.socket:
 
 
 def _forward(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
-    """Requests: as they are. gone: set before the end of one is passed on."""
+    """Pass on requests unchanged. gone: set before the end of one is passed on."""
     try:
         while data := source.recv(65536):
             target.sendall(data)
@@ -55,7 +52,7 @@ def _end(*peers: socket.socket) -> None:
 
 
 def _reset(peer: socket.socket) -> None:
-    """SO_LINGER of zero: closing sends a reset. Shut down first, or whoever reads keeps it open."""
+    """Close with a reset (SO_LINGER of zero). Shut down first: a reader would keep it open."""
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     _end(peer)
     peer.close()
@@ -64,7 +61,7 @@ def _reset(peer: socket.socket) -> None:
 def _answer(
     server: socket.socket, client: socket.socket, manners: Manners, gone: threading.Event
 ) -> None:
-    """gone: the client has closed, and its system answers with a reset."""
+    """gone: set if the client has closed, so that its system answers with a reset."""
     sent = 0
     time.sleep(manners.delay_s)
     try:
@@ -91,7 +88,7 @@ def _answer(
 
 @contextmanager
 def relay(target: Address, manners: Manners, path: Path | None = None) -> Iterator[Address]:
-    """Where the relay listens: at `path`, or on a port."""
+    """The relay's address: `path`, or a port."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -114,7 +111,7 @@ def relay(target: Address, manners: Manners, path: Path | None = None) -> Iterat
         block_on_close = False
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """Cut connections are what this is for."""
+            """Do not log errors: cut connections are intended."""
 
     server = Relay(address, Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
