@@ -293,7 +293,7 @@ def test_copy(visit: Visits, scripted: Server) -> None:
 
 def test_a_choice_of_models(visit: Visits, scripted: Server) -> None:
     visitor = visit(scripted)
-    assert visitor.page.locator("#model option").count() == 2
+    expect(visitor.page.locator("#model option")).to_have_count(2)
     visitor.page.select_option("#model", label="adapted")
     visitor.ask("one")
     assert visitor.bodies(CHAT)[0]["model"] == "adapted"
