@@ -69,8 +69,8 @@ class SlotPool:
         scope: only prompts of the same scope are reused. The time to an answer must reveal
         nothing about other users' prompts. ops: operations are appended to it.
         """
-        whole = (len(prompt) - 1) // self._chunk_tokens * self._chunk_tokens
-        tokens = tuple(prompt[:whole])
+        reusable = (len(prompt) - 1) // self._chunk_tokens * self._chunk_tokens
+        tokens = tuple(prompt[:reusable])
         source, length = self._longest_prefix(scope, tokens) if self._reuse else (-1, 0)
         is_idle = source in self._idle
         if is_idle and (length > MAX_COPIED_TOKENS or not self._empty):
@@ -85,9 +85,9 @@ class SlotPool:
 
     def register_prefix(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
         """Let other prompts of the scope reuse the chunks of a prompt, which are in the slot."""
-        whole = len(prompt) // self._chunk_tokens * self._chunk_tokens
-        if self._reuse and whole:
-            tokens = tuple(prompt[:whole])
+        length = len(prompt) // self._chunk_tokens * self._chunk_tokens
+        if self._reuse and length:
+            tokens = tuple(prompt[:length])
             prefix = _CachedPrefix(scope, tokens, self._prefix_hashes(scope, tokens), 0)
             self._in_use[slot] = prefix
             for prefix_hash in prefix.hashes:

@@ -104,7 +104,7 @@ class OutputDelta:
     their text. Tokens without text in the answer have none: end of sequence, and tokens that a
     stop string removes."""
 
-    index: int  #: prompt number × n + choice number
+    index: int  #: of the prompt × n + of the choice
     text: str
     token_ids: TokenIds = ()
     logprobs: tuple[TokenLogprob, ...] = ()

@@ -1,7 +1,7 @@
-"""Patterns of a JSON schema in the grammar library's own syntax, where the two differ.
+"""Translates a JSON schema's regular expressions to the syntax of the grammar library.
 
-Knows nothing about what a pattern is for. JSON Schema's patterns are ECMAScript's, and most who
-check an answer use their own language's: what these read differently is narrowed to what all take.
+JSON Schema uses ECMAScript's regular expressions, but many clients validate with those of their
+own language. Where these differ, a pattern is narrowed to what all of them match.
 """
 
 from __future__ import annotations
@@ -11,169 +11,172 @@ from dataclasses import dataclass
 
 
 class UnsupportedPattern(ValueError):
-    """It cannot be kept to; the message says what it has."""
+    """The pattern cannot be translated; the message names the construct."""
 
 
-#: Characters that a JSON text of ours cannot spell. The library mistakes classes that hold them.
-_UNSPELLED = r"\x00-\x07\x0b\x0e-\x1f\x7f"
-_BLANK = r"\x20\xa0\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-#: What each short form surely holds, and what it may hold.
-_SHORT = {
+#: Characters that need a \u escape in JSON, which answers do not use. The library mistakes classes
+#: that contain them.
+_NEED_ESCAPE = r"\x00-\x07\x0b\x0e-\x1f\x7f"
+_SPACES = r"\x20\xa0\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+#: For each class escape: the characters that it has in every language, and in any language.
+_CLASS_ESCAPES = {
     "d": ("0-9", r"\p{Nd}"),
     "w": ("0-9A-Z_a-z", r"\p{L}\p{M}\p{N}\p{Pc}"),
-    "s": (r"\t\n\x0c\r" + _BLANK, r"\t-\r\x1c-\x1f\x{85}\x{feff}" + _BLANK),
+    "s": (r"\t\n\x0c\r" + _SPACES, r"\t-\r\x1c-\x1f\x{85}\x{feff}" + _SPACES),
 }
-_CONTROL = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
-_HEX = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}")
+_CONTROL_ESCAPES = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
+_CODE_POINT = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}")
 _PROPERTY = re.compile(r"[pP](\{[^}]*\}|[A-Z])")
-_COUNT = re.compile(r"\{\d+(,\d*)?\}")
+_REPETITION = re.compile(r"\{\d+(,\d*)?\}")
 _GROUP = re.compile(r"\(\?(:|P?<(?![=!])[^>]*>|[ims]+[:)]|[ims]*-[ims]+[:)])")
-_WORDS = {"b": "word boundaries", "B": "word boundaries", "k": "backreferences"}
+_UNSUPPORTED_ESCAPES = {"b": "word boundaries", "B": "word boundaries", "k": "backreferences"}
 
 
 def translate_pattern(pattern: str) -> tuple[str, bool]:
-    """The pattern as the library must be told it, itself where there is no difference; and whether
-    there are texts that only some readers think it matches, which the library then does not.
+    """The pattern in the library's syntax, and whether it was narrowed: whether there are texts
+    that only some languages match, and that the translated pattern does not.
 
     Raises:
-        UnsupportedPattern
+        UnsupportedPattern: the pattern cannot be translated.
     """
-    reader = _Reader(pattern)
-    return reader.everything(), reader.narrowed
+    translator = _Translator(pattern)
+    return translator.translate(), translator.narrowed
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Goes through a pattern once."""
+class _Translator:
+    """Translates a pattern in one pass."""
 
     text: str
-    at: int = 0
+    position: int = 0
     narrowed: bool = False
 
-    def everything(self) -> str:
-        written = []
-        while self.at < len(self.text):
-            written.append(self._one())
-        return "".join(written)
+    def translate(self) -> str:
+        translated = []
+        while self.position < len(self.text):
+            translated.append(self._element())
+        return "".join(translated)
 
-    def _one(self) -> str:
-        here = self.text[self.at]
-        if here == "\\":
+    def _element(self) -> str:
+        character = self.text[self.position]
+        if character == "\\":
             return self._escape()
-        if here == "[":
+        if character == "[":
             return self._class()
-        if self.text.startswith("(?", self.at):
+        if self.text.startswith("(?", self.position):
             return self._group()
-        if here == "{" and (count := _COUNT.match(self.text, self.at)):
-            self.at = count.end()
+        if character == "{" and (count := _REPETITION.match(self.text, self.position)):
+            self.position = count.end()
             return count[0]
-        if self.text.startswith("{,", self.at):
+        if self.text.startswith("{,", self.position):
             raise UnsupportedPattern("a count that begins with a comma")
-        self.at += 1
-        return "\\" + here if here in "{}]" else here
+        self.position += 1
+        return "\\" + character if character in "{}]" else character
 
     def _group(self) -> str:
-        found = _GROUP.match(self.text, self.at)
-        if found is None:
-            kind = self.text[self.at : self.at + 4]
+        match = _GROUP.match(self.text, self.position)
+        if match is None:
+            kind = self.text[self.position : self.position + 4]
             around = kind[2:3] in ("=", "!") or kind[2:4] in ("<=", "<!")
             raise UnsupportedPattern("look-around" if around else f"a group that begins {kind!r}")
-        self.at = found.end()
-        return found[0]
+        self.position = match.end()
+        return match[0]
 
     def _escape(self) -> str:
-        """One that stands outside of a class."""
-        letter = self.text[self.at + 1 : self.at + 2]
+        """An escape outside of a character class."""
+        letter = self.text[self.position + 1 : self.position + 2]
         if letter == "A":
-            self.at += 2
+            self.position += 2
             return r"\A"
-        if letter in _WORDS or (letter.isdigit() and letter != "0"):
-            raise UnsupportedPattern(_WORDS.get(letter, "backreferences"))
+        if letter in _UNSUPPORTED_ESCAPES or (letter.isdigit() and letter != "0"):
+            raise UnsupportedPattern(_UNSUPPORTED_ESCAPES.get(letter, "backreferences"))
         item = self._item()
         if isinstance(item, int):
-            # As it is, so that it is seen in the schema's text that this one is needed.
+            # Unescaped, so that `may_need_unicode_escapes` finds it in the schema.
             return chr(item) if chr(item) not in _SPECIAL else "\\" + chr(item)
-        sure, _ = item
-        return self._without_unspelled(f"[{sure}]")
+        in_all, _ = item
+        return self._without_escaped(f"[{in_all}]")
 
     def _class(self) -> str:
-        self.at += 1
-        negated = self.text.startswith("^", self.at)
-        self.at += negated
-        if self.text.startswith("]", self.at):
+        self.position += 1
+        negated = self.text.startswith("^", self.position)
+        self.position += negated
+        if self.text.startswith("]", self.position):
             raise UnsupportedPattern("a class that begins with ]")
         items = []
-        while not self.text.startswith("]", self.at):
+        while not self.text.startswith("]", self.position):
             items.append(self._range(negated))
-        self.at += 1
-        return self._without_unspelled(f"[{'^' if negated else ''}{''.join(items)}]")
+        self.position += 1
+        return self._without_escaped(f"[{'^' if negated else ''}{''.join(items)}]")
 
     def _range(self, negated: bool) -> str:
-        """A character, a range of them, or a short form."""
+        """A character, a range of characters or a class escape."""
         low = self._item(in_class=True)
         if not isinstance(low, int):
             return low[negated]
-        dash = self.text.startswith("-", self.at) and not self.text.startswith("-]", self.at)
+        dash = self.text.startswith("-", self.position) and not self.text.startswith(
+            "-]", self.position
+        )
         if not dash:
             return _code(low)
-        self.at += 1
+        self.position += 1
         high = self._item(in_class=True)
-        if not isinstance(high, int):  # a dash before a short form is one
+        if not isinstance(high, int):  # before a class escape, a dash is a character
             return _code(low) + _code(ord("-")) + high[negated]
         if high < low:
             raise UnsupportedPattern("a range whose end is before its beginning")
         return f"{_code(low)}-{_code(high)}"
 
     def _item(self, in_class: bool = False) -> int | tuple[str, str]:
-        """A character's number, or what a short form surely holds and may hold."""
-        here, letter = self._next(0), self._next(1)
-        if not here:
+        """A character's code point, or the contents of a class escape: see _CLASS_ESCAPES."""
+        character, letter = self._next(0), self._next(1)
+        if not character:
             raise UnsupportedPattern("a class without an end")
-        if here != "\\":
-            self.at += 1
-            return ord(here)
-        if found := _HEX.match(self.text, self.at + 1):
-            self.at = found.end()
-            number = int(next(filter(None, found.groups())), 16)
-            if 0xD800 <= number < 0xE000 or number > 0x10FFFF:
+        if character != "\\":
+            self.position += 1
+            return ord(character)
+        if match := _CODE_POINT.match(self.text, self.position + 1):
+            self.position = match.end()
+            code_point = int(next(filter(None, match.groups())), 16)
+            if 0xD800 <= code_point < 0xE000 or code_point > 0x10FFFF:
                 raise UnsupportedPattern("half a character")
-            return number
-        if found := _PROPERTY.match(self.text, self.at + 1):
-            self.at = found.end()
-            return "\\" + found[0], "\\" + found[0]
-        self.at += 2
-        if letter.lower() in _SHORT:
+            return code_point
+        if match := _PROPERTY.match(self.text, self.position + 1):
+            self.position = match.end()
+            return "\\" + match[0], "\\" + match[0]
+        self.position += 2
+        if letter.lower() in _CLASS_ESCAPES:
             self.narrowed = True
-            sure, maybe = _SHORT[letter.lower()]
-            return (sure, maybe) if letter.islower() else (f"[^{maybe}]", f"[^{sure}]")
+            in_all, in_any = _CLASS_ESCAPES[letter.lower()]
+            return (in_all, in_any) if letter.islower() else (f"[^{in_any}]", f"[^{in_all}]")
         return self._character(letter, in_class)
 
     def _character(self, letter: str, in_class: bool) -> int:
-        """What a backslash and `letter`, which have been read, stand for."""
+        """The code point of a backslash and `letter`, which have been read."""
         following = self._next(0)
-        if letter in _CONTROL:
-            return _CONTROL[letter]
+        if letter in _CONTROL_ESCAPES:
+            return _CONTROL_ESCAPES[letter]
         if letter == "b" and in_class:
             return 8
         if letter == "0" and not following.isdigit():
             return 0
         if letter == "c" and following.isascii() and following.isalpha():
-            self.at += 1
+            self.position += 1
             return ord(following) % 32
         if not letter or letter.isalnum():
             raise UnsupportedPattern(f"\\{letter}")
         return ord(letter)
 
     def _next(self, ahead: int) -> str:
-        """The character so far ahead; "" at the end."""
-        return self.text[self.at + ahead : self.at + ahead + 1]
+        """The character `ahead` of the position; "" at the end."""
+        return self.text[self.position + ahead : self.position + ahead + 1]
 
-    def _without_unspelled(self, written: str) -> str:
-        """The class without the characters that cannot be spelled; as it is where it has none."""
-        if _PLAIN.fullmatch(written):
-            return written
+    def _without_escaped(self, translated: str) -> str:
+        """A class without the characters of _NEED_ESCAPE; unchanged if it has none."""
+        if _PLAIN.fullmatch(translated):
+            return translated
         self.narrowed = True
-        return f"[{written}&&[^{_UNSPELLED}]]"
+        return f"[{translated}&&[^{_NEED_ESCAPE}]]"
 
 
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$")
@@ -181,6 +184,6 @@ _PLAIN = re.compile(r"\[(?!\^)([0-9A-Za-z_]|\\x\{(?!7f)([2-9a-f][0-9a-f]|[0-9a-f
 
 
 def _code(character: int) -> str:
-    """A character in a class, which means nothing else there."""
-    shown = chr(character)
-    return shown if shown.isascii() and shown.isalnum() else f"\\x{{{character:02x}}}"
+    """A character for a class, escaped unless it is an ASCII letter or digit."""
+    text = chr(character)
+    return text if text.isascii() and text.isalnum() else f"\\x{{{character:02x}}}"

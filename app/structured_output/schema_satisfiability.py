@@ -83,16 +83,16 @@ class _FiniteSchemas:
         """Schemas that every instance must match or contain an instance of."""
         if "const" in node or "enum" in node:
             return []
-        found = list(_as_list(node.get("allOf")))
+        required = list(_as_list(node.get("allOf")))
         if isinstance(reference := node.get("$ref"), str):
-            found.append(self._target(reference))
+            required.append(self._target(reference))
         types = node.get("type", _TYPES)
         types = [types] if isinstance(types, str) else types
         if types == ["object"]:
-            found += _properties(node)
+            required += _properties(node)
         if types == ["array"]:
-            found += _items(node)
-        return found
+            required += _items(node)
+        return required
 
     def _target(self, reference: str) -> Any:
         """The schema that a reference points to; None if it is not a pointer in this document."""

@@ -1,7 +1,7 @@
-"""A runner that counts instead of computing, and a sampler that follows it.
+"""A runner that counts instead of computing, and a sampler for it, without torch.
 
-Knows nothing about torch. It checks what a real cache would silently get wrong: that every
-position is written once, in order, before it is read, and that slots are given back empty.
+The runner checks what a real cache would not report: every position is written in order, before it
+is read, and slots are released.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ class CountingRunner:
         self.cache.pop(slot, None)
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
-        held = self.cache.setdefault(target, [])
-        assert start <= len(held) and end <= len(self.cache[source])
-        held[start:] = self.cache[source][start:end]
+        cached = self.cache.setdefault(target, [])
+        assert start <= len(cached) and end <= len(self.cache[source])
+        cached[start:] = self.cache[source][start:end]
 
     def _write(self, slot: int, position: int, tokens: tuple[int, ...]) -> None:
-        held = self.cache.setdefault(slot, [])
-        assert len(held) >= position, f"slot {slot} holds {len(held)} tokens, not {position}"
-        del held[position:]  # what an earlier sequence left after a prefix that is used again
-        held += tokens
-        assert len(held) <= self.positions
+        cached = self.cache.setdefault(slot, [])
+        assert len(cached) >= position, f"slot {slot} has {len(cached)} tokens, not {position}"
+        del cached[position:]  # after a reused prefix: tokens of an earlier sequence
+        cached += tokens
+        assert len(cached) <= self.positions
 
 
 class FollowingSampler:
-    """Takes the number the runner gave; keeps away from the end token."""
+    """Returns the runner's number as the token, but never EOS."""
 
     def __init__(self) -> None:
         self.broken: Callable[[SamplingInput], bool] = lambda sampling: False
@@ -104,7 +104,7 @@ def fake_model(
 
 
 def expected(prompt: tuple[int, ...], count: int) -> list[int]:
-    """What the two above answer, computed the plain way."""
+    """The answer of CountingRunner and FollowingSampler, computed directly."""
     tokens = list(prompt)
     for _ in range(count):
         tokens.append(max(sum(tokens) % VOCAB, EOS + 1))

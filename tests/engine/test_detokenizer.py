@@ -1,4 +1,4 @@
-"""Which tokens' logprobs are told, when, and where their text begins."""
+"""When logprobs are released, and the offsets of their text."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ WORD, CONTROL, BLANK = 256, 257, 258
 
 def answer(tokens: list[int], *stop: str, drop: bool = False) -> list[tuple[str, list[int]]]:
     """For each token, and for the end, the text and the logprobs that came with it."""
-    made = Detokenizer(TOKENS, stop, drop)
+    detokenizer = Detokenizer(TOKENS, stop, drop)
     steps = []
     for token in tokens:
-        text, stopped = made.push(token, TokenLogprob(token, -1.0, ()))
-        steps.append((text, [(told.token_id, told.offset) for told in made.release_logprobs()]))
+        text, stopped = detokenizer.push(token, TokenLogprob(token, -1.0, ()))
+        steps.append(
+            (text, [(each.token_id, each.offset) for each in detokenizer.release_logprobs()])
+        )
         if stopped:
             return steps
-    text, _ = made.finish()
-    steps.append((text, [(told.token_id, told.offset) for told in made.release_logprobs()]))
+    text, _ = detokenizer.finish()
+    steps.append((text, [(each.token_id, each.offset) for each in detokenizer.release_logprobs()]))
     return steps
 
 
-def test_a_token_is_told_with_its_text() -> None:
+def test_a_token_is_released_with_its_text() -> None:
     assert answer([ord("a"), WORD, CONTROL]) == [
         ("a", [(97, 0)]),
         ("杭州", [(WORD, 1)]),
@@ -38,7 +40,7 @@ def test_a_token_is_told_with_its_text() -> None:
     ]
 
 
-def test_bytes_of_one_character_are_told_together_with_it() -> None:
+def test_bytes_of_one_character_are_released_together_with_it() -> None:
     first, second, third = "西".encode()
     assert answer([97, first, second, third]) == [
         ("a", [(97, 0)]),
@@ -49,13 +51,13 @@ def test_bytes_of_one_character_are_told_together_with_it() -> None:
     ]
 
 
-def test_half_a_character_is_told_when_it_is_given_up() -> None:
+def test_half_a_character_is_released_as_a_replacement() -> None:
     first = "西".encode()[0]
     assert answer([first, 97]) == [("", []), ("\ufffda", [(first, 0), (97, 1)]), ("", [])]
     assert answer([first]) == [("", []), ("\ufffd", [(first, 0)])]
 
 
-def test_tokens_held_back_are_told_later_and_none_is_lost() -> None:
+def test_tokens_held_back_are_released_later_and_none_is_lost() -> None:
     assert answer([97, 98, 99], "abd") == [
         ("", []),
         ("", []),
@@ -64,12 +66,12 @@ def test_tokens_held_back_are_told_later_and_none_is_lost() -> None:
     ]
 
 
-def test_what_a_stop_string_cuts_off_is_not_told() -> None:
+def test_what_a_stop_string_cuts_off_is_not_released() -> None:
     assert answer([97, 98, CONTROL, 99], "bc") == [("a", [(97, 0)]), ("", []), ("", []), ("", [])]
     assert answer([97, 98], "a") == [("", [])]
 
 
-def test_a_token_that_is_cut_in_two_is_told() -> None:
+def test_a_token_that_is_cut_in_two_is_released() -> None:
     assert answer([97, WORD], "州") == [("a", [(97, 0)]), ("杭", [(WORD, 1)])]
 
 
@@ -83,7 +85,7 @@ def test_offsets_count_after_dropped_blanks() -> None:
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_told_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> None:
+def test_released_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> None:
     rng = random.Random(seed)
     choice = [97, 98, 99, 32, *"西😀".encode(), WORD, CONTROL, BLANK]
     tokens = rng.choices(choice, k=rng.randint(0, 20))
@@ -92,18 +94,18 @@ def test_told_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> None:
     )
     steps = answer(tokens, *stops)
     text = "".join(piece for piece, _ in steps)
-    told = [token for _, group in steps for token in group]
-    assert [token for token, _ in told] == tokens[: len(told)]
-    given = told_length = 0
+    released = [token for _, group in steps for token in group]
+    assert [token for token, _ in released] == tokens[: len(released)]
+    given = released_length = 0
     for piece, group in steps:
         given += len(piece)
-        told_length += len(group)
-        covered = b"".join(TOKENS[token] for token in tokens[:told_length])
+        released_length += len(group)
+        covered = b"".join(TOKENS[token] for token in tokens[:released_length])
         assert len(covered.decode(errors="replace")) >= given, "text before its logprobs"
-    raw = b"".join(TOKENS[token] for token, _ in told).decode(errors="replace")
+    raw = b"".join(TOKENS[token] for token, _ in released).decode(errors="replace")
     assert raw.startswith(text) or "\ufffd" in raw
-    offsets = [offset for _, offset in told]
+    offsets = [offset for _, offset in released]
     assert offsets == sorted(offsets)
-    if len(told) > 1 and "\ufffd" not in raw:
-        for (token, start), (_, end) in itertools.pairwise(told):
+    if len(released) > 1 and "\ufffd" not in raw:
+        for (token, start), (_, end) in itertools.pairwise(released):
             assert raw[start:end] in (TOKENS[token].decode(errors="replace"), "")

@@ -20,7 +20,7 @@ from app.structured_output.json_constraint import JsonConstraint
 from app.structured_output.validation_process import ValidationProcess
 from app.tokenizer.tokenizer import load_tokenizer
 
-Found = JsonConstraint | EngineError
+Result = JsonConstraint | EngineError
 SMALL = '{"enum": ["ab", "cd"]}'
 
 
@@ -43,17 +43,17 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return schemas
 
 
-def ask(of: GrammarCache, schema: str, continued: str = "", owner: str = "") -> list[Found]:
-    """Ask, and wait for what is told."""
-    told, done = list[Found](), threading.Event()
+def ask(of: GrammarCache, schema: str, answer_prefix: str = "", owner: str = "") -> list[Result]:
+    """Request a grammar and wait for the result."""
+    results, done = list[Result](), threading.Event()
 
-    def on_compiled(each: Found) -> None:
-        told.append(each)
+    def on_compiled(each: Result) -> None:
+        results.append(each)
         done.set()
 
-    of.request(schema, continued, handle(owner), on_compiled)
+    of.request(schema, answer_prefix, handle(owner), on_compiled)
     assert done.wait(30)
-    return told
+    return results
 
 
 def handle(owner: str = "") -> RequestHandle:
@@ -66,7 +66,7 @@ def test_a_schema_is_compiled_once(grammars: GrammarCache, compiled: list[str]) 
     assert first is not second and compiled == [SMALL]
 
 
-def test_a_refusal_is_remembered(grammars: GrammarCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_cached(grammars: GrammarCache, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = ask(grammars, '{"type": "no"}')
     assert isinstance(first, UnsupportedSchema)
 
@@ -78,7 +78,7 @@ def test_a_refusal_is_remembered(grammars: GrammarCache, monkeypatch: pytest.Mon
     assert str(second) == str(first)
 
 
-def test_what_is_kept_is_bounded(
+def test_the_cache_is_bounded(
     grammars: GrammarCache, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grammar_cache, "MAX_GRAMMARS", 2)
@@ -91,18 +91,18 @@ def test_what_is_kept_is_bounded(
 def test_owners_take_turns(grammars: GrammarCache, compiled: list[str]) -> None:
     ask(grammars, SMALL)  # the child is there
     slow = json.dumps({"type": "integer", "multipleOf": 99_991})
-    told = threading.Semaphore(0)
-    held = [handle("greedy") for _ in range(6)]
-    for number, each in enumerate(held):
-        schema = json.dumps({**json.loads(slow), "multipleOf": 99_991 + 2 * number})
-        grammars.request(schema, "", each, lambda _: told.release())
+    compiled_count = threading.Semaphore(0)
+    handles = [handle("greedy") for _ in range(6)]
+    for index, each in enumerate(handles):
+        schema = json.dumps({**json.loads(slow), "multipleOf": 99_991 + 2 * index})
+        grammars.request(schema, "", each, lambda _: compiled_count.release())
     ask(grammars, '{"const": "mine"}', owner="modest")
     assert len(compiled) <= 4, "the modest one waited for all of the greedy one's"
-    for each in held:
+    for each in handles:
         each.cancelled = True
 
 
-def test_a_text_that_is_gone_on_with(grammars: GrammarCache) -> None:
+def test_an_answer_prefix(grammars: GrammarCache) -> None:
     (fits,) = ask(grammars, SMALL, '"a')
     assert isinstance(fits, JsonConstraint) and fits.allowed().sum() >= 1
     (refused,) = ask(grammars, SMALL, '"x')

@@ -1,4 +1,4 @@
-"""Events of short steps are gathered; the first, the last and what precedes an error are not."""
+"""Events of short steps are gathered, except the first, the last and those before an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Buffered = tuple[OutputBuffer, RequestHandle, Sequence]
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -37,45 +37,45 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def told(clock: Clock) -> Buffered:
-    """A request whose first event has just gone out, in the middle of short steps."""
-    made, handle = OutputBuffer(EngineMetrics(), clock), RequestHandle(3, 1, lambda: None)
+def buffered(clock: Clock) -> Buffered:
+    """A request whose first event has just been sent, in the middle of short steps."""
+    output, handle = OutputBuffer(EngineMetrics(), clock), RequestHandle(3, 1, lambda: None)
     sequence: Sequence = StubSequence(handle)  # type: ignore[assignment]
-    made.open(handle, [sequence])
-    made.add_event(sequence, OutputDelta(0, "a", (1,)))
-    made.flush()
+    output.open(handle, [sequence])
+    output.add_event(sequence, OutputDelta(0, "a", (1,)))
+    output.flush()
     assert handle.next_events(0) == [OutputDelta(0, "a", (1,))]
-    return made, handle, sequence
+    return output, handle, sequence
 
 
-def test_texts_of_short_steps_join(told: Buffered, clock: Clock) -> None:
-    made, handle, sequence = told
+def test_texts_of_short_steps_join(buffered: Buffered, clock: Clock) -> None:
+    output, handle, sequence = buffered
     step_s = GATHER_S / 3.5
     assert step_s < SHORT_STEP_S
     for token, text in enumerate("bcd", 2):
         clock.now_s += step_s
-        made.add_event(sequence, OutputDelta(0, text, (token,)))
-        made.flush()
+        output.add_event(sequence, OutputDelta(0, text, (token,)))
+        output.flush()
         assert handle.next_events(0) == []
     clock.now_s += step_s
-    made.flush()
+    output.flush()
     assert handle.next_events(0) == [OutputDelta(0, "bcd", (2, 3, 4))]
 
 
-def test_texts_of_long_steps_do_not_wait(told: Buffered, clock: Clock) -> None:
-    made, handle, sequence = told
+def test_texts_of_long_steps_do_not_wait(buffered: Buffered, clock: Clock) -> None:
+    output, handle, sequence = buffered
     for token, text in enumerate("bcd", 2):
         clock.now_s += SHORT_STEP_S
-        made.add_event(sequence, OutputDelta(0, text, (token,)))
-        made.flush()
+        output.add_event(sequence, OutputDelta(0, text, (token,)))
+        output.flush()
         assert handle.next_events(0) == [OutputDelta(0, text, (token,))]
 
 
-def test_the_end_does_not_wait(told: Buffered) -> None:
-    made, handle, sequence = told
-    made.add_event(sequence, OutputDelta(0, "b", (2,)))
-    made.finish(sequence, [OutputDelta(0, "", (), (), FinishReason.STOP)])
-    made.flush()
+def test_the_end_does_not_wait(buffered: Buffered) -> None:
+    output, handle, sequence = buffered
+    output.add_event(sequence, OutputDelta(0, "b", (2,)))
+    output.finish(sequence, [OutputDelta(0, "", (), (), FinishReason.STOP)])
+    output.flush()
     assert handle.next_events(0) == [
         OutputDelta(0, "b", (2,)),
         OutputDelta(0, "", (), (), FinishReason.STOP),
@@ -83,19 +83,19 @@ def test_the_end_does_not_wait(told: Buffered) -> None:
     assert handle.done
 
 
-def test_other_choices_are_not_mixed(told: Buffered) -> None:
-    made, handle, sequence = told
+def test_other_choices_are_not_mixed(buffered: Buffered) -> None:
+    output, handle, sequence = buffered
     for index in (0, 1, 1):
-        made.add_event(sequence, OutputDelta(index, "x", (5,)))
-    made.finish_choice(sequence)
-    made.flush()
+        output.add_event(sequence, OutputDelta(index, "x", (5,)))
+    output.finish_choice(sequence)
+    output.flush()
     assert handle.next_events(0) == [OutputDelta(0, "x", (5,)), OutputDelta(1, "xx", (5, 5))]
 
 
-def test_an_error_comes_after_what_was_told(told: Buffered) -> None:
-    made, handle, sequence = told
-    made.add_event(sequence, OutputDelta(0, "b", (2,)))
-    made.fail(handle, GenerationFailed("bad"))
+def test_an_error_comes_after_the_buffered_events(buffered: Buffered) -> None:
+    output, handle, sequence = buffered
+    output.add_event(sequence, OutputDelta(0, "b", (2,)))
+    output.fail(handle, GenerationFailed("bad"))
     assert handle.next_events(0) == [OutputDelta(0, "b", (2,))]
     with pytest.raises(EngineError):
         handle.next_events(0)

@@ -1,4 +1,4 @@
-"""Prompt scores and cached tokens: each told once, whatever happens to a sequence on its way."""
+"""Prompt logprobs and cached tokens are reported once, also after a preemption."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ScoringSampler(FollowingSampler):
         return [TokenLogprob(token, -float(token), ()) for token in targets]
 
 
-def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
+def test_a_prompt_preempted_in_its_middle_is_scored_once() -> None:
     model = fake_model(ScoringRunner(), ScoringSampler())
     core = EngineCore(model, EngineMetrics())
     running = GenerationRequest(((3, 4),), max_tokens=100)
@@ -43,7 +43,7 @@ def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
         core.flush()
         handles.append(handle)
     core.step()
-    core.scheduler.admission.kv_cache_tokens = 20  # the next step sends the youngest back
+    core.scheduler.admission.kv_cache_tokens = 20  # the next step preempts the youngest
     core.step()
     assert core.scheduler.waiting()
     core.scheduler.admission.kv_cache_tokens = 10_000
@@ -51,8 +51,8 @@ def test_a_prompt_sent_back_in_its_middle_is_scored_once() -> None:
         core.step()
         core.flush()
     events = [event for event in handles[1].next_events(1) if isinstance(event, PromptLogprobs)]
-    told = [token.token_id for event in events for token in event.logprobs]
-    assert told == list(range(4, 203))
+    reported = [token.token_id for event in events for token in event.logprobs]
+    assert reported == list(range(4, 203))
 
 
 def test_cached_tokens_count_a_prompt_once() -> None:

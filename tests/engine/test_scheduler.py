@@ -1,4 +1,4 @@
-"""Who runs in a step: budgets, turns between requests, admission and preemption."""
+"""The scheduler: prefill budgets, turns between requests, admission and preemption."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def advance(scheduler: Scheduler) -> None:
             each.tokens.append(7)
 
 
-def test_prompts_are_cut_on_the_grid_within_the_budget() -> None:
+def test_prompts_are_cut_into_chunks_within_the_budget() -> None:
     scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(1000)])
     chunks = scheduler.plan().batch.prefill_chunks
@@ -40,7 +40,7 @@ def test_prompts_are_cut_on_the_grid_within_the_budget() -> None:
     assert {chunk.output for chunk in chunks} == {OutputKind.NONE}
 
 
-def test_only_the_last_tile_of_a_prompt_asks_for_logits() -> None:
+def test_only_the_last_chunk_of_a_prompt_needs_logits() -> None:
     scheduler = Scheduler(4, 10_000, CHUNK)
     scheduler.add([sequence(70)])
     chunks = scheduler.plan().batch.prefill_chunks
@@ -99,7 +99,7 @@ def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> Non
     assert generated > 0, "what was said is not taken back"
 
 
-def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> None:
+def test_a_preempted_answer_replays_its_own_tokens_before_it_samples_again() -> None:
     scheduler = Scheduler(2, 10_000, CHUNK, prefix_reuse=False)
     each = sequence(40, 100)
     scheduler.add([each])
@@ -108,15 +108,15 @@ def test_a_preempted_answer_replays_its_own_tokens_before_it_asks_again() -> Non
     scheduler.remove(each)
     each.num_computed_tokens = 0
     scheduler.add([each])
-    told = each.num_generated_tokens
+    generated = each.num_generated_tokens
     chunks = scheduler.plan().batch.prefill_chunks
     assert [chunk.output for chunk in chunks] == [OutputKind.NONE] * 3
     advance(scheduler)
-    wants = []
-    for _ in range(told):
-        wants.append(scheduler.plan().batch.decode_rows[0].needs_logits)
+    needs_logits_by_step = []
+    for _ in range(generated):
+        needs_logits_by_step.append(scheduler.plan().batch.decode_rows[0].needs_logits)
         advance(scheduler)
-    assert wants == [False] * (told - 1) + [True]
+    assert needs_logits_by_step == [False] * (generated - 1) + [True]
 
 
 def test_prompt_tokens_beside_answers_follow_the_timed_steps() -> None:

@@ -1,4 +1,4 @@
-"""Numbers and counts that the grammar library would keep to only nearly."""
+"""Numbers and counts that the grammar library would enforce only approximately."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INT64 = 2**63 - 1
         ({"maximum": True}, {"maximum": True}),
     ],
 )  # fmt: skip
-def test_bounds_are_narrowed_to_numbers_that_are_kept(
+def test_bounds_are_narrowed_to_exact_numbers(
     bounds: dict[str, Any], narrowed: dict[str, Any]
 ) -> None:
     schema = {"properties": {"maximum": {"type": "integer", **bounds}}}
@@ -50,7 +50,9 @@ def test_bounds_are_narrowed_to_numbers_that_are_kept(
           "patternProperties": {"a": {"multipleOf": 3}}}, "#: the"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_narrowed_is_refused_by_name(schema: dict[str, Any], place: str) -> None:
+def test_what_cannot_be_narrowed_is_refused_with_its_location(
+    schema: dict[str, Any], place: str
+) -> None:
     with pytest.raises(InexactSchema, match=place):
         narrow_to_exact(schema)
 
@@ -85,7 +87,7 @@ def test_a_property_may_have_any_name() -> None:
         'Invalid schema: {"a":"panic"} is not valid under any of the schemas in "anyOf"',
     ],
 )
-def test_the_library_s_insides_stay_inside(message: str) -> None:
-    told = client_message(message)
-    assert told and "\n" not in told
-    assert not any(word in told for word in ("panic", "::", ".rs", "fuel", "lexer", "unwrap"))
+def test_the_library_s_internals_are_not_shown(message: str) -> None:
+    text = client_message(message)
+    assert text and "\n" not in text
+    assert not any(word in text for word in ("panic", "::", ".rs", "fuel", "lexer", "unwrap"))
