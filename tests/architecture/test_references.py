@@ -28,8 +28,10 @@ from tests.fakes import ScriptedEngine
 FILES = repository.files()
 HISTORY = {"docs/lab-log.md", "CHANGELOG.md"}
 DOCUMENTS = [path for path in FILES if path.suffix == ".md" and str(path) not in HISTORY]
-PYTHON = [path for path in FILES if path.suffix == ".py" and path.parts[0] in ("app", "tools")]
-PYTHON += [Path("config.py"), Path("wsgi.py"), Path("gunicorn.conf.py")]
+#: Files whose docstrings and comments are read; of others, all text.
+COMMENTED = [path for path in FILES if path.suffix in (".py", ".js", ".css", ".html", ".conf")]
+COMMENTED = [path for path in COMMENTED if not {"vendor", "references"} & set(path.parts)]
+COMMENTED.remove(Path(__file__).relative_to(ROOT))
 #: Where flags and variables are named besides: in error messages, the pages' texts, deploy/.
 TEXTS = [path for path in FILES if path.parts[0] in ("app", "deploy", "templates")]
 TEXTS = [path for path in TEXTS if path.suffix in (".py", ".toml", ".html", ".service", ".conf")]
@@ -102,7 +104,7 @@ def test_architecture_names_the_code(known: Known) -> None:
 def test_comments_and_docstrings(known: Known) -> None:
     broken = {
         str(path): found
-        for path in PYTHON
+        for path in COMMENTED
         if (found := set(in_comments(repository.comments(path), path, known)))
     }
     assert broken == {}

@@ -56,5 +56,7 @@ def make_targets() -> set[str]:
 
 
 def comments(path: Path) -> str:
-    """The comments and docstrings of a Python file; by pattern, since tokenizing takes seconds."""
-    return "\n".join(_COMMENT.findall((ROOT / path).read_text(encoding="utf-8")))
+    """The comments and docstrings of a Python file, by pattern: tokenizing takes seconds. All of
+    another file."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return "\n".join(_COMMENT.findall(text)) if path.suffix == ".py" else text
