@@ -82,7 +82,7 @@ def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: in
     file = lines[-1] or "the model's directory"
     prefix = f"{file} is rejected: reading it, or trying the tokenizer it describes, "
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise StartupError(f"{prefix}takes more than {cpu_s:.0f} s of CPU time")
+        raise StartupError(f"{prefix}takes more than {cpu_s:.0f} s of CPU time, or hangs")
     if b"memory allocation" in err or b"bad_alloc" in err:
         raise StartupError(f"{prefix}takes more than {max_bytes // MIB} MiB of memory")
     last_line = (err.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
