@@ -43,7 +43,9 @@ def parse_object(raw: bytes, source: str, max_values: int = MAX_VALUES) -> dict[
         StartupError: not UTF-8 JSON, a duplicate key, too many values, or not an object.
     """
     if sum(map(raw.count, (b",", b":", b"[", b"{"))) > max_values:
-        raise StartupError(f"{source} holds more than {max_values:,} values: that is no such file")
+        raise StartupError(
+            f"{source} has more than {max_values:,} values, too many for such a file"
+        )
     try:
         text = raw.decode("utf-8-sig")
         value = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)

@@ -44,11 +44,11 @@ def read_pickle_header(path: Path) -> dict[str, TensorInfo]:
             f"{path} cannot be read as a torch pickle ({type(error).__name__})"
         ) from None
     if not isinstance(table, dict):
-        raise StartupError(f"{path} holds no table of tensors")
+        raise StartupError(f"{path} is not a dict of tensors")
     tensors = {}
     for key, value in table.items():
         if not (isinstance(key, str) and isinstance(value, _Tensor)):
-            raise StartupError(f"{path}: {str(key)[:80]!r} is no tensor")
+            raise StartupError(f"{path}: {str(key)[:80]!r} is not a tensor")
         tensors[key] = TensorInfo(path, value.dtype, value.shape, 0, 0)
     return tensors
 

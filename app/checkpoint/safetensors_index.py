@@ -105,7 +105,7 @@ def _read_shards(directory: Path) -> dict[str, TensorInfo]:
         raise StartupError(f"{path}: weight_map is missing or empty")
     for name, file in weight_map.items():
         if not isinstance(file, str) or not _is_file_name(file):
-            raise StartupError(f"{path}: {name!r} lies in {file!r}, which is no file name")
+            raise StartupError(f"{path}: {name!r} is in {file!r}, which is not a file name")
     shards = _read_files(directory, list(dict.fromkeys(weight_map.values())))
     for name, file in weight_map.items():
         if name not in shards[file]:

@@ -289,17 +289,17 @@ WEIGHTS: list[Case] = [
     (
         "shards elsewhere",
         replace_contents("model.safetensors.index.json", {"weight_map": {"a": "../../x"}}),
-        "is no file name",
+        "is not a file name",
     ),
     (
         "shards above",
         replace_contents("model.safetensors.index.json", {"weight_map": {"a": ".."}}),
-        "is no file name",
+        "is not a file name",
     ),
     (
         "a shard of nothing",
         replace_contents("model.safetensors.index.json", {"weight_map": {"a": "b\0c"}}),
-        "'b\\x00c', which is no file name",
+        "'b\\x00c', which is not a file name",
     ),
 ]
 
@@ -428,7 +428,7 @@ LORAS: list[Case] = [
     (
         "a slow target",
         adapter(target_modules=r"(.*.*.*.*.*.*.*.*.*.*)+x"),
-        "adapter_config.json is refused",
+        "adapter_config.json is rejected",
     ),
     ("a broken rank pattern", adapter(rank_pattern={"a(": 2}), "broken regular expression"),
     ("token ids", adapter(trainable_token_indices=[10**12]), "trainable_token_indices"),

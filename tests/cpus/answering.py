@@ -1,7 +1,7 @@
-"""A program: loads the embedded model as the server does, feeds it given tokens, and prints what
-it found likeliest after each, and which CPU it believes to be on.
+"""A program that loads the embedded model as the server does, and prints the top token after each
+of the given tokens, and the CPU features that it sees.
 
-Knows nothing about masks or emulators; `machines.py` starts it on other CPUs.
+`machines.py` runs it on other CPUs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PROMPTS = (
     "1 2 3 4 5",
 )
 
-Likeliest = tuple[int, float]  #: a token, and how far its logit lies above the second's
+TopToken = tuple[int, float]  #: a token, and the margin of its logit over the second
 
 
-def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) -> list[Likeliest]:
-    """After the prompt and after each of `forced`, or of the model's own where those end."""
+def top_tokens(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) -> list[TopToken]:
+    """The top tokens after the prompt and after each of `forced`; if that is empty, greedily."""
     ids = loaded.tokenizer.encode(prompt)
     chunk = loaded.runner.prefill_chunk_tokens
     logits = None
@@ -39,16 +39,16 @@ def likeliest(loaded: LoadedModel, prompt: str, forced: list[int], tokens: int) 
         logits = loaded.runner.run(
             Batch((), (PrefillChunk(0, start, ids[start : start + chunk], want),))
         )
-    found: list[Likeliest] = []
-    for number in range(tokens):
+    result: list[TopToken] = []
+    for index in range(tokens):
         assert logits is not None
         top = logits.logits[0].float().topk(2)
-        found.append((int(top.indices[0]), float(top.values[0] - top.values[1])))
-        token = forced[number] if forced else found[-1][0]
-        row = DecodeRow(0, len(ids) + number, token, True)
+        result.append((int(top.indices[0]), float(top.values[0] - top.values[1])))
+        token = forced[index] if forced else result[-1][0]
+        row = DecodeRow(0, len(ids) + index, token, True)
         logits = loaded.runner.run(Batch((row,), ()))
     loaded.runner.release(0)
-    return found
+    return result
 
 
 def watched_self_tests() -> list[set[str]]:
@@ -72,7 +72,7 @@ def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     loaded = load(config, check_model(config, read_vocab_size))
     lists = json.loads(forced) or [[]] * int(prompts)
     answers = [
-        likeliest(loaded, prompt, tokens_of, int(tokens))
+        top_tokens(loaded, prompt, tokens_of, int(tokens))
         for prompt, tokens_of in zip(PROMPTS[: int(prompts)], lists, strict=True)
     ]
     torch = sys.modules["torch"]

@@ -1,7 +1,7 @@
-"""Other CPUs than this machine's: some of its features disabled, or another one emulated.
+"""Runs the server's program on other CPUs: with features disabled, or emulated.
 
-Knows nothing about servers. A child of an emulated Python would run natively, because it starts
-`sys.executable`; so that is a script here which starts the emulator again.
+A child of an emulated Python would run natively, because it starts `sys.executable`: so that is a
+script here, which starts the emulator again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Report:
     def saw_no_avx512(self) -> None:
         """AssertionError if the worker, torch or a self-test of the kernels ran on another CPU."""
         for seen in (self.features, *self.self_tests):
-            assert seen, "no features were told"
+            assert seen, "no features were reported"
             assert FOREIGN not in seen, f"{FOREIGN} was seen: this ran on the machine itself"
         assert "512" not in self.torch, self.torch
 
@@ -85,10 +85,13 @@ def answers(
         command, env=environment(**environ), capture_output=True, text=True, timeout=1400
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    told["features"], told["self_tests"] = set(told["features"]), list(map(set, told["self_tests"]))
+    report = json.loads(done.stdout.splitlines()[-1])
+    report["features"], report["self_tests"] = (
+        set(report["features"]),
+        list(map(set, report["self_tests"])),
+    )
     log = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
-    return Report(**told, log="\n".join(log))
+    return Report(**report, log="\n".join(log))
 
 
 def agree(one: Answers, other: Answers, clear: float) -> None:

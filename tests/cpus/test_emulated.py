@@ -69,8 +69,8 @@ def test_the_tier_would_notice_a_native_process(where: str) -> None:
 
 
 def test_this_machine_itself_is_told_from_an_emulated_one(machine: Report) -> None:
-    told = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
-    if "avx512f" in told:
+    lscpu = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+    if "avx512f" in lscpu:
         with pytest.raises(AssertionError, match="ran on the machine itself"):
             machine.saw_no_avx512()
     else:
@@ -90,9 +90,9 @@ def test_a_cpu_below_torchs_floor_is_one_line(tmp_path: Path, flags: tuple[str, 
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
     )
     assert done.returncode > 0, done.returncode
-    told = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
-    assert len(told) == 1, done.stderr
-    assert told[0].startswith("westlake: this CPU has no SSE4.2, which torch and numpy need")
+    errors = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith("westlake: this CPU has no SSE4.2, which torch and numpy need")
 
 
 @pytest.mark.figures

@@ -115,7 +115,7 @@ def test_giving_a_place_to_another_key_changes_nothing(engine: AsyncEngine) -> N
         if len(request.prompts[0]) < 40
     ][:70]
     others = company[:6]
-    alike = [engine.generate(request) for request in company]  # nobody is sent back
+    alike = [engine.generate(request) for request in company]  # none is preempted
     wanted = [collect(handle) for handle in alike]
     before = engine.stats.preemptions
     handles = [engine.generate(replace(each, owner=Owner("many", True))) for each in company]

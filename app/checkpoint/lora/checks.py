@@ -189,7 +189,7 @@ def check_shapes(
     """Check that every tensor has the shape given by the base model and the rank.
 
     Raises:
-        StartupError: one has not; the message names the first.
+        StartupError: one has another shape; the message names the first.
     """
     shapes = expected_shapes(model) | {
         EMBEDDING: (rows.embedding, model.hidden_size),

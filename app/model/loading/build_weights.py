@@ -21,7 +21,7 @@ Source = Callable[[str], Tensor]
 Report = Callable[[int, int], None]
 
 #: torch's vectorized elementwise kernels compute the tail of a tensor by scalar code, whose bits
-#: differ. With rows of this multiple there is no tail, whatever the batch.
+#: differ. With rows of this multiple there is no tail in any batch.
 ROW_MULTIPLE = 64
 
 
