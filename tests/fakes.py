@@ -82,7 +82,7 @@ class ScriptedEngine:
     first_delay_s: float = 0.0  #: before any text
     delay_s: float = 0.0  #: before each further piece of text
     progress: tuple[Progress, ...] = ()
-    logprobs_come_late: bool = False  #: later choices begin before the prompt's scores
+    logprobs_come_late: bool = False  #: later choices begin before the prompt's logprobs
     refusal: EngineError | None = None  #: raised by generate and embed
     failure: Exception | None = None  #: raised by a handle after `fail_after` pieces of text
     fail_after: int = 0
@@ -132,7 +132,7 @@ class ScriptedEngine:
         return bytes(i - FIRST_BYTE for i in ids if i >= FIRST_BYTE).decode(errors="replace")
 
     def logprob(self, token: int, alternatives: int) -> TokenLogprob:
-        """What a token is said to be worth: always the same."""
+        """A made-up logprob for a token, always the same."""
         top = tuple((FIRST_BYTE + 97 + i, -0.25 * (i + 1)) for i in range(alternatives))
         return TokenLogprob(token, -(1 + token % 8) / 8, top)
 
@@ -143,18 +143,18 @@ class ScriptedEngine:
             limit = self.info.max_model_len
             raise ContextExceeded.of(limit, f"the prompt has {longest} tokens")
         events: list[Event] = []
-        choices = range(len(request.prompts) * request.n)
-        pieces = [self._pieces(request, index) for index in choices]
+        indices = range(len(request.prompts) * request.n)
+        choices = [self._deltas(request, index) for index in indices]
         if self.logprobs_come_late:
-            events += [piece.pop(0) for piece in pieces[1:]]
+            events += [deltas.pop(0) for deltas in choices[1:]]
         if (count := request.prompt_logprobs) is not None:
-            for number, prompt in enumerate(request.prompts):
-                scores = tuple(self.logprob(token, count) for token in prompt[1:])
-                for part in (scores[:3], scores[3:]):  # in two events, as a long prompt's
+            for index, prompt in enumerate(request.prompts):
+                logprobs = tuple(self.logprob(token, count) for token in prompt[1:])
+                for part in (logprobs[:3], logprobs[3:]):  # in two events, as a long prompt's
                     if part:
-                        events.append(PromptLogprobs(number * request.n, part))
-        for step in range(max(map(len, pieces))):
-            events += [piece[step] for piece in pieces if step < len(piece)]
+                        events.append(PromptLogprobs(index * request.n, part))
+        for step in range(max(map(len, choices))):
+            events += [deltas[step] for deltas in choices if step < len(deltas)]
         handle = self._accept(request, request.prompts, events)
         asked = room if request.max_tokens is None else request.max_tokens
         handle.max_new_tokens = min(asked, room)
@@ -201,7 +201,7 @@ class ScriptedEngine:
         if sum(handle.end is None for handle in self.handles) >= self.max_in_flight:
             raise Overloaded("Too many requests are in flight")
 
-    def _pieces(self, request: GenerationRequest, index: int) -> list[OutputDelta]:
+    def _deltas(self, request: GenerationRequest, index: int) -> list[OutputDelta]:
         if request.max_tokens == 0:
             return [OutputDelta(index, "", (), finish_reason=FinishReason.LENGTH)]
         text = self.answer(request, index)
@@ -212,19 +212,19 @@ class ScriptedEngine:
         data = text.encode()
         limit = request.max_tokens or request.default_max_tokens or len(data) + 1
         reason = FinishReason.LENGTH if len(data) >= limit else FinishReason.STOP
-        answer, pieces = Detokenizer(TOKEN_BYTES, (), False), []
+        detokenizer, deltas = Detokenizer(TOKEN_BYTES, (), False), []
         ids = [FIRST_BYTE + byte for byte in data[:limit]]
         count = request.params.logprobs
         for start in range(0, len(ids), self.bytes_per_event):
-            own = ids[start : start + self.bytes_per_event]
-            scores = [None if count is None else self.logprob(token, count) for token in own]
-            new = "".join(answer.push(*each)[0] for each in zip(own, scores, strict=True))
-            pieces.append(OutputDelta(index, new, tuple(own), answer.release_logprobs()))
-        rest, _ = answer.finish()
-        last = pieces.pop() if pieces else OutputDelta(index, "")
-        told = last.logprobs + answer.release_logprobs()
+            part = ids[start : start + self.bytes_per_event]
+            logprobs = [None if count is None else self.logprob(token, count) for token in part]
+            new = "".join(detokenizer.push(*each)[0] for each in zip(part, logprobs, strict=True))
+            deltas.append(OutputDelta(index, new, tuple(part), detokenizer.release_logprobs()))
+        rest, _ = detokenizer.finish()
+        last = deltas.pop() if deltas else OutputDelta(index, "")
+        logprobs = last.logprobs + detokenizer.release_logprobs()
         text = last.text + rest
-        return [*pieces, replace(last, text=text, logprobs=told, finish_reason=reason)]
+        return [*deltas, replace(last, text=text, logprobs=logprobs, finish_reason=reason)]
 
 
 class ScriptedHandle:

@@ -52,8 +52,8 @@ def test_answers_are_right_for_prompts_of_all_lengths() -> None:
     lengths = (1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 100, 300)
     prompts = tuple(tuple(range(3, 3 + length)) for length in lengths)
     choices = collect(engine.generate(GenerationRequest(prompts, max_tokens=40, n=2)))
-    for number, choice in enumerate(choices):
-        assert choice.tokens == expected(prompts[number // 2], 40)
+    for index, choice in enumerate(choices):
+        assert choice.tokens == expected(prompts[index // 2], 40)
         assert choice.text == "".join(f"{token}." for token in choice.tokens)
         assert choice.reason is FinishReason.LENGTH
     assert settled(engine).completed == 1
@@ -80,9 +80,9 @@ def test_lengths_are_cut_to_the_context() -> None:
     (cut,) = collect(engine.generate(GenerationRequest((prompt,), default_max_tokens=128)))
     assert len(cut.tokens) == 4
     for asked in (4, 5, 8_000, 2**63 - 1):
-        stream = engine.generate(GenerationRequest((prompt, prompt[:10]), max_tokens=asked))
-        assert stream.max_new_tokens == 4, "the least of both"
-        shorter, longer = collect(stream)
+        handle = engine.generate(GenerationRequest((prompt, prompt[:10]), max_tokens=asked))
+        assert handle.max_new_tokens == 4, "the minimum of both"
+        shorter, longer = collect(handle)
         assert (len(shorter.tokens), shorter.reason) == (4, FinishReason.LENGTH)
         assert len(longer.tokens) == min(asked, 54)
     for length in (64, 65, 1000):
@@ -297,7 +297,7 @@ def test_nothing_is_answered_before_the_model_is_loaded() -> None:
     for call in (lambda: engine.encode("5."), lambda: engine.info, lambda: engine.decode((5,))):
         with pytest.raises(ModelLoading):
             call()
-    engine.check_capacity()  # so that what is wrong with a request can be told meanwhile
+    engine.check_capacity()  # errors in a request can be reported meanwhile
     gate.set()
     wait_until(lambda: engine.state is EngineState.READY)
     assert engine.encode("5.6.") == (5, 6)
