@@ -1,6 +1,6 @@
 """Westlake: one process that loads a LLaMA once and serves it over HTTP.
 
-Knows nothing yet at import: no model, no thread, no environment is read here.
+Importing it loads no model, starts no thread and reads no environment variable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def create_app(config: object, engine: Engine) -> Flask:
     Raises:
         StartupError: the chat template, the API keys or the pages' files cannot be read.
     """
-    # Inside, so that the engine's rooms can be imported without a web framework.
+    # Imported here, so that the engine can be imported without a web framework.
     from flask import Flask
 
     from app.api.routes import api_blueprint

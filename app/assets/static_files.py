@@ -105,8 +105,8 @@ def _bundles(contents: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _bundle_stylesheets(sheets: Mapping[str, str]) -> str:
     for path, text in sheets.items():
-        if found := _NOT_BUNDLEABLE.search(text):
-            raise BundleError(f"{path}: cannot be bundled because of: {found[0][:80]}")
+        if match := _NOT_BUNDLEABLE.search(text):
+            raise BundleError(f"{path}: cannot be bundled because of: {match[0][:80]}")
     return "\n".join(f"/* {path} */\n{text}" for path, text in sheets.items())
 
 

@@ -42,8 +42,8 @@ class RateLimiter:
         self._latest_s = now_s
 
     def _error(self, item: RateLimitItem, client: str) -> RateLimited:
-        left_s = self._limiter.get_window_stats(item, client).reset_time - time.time()
-        wait_s = min(max(1, math.ceil(left_s)), item.get_expiry())
+        remaining_s = self._limiter.get_window_stats(item, client).reset_time - time.time()
+        wait_s = min(max(1, math.ceil(remaining_s)), item.get_expiry())
         return RateLimited(
             f"The rate limit is {item.amount} requests per {item.GRANULARITY.name}; "
             f"try again in {wait_s} s",

@@ -105,7 +105,7 @@ def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) 
 
 
 def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
-    """Even if its response takes long, and whatever length was declared."""
+    """Even if its response takes long, for any declared length."""
     slow = "POST /stream/15 HTTP/1.1\r\nHost: x\r\n"
     sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
     chunked = f"{slow}Transfer-Encoding: chunked\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
