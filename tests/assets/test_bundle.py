@@ -65,7 +65,7 @@ export { more as m, h as n };
         ("//#endregion\nexport { vr as default };\n\n", "vr"),
     ],
 )
-def test_how_builds_of_others_end(text: str, inner: str) -> None:
+def test_exports_of_vendored_builds(text: str, inner: str) -> None:
     module = read_module("vendor/x/x.js", text)
     assert module.exports == (("default", inner),) and "export" not in module.body
 
@@ -91,7 +91,7 @@ def test_what_is_written_otherwise_is_refused(line: str) -> None:
         read_module("js/a.js", f"// About.\n{line}\nlast();\n")
 
 
-def test_lines_of_comments_are_left_out() -> None:
+def test_comment_lines_are_removed() -> None:
     script = """// About.
 const a = `
 // no comment ${b /* kept */}
@@ -108,7 +108,7 @@ const c = "//";
     assert "// theirs" in made["page.js"] and "// ours" not in made["page.js"]
 
 
-def test_files_of_others_may_be_loaded_by_a_name_known_later() -> None:
+def test_vendored_files_may_be_imported_by_a_computed_name() -> None:
     """They are not bundled, so they must not import modules that are in a bundle."""
     line = "const grammar = await import(`../vendor/highlight/${file}.js`);"
     assert line in read_module("js/a.js", line).body
@@ -135,7 +135,7 @@ def test_order_is_that_of_a_browser() -> None:
     assert "return { a };" in made["page.js"]
 
 
-def test_what_comes_later_has_files_of_its_own() -> None:
+def test_dynamic_imports_have_separate_chunks() -> None:
     made = joined(
         page='import { own } from "./own.js";\n'
         'import("./left.js");\nown(() => import("./right.js"));',
@@ -175,7 +175,7 @@ def test_what_comes_later_has_files_of_its_own() -> None:
         ),
     ],
 )
-def test_what_cannot_be_joined_is_said(sources: dict[str, str], words: str) -> None:
+def test_bundle_errors_name_the_cause(sources: dict[str, str], words: str) -> None:
     with pytest.raises(BundleError) as error:
         joined(**sources)
     assert words in str(error.value)
@@ -220,7 +220,7 @@ def test_every_module_of_ours_is_in_a_file_of_its_page_once() -> None:
         ("js/page.js", "\xff", "js/page.js: is not UTF-8"),
     ],
 )
-def test_a_server_whose_files_cannot_be_joined_does_not_start(
+def test_a_server_whose_files_cannot_be_bundled_does_not_start(
     tmp_path: Path, path: str, text: str | None, words: str
 ) -> None:
     for page in PAGES.values():

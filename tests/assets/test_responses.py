@@ -22,7 +22,7 @@ def loaded(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/?lang=zh-CN", "/playground/chat"])
-def test_a_page_loads_few_files_that_are_kept_for_ever(client: FlaskClient, path: str) -> None:
+def test_a_page_loads_few_immutable_files(client: FlaskClient, path: str) -> None:
     page = client.post(path, data={}) if path.startswith("/playground") else client.get(path)
     addresses = loaded(page.text)
     assert len(addresses) == 4, addresses
@@ -41,7 +41,7 @@ def test_types_do_not_depend_on_the_machine(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "deflate, gzip;q=0.0"])
-def test_who_does_not_take_gzip_gets_none(client: FlaskClient, accepted: str) -> None:
+def test_no_gzip_for_clients_that_do_not_accept_it(client: FlaskClient, accepted: str) -> None:
     for address in ("/", loaded(client.get("/").text)[1]):
         answer = client.get(address, headers={"Accept-Encoding": accepted})
         assert "Content-Encoding" not in answer.headers
@@ -91,7 +91,7 @@ def test_a_page_in_another_state_is_another_page(client: FlaskClient) -> None:
     assert len(tags) == 2
 
 
-def test_an_address_from_before_an_upgrade_answers_and_is_not_kept(client: FlaskClient) -> None:
+def test_a_url_from_before_an_upgrade_works_and_is_not_cached(client: FlaskClient) -> None:
     """A page opened before an upgrade still loads its dynamic imports."""
     for address in loaded(client.get("/").text):
         old = re.sub("/static/[0-9a-f]{16}/", f"/static/{OTHER}/", address)

@@ -45,7 +45,7 @@ def reset(sock: socket.socket) -> None:
 
 @pytest.mark.parametrize("timeout", [None, 0.0, 10.0])
 @pytest.mark.parametrize("leave", [socket.socket.close, reset])
-def test_told_once_when_closed(
+def test_called_once_on_disconnect(
     pair: Pair, watcher: DisconnectWatcher, timeout: float | None, leave: Leave
 ) -> None:
     ours, theirs = pair
@@ -61,7 +61,7 @@ def test_told_once_when_closed(
         assert not called.acquire(timeout=2 * POLL_INTERVAL_S)
 
 
-def test_one_that_left_before_is_noticed(pair: Pair, watcher: DisconnectWatcher) -> None:
+def test_an_earlier_disconnect_is_detected(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     theirs.close()
     called = threading.Event()
@@ -80,7 +80,7 @@ def test_next_requests_bytes_stay(pair: Pair, watcher: DisconnectWatcher) -> Non
     assert ours.recv(100) == b"GET / HTTP/1.1\r\n"
 
 
-def test_not_told_after_the_wait(pair: Pair, watcher: DisconnectWatcher) -> None:
+def test_not_called_after_the_block(pair: Pair, watcher: DisconnectWatcher) -> None:
     ours, theirs = pair
     called = threading.Event()
     with connection(ours, watcher).watch_disconnect(called.set):
@@ -89,14 +89,16 @@ def test_not_told_after_the_wait(pair: Pair, watcher: DisconnectWatcher) -> None
     assert not called.wait(2 * POLL_INTERVAL_S)
 
 
-def test_our_own_end_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
+def test_server_side_closed(pair: Pair, watcher: DisconnectWatcher) -> None:
     pair[0].close()
     client = connection(pair[0], watcher)
     with client.watch_disconnect(lambda: None):
         assert client.disconnected
 
 
-def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: DisconnectWatcher) -> None:
+def test_half_closed_is_a_disconnect_without_callback(
+    pair: Pair, watcher: DisconnectWatcher
+) -> None:
     """FIN looks like a disconnect, and a single response cannot tell the difference."""
     ours, theirs = pair
     client, called = connection(ours, watcher), threading.Event()
@@ -107,7 +109,7 @@ def test_half_closed_is_gone_for_a_whole_answer(pair: Pair, watcher: DisconnectW
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
-def test_half_closed_is_told_once_and_is_not_gone(
+def test_half_closed_callback_is_called_once(
     pair: Pair, watcher: DisconnectWatcher, sent: bytes
 ) -> None:
     ours, theirs = pair
@@ -124,7 +126,7 @@ def test_half_closed_is_told_once_and_is_not_gone(
         assert not left.is_set() and not client.disconnected
 
 
-def test_one_that_left_is_told_apart_by_writing_to_it(
+def test_a_write_distinguishes_disconnect_from_half_close(
     pair: Pair, watcher: DisconnectWatcher
 ) -> None:
     ours, theirs = pair
@@ -140,7 +142,9 @@ def test_one_that_left_is_told_apart_by_writing_to_it(
         assert client.disconnected
 
 
-def test_half_closed_then_reset_is_gone_unwritten(pair: Pair, watcher: DisconnectWatcher) -> None:
+def test_a_reset_after_half_close_is_detected_without_a_write(
+    pair: Pair, watcher: DisconnectWatcher
+) -> None:
     ours, theirs = pair
     left, half = threading.Event(), threading.Event()
     with connection(ours, watcher).watch_disconnect(left.set, half.set):

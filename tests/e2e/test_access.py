@@ -106,7 +106,7 @@ def test_the_file_changes_while_it_serves(watched: Watched) -> None:
     wait_until(lambda: watched.send("GET", "/v1/models", BOB)[0] == 401, lambda: "bob is still in")
 
 
-def test_it_reaches_out_to_nobody(watched: Watched) -> None:
+def test_no_outgoing_connections(watched: Watched) -> None:
     link = "![](http://192.0.2.1/x.png) https://example.org/"
     image = [{"type": "image_url", "image_url": {"url": "http://192.0.2.1/x.png"}}]
     for method, path, body, status in (
@@ -193,7 +193,7 @@ def test_the_log_has_the_clients_and_neither_keys_nor_prompts(watched: Watched) 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "path_info"])
 @pytest.mark.parametrize("value", ["/v1", "/evil", "/health"])
-def test_nobody_says_where_the_server_lies(watched: Watched, name: str, value: str) -> None:
+def test_responses_do_not_reveal_paths(watched: Watched, name: str, value: str) -> None:
     """Not even from loopback: no path, no page and no public route."""
     for path, status in (("/v1/models", b"401"), ("/health", b"200"), ("/evil", b"401")):
         sent = f"GET {path} HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\nConnection: close\r\n\r\n"

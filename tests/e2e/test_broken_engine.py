@@ -45,7 +45,7 @@ def test_in_the_middle_of_a_stream(broken: Client, prompt: str) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["refuse", "break"])
-def test_before_a_whole_answer(broken: Client, prompt: str) -> None:
+def test_failure_before_the_response(broken: Client, prompt: str) -> None:
     reply = broken.post(COMPLETIONS, {"prompt": prompt})
     assert reply.status == 500
     assert reply.error()["type"] == "server_error"
@@ -55,7 +55,7 @@ def test_before_a_whole_answer(broken: Client, prompt: str) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_a_client_leaves_an_engine_that_says_nothing(broken: Client, streamed: bool) -> None:
+def test_a_client_disconnects_from_a_silent_engine(broken: Client, streamed: bool) -> None:
     """Nothing is written, so no write can fail: the watcher must detect the disconnect."""
     before = broken.metrics()["requests_cancelled_total"]
     with broken.open(COMPLETIONS, {"prompt": SILENT, "stream": streamed}):

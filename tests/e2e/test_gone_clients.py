@@ -71,7 +71,7 @@ def test_in_the_middle_of_a_stream(http: Client, path: str, body: dict[str, obje
     ],
     ids=["completion", "chat", "long_prefill", "embeddings"],
 )
-def test_while_waiting_for_a_whole_answer(http: Client, path: str, body: dict[str, object]) -> None:
+def test_disconnect_without_streaming(http: Client, path: str, body: dict[str, object]) -> None:
     before = http.metrics()
     with http.open(path, body):
         wait_until(lambda: http.metrics()["requests_running"] == 1, lambda: "it never ran")

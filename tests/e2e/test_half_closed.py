@@ -81,7 +81,7 @@ def test_a_stream_goes_on_to_its_end(http: Client, path: str, body: dict[str, ob
     assert after["requests_cancelled_total"] == before["requests_cancelled_total"]
 
 
-def test_a_silent_stream_is_probed_until_the_client_leaves(http: Client) -> None:
+def test_a_silent_stream_is_probed_until_the_client_disconnects(http: Client) -> None:
     before = http.metrics()
     with half_closed(http, COMPLETIONS, {**SILENT, "stream": True}) as peer:
         data = b""
@@ -93,14 +93,14 @@ def test_a_silent_stream_is_probed_until_the_client_leaves(http: Client) -> None
     check_cancelled(http, before)
 
 
-def test_of_a_whole_answer_it_counts_as_gone(http: Client) -> None:
+def test_half_closed_without_streaming_is_a_disconnect(http: Client) -> None:
     before = http.metrics()
     with half_closed(http, COMPLETIONS, {**LONG, "max_tokens": 900}) as peer:
         assert b"200 OK" not in received(peer)
     check_cancelled(http, before)
 
 
-def test_gone_behind_a_proxy_that_passes_on_the_fin(server: Server, http: Client) -> None:
+def test_disconnect_behind_a_proxy_that_forwards_the_fin(server: Server, http: Client) -> None:
     """A proxy like Docker's: only the second write to the client fails."""
     before = http.metrics()
     with (

@@ -121,7 +121,7 @@ def step_beside(engine: Engine, first_prompt: int) -> float:
     return median(gaps)
 
 
-def test_one_long_context_costs_the_others_little(engine: Engine) -> None:
+def test_one_long_prompt_slows_others_little(engine: Engine) -> None:
     pairs = [(step_beside(engine, 960), step_beside(engine, 96)) for _ in range(CALLS // 2)]
     long, alike = (min(times) for times in zip(*pairs, strict=True))
     print(f"a step with one context of 1,024: {1000 * long:.1f} ms; alike: {1000 * alike:.1f} ms")

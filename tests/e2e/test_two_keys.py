@@ -53,7 +53,7 @@ def asked(server: Server, key: str) -> tuple[float, str]:
 
 
 @pytest.mark.quiet
-def test_one_key_neither_takes_all_places_nor_holds_up_the_other(server: Server) -> None:
+def test_one_key_cannot_take_all_slots_or_delay_the_other(server: Server) -> None:
     http = server.client
     alone_s, alone = min(asked(server, LIGHT) for _ in range(3))
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ def granted(headers: object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("origin", [FRIEND, "null", "http://localhost"])
-def test_nobody_by_default(client: FlaskClient, origin: str) -> None:
+def test_no_origin_by_default(client: FlaskClient, origin: str) -> None:
     for path in ("/v1/models", "/v1/nope", "/", "/health"):
         assert granted(client.get(path, headers={"Origin": origin}).headers) == {}
     answer = client.options("/v1/completions", headers={"Origin": origin, **PREFLIGHT})

@@ -46,7 +46,7 @@ def test_a_slow_stream_ends_with_an_error_event(engine: ScriptedEngine) -> None:
     assert engine.stats.cancelled == 1 and engine.stats.running == 0
 
 
-def test_who_is_in_time_notices_nothing(engine: ScriptedEngine) -> None:
+def test_requests_in_time_are_not_affected(engine: ScriptedEngine) -> None:
     client = create_app(Config(REQUEST_TIMEOUT=30.0), engine).test_client()
     assert client.post("/v1/completions", json={"prompt": "a"}).status_code == 200
     engine.first_delay_s = 0.5

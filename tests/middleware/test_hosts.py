@@ -71,7 +71,7 @@ def test_any_host_by_default(engine: ScriptedEngine) -> None:
         ("nonsense", None, "http"),
     ],
 )
-def test_whose_forwarding_is_believed(
+def test_only_trusted_proxies_may_forward(
     engine: ScriptedEngine, peer: str, trusted: tuple[str, ...] | None, scheme: str
 ) -> None:
     """/docs shows the API's URL."""
@@ -131,7 +131,7 @@ def test_without_keys_a_browser_must_not_be_led_here(
 
 @pytest.mark.parametrize("host", OWN)
 @pytest.mark.parametrize("browser", BROWSERS, ids=lambda headers: next(iter(headers)))
-def test_without_keys_addresses_and_own_names_are_for_all(
+def test_without_keys_addresses_and_local_names_are_allowed(
     engine: ScriptedEngine, host: str, browser: dict[str, str]
 ) -> None:
     client = create_app(Config(), engine).test_client()
@@ -140,7 +140,7 @@ def test_without_keys_addresses_and_own_names_are_for_all(
 
 
 @pytest.mark.parametrize("browser", BROWSERS, ids=lambda headers: next(iter(headers)))
-def test_whose_names_are_no_matter(
+def test_requests_without_host_check(
     engine: ScriptedEngine, keys_file: Path, browser: dict[str, str]
 ) -> None:
     """API clients; a proxy on the Unix socket; pages over TLS (Sec-Fetch-Site, which no script can

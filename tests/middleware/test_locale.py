@@ -41,7 +41,7 @@ def test_the_cookie(engine: ScriptedEngine) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/?lang=xx", "/?lang=", "/health?lang=zh-CN", "/openapi.json?lang=zh-CN"]
 )
-def test_nobody_else_gets_one(client: FlaskClient, path: str) -> None:
+def test_no_cookie_without_a_choice(client: FlaskClient, path: str) -> None:
     assert "Set-Cookie" not in client.get(path, headers=ENGLISH).headers
 
 

@@ -34,7 +34,7 @@ def record(message: str, *arguments: object, **facts: object) -> logging.LogReco
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_one_line_and_nothing_that_is_not_shown(payload: str) -> None:
+def test_one_line_without_invisible_characters(payload: str) -> None:
     for made in (record("%s", payload), record("told", path=payload)):
         text = TextFormatter().format(made)
         entry = JsonFormatter().format(made)

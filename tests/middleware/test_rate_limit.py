@@ -25,7 +25,7 @@ def statuses(client: FlaskClient, count: int, headers: Mapping[str, str], peer: 
     ]
 
 
-def test_each_key_has_its_own(make: MakeApp) -> None:
+def test_each_key_has_a_separate_limit(make: MakeApp) -> None:
     client = make(RATE_LIMIT=((3, "minute"),)).test_client()
     assert statuses(client, 4, bearer(ALICE), "192.0.2.1") == [200, 200, 200, 429]
     assert statuses(client, 4, bearer(BOB), "192.0.2.1") == [200, 200, 200, 429]
@@ -35,7 +35,7 @@ def test_each_key_has_its_own(make: MakeApp) -> None:
     assert statuses(client, 1, bearer("guess"), "192.0.2.1") == [429]
 
 
-def test_each_address_has_its_own(engine: ScriptedEngine) -> None:
+def test_each_address_has_a_separate_limit(engine: ScriptedEngine) -> None:
     client = create_app(Config(RATE_LIMIT=((2, "hour"),)), engine).test_client()
     assert statuses(client, 3, {}, "192.0.2.1") == [200, 200, 429]
     assert statuses(client, 1, bearer("any"), "192.0.2.1") == [429], "keys mean nothing here"
@@ -45,7 +45,7 @@ def test_each_address_has_its_own(engine: ScriptedEngine) -> None:
     assert statuses(client, 1, {}, "2001:db8:0:1::1") == [200]
 
 
-def test_clients_behind_a_proxy_are_told_apart(engine: ScriptedEngine) -> None:
+def test_clients_behind_a_proxy_are_distinguished(engine: ScriptedEngine) -> None:
     client = create_app(Config(RATE_LIMIT=((1, "hour"),)), engine).test_client()
     for index in range(3):
         headers = {"X-Forwarded-For": f"203.0.113.9, 192.0.2.{index}"}
@@ -97,7 +97,7 @@ def test_several_limits_all_hold() -> None:
 
 
 @pytest.mark.parametrize("hours", [-24, -1, 1, 24])
-def test_a_clock_that_jumps_locks_nobody_out(hours: int, wall_clock: list[float]) -> None:
+def test_a_clock_that_jumps_blocks_no_client(hours: int, wall_clock: list[float]) -> None:
     rates = RateLimiter(((1, "minute"),))
     rates.check("a")
     with pytest.raises(RateLimited):
@@ -140,5 +140,5 @@ def test_threads_together_get_no_more() -> None:
         ("unknown" * 50, "unknown" * 9 + "u"),
     ],
 )
-def test_whom_an_address_stands_for(peer: str | None, client: str) -> None:
+def test_rate_limit_identity(peer: str | None, client: str) -> None:
     assert rate_limit_identity(peer) == client

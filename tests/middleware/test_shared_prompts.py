@@ -63,7 +63,7 @@ def test_without_keys_all_share(real_engine: AsyncEngine) -> None:
     assert cached(client, "any", "/v1/completions", body) >= 64
 
 
-def test_whose_a_request_is_and_whether_there_are_others(
+def test_cache_owner_and_whether_it_is_limited(
     engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys_module, "CHECK_INTERVAL_S", 0.0)
@@ -88,7 +88,7 @@ def test_whose_a_request_is_and_whether_there_are_others(
     assert all(each.limited for each in alice | bob)
 
 
-def test_without_keys_nobody_is_limited(engine: ScriptedEngine) -> None:
+def test_without_keys_no_owner_is_limited(engine: ScriptedEngine) -> None:
     client = create_app(Config(), engine).test_client()
     client.post("/v1/embeddings", json={"input": "a"}, headers=bearer("any"))
     assert engine.requests[-1].owner == ANONYMOUS

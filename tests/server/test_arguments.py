@@ -24,7 +24,7 @@ def _given(setting: Setting) -> list[str]:
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_every_setting_says_what_it_is(setting: Setting) -> None:
+def test_every_setting_has_a_help_text(setting: Setting) -> None:
     assert len(setting.help) >= len("text or json")
     assert not setting.help.endswith(".")
     Config.from_env({f"WESTLAKE_{setting.name}": setting.example})
@@ -53,7 +53,7 @@ def test_refuses(arguments: list[str]) -> None:
         parse_arguments(arguments)
 
 
-def test_help_tells_of_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_arguments(["--help"])
     assert ended.value.code == 0

@@ -48,7 +48,7 @@ def test_threads_that_were_asked_for(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert re.search(r"^ +threads=3 \(.*--threads\)$", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_a_cpu_without_our_kernels_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+def test_a_cpu_without_compiled_kernels_is_reported_without_torch(tmp_path: Path) -> None:
     program = """
 import sys
 from app.server.startup import run_check

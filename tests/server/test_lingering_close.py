@@ -56,7 +56,7 @@ def test_hundreds_at_once(threads: int, leave_first: bool) -> None:
     all_closed(both)
 
 
-def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even while the linger thread hangs."""
     lingerer, going, both = LingeringCloser(), threading.Event(), pairs(480)
     run = LingeringCloser._run

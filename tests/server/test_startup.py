@@ -19,7 +19,7 @@ from app.server.worker import HardenedWorker
 from config import Config
 
 
-def test_mistakes_are_told_as_they_are_and_faults_with_their_place() -> None:
+def test_startup_errors_are_messages_and_others_name_file_and_line() -> None:
     assert startup.one_line(StartupError("a\n  b")) == "a b"
     try:
         raise ValueError("bad\nthing")

@@ -41,7 +41,7 @@ def test_both_ways_to_check_refuse_it(template: str, tmp_path: Path) -> None:
         check(Config(**settings, CHAT_TEMPLATE="chatml"))  # the remedy
 
 
-def test_one_that_works_is_taken(tmp_path: Path) -> None:
+def test_a_working_template_is_accepted(tmp_path: Path) -> None:
     config = Config(BASE_MODEL=str(model(tmp_path, GOOD)), ONLY_CPU=True)
     check_all(config, ())
     run_check(config)

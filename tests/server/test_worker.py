@@ -29,7 +29,7 @@ HALF_BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
 
 
 @pytest.mark.parametrize("sent", [request("/health", "Connection: close"), b"garbage\r\n\r\n"])
-def test_lingering_peers_do_not_stall_others(trivial: Trivial, sent: bytes) -> None:
+def test_lingering_clients_do_not_block_others(trivial: Trivial, sent: bytes) -> None:
     peers = [trivial.connect(sent) for _ in range(8)]
     for peer in peers:
         assert peer.recv(9).startswith(b"HTTP/1.1")  # and it stays open on this side
@@ -87,7 +87,7 @@ def test_a_half_closed_client_is_answered(trivial: Trivial) -> None:
     assert read_all(peer) == b"ok"
 
 
-def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) -> None:
+def test_large_uploads_use_few_slots_and_block_no_others(narrow: Trivial) -> None:
     """Two slots, one per client; a request that waits too long for one gets 503."""
     head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
     first, second, third = (narrow.connect(head + b"x" * 50_000) for _ in range(3))
@@ -104,7 +104,7 @@ def test_large_uploads_have_few_places_and_others_none_of_them(narrow: Trivial) 
     assert "Traceback" not in narrow.logged()
 
 
-def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
+def test_a_received_upload_frees_its_slot(narrow: Trivial) -> None:
     """Even if its response takes long, for any declared length."""
     slow = "POST /stream/15 HTTP/1.1\r\nHost: x\r\n"
     sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
@@ -117,7 +117,7 @@ def test_an_upload_that_has_come_gives_its_place_back(narrow: Trivial) -> None:
     assert time.monotonic() - began < 12.5, "it waited for an answer to end"
 
 
-def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
+def test_the_oldest_pending_connections_are_closed(narrow: Trivial) -> None:
     """One client may have six pending connections, and cannot take all places."""
     peers = [narrow.connect() for _ in range(10)]
     for peer in peers[:4]:
@@ -127,7 +127,7 @@ def test_the_oldest_that_wait_give_way(narrow: Trivial) -> None:
     read_until(peers[-1], b"ok")
 
 
-def test_who_came_just_now_gives_way_to_nobody(narrow: Trivial) -> None:
+def test_new_connections_are_not_closed(narrow: Trivial) -> None:
     """Many new connections are not a flood: their requests are on the way."""
     peers = [narrow.connect() for _ in range(30)]
     for peer in reversed(peers):
@@ -209,9 +209,7 @@ def test_an_answer_reaches_a_client_that_still_sends(trivial: Trivial, size_mb: 
 
 
 @pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nhello!!", b"0\r\nX Y: z\r\n\r\n"])
-def test_a_body_that_nobody_read_and_is_malformed_is_answered_once(
-    trivial: Trivial, chunks: bytes
-) -> None:
+def test_an_unread_malformed_body_gets_one_response(trivial: Trivial, chunks: bytes) -> None:
     head = b"POST /refuse HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     peer = trivial.connect(head + chunks + request("/health"))
     received = b""

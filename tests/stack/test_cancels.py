@@ -32,7 +32,7 @@ NEXT_WITHIN_S = 10.0
 
 @pytest.mark.fault
 @pytest.mark.parametrize(("path", "body"), KINDS, ids=IDS)
-def test_a_place_is_free_within_a_second(
+def test_a_slot_is_free_within_a_second(
     counting: Stack, path: str, body: dict[str, object]
 ) -> None:
     http = counting.http
@@ -51,7 +51,7 @@ def test_a_place_is_free_within_a_second(
 
 
 @pytest.mark.fault
-def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
+def test_a_queued_request_is_removed_within_a_second(counting: Stack) -> None:
     http = counting.http
     with ExitStack() as opened:
         for _ in range(SLOTS):
@@ -68,7 +68,7 @@ def test_a_place_in_the_queue_is_free_within_a_second(counting: Stack) -> None:
 
 
 @pytest.mark.fault
-def test_two_hundred_leave_and_the_next_is_answered(counting: Stack) -> None:
+def test_two_hundred_disconnect_and_the_next_is_answered(counting: Stack) -> None:
     """Each would have taken 10,000 tokens."""
     http = counting.http
 
@@ -124,12 +124,12 @@ def leave_at_random(stack: Stack, requests: int) -> None:
 
 
 @pytest.mark.fault
-def test_half_of_two_hundred_leave(counting: Stack) -> None:
+def test_half_of_two_hundred_disconnect(counting: Stack) -> None:
     leave_at_random(counting, 200)
 
 
 @pytest.mark.figures
-def test_half_of_a_thousand_leave(counting: Stack) -> None:
+def test_half_of_a_thousand_disconnect(counting: Stack) -> None:
     leave_at_random(counting, 1000)
 
 

@@ -65,7 +65,7 @@ def test_short_answers_are_finished() -> None:
 
 
 @pytest.mark.fault
-def test_endless_answers_are_told() -> None:
+def test_endless_requests_get_an_error() -> None:
     with running_stack(settings={"STACK_GRACE_S": 6}) as stack, ThreadPoolExecutor(8) as pool:
         http = stack.http
         body = {"prompt": [5, 6], "max_tokens": 11_000}
@@ -84,7 +84,7 @@ def test_endless_answers_are_told() -> None:
 
 @pytest.mark.fault
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGQUIT])
-def test_told_twice_it_does_not_wait(second: signal.Signals) -> None:
+def test_a_second_signal_ends_the_drain(second: signal.Signals) -> None:
     endless = {"prompt": [5], "max_tokens": 11_000, "stream": True}
     with running_stack() as stack:
         with stack.http.open(COMPLETIONS, endless) as s:

@@ -240,7 +240,7 @@ def asked_of_the_server(path: str) -> tuple[str, dict[str, list[str]]]:
         ("/v1/models", "/v1/models"),
     ],
 )
-def test_what_a_client_says_of_itself_is_not_passed_on(path: str, passed: str) -> None:
+def test_forged_headers_are_not_forwarded(path: str, passed: str) -> None:
     asked, headers = asked_of_the_server(path)
     assert asked == passed
     assert headers["x-forwarded-for"] == ["127.0.0.1"]

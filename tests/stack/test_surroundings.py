@@ -41,7 +41,7 @@ def test_the_log_cannot_be_written(requests: int) -> None:
 
 
 @MANY
-def test_nobody_reads_the_log(requests: int) -> None:
+def test_log_pipe_without_reader(requests: int) -> None:
     """A log pipe whose reader has exited."""
     command = ("bash", "-c", 'exec "$@" > >(exec 0<&-; sleep 0) 2>&1', "-")
     with running_stack(before=command) as stack:
