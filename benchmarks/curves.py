@@ -33,7 +33,7 @@ STEPS = 16
 
 def step_ms(engine: AsyncEngine, timed: TimedRunner, streams: int, history: int) -> float:
     """A step's median. The streams are choices of one prompt, of which each computes only the
-    last tile, one in a step; the shorter prompts are the beginning of the longer ones."""
+    last chunk, one in a step; the shorter prompts are the beginning of the longer ones."""
     done = len(timed.steps)
     ask(engine, greedy(random_ids(history, "history"), tokens=streams + STEPS, n=streams))
     return median(timed.decode_steps(streams, since=done)) * 1e3

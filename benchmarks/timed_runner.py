@@ -17,7 +17,7 @@ class Step:
     """One step."""
 
     rows: int
-    tiles: int
+    chunks: int
     seconds: float
 
 
@@ -58,4 +58,4 @@ class TimedRunner:
         """Seconds of the steps of just so many rows, without a prompt beside them; since: how
         many of the first steps do not count."""
         steps = self.steps[since:]
-        return [step.seconds for step in steps if step.rows == rows and not step.tiles]
+        return [step.seconds for step in steps if step.rows == rows and not step.chunks]

@@ -1,6 +1,6 @@
 """An engine without a model: byte-level tokens and answers made from the request alone.
 
-Knows nothing about torch; tests steer it through its constructor.
+Without torch; tests configure it through its constructor.
 """
 
 from __future__ import annotations

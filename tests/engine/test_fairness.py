@@ -1,6 +1,6 @@
-"""Keys take turns: 128 streams of one delay another's first token by three steps at most.
+"""Owners take turns: 128 streams of one delay another's first token by three steps at most.
 
-Knows nothing about threads or clocks: a scripted model, stepped by hand and counted exactly.
+The steps of a scripted model are run and counted, without threads or clocks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Asks a server under a schema, and judges what comes.
-
-Knows nothing about which schemas there are.
-"""
+"""Asks a server under a schema, and judges what comes."""
 
 from __future__ import annotations
 

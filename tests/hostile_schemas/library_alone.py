@@ -1,7 +1,7 @@
 """Prints which of the hostile schemas the grammar library compiles alone, with its own limits, and
 takes a first step in, within two seconds of processor time.
 
-Knows nothing about our bounds. A program of its own, with one thread, because each try is a fork.
+Our limits do not apply. It runs as a program with one thread, because it forks for each schema.
 """
 
 from __future__ import annotations

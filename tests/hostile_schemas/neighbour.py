@@ -1,6 +1,6 @@
 """Follows a plain stream from a process of its own: the one that asks and judges has no time.
 
-Knows nothing about schemas: `python -m tests.hostile_schemas.neighbour PORT` streams until its
+`python -m tests.hostile_schemas.neighbour PORT` streams until its
 input ends. It prints a line once it knows the usual wait between two tokens, and at the end all
 waits since then, in usual ones.
 """

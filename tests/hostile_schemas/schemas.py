@@ -1,6 +1,6 @@
 """Three hundred JSON schemas of thirty kinds that strain a grammar library, from a seed.
 
-Knows nothing about servers. Each kind is a function of a random number generator; a kind's later
+Each kind is a function of a random number generator; a kind's later
 schemas are larger than its first ones.
 """
 

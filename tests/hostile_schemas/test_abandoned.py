@@ -1,7 +1,5 @@
 """All hostile schemas, asked by clients that leave, under a deadline that passes, and during a
 shutdown: no core stays busy for a request that has ended.
-
-Knows nothing about how schemas are tried.
 """
 
 from __future__ import annotations

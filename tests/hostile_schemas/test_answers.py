@@ -1,7 +1,4 @@
-"""Hostile schemas against the real server: every answer that says it is finished is an instance.
-
-Knows nothing about how schemas are tried.
-"""
+"""Hostile schemas against the real server: every answer that says it is finished is an instance."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A schema that takes for ever: its request has a place and a deadline, and nothing else waits.
-
-Knows nothing about grammars.
-"""
+"""A schema that takes for ever: its request has a place and a deadline, and nothing else waits."""
 
 from __future__ import annotations
 
