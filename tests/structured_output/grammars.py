@@ -1,4 +1,4 @@
-"""Which JSON values the grammar of a schema takes: by feeding it their texts."""
+"""Checks which JSON values the grammar of a schema accepts."""
 
 from __future__ import annotations
 
@@ -15,38 +15,40 @@ from config import EMBEDDED_MODEL
 T = TypeVar("T")
 
 
-class Language:
-    """Grammars over the embedded model's vocabulary."""
+class GrammarTester:
+    """Compiles grammars for the embedded model's vocabulary and checks which values they accept."""
 
     def __init__(self) -> None:
         self.compiler = GrammarCompiler(grammar_tokens(load_tokenizer(Path(EMBEDDED_MODEL)), [2]))
 
     def verdict(self, schema: dict[str, Any]) -> tuple[bool, str]:
-        """Whether the schema may be used; what is compiled, or why not."""
-        fine, text, _, _ = validate_schema(self.compiler, json.dumps(schema))
-        return fine, text
+        """Whether the schema is valid, and the schema that is compiled or the reason."""
+        is_valid, text, _, _ = validate_schema(self.compiler, json.dumps(schema))
+        return is_valid, text
 
-    def taken(self, schema: dict[str, Any], values: Iterable[T]) -> list[T]:
-        """Those of the values that may be an answer."""
+    def accepted_values(self, schema: dict[str, Any], values: Iterable[T]) -> list[T]:
+        """The values that the schema's grammar accepts."""
         matcher = self._matcher(schema)
-        return [value for value in values if any(self._takes(matcher, t) for t in _spelled(value))]
+        return [
+            value for value in values if any(self._accepts(matcher, t) for t in _json_texts(value))
+        ]
 
-    def spells(self, schema: dict[str, Any], text: str) -> bool:
-        """Whether this very text may be an answer."""
-        return self._takes(self._matcher(schema), text)
+    def accepts(self, schema: dict[str, Any], text: str) -> bool:
+        """Whether the schema's grammar accepts `text`."""
+        return self._accepts(self._matcher(schema), text)
 
     def _matcher(self, schema: dict[str, Any]) -> Any:
-        fine, text = self.verdict(schema)
-        assert fine, text
+        is_valid, text = self.verdict(schema)
+        assert is_valid, text
         return self.compiler.compile(text)
 
-    def _takes(self, beginning: Any, text: str) -> bool:
-        matcher, tokens = beginning.deep_copy(), self.compiler.tokenize(text)
-        taken = matcher.try_consume_tokens(tokens)
-        return bool(taken == len(tokens) and matcher.is_accepting())
+    def _accepts(self, initial: Any, text: str) -> bool:
+        matcher, tokens = initial.deep_copy(), self.compiler.tokenize(text)
+        count = matcher.try_consume_tokens(tokens)
+        return bool(count == len(tokens) and matcher.is_accepting())
 
 
-def _spelled(value: object) -> tuple[str, str]:
-    """As an answer may spell it: DEL as it is, or escaped."""
+def _json_texts(value: object) -> tuple[str, str]:
+    """The JSON texts of a value: with DEL as it is, and escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return text, text.replace("\x7f", "\\u007f")

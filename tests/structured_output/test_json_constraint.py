@@ -1,4 +1,4 @@
-"""Masks of a schema: whatever is drawn from them is an instance of it."""
+"""Token masks of a schema: every text sampled with them is valid JSON for the schema."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def begin(compiler: GrammarCompiler, schema: str, tokenizer: Tokenizer) -> JsonC
     return JsonConstraint(compiler.compile(schema), tokenizer.vocab_size)
 
 
-def test_random_draws_are_instances(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+def test_random_samples_are_valid(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
     rng = random.Random(3)
     for _ in range(60):
-        constraint, drawn = begin(compiler, json.dumps(SCHEMA), tokenizer), list[int]()
+        constraint, tokens = begin(compiler, json.dumps(SCHEMA), tokenizer), list[int]()
         while not constraint.complete:
             allowed = constraint.allowed()
             assert allowed.shape == (tokenizer.vocab_size,)
-            drawn.append(int(rng.choice(np.flatnonzero(allowed))))
-            constraint.accept(drawn[-1])
-        text = b"".join(tokenizer.token_bytes[token] for token in drawn).decode()
+            tokens.append(int(rng.choice(np.flatnonzero(allowed))))
+            constraint.accept(tokens[-1])
+        text = b"".join(tokenizer.token_bytes[token] for token in tokens).decode()
         jsonschema.validate(json.loads(text), SCHEMA)
 
 
-def test_a_copy_goes_its_own_way(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+def test_a_copy_is_independent(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
     first = begin(compiler, '{"enum": ["ab", "cd"]}', tokenizer)
     first.accept(int(np.flatnonzero(first.allowed())[0]))
     second = first.copy()
@@ -65,21 +65,21 @@ def test_a_copy_goes_its_own_way(tokenizer: Tokenizer, compiler: GrammarCompiler
     assert not second.complete
 
 
-def test_control_tokens_are_no_text(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
+def test_special_tokens_are_not_allowed(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
     constraint = begin(compiler, '{"type": "string"}', tokenizer)
     allowed = constraint.allowed()
     assert not any(allowed[token] for token in tokenizer.special_ids)
 
 
 @pytest.mark.parametrize("schema", ["[1", '{"type": "nonsense"}', '{"$ref": "file:///etc/x"}'])
-def test_wrong_schemas_are_one_line(compiler: GrammarCompiler, schema: str) -> None:
-    with pytest.raises(InvalidSchema) as refused:
+def test_invalid_schemas_give_one_line(compiler: GrammarCompiler, schema: str) -> None:
+    with pytest.raises(InvalidSchema) as caught:
         compiler.compile(schema)
-    assert str(refused.value) and "\n" not in str(refused.value)
+    assert str(caught.value) and "\n" not in str(caught.value)
 
 
 VALUE = {"name": "a b", "tags": ["红", "b"], "count": 7}
-#: As models write it: in one line, tight and loose, and over several with all usual indents.
+#: As models write it: on one line with and without spaces, and on several with common indents.
 WRITTEN = [
     json.dumps(VALUE, ensure_ascii=False),
     json.dumps(VALUE, ensure_ascii=False, separators=(",", ":")),
@@ -91,26 +91,26 @@ WRITTEN = [
 ]
 
 
-def spell(constraint: JsonConstraint, tokenizer: Tokenizer, text: str) -> bool:
-    """Whether the text may be said, in the longest tokens that are allowed each time."""
+def accepts(constraint: JsonConstraint, tokenizer: Tokenizer, text: str) -> bool:
+    """Whether the constraint accepts `text`, always using the longest allowed token."""
     rest = text.encode()
     while rest:
         allowed = (tokenizer.token_bytes[token] for token in np.flatnonzero(constraint.allowed()))
-        fitting = [piece for piece in allowed if rest.startswith(piece)]
-        if not fitting:
+        matching = [piece for piece in allowed if rest.startswith(piece)]
+        if not matching:
             return False
-        best = max(fitting, key=len)
+        best = max(matching, key=len)
         constraint.accept(tokenizer.token_bytes.index(best))
         rest = rest[len(best) :]
     return constraint.complete
 
 
 @pytest.mark.parametrize("text", WRITTEN)
-def test_white_space_as_models_write_it(
+def test_white_space_that_models_write(
     tokenizer: Tokenizer, compiler: GrammarCompiler, text: str
 ) -> None:
     assert json.loads(text) == VALUE
-    assert spell(begin(compiler, json.dumps(SCHEMA), tokenizer), tokenizer, text)
+    assert accepts(begin(compiler, json.dumps(SCHEMA), tokenizer), tokenizer, text)
 
 
 def test_ten_levels_of_indentation(tokenizer: Tokenizer, compiler: GrammarCompiler) -> None:
@@ -121,7 +121,7 @@ def test_ten_levels_of_indentation(tokenizer: Tokenizer, compiler: GrammarCompil
         kind = {"items": schema} if level % 2 else {"properties": {"a": schema}}
         schema = {"type": "array" if level % 2 else "object", **kind}
     text = json.dumps(value, indent=4)
-    assert spell(begin(compiler, json.dumps(schema), tokenizer), tokenizer, text)
+    assert accepts(begin(compiler, json.dumps(schema), tokenizer), tokenizer, text)
 
 
 @pytest.mark.parametrize(
@@ -130,51 +130,53 @@ def test_ten_levels_of_indentation(tokenizer: Tokenizer, compiler: GrammarCompil
         json.dumps(SCHEMA),
         '{"type": "object"}',
         '{"type": "array", "items": {"type": "array"}}',
-        # what a client writes for the library itself gives no more room
+        # an option of the library in the schema does not allow more
         '{"type": "array", "x-guidance": {"whitespace_pattern": "[ ]*"}}',
     ],
 )
-def test_white_space_ends(tokenizer: Tokenizer, compiler: GrammarCompiler, schema: str) -> None:
-    """Even for a model that would rather say nothing else."""
+def test_white_space_is_bounded(
+    tokenizer: Tokenizer, compiler: GrammarCompiler, schema: str
+) -> None:
+    """Even for a model that always prefers white space."""
     white = [
-        number for number, piece in enumerate(tokenizer.token_bytes) if piece and not piece.strip()
+        token for token, piece in enumerate(tokenizer.token_bytes) if piece and not piece.strip()
     ]
-    constraint, rng, said = begin(compiler, schema, tokenizer), random.Random(5), b""
+    constraint, rng, output = begin(compiler, schema, tokenizer), random.Random(5), b""
     for _ in range(300):
         if constraint.complete:
             break
         allowed = constraint.allowed()
-        blanks = [token for token in white if allowed[token]]
-        if blanks and b'"' not in said[-1:]:
-            token = rng.choice(blanks)
+        white_tokens = [token for token in white if allowed[token]]
+        if white_tokens and b'"' not in output[-1:]:
+            token = rng.choice(white_tokens)
         else:
             token = int(rng.choice(np.flatnonzero(allowed)))
         constraint.accept(token)
-        said += tokenizer.token_bytes[token]
-    outside = re.sub(rb'"(?:[^"\\]|\\.)*("|$)', b'""', said)
+        output += tokenizer.token_bytes[token]
+    outside = re.sub(rb'"(?:[^"\\]|\\.)*("|$)', b'""', output)
     assert max(map(len, re.findall(rb"\s+", outside))) <= 42
 
 
 @pytest.mark.parametrize("key", ["name", "items", "temperature", "杭州", "first name", "a_b-c.d"])
-def test_keys_are_said_in_whole_tokens(
+def test_keys_may_use_the_longest_tokens(
     tokenizer: Tokenizer, compiler: GrammarCompiler, key: str
 ) -> None:
-    """A model that has to spell a word byte by byte does not know it."""
+    """A model must not be forced to write a key byte by byte."""
     schema = {"type": "object", "properties": {key: {"type": "null"}}, "required": [key]}
     constraint = begin(compiler, json.dumps(schema, ensure_ascii=False), tokenizer)
     assert constraint.accept_all(compiler.tokenize('{"'))
-    said: list[bytes] = []
-    while key.encode() not in b"".join(said):
+    output: list[bytes] = []
+    while key.encode() not in b"".join(output):
         allowed = [tokenizer.token_bytes[token] for token in np.flatnonzero(constraint.allowed())]
-        said.append(max(allowed, key=len))
-        constraint.accept(tokenizer.token_bytes.index(said[-1]))
+        output.append(max(allowed, key=len))
+        constraint.accept(tokenizer.token_bytes.index(output[-1]))
     pieces = [each for each in tokenizer.token_bytes if each and each in key.encode()]
     shortest = next(count for count in range(1, 100) if fits(key, pieces, count))
-    assert len(said) <= shortest + 1
+    assert len(output) <= shortest + 1
 
 
 def fits(key: str, pieces: list[bytes], count: int) -> bool:
-    """Whether `count` pieces can spell the key."""
+    """Whether `key` can be written with `count` pieces."""
     reached = {0}
     for _ in range(count):
         reached = {

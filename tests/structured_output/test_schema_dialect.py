@@ -1,4 +1,4 @@
-"""Schemas whose keywords the grammar library would read otherwise, or not at all."""
+"""Schemas with keywords that the grammar library ignores or interprets differently."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.structured_output.grammars import Language
+from tests.structured_output.grammars import GrammarTester
 
 
 @pytest.fixture(scope="module")
-def language() -> Language:
-    return Language()
+def grammars() -> GrammarTester:
+    return GrammarTester()
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def language() -> Language:
           "multipleOf": 10}, [120, 240, 0], [40, 60, 1.5, 60.25]),
     ],
 )  # fmt: skip
-def test_kept_to_as_written(
-    language: Language, schema: dict[str, Any], good: list[Any], bad: list[Any]
+def test_translated_keywords(
+    grammars: GrammarTester, schema: dict[str, Any], good: list[Any], bad: list[Any]
 ) -> None:
-    assert language.taken(schema, good + bad) == good
+    assert grammars.accepted_values(schema, good + bad) == good
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,20 @@ def test_kept_to_as_written(
         ({"items": {"multipleOf": 1e-3}}, "#/items/multipleOf: multiples of 0.001"),
     ],
 )  # fmt: skip
-def test_refused_by_name(language: Language, schema: dict[str, Any], words: str) -> None:
-    fine, told = language.verdict(schema)
-    assert not fine
-    assert words in told
+def test_unsupported_keywords_are_named(
+    grammars: GrammarTester, schema: dict[str, Any], words: str
+) -> None:
+    is_valid, message = grammars.verdict(schema)
+    assert not is_valid
+    assert words in message
 
 
-@pytest.mark.parametrize("odd", ["a\x7f", "\x01", "b\x1f"])
-def test_a_name_has_one_spelling(language: Language, odd: str) -> None:
-    """Also where a control character makes escapes necessary: an escaped a is no other name."""
+@pytest.mark.parametrize("name", ["a\x7f", "\x01", "b\x1f"])
+def test_property_names_have_one_escaped_form(grammars: GrammarTester, name: str) -> None:
+    """Also if a control character must be escaped: an escaped "a" is the same name as "a"."""
     nothing = {"type": "null"}
-    schema = {"type": "object", "properties": {"a": nothing, odd: nothing}, "required": ["a"]}
-    escaped = "".join(f"\\u{ord(each):04x}" for each in odd)
-    assert language.spells(schema, '{"a":null}')
-    for name in ("\\u0061", escaped, odd[:-1] + f"\\u{ord(odd[-1]):04x}"):
-        assert not language.spells(schema, f'{{"a":null,"{name}":5}}')
+    schema = {"type": "object", "properties": {"a": nothing, name: nothing}, "required": ["a"]}
+    escaped = "".join(f"\\u{ord(each):04x}" for each in name)
+    assert grammars.accepts(schema, '{"a":null}')
+    for form in ("\\u0061", escaped, name[:-1] + f"\\u{ord(name[-1]):04x}"):
+        assert not grammars.accepts(schema, f'{{"a":null,"{form}":5}}')

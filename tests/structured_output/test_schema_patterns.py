@@ -1,4 +1,4 @@
-"""Patterns: what the grammar library and everybody else read differently."""
+"""Regular expressions that the grammar library interprets differently from JSON Schema."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from app.structured_output.schema_patterns import UnsupportedPattern, translate_pattern
-from tests.structured_output.grammars import Language
+from tests.structured_output.grammars import GrammarTester
 
 CHARACTERS = [*map(chr, range(0x250)), *"\u1680\u2028\u3000\ufeff\u0663中ſK😀"]
 
 
 @pytest.fixture(scope="module")
-def language() -> Language:
-    return Language()
+def grammars() -> GrammarTester:
+    return GrammarTester()
 
 
-def alike(language: Language, pattern: str, texts: Iterable[str]) -> int:
-    """How many of the texts the grammar takes; Python's own reading must take each."""
-    taken = language.taken({"type": "string", "pattern": pattern}, texts)
-    assert [text for text in taken if not re.search(pattern, text)] == []
-    return len(taken)
+def count_accepted(grammars: GrammarTester, pattern: str, texts: Iterable[str]) -> int:
+    """The number of texts that the grammar accepts. Python's `re` must accept all of them too."""
+    accepted = grammars.accepted_values({"type": "string", "pattern": pattern}, texts)
+    assert [text for text in accepted if not re.search(pattern, text)] == []
+    return len(accepted)
 
 
 @pytest.mark.filterwarnings("ignore:Possible (nested set|set)")
 @pytest.mark.parametrize(
-    ("pattern", "least"),
+    ("pattern", "min_count"),
     [
         (r'^[^"\\]$', 500),
         (r"^[^ -~]$", 400),
@@ -58,8 +58,8 @@ def alike(language: Language, pattern: str, texts: Iterable[str]) -> int:
         (r"^\u0663$", 1),
     ],
 )
-def test_one_character(language: Language, pattern: str, least: int) -> None:
-    assert alike(language, pattern, CHARACTERS) >= least
+def test_one_character(grammars: GrammarTester, pattern: str, min_count: int) -> None:
+    assert count_accepted(grammars, pattern, CHARACTERS) >= min_count
 
 
 @pytest.mark.filterwarnings("ignore:Possible (nested set|set)")
@@ -75,12 +75,12 @@ def test_one_character(language: Language, pattern: str, least: int) -> None:
         (r"^a{2}{$", ["aa{", "aa"]),
     ],
 )
-def test_longer_texts(language: Language, pattern: str, texts: list[str]) -> None:
-    assert alike(language, pattern, texts) >= 1
+def test_longer_texts(grammars: GrammarTester, pattern: str, texts: list[str]) -> None:
+    assert count_accepted(grammars, pattern, texts) >= 1
 
 
 @pytest.mark.parametrize(
-    ("pattern", "named"),
+    ("pattern", "message"),
     [
         (r"\bword", "word boundaries"),
         (r"(a)\1", "backreferences"),
@@ -99,8 +99,8 @@ def test_longer_texts(language: Language, pattern: str, texts: list[str]) -> Non
         (r"\ud83d\ude00", "half a character"),
     ],
 )
-def test_what_cannot_be_said_is_named(pattern: str, named: str) -> None:
-    with pytest.raises(UnsupportedPattern, match=re.escape(named)):
+def test_unsupported_syntax_is_named(pattern: str, message: str) -> None:
+    with pytest.raises(UnsupportedPattern, match=re.escape(message)):
         translate_pattern(pattern)
 
 
@@ -116,9 +116,9 @@ def test_what_cannot_be_said_is_named(pattern: str, named: str) -> None:
         ".",
     ],
 )
-def test_what_is_read_alike_keeps_its_meaning(pattern: str) -> None:
-    told, narrowed = translate_pattern(pattern)
-    assert narrowed == ("&&" in told) == (r"\p" in pattern)
+def test_common_syntax_is_unchanged(pattern: str) -> None:
+    translated, narrowed = translate_pattern(pattern)
+    assert narrowed == ("&&" in translated) == (r"\p" in pattern)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_read_alike_keeps_its_meaning(pattern: str) -> None:
         ("hostname", ["a", "a-b.example", "x--y"], ["ab--c", "xn--X", "-a", "abcd." * 60 + "a"]),
     ],
 )  # fmt: skip
-def test_formats(language: Language, name: str, good: list[str], bad: list[str]) -> None:
-    for beside in ({}, {"pattern": "."}):
-        schema: dict[str, Any] = {"type": "string", "format": name, **beside}
-        assert language.taken(schema, good + bad) == good
+def test_formats(grammars: GrammarTester, name: str, good: list[str], bad: list[str]) -> None:
+    for extra in ({}, {"pattern": "."}):
+        schema: dict[str, Any] = {"type": "string", "format": name, **extra}
+        assert grammars.accepted_values(schema, good + bad) == good

@@ -1,4 +1,4 @@
-"""The process in which schemas are tried: what it inherits, what it survives, how it ends."""
+"""The process that validates schemas: what it inherits, survives, and how it ends."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from app.tokenizer.tokenizer import load_tokenizer
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-FINE = '{"type": "integer"}'
-#: Nothing but processor time, for longer than anybody waits.
+VALID = '{"type": "integer"}'
+#: Takes more CPU time than a validation may use.
 SLOW = json.dumps({"type": "integer", "multipleOf": 10_000_019})
 #: Children of this process that other tests have started.
 OTHERS: set[int] = set()
@@ -34,9 +34,9 @@ OTHERS: set[int] = set()
 def process() -> Iterator[ValidationProcess]:
     tokenizer = load_tokenizer(ROOT / "models" / "demo")
     OTHERS.update(child.pid for child in psutil.Process().children())
-    found = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
-    yield found
-    found.end()
+    process = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
+    yield process
+    process.end()
 
 
 def never() -> bool:
@@ -49,7 +49,7 @@ def the_child() -> psutil.Process:
 
 
 def chain(length: int) -> str:
-    """References that overflow the library's stack."""
+    """A chain of references that overflows the library's stack."""
     links: dict[str, Any] = {
         f"d{n}": {"type": "object", "properties": {"n": {"$ref": f"#/$defs/d{n + 1}"}},
                   "required": ["n"]}
@@ -58,10 +58,10 @@ def chain(length: int) -> str:
     return json.dumps({"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {"type": "null"}}})
 
 
-def test_it_inherits_two_pipes_and_a_session_of_its_own(process: ValidationProcess) -> None:
+def test_it_inherits_two_pipes_and_has_its_own_session(process: ValidationProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.set_inheritable(True)
-        assert process.validate(FINE, never)
+        assert process.validate(VALID, never)
     child = the_child()
     assert child.num_fds() == 3 and not child.net_connections()
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
@@ -69,30 +69,32 @@ def test_it_inherits_two_pipes_and_a_session_of_its_own(process: ValidationProce
 
 
 @pytest.mark.parametrize("schema", [chain(20_000), SLOW])
-def test_what_ends_a_trial_does_not_end_the_next(process: ValidationProcess, schema: str) -> None:
-    assert process.validate(FINE, never)
+def test_a_crash_does_not_affect_the_next_validation(
+    process: ValidationProcess, schema: str
+) -> None:
+    assert process.validate(VALID, never)
     child = the_child()
     verdict = process.validate(schema, never)
     assert verdict is not None and not verdict[0] and "simplify" in verdict[1]
-    assert process.validate(FINE, never) is not None
+    assert process.validate(VALID, never) is not None
     assert the_child() == child and not child.children()
 
 
-def test_nobody_waits_any_more(process: ValidationProcess) -> None:
-    assert process.validate(FINE, never)
+def test_an_abandoned_validation_is_stopped(process: ValidationProcess) -> None:
+    assert process.validate(VALID, never)
     looks, used = itertools.count(), sum(the_child().cpu_times()[:4])
     assert process.validate(SLOW, lambda: next(looks) >= 3) is None
-    assert not the_child().children(), "the trial goes on"
+    assert not the_child().children(), "the validation is still running"
     assert sum(the_child().cpu_times()[:4]) - used < CPU_LIMIT_S
-    assert process.validate(FINE, never) == (True, FINE, pytest.approx(0, abs=1 << 24), True)
+    assert process.validate(VALID, never) == (True, VALID, pytest.approx(0, abs=1 << 24), True)
 
 
 def test_a_killed_child_is_replaced(process: ValidationProcess) -> None:
-    assert process.validate(FINE, never)
+    assert process.validate(VALID, never)
     the_child().kill()
     for _ in range(2):
         try:
-            verdict = process.validate(FINE, never)
+            verdict = process.validate(VALID, never)
             break
         except ValidationProcessDied:
             continue
@@ -104,22 +106,22 @@ import sys
 from tests.structured_output.test_validation_process import *
 tokenizer = load_tokenizer(ROOT / "models" / "demo")
 process = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
-process.validate(FINE, never)
+process.validate(VALID, never)
 print(the_child().pid, flush=True)
 process.validate(SLOW, never)
 """
 
 
-def test_it_dies_with_its_parent_in_the_midst_of_a_trial() -> None:
+def test_it_dies_with_its_parent_during_a_validation() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE)
     assert owner.stdout is not None
     child = psutil.Process(int(owner.stdout.readline()))
-    wait_until(child.children, lambda: "no trial runs")
-    trial = child.children()[0]
+    wait_until(child.children, lambda: "no validation is running")
+    fork = child.children()[0]
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
-    for process in (child, trial):
+    for process in (child, fork):
         wait_until(lambda p=process: ended(p), lambda: "left behind")  # type: ignore[misc]
 
 
