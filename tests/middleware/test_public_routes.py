@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.routes import ROUTES
 from app.middleware.public_routes import Access, access_of_endpoint
 from tests.middleware.conftest import ALICE, MakeApp, bearer
 
@@ -23,15 +24,9 @@ TABLE = {
     "/playground/chat": Access.API_KEY,
     "/playground/embeddings": Access.API_KEY,
     "/playground/model": Access.API_KEY,
-    "/v1/completions": Access.API_KEY,
-    "/v1/chat/completions": Access.API_KEY,
-    "/v1/embeddings": Access.API_KEY,
-    "/v1/models": Access.API_KEY,
-    "/v1/models/<path:model_id>": Access.API_KEY,
-    "/tokenize": Access.API_KEY,
-    "/detokenize": Access.API_KEY,
-    "/tokenizer_info": Access.API_KEY,
 }
+#: Every route of the API needs a key, one added later too.
+TABLE |= {re.sub(r"{(\w+)}", r"<path:\1>", route.path): Access.API_KEY for route in ROUTES}
 LAN = {"REMOTE_ADDR": "192.0.2.7"}
 
 
