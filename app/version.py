@@ -1,6 +1,3 @@
-"""The server's version, in this one place.
-
-Knows nothing else, and imports nothing, so that anything may ask.
-"""
+"""The server's version. Imports nothing, so that every module can import it."""
 
 VERSION = "0.2.0"

@@ -50,11 +50,11 @@ class Engine(Protocol):
 
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
         """Token ids of `text`, with a leading BOS if the tokenizer adds one. The text of a
-        control token becomes that token only with `allow_special`, which is for text from a
-        template, where users' own spellings are already broken up (see `app.prompts`)."""
+        special token becomes that token only with `allow_special`, which is for text from a
+        template, in which users' texts are guarded (see `app.prompts.special_token_guard`)."""
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids, without control tokens."""
+        """Text of token ids, without special tokens."""
 
     def generate(self, request: GenerationRequest) -> RequestHandle:
         """Accept a request, or refuse it. Events are Progress, PromptLogprobs and OutputDelta.

@@ -120,7 +120,7 @@ class AsyncEngine:
         return self._loaded().tokenizer.encode(text, allow_special=allow_special)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids, without control tokens."""
+        """Text of token ids, without special tokens."""
         return self._loaded().tokenizer.decode(ids)
 
     def check_capacity(self, owner: Owner = ANONYMOUS) -> None:

@@ -170,9 +170,9 @@ class ModelInfo:
     eos_text: str = ""
     #: ("bos_token", its text) and others, as in the tokenizer's files, for its chat template.
     named_tokens: tuple[tuple[str, str], ...] = ()
-    special_texts: tuple[str, ...] = ()  #: texts of control tokens
+    special_texts: tuple[str, ...] = ()  #: texts of special tokens
     special_ids: tuple[int, ...] = ()  #: their ids, in the same order
-    #: The bytes of each token id; b"" for control tokens.
+    #: The bytes of each token id; b"" for special tokens.
     token_bytes: Sequence[bytes] = field(default=(), repr=False)
     description: str = ""  #: architecture, dtype, device and memory, for logs
     facts: ModelFacts = field(default=ModelFacts(), repr=False)

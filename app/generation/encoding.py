@@ -21,7 +21,7 @@ MAX_CHARACTERS_PER_TOKEN = 128
 
 
 def encode(engine: Engine, prompt: Prompt) -> TokenIds:
-    """The prompt's ids, with exactly the control tokens its template wrote.
+    """The prompt's ids, with exactly the special tokens its template wrote.
 
     Raises:
         ContextExceeded: the text is far too long.

@@ -92,7 +92,7 @@ class LocalTextEngine:
             return encode(self.engine, prompt), _text_of(prompt)
 
     def tokenize_bare(self, text: str, template: str | None) -> tuple[TokenIds, str]:
-        """The tokens of a text alone, without BOS. The spelling of a control token is that
+        """The tokens of a text alone, without BOS. The text of a special token is that
         token: this is how clients look its id up, and nothing is generated from it."""
         prompt, info = instruction_renderer(template or "none")(text), self.info
         with engine_errors_as_fields(FieldNames("prompt")):
@@ -103,7 +103,7 @@ class LocalTextEngine:
         return tokens[len(bos) :] if tokens[: len(bos)] == bos else tokens, _text_of(prompt)
 
     def detokenize(self, tokens: TokenIds) -> str:
-        """The text of token ids, control tokens left out."""
+        """The text of token ids, special tokens left out."""
         check_ids(tokens, self.info.vocab_size, "tokens")
         return self.engine.decode(tokens)
 
@@ -174,7 +174,7 @@ class LocalTextEngine:
 
 
 def _text_of(prompt: Prompt) -> str:
-    """The prompt's text without the marks that keep users' texts from being control tokens."""
+    """The prompt's text without the marks that keep users' texts from being special tokens."""
     return prompt.text.replace(SPECIAL_TOKEN_GUARD, "") if prompt.allow_special else prompt.text
 
 

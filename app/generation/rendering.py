@@ -88,8 +88,8 @@ def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None,
             return None, ""
         template = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
         return template, "the model's own chat template"
-    spellings = {"bos_token": info.bos_text, "eos_token": info.eos_text}
-    named = {name: text for name, text in spellings.items() if text} | dict(info.named_tokens)
+    defaults = {"bos_token": info.bos_text, "eos_token": info.eos_text}
+    named = {name: text for name, text in defaults.items() if text} | dict(info.named_tokens)
     template = ChatTemplate(source, tuple(named.items()), info.special_texts)
     return template, "the template of --chat_template"
 
@@ -107,5 +107,5 @@ def to_chat_message(message: Message) -> ChatMessage:
 
 
 def plain_prompt(text: str) -> Prompt:
-    """The text as it is; spellings of control tokens in it are text."""
+    """The text without a template; texts of special tokens in it are plain text."""
     return Prompt(text, allow_special=False)

@@ -64,7 +64,7 @@ class TextEngine(Protocol):
         """
 
     def detokenize(self, tokens: TokenIds) -> str:
-        """The text of token ids, control tokens left out.
+        """The text of token ids, special tokens left out.
 
         Raises:
             BadRequest: an id is not in the vocabulary.
