@@ -20,7 +20,7 @@ __all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_con
 
 ARCHITECTURES = {
     "LlamaForCausalLM": "llama",
-    "LLaMAForCausalLM": "llama",  # the spelling of early 2023 checkpoints
+    "LLaMAForCausalLM": "llama",  # the name in early 2023 checkpoints
     "MistralForCausalLM": "mistral",
     "Qwen2ForCausalLM": "qwen2",
     "Qwen3ForCausalLM": "qwen3",
@@ -153,15 +153,15 @@ def _architecture(config: Fields) -> str:
         kind = config.text("model_type", "")
         if kind in ARCHITECTURES.values():
             return kind
-        shown = f"model_type {kind!r}" if kind else "no architecture"
-        raise StartupError(f"{config.source} names {shown}; supported: {supported}")
+        names = f"model_type {kind!r}" if kind else "no architecture"
+        raise StartupError(f"{config.source} names {names}; supported: {supported}")
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise config.invalid("architectures", "a list of names")
     for name in named:
         if name in ARCHITECTURES:
             return ARCHITECTURES[name]
-    shown = ", ".join(named) or "none"
-    raise StartupError(f"{config.source}: architecture {shown} is not supported; {supported} are")
+    names = ", ".join(named) or "none"
+    raise StartupError(f"{config.source}: architecture {names} is not supported; {supported} are")
 
 
 def _dtype(config: Fields) -> str:

@@ -46,7 +46,7 @@ class TokenMatcher:
             yield rest
 
     def split_inside_tokens(self, text: str) -> list[str]:
-        """Split after the first character of every token, so that no part contains a whole one.
+        """Split after the first character of every token, so that no part contains a complete one.
         Tokens of one character are not split."""
         cuts = [0, *(match.start() + 1 for match in self._matches(text)), len(text)]
         parts = (text[start:end] for start, end in itertools.pairwise(cuts))
