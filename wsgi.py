@@ -38,9 +38,10 @@ def main(arguments: Sequence[str]) -> NoReturn:
     startup.exit_on_error(lambda: startup.check_concurrency(environ))
     addresses = [] if startup.has_inherited_sockets() else [(config.HOST, config.PORT)]
     startup.exit_on_error(lambda: startup.check_all(config, addresses))
+    environ = gunicorn_environment(environ, config)  # resolves paths: before changing directory
     os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
     command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
-    os.execve(sys.executable, command, gunicorn_environment(environ, config))  # noqa: S606
+    os.execve(sys.executable, command, environ)  # noqa: S606
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -83,40 +83,40 @@ def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.usefixtures("wall_clock")
 def test_several_limits_all_hold() -> None:
-    rates = RateLimiter(((2, "second"), (3, "day")))
-    rates.check("a")
-    rates.check("a")
+    limiter = RateLimiter(((2, "second"), (3, "day")))
+    limiter.check("a")
+    limiter.check("a")
     with pytest.raises(RateLimited, match="2 requests per second") as caught:
-        rates.check("a")
+        limiter.check("a")
     assert caught.value.retry_after_s == 1
-    rates = RateLimiter(((5, "second"), (1, "day")))
-    rates.check("a")
-    with pytest.raises(RateLimited, match="1 requests a day") as caught:
-        rates.check("a")
+    limiter = RateLimiter(((5, "second"), (1, "day")))
+    limiter.check("a")
+    with pytest.raises(RateLimited, match="1 requests per day") as caught:
+        limiter.check("a")
     assert caught.value.retry_after_s == 86_400
 
 
 @pytest.mark.parametrize("hours", [-24, -1, 1, 24])
 def test_a_clock_that_jumps_blocks_no_client(hours: int, wall_clock: list[float]) -> None:
-    rates = RateLimiter(((1, "minute"),))
-    rates.check("a")
+    limiter = RateLimiter(((1, "minute"),))
+    limiter.check("a")
     with pytest.raises(RateLimited):
-        rates.check("a")
+        limiter.check("a")
     wall_clock[0] += 3600 * hours
-    rates.check("a")
+    limiter.check("a")
     with pytest.raises(RateLimited) as caught:
-        rates.check("a")
+        limiter.check("a")
     assert caught.value.retry_after_s <= 60
 
 
 def test_threads_together_get_no_more() -> None:
-    rates = RateLimiter(((50, "hour"),))
+    limiter = RateLimiter(((50, "hour"),))
     passed: list[int] = []
 
     def work() -> None:
         for _ in range(30):
             try:
-                rates.check("a")
+                limiter.check("a")
                 passed.append(1)
             except RateLimited:
                 pass
