@@ -39,6 +39,7 @@ from app.engine.types import (
     TokenIds,
     TokenLogprob,
 )
+from app.engine.validation import check_logit_bias
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
@@ -137,6 +138,7 @@ class ScriptedEngine:
         return TokenLogprob(token, -(1 + token % 8) / 8, top)
 
     def generate(self, request: GenerationRequest) -> ScriptedHandle:
+        check_logit_bias(request.params, self.info.vocab_size)
         longest = max(map(len, request.prompts))
         room = self.info.max_model_len - longest
         if room < (request.max_tokens != 0):

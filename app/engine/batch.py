@@ -6,8 +6,7 @@ to the engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -95,17 +94,29 @@ class Runner(Protocol):
         """Copy positions [start, end) of the cache from one slot to another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SamplingInput:
-    """Everything besides the logits that the choice of one token depends on."""
+    """Everything besides the logits that the choice of one token depends on; one for each
+    sequence, kept up to date as it grows."""
 
-    params: SamplingParams
-    seed: int
-    choice: int  #: index among the request's `n`
-    position: int  #: number of tokens generated before
-    seen: Set[int]  #: tokens of prompt and output, for the repetition penalty
-    counts: Mapping[int, int] = field(default_factory=dict)  #: of the output's tokens
+    params: SamplingParams = field(default_factory=SamplingParams)
+    seed: int = 0
+    choice: int = 0  #: index among the request's `n`
+    position: int = 0  #: number of tokens generated before
+    seen: set[int] = field(default_factory=set)  #: of prompt and output, for repetition_penalty
+    counts: dict[int, int] = field(default_factory=dict)  #: of the output's tokens
     allowed: Any = None  #: bool array [vocab], the mask of a JSON schema; None: all tokens
+
+    def append(self, token: int) -> None:
+        """Count a generated token."""
+        self.position += 1
+        self.counts[token] = self.counts.get(token, 0) + 1
+        if self.params.repetition_penalty != 1.0:
+            self.seen.add(token)
+
+    def copy(self) -> SamplingInput:
+        """One that grows apart from this."""
+        return replace(self, seen=set(self.seen), counts=dict(self.counts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,6 @@ class BeamGroup:
 
 
 def _child(parent: Sequence, token: int, slot: int) -> Sequence:
-    counts = parent.counts | {token: parent.counts.get(token, 0) + 1}
-    seen = parent.seen | {token} if parent.params.repetition_penalty != 1.0 else parent.seen
-    return replace(parent, tokens=[*parent.tokens, token], slot=slot, counts=counts, seen=seen)
+    sampling = parent.sampling.copy()
+    sampling.append(token)
+    return replace(parent, tokens=[*parent.tokens, token], slot=slot, sampling=sampling)

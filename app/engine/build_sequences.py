@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from app.engine.batch import SamplingInput
 from app.engine.beam_group import BeamGroup
 from app.engine.beam_search import BeamSearch
 from app.engine.detokenizer import Detokenizer
@@ -40,19 +41,23 @@ def generation_sequences(
                 tokens=list(prompt),
                 prompt_length=len(prompt),
                 max_tokens=limit,
-                params=request.params,
-                seed=seed,
-                choice=choice,
+                sampling=_sampling(request, seed, choice, prompt),
                 ignore_eos=request.ignore_eos,
                 detokenizer=_detokenizer(request, model),
                 constraint=constraint.copy() if constraint else None,
                 prompt_logprobs=request.prompt_logprobs if choice == 0 else None,
-                seen=set(prompt) if request.params.repetition_penalty != 1.0 else set(),
             )
             if request.num_beams > 1:
                 sequence.beam_group = _beam_group(request, model, sequence)
             sequences.append(sequence)
     return sequences
+
+
+def _sampling(
+    request: GenerationRequest, seed: int, choice: int, prompt: TokenIds
+) -> SamplingInput:
+    seen = set(prompt) if request.params.repetition_penalty != 1.0 else set[int]()
+    return SamplingInput(request.params, seed, choice, seen=seen)
 
 
 def embedding_sequences(request: EmbeddingRequest, handle: RequestHandle) -> list[Sequence]:

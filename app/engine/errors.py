@@ -26,12 +26,14 @@ class EngineError(Exception):
 
 class InvalidRequest(EngineError):
     """The request cannot be served as asked. `field` says which part is wrong, `item` the index of
-    the prompt or input."""
+    the prompt or input, or the key of the bias."""
 
     item: int = 0
 
     def __init__(
-        self, message: str, field: Literal["prompt", "max_tokens", "json_schema"] = "prompt"
+        self,
+        message: str,
+        field: Literal["prompt", "max_tokens", "json_schema", "logit_bias"] = "prompt",
     ) -> None:
         super().__init__(message)
         self.field = field

@@ -222,7 +222,7 @@ class Scheduler:
         prompt = () if computes_all else sequence.tokens[: sequence.prompt_length]
         sequence.slot, cached = self._slots.allocate(sequence.owner, prompt, self._cache_ops)
         sequence.num_computed_tokens = cached
-        if sequence.choice == 0 and not sequence.was_scheduled:  # each prompt counts once
+        if sequence.sampling.choice == 0 and not sequence.was_scheduled:  # each prompt counts once
             sequence.handle.cached_tokens += cached
         sequence.was_scheduled = True
         self.queried_tokens += len(prompt)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.engine.batch import SamplingInput
 from app.engine.detokenizer import Detokenizer
 from app.engine.request_handle import RequestHandle
-from app.engine.types import FinishReason, SamplingParams, TokenLogprob
+from app.engine.types import FinishReason, TokenLogprob
 from app.structured_output.json_constraint import JsonConstraint
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class Sequence:
     tokens: list[int]
     prompt_length: int
     max_tokens: int = 0
-    params: SamplingParams = field(default_factory=SamplingParams)
-    seed: int = 0
-    choice: int = 0
+    sampling: SamplingInput = field(default_factory=SamplingInput)
     ignore_eos: bool = False
     detokenizer: Detokenizer | None = None  #: None: an embedding
     num_computed_tokens: int = 0
@@ -42,8 +40,6 @@ class Sequence:
     prompt_logprobs: int | None = None  #: alternatives per prompt token; None: no prompt logprobs
     next_prompt_logprob: int = 1  #: position in the prompt of the next logprob to send
     was_scheduled: bool = False  #: it has had a slot before
-    seen: set[int] = field(default_factory=set)  #: see `SamplingInput.seen`
-    counts: dict[int, int] = field(default_factory=dict)  #: see `SamplingInput.counts`
     last_token_at: float = 0.0  #: monotonic seconds
     prefix_registered: bool = False  #: other prompts can use its prompt's cache
     beam_group: BeamGroup | None = None
@@ -93,9 +89,7 @@ class Sequence:
         detokenizer = self.detokenizer
         assert detokenizer is not None
         self.tokens.append(token)
-        if self.params.repetition_penalty != 1.0:
-            self.seen.add(token)
-        self.counts[token] = self.counts.get(token, 0) + 1
+        self.sampling.append(token)
         if token in eos_ids and not self.ignore_eos:
             return detokenizer.finish()[0], FinishReason.STOP
         complete = False
@@ -115,13 +109,6 @@ class Sequence:
 
     def sampling_input(self) -> SamplingInput:
         """What the sampler needs for the next token. Raises ConstraintFailed."""
-        allowed = self.constraint.allowed() if self.constraint else None
-        return SamplingInput(
-            self.params,
-            self.seed,
-            self.choice,
-            self.num_generated_tokens,
-            self.seen,
-            self.counts,
-            allowed,
-        )
+        if self.constraint is not None:
+            self.sampling.allowed = self.constraint.allowed()
+        return self.sampling

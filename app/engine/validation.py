@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from app.engine.errors import ContextExceeded, EmptyPrompt, InvalidRequest, UnknownToken
-from app.engine.loaded_model import LoadedModel
-from app.engine.types import EmbeddingRequest, GenerationRequest, TokenIds
+from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams, TokenIds
+
+if TYPE_CHECKING:  # tests' engine checks requests without a model
+    from app.engine.loaded_model import LoadedModel
 
 
 def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int]:
@@ -15,13 +18,25 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
     the context leaves.
 
     Raises:
-        InvalidRequest: a prompt is empty, has unknown token ids or is too long.
+        InvalidRequest: a prompt is empty, has unknown token ids or is too long, or `logit_bias`
+            names an unknown token.
     """
+    check_logit_bias(request.params, model.info.vocab_size)
     limits = []
     for index, prompt in enumerate(request.prompts):
         with _item(index):
             limits.append(_max_new_tokens(prompt, request, model))
     return limits
+
+
+def check_logit_bias(params: SamplingParams, vocab_size: int) -> None:
+    """Raises UnknownToken when `logit_bias` names a token that is not in the vocabulary."""
+    for token, _ in params.logit_bias:
+        if token >= vocab_size:
+            problem = f"is not in the vocabulary of {vocab_size} tokens"
+            error = UnknownToken(f"logit_bias.{token}: {problem}", "logit_bias")
+            error.item = token
+            raise error
 
 
 def _max_new_tokens(prompt: TokenIds, request: GenerationRequest, model: LoadedModel) -> int:

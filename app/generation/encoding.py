@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from app.connection.weighted_semaphore import encode_semaphore
 from app.engine import Engine
 from app.engine.errors import ContextExceeded, InvalidRequest
-from app.engine.types import ModelInfo, SamplingParams, TokenIds
+from app.engine.types import TokenIds
 from app.generation.request import FieldNames
 from app.prompts import Prompt
 from app.protocol.errors import FieldRefused
@@ -73,14 +73,6 @@ def check_ids(ids: TokenIds, vocab_size: int, path: str) -> None:
     )
 
 
-def check_logit_bias(params: SamplingParams, info: ModelInfo) -> None:
-    """Raises BadRequest when `logit_bias` names a token that is not in the vocabulary."""
-    for token, _ in params.logit_bias:
-        if token >= info.vocab_size:
-            message = f"is not in the vocabulary of {info.vocab_size} tokens"
-            raise field_error(f"logit_bias.{token}", message)
-
-
 @contextmanager
 def engine_errors_as_fields(fields: FieldNames) -> Iterator[None]:
     """Give the engine's refusals the names that the client has for its fields.
@@ -95,5 +87,6 @@ def engine_errors_as_fields(fields: FieldNames) -> Iterator[None]:
             "prompt": f"{fields.prompt}.{error.item}" if fields.is_list else fields.prompt,
             "max_tokens": fields.max_tokens,
             "json_schema": fields.json_schema,
+            "logit_bias": f"logit_bias.{error.item}",
         }
         raise FieldRefused(error, names[error.field]) from error

@@ -11,7 +11,6 @@ from app.engine.types import EmbeddingRequest, ModelInfo, Owner, TokenIds
 from app.generation.embedding_stream import EmbeddingStream
 from app.generation.encoding import (
     check_ids,
-    check_logit_bias,
     encode,
     encode_items,
     engine_errors_as_fields,
@@ -59,7 +58,6 @@ class LocalTextEngine:
     def generate(self, request: TextRequest, context: RequestContext) -> TextStream:
         """Accept a request, or refuse it (RequestRefused, Unavailable)."""
         self.served.check_model(request.model)
-        check_logit_bias(request.generation.params, self.info)
         if isinstance(request.input, ChatInput):
             return self._generate_chat(request, request.input, context)
         return self._generate_text(request, request.input, context)

@@ -53,13 +53,9 @@ class ChatCompletionRequest:
     conversation: Conversation
     text: TextRequest
     streaming: Streaming
+    logprobs: bool  #: asked for
     has_tools: bool  #: the request offers tools, which are not used yet
     ignored: tuple[str, ...]  #: paths of what was not read, sorted
-
-    @property
-    def logprobs(self) -> bool:
-        """Whether logprobs are asked for."""
-        return self.text.generation.params.logprobs is not None
 
 
 def read_chat(data: Mapping[str, object]) -> ChatCompletionRequest:
@@ -71,7 +67,8 @@ def read_chat(data: Mapping[str, object]) -> ChatCompletionRequest:
     values = load(_SCHEMA, data)
     conversation: Conversation = values["messages"]
     defaults = CLASSIC_CHAT_DEFAULTS if conversation.classic else OPENAI_CHAT_DEFAULTS
-    generation = read_generation(values, defaults, _read_logprobs(values))
+    logprobs = _read_logprobs(values)
+    generation = read_generation(values, defaults, logprobs)
     streaming = read_streaming(values)
     schema: AnswerSchema | None = values.get("response_format")
     has_tools: bool = values.get("tools", False)
@@ -93,7 +90,9 @@ def read_chat(data: Mapping[str, object]) -> ChatCompletionRequest:
         model=values.get("model"),
     )
     ignored = ignored_fields(_SCHEMA, data)
-    return ChatCompletionRequest(conversation, text, streaming, has_tools, ignored)
+    return ChatCompletionRequest(
+        conversation, text, streaming, logprobs is not None, has_tools, ignored
+    )
 
 
 def _read_logprobs(values: Mapping[str, Any]) -> int | None:
