@@ -1,6 +1,6 @@
 """A pytest plugin: tests that measure time closely run last, with nothing beside them.
 
-Knows nothing about the tests, nor what else runs: tests/run.py names the process to wait for.
+tests/run.py names the processes to wait for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-#: The environment variable with the number of the process that runs the other tests.
+#: The environment variable with the ids of the processes that run the other tests.
 BESIDE = "TESTS_BESIDE"
 LOOK_EVERY_S = 0.5
 
@@ -24,15 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait until the others have ended."""
-    number = os.environ.get(BESIDE)
-    if number is None or item.get_closest_marker("quiet") is None:
+    pids = os.environ.get(BESIDE)
+    if pids is None or item.get_closest_marker("quiet") is None:
         return
-    while _runs(int(number)):
+    while any(_runs(int(pid)) for pid in pids.split(",")):
         time.sleep(LOOK_EVERY_S)
 
 
-def _runs(number: int) -> bool:
+def _runs(pid: int) -> bool:
     try:
-        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
