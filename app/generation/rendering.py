@@ -28,7 +28,7 @@ def render_conversation(
     conversation: Conversation,
     served: ServedModel,
     info: ModelInfo,
-    caller: RequestContext,
+    context: RequestContext,
     *,
     continue_final_message: bool,
 ) -> Prompt:
@@ -45,11 +45,11 @@ def render_conversation(
         return render_alpaca_chat(turns, continue_final_message=continue_final_message)
 
     def check() -> None:
-        caller.raise_if_disconnected()
-        caller.wait_timeout_s()
+        context.raise_if_disconnected()
+        context.wait_timeout_s()
 
     try:
-        with caller.connection.watch_disconnect(lambda: None):
+        with context.connection.watch_disconnect(lambda: None):
             return render_with_template(
                 turns,
                 template,

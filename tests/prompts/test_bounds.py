@@ -207,7 +207,7 @@ def test_check_cancelled_ends_the_rendering() -> None:
 
 def request_context(deadline: float = float("inf"), gone: bool = False) -> RequestContext:
     connection = ClientConnection({}, DisconnectWatcher())
-    connection.gone = gone
+    connection.disconnected = gone
     return RequestContext("a test", connection, deadline)
 
 
