@@ -42,7 +42,8 @@ class LingeringCloser:
     def __init__(self) -> None:
         self._start_lock = threading.Lock()
         self._inbox: SimpleQueue[_Peer] = SimpleQueue()
-        self._lingering = 0  #: written by the linger thread only
+        self._lingering = 0  #: connections in the inbox or the selector
+        self._lingering_lock = threading.Lock()
         self._wake_sender: socket.socket | None = None
         self._buffer = bytearray(_READ_BYTES)
 
@@ -55,7 +56,10 @@ class LingeringCloser:
         except OSError:  # disconnected, or no file descriptors are left
             sock.close()
             return
-        if self._lingering + self._inbox.qsize() >= MAX_LINGERING:
+        with self._lingering_lock:
+            is_full = self._lingering >= MAX_LINGERING
+            self._lingering += not is_full
+        if is_full:
             sock.close()
             return
         now = time.monotonic()
@@ -103,9 +107,8 @@ class LingeringCloser:
                 peer = self._inbox.get_nowait()
                 try:
                     selector.register(peer.sock, selectors.EVENT_READ, peer)
-                    self._lingering += 1
                 except OSError:  # the limit of epoll watches is reached
-                    peer.sock.close()
+                    self._finish(peer)
 
     def _read(self, peer: _Peer) -> bool:
         """Discard received data. True: the peer has closed, or its byte limit is reached."""
@@ -121,5 +124,9 @@ class LingeringCloser:
 
     def _close(self, selector: selectors.BaseSelector, peer: _Peer) -> None:
         selector.unregister(peer.sock)
-        self._lingering -= 1
+        self._finish(peer)
+
+    def _finish(self, peer: _Peer) -> None:
+        with self._lingering_lock:
+            self._lingering -= 1
         peer.sock.close()
