@@ -16,7 +16,8 @@ import pytest
 
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
 
-TRIES = 4
+#: Other programs lengthen some tries: the lowest of them counts.
+TRIES = 12
 LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 400, "ignore_eos": True}
 
 
@@ -45,8 +46,7 @@ def test_sixteen_share_the_work(http: Client) -> None:
         list(pool.map(one, range(16)))
         return (time.monotonic() - start) / (16 * alone)
 
-    # Here it is 0.31 to 0.35; one after the other it would be 1. How fast it is, benchmarks say.
-    limit = 2 / 3
+    limit = 1 / 3
     with ThreadPoolExecutor(16) as pool:
         ratio = lowest_of_tries(share, limit)
     print(f"16 at once took {ratio:.2f} of 16 times one alone")

@@ -41,7 +41,7 @@ def test_half_sent_requests_are_given_up(trivial: Trivial, sent: bytes) -> None:
     began = time.monotonic()
     peers = [trivial.connect(sent) for _ in range(4)]  # as many as there are threads
     assert trivial.get("/health") == b"ok"
-    assert time.monotonic() - began < 5 * IO_S
+    assert time.monotonic() - began < IO_S + 2
     for peer in peers:
         read_all(peer)
     assert "Traceback" not in trivial.logged()
@@ -106,7 +106,7 @@ def test_large_uploads_use_few_slots_and_block_no_others(narrow: Trivial) -> Non
 
 def test_a_received_upload_frees_its_slot(narrow: Trivial) -> None:
     """Even if its response takes long, for any declared length."""
-    slow = "POST /stream/15 HTTP/1.1\r\nHost: x\r\n"
+    slow = "POST /stream/3 HTTP/1.1\r\nHost: x\r\n"
     sized = f"{slow}Content-Length: 40000\r\n\r\n".encode() + b"x" * 40_000
     chunked = f"{slow}Transfer-Encoding: chunked\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
     asking = f"{slow}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".encode() + b"hello"
@@ -114,7 +114,7 @@ def test_a_received_upload_frees_its_slot(narrow: Trivial) -> None:
     began = time.monotonic()
     for peer in peers:
         assert peer.recv(20).startswith(b"HTTP/1.1 ")
-    assert time.monotonic() - began < 12.5, "it waited for an answer to end"
+    assert time.monotonic() - began < 2.5, "it waited for an answer to end"
 
 
 def test_the_oldest_pending_connections_are_closed(narrow: Trivial) -> None:
@@ -143,7 +143,7 @@ def test_descriptors_run_out_while_many_have_news(tmp_path: Path) -> None:
         (worker,) = psutil.Process(server.process.pid).children()
         idle = worker.num_fds()
         for _ in range(5):
-            wait_until(lambda: worker.num_fds() <= idle + 2)
+            wait_until(lambda: worker.num_fds() <= idle + 2, limit_s=5)
             kept = [server.connect(request("/health")) for _ in range(files - worker.num_fds())]
             for peer in kept:
                 read_until(peer, b"ok")
@@ -165,7 +165,7 @@ def test_descriptors_run_out_while_many_have_news(tmp_path: Path) -> None:
 
 def test_a_client_that_reads_nothing_is_cut(trivial: Trivial) -> None:
     trivial.connect(request("/endless"), receive_buffer=4096)
-    wait_until(lambda: trivial.get("/cut") == b"1")
+    wait_until(lambda: trivial.get("/cut") == b"1", limit_s=IO_S + 4)
     (line,) = [line for line in trivial.logged().splitlines() if "connection was closed" in line]
     assert line.endswith("WARNING a connection was closed: timed out")
     assert "Traceback" not in trivial.logged()
@@ -187,12 +187,12 @@ def test_a_trickling_client_is_given_up(trivial: Trivial) -> None:
     peer = trivial.connect(HALF_BODY)
     began = time.monotonic()
     with pytest.raises(OSError):
-        while time.monotonic() - began < 5 * RECEIVE_TIMEOUT_S:
+        while time.monotonic() - began < RECEIVE_TIMEOUT_S + 5:
             time.sleep(0.3)
             peer.sendall(b"x")
             if select.select([peer], [], [], 0)[0] and not peer.recv(1000):
                 raise ConnectionResetError
-    assert time.monotonic() - began > RECEIVE_TIMEOUT_S - 0.5
+    assert RECEIVE_TIMEOUT_S - 0.5 < time.monotonic() - began < RECEIVE_TIMEOUT_S + 3
     assert trivial.get("/health") == b"ok"
 
 
@@ -247,7 +247,7 @@ def test_draining_refuses_at_once_and_finishes_what_runs(trivial: Trivial) -> No
         except ConnectionRefusedError:
             return True
 
-    wait_until(refused, trivial.logged)
+    wait_until(refused, trivial.logged, limit_s=1.5)
     so_far = running.recv(65536)
     assert b"[DONE]" not in so_far, "it refused only after the last answer"
     rest = read_until(running, b"0\r\n\r\n")
@@ -270,8 +270,8 @@ def test_what_outlasts_the_grace_is_cut(trivial: Trivial) -> None:
     assert running.recv(9)
     began = time.monotonic()
     trivial.signal(signal.SIGTERM)
-    assert trivial.process.wait(30) == 0
-    assert 3.5 < time.monotonic() - began < 20
+    assert trivial.process.wait(12) == 0
+    assert 3.5 < time.monotonic() - began < 7
     assert b"[DONE]" not in read_all(running)
 
 
@@ -282,7 +282,7 @@ def test_an_interrupt_does_not_wait(trivial: Trivial, signum: int) -> None:
     trivial.signal(signum)
     began = time.monotonic()
     assert trivial.process.wait(5) == 0
-    assert time.monotonic() - began < 4, "it waited for the grace to end"
+    assert time.monotonic() - began < 2, "it waited for the grace to end"
 
 
 def test_signals_start_no_second_worker(trivial: Trivial) -> None:

@@ -26,8 +26,7 @@ KINDS: list[tuple[str, dict[str, object]]] = [
 ]
 IDS = ["stream", "whole", "reading", "embeddings"]
 FREE_WITHIN_S = 1.0
-#: Without cancellation, each of them would take up to a minute.
-NEXT_WITHIN_S = 10.0
+NEXT_WITHIN_S = 2.0
 
 
 @pytest.mark.fault

@@ -79,7 +79,7 @@ def test_endless_requests_get_an_error() -> None:
             error = stream.result()
             assert isinstance(error, dict) and error["code"] == "shutting_down"
         assert stack.server.exit_code() == 0
-        assert 2.5 < time.monotonic() - began < 30  # they would take a minute
+        assert 2.5 < time.monotonic() - began < 10
 
 
 @pytest.mark.fault
@@ -96,7 +96,7 @@ def test_a_second_signal_ends_the_drain(second: signal.Signals) -> None:
             with pytest.raises(IncompleteRead):
                 s.response.read()
             assert stack.server.exit_code() == 0
-            assert time.monotonic() - began < 10  # graceful_timeout is 30
+            assert time.monotonic() - began < 4
 
 
 @pytest.mark.figures

@@ -18,8 +18,6 @@ from tests.stack.probe import probed
 
 #: The requirement.
 HEALTH_S = 1.5
-#: For tests that run beside others; the figures use HEALTH_S.
-HEALTH_BESIDE_OTHERS_S = 3 * HEALTH_S
 HALF_HEADER = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HALF_BODY = HEAD + b"Content-Length: 1000\r\n\r\n{"
@@ -78,15 +76,13 @@ def completes(server: Server) -> None:
     assert server.client.post(COMPLETIONS, body).status == 200
 
 
-def close_together(
-    server: Server, rounds: int, count: int, sent: bytes, limit_s: float = HEALTH_S
-) -> None:
+def close_together(server: Server, rounds: int, count: int, sent: bytes) -> None:
     with probed(server.port) as health:
         for _ in range(rounds):
             with flood(server.port, count, sent):
                 pass
         completes(server)
-    health.within(limit_s)
+    health.within(HEALTH_S)
 
 
 #: Fewer complete requests, because responding to a thousand takes a second.
@@ -99,7 +95,7 @@ CLOSING = pytest.mark.parametrize(
 
 @CLOSING
 def test_a_thousand_that_close_together(direct: Server, count: int, sent: bytes) -> None:
-    close_together(direct, 3, count, sent, HEALTH_BESIDE_OTHERS_S)
+    close_together(direct, 3, count, sent)
 
 
 @pytest.mark.figures
@@ -123,9 +119,7 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def hold(
-    server: Server, count: int, sent: bytes, seconds: float, limit_s: float = HEALTH_S
-) -> None:
+def hold(server: Server, count: int, sent: bytes, seconds: float) -> None:
     """They stay open and send a byte now and then."""
     before = server.worker.memory_info().rss
     with probed(server.port) as health, flood(server.port, count, sent) as peers:
@@ -138,7 +132,7 @@ def hold(
                 except OSError:
                     pass  # closed by the server, as expected
             time.sleep(0.5)
-    health.within(limit_s)
+    health.within(HEALTH_S)
     more = server.worker.memory_info().rss - before
     print(f"memory: {more / 2**20:+.0f} MiB")
     assert more < 100 * 2**20
@@ -146,7 +140,7 @@ def hold(
 
 @KINDS
 def test_held_by_one_machine(direct: Server, count: int, sent: bytes) -> None:
-    hold(direct, count, sent, 1.0, HEALTH_BESIDE_OTHERS_S)
+    hold(direct, count, sent, 1.0)
 
 
 @pytest.mark.figures

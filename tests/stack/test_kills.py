@@ -84,7 +84,7 @@ def test_the_master_is_killed() -> None:
         stack.server.process.kill()
         stack.server.process.wait()
         began = time.monotonic()
-        wait_until(partial(ended, worker), lambda: "the worker lives on")
+        wait_until(partial(ended, worker), lambda: "the worker lives on", limit_s=8)
         print(f"the worker ended after {time.monotonic() - began:.1f} s")
         reply = stack.http.get("/health")
         assert reply.status == 503 and reply.error()["code"] == "shutting_down"

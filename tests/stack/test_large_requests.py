@@ -22,8 +22,6 @@ from tests.stack.load import at_once
 from tests.stack.probe import probed
 
 TEXTS_S, BODIES_S = 1.5, 3.0
-#: Factor for the limits of tests that run beside others.
-BESIDE_OTHERS = 3
 MORE_BYTES = 100 << 20
 SENTENCES = (ROOT / "tests/data/tatoeba_en_zh.tsv").read_text(encoding="utf-8")
 
@@ -125,14 +123,14 @@ TEXTS: dict[str, Callable[[int], str]] = {
 }
 
 
-def texts_at_once(server: Server, name: str, count: int, size: int, limit_s: float) -> None:
+def texts_at_once(server: Server, name: str, count: int, size: int) -> None:
     text = TEXTS[name](size)
     requests = [request_of(index, text) for index in range(6)]
 
     def ask(index: int) -> str:
         return send(server, *requests[index % 6])
 
-    statuses = together(server, count, ask, limit_s)
+    statuses = together(server, count, ask, TEXTS_S)
     assert set(statuses) <= {"200", "400", "503"}
 
 
@@ -140,13 +138,13 @@ def texts_at_once(server: Server, name: str, count: int, size: int, limit_s: flo
     "name", ["sentences", pytest.param("nearly spelled", marks=pytest.mark.figures)]
 )
 def test_large_texts_at_once(reading: Server, name: str) -> None:
-    texts_at_once(reading, name, 16, 300_000, BESIDE_OTHERS * TEXTS_S)
+    texts_at_once(reading, name, 16, 300_000)
 
 
 @pytest.mark.figures
 @pytest.mark.parametrize("name", TEXTS)
 def test_sixteen_texts_of_three_megabytes(reading: Server, name: str) -> None:
-    texts_at_once(reading, name, 16, 3_000_000, TEXTS_S)
+    texts_at_once(reading, name, 16, 3_000_000)
 
 
 def filled(unit: str) -> bytes:
@@ -165,7 +163,7 @@ BODIES = {
 }
 
 
-def bodies_at_once(server: Server, body: bytes, limit_s: float) -> None:
+def bodies_at_once(server: Server, body: bytes) -> None:
     def ask(index: int) -> str:
         path = (COMPLETIONS, CHAT, EMBEDDINGS, "/tokenize")[index % 4]
         status = send(server, path, body)
@@ -173,12 +171,12 @@ def bodies_at_once(server: Server, body: bytes, limit_s: float) -> None:
         taken = path == "/tokenize" and body is BODIES["escapes"] and status == "200"
         return "taken" if taken else status
 
-    assert set(together(server, 8, ask, limit_s)) - {"taken"} <= {"400", "503"}
+    assert set(together(server, 8, ask, BODIES_S)) - {"taken"} <= {"400", "503"}
 
 
 @pytest.mark.parametrize("name", ["lists", "allowed"])
 def test_eight_bodies_of_millions(reading: Server, name: str) -> None:
-    bodies_at_once(reading, BODIES[name], BESIDE_OTHERS * BODIES_S)
+    bodies_at_once(reading, BODIES[name])
 
 
 @pytest.mark.figures
