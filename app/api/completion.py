@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from flask import Response
 
+from app.api.completion_meta import CompletionMeta
 from app.api.json_http import json_response
+from app.api.logprobs import LogprobFormatter
 from app.api.response_headers import ResponseHeaders
 from app.api.sse import Chunks, sse_response
 from app.generation.text_stream import TextStream
+from app.protocol.sampling import Streaming
 
 
-class AcceptedCompletion(Protocol):
-    """A request that the engine has accepted, with its route's shapes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedCompletion(ABC):
+    """A request that the engine has accepted; a route adds the shapes of its answer."""
 
-    @property
-    def streamed(self) -> bool:
-        """Whether the client asked for a stream."""
-
-    @property
-    def stream(self) -> TextStream:
-        """The request's text."""
+    stream: TextStream
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
+    streaming: Streaming
+    ignored: tuple[str, ...]  #: paths of what was not read
 
     @property
     def headers(self) -> ResponseHeaders:
-        """What the response's headers say about the request."""
+        """What was ignored, or not shown to the model, and what was cut."""
+        ignored = sorted((*self.ignored, *self.stream.unread_fields))
+        return ResponseHeaders(tuple(ignored), self.stream.max_tokens_cut)
 
+    @abstractmethod
     def body(self) -> dict[str, object]:
         """Wait for the whole answer, and build its body.
 
@@ -35,12 +41,13 @@ class AcceptedCompletion(Protocol):
             EngineError: the request failed.
         """
 
+    @abstractmethod
     def chunks(self) -> Chunks:
         """The shapes of the answer's chunks."""
 
 
 def respond(completion: AcceptedCompletion) -> Response:
     """The response that the client asked for."""
-    if completion.streamed:
+    if completion.streaming.stream:
         return sse_response(completion.stream, completion.chunks(), completion.headers)
     return json_response(completion.body(), completion.headers)

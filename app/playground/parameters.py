@@ -23,8 +23,8 @@ _SLIDERS = {
     "num_beams": (1, 8, 1),
     "n": (1, 8, 1),
 }
-#: What the page asks for where nobody says how long an answer may be: the API's own default in
-#: chats is all that is left of the context, which a small model fills going round in circles.
+#: What the page sends where the user sets no max_tokens. The API's default in chats is the rest
+#: of the context, which a small model fills with repetitions.
 MAX_TOKENS = 1024
 _OF_THE_PAGE = {"max_tokens": MAX_TOKENS, "repetition_penalty": 1.0, "num_beams": 1, "n": 1}
 

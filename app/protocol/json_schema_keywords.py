@@ -44,8 +44,8 @@ _PREFIXES = ("x-guidance", "x-llguidance")
 
 
 def unread_keywords(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The dotted path of each such key, and of each format that is none of JSON Schema's, at every
-    depth, but for extensions ("x-…") of others. A property may have any name."""
+    """The dotted path of each such key, and of each format that JSON Schema does not define,
+    at every depth, except extensions ("x-…"). A property may have any name."""
     for path, node in nodes(schema):
         for key, value in node.items():
             unknown = key not in _KEYWORDS and not key.startswith("x-")

@@ -75,7 +75,6 @@ def latencies(http: Client, seconds: float) -> list[float]:
 
 
 def slow_senders(stack: Stack, seconds: float, headers: int, bodies: int) -> None:
-    """times: allowed slowdown of a normal request."""
     http = stack.http
     before = quantiles(latencies(http, seconds / 4), n=100)[98]
     with trickling(stack.proxy.port, headers, bodies) as peers, health_watched(http):
@@ -116,7 +115,7 @@ def gaps(http: Client, streams: int) -> list[float]:
 
 
 def slow_readers(stack: Stack, count: int, n: int = 1, cut_after_s: float | None = None) -> None:
-    """As many clients that never read as clients that do. times: allowed slowdown per token."""
+    """As many clients that never read as clients that do."""
     http = stack.http
     # The same number of requests in both runs: only the waiting for sockets differs.
     alone = quantiles(gaps(http, 2 * count), n=100)[94]

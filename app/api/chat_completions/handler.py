@@ -6,50 +6,35 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.api.chat_completions.request import ChatCompletionRequest, read_chat
+from app.api.chat_completions.request import read_chat
 from app.api.chat_completions.response import ChatChunks, chat_body, classic_chat_body
-from app.api.completion_meta import CompletionMeta, new_completion_meta
+from app.api.completion import AcceptedCompletion
+from app.api.completion_meta import new_completion_meta
 from app.api.logprobs import LogprobFormatter
-from app.api.response_headers import ResponseHeaders
 from app.connection.request_context import RequestContext
 from app.generation.text_engine import TextEngine
-from app.generation.text_stream import TextStream
+from app.protocol.messages import Conversation
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedChat:
-    """Implements `app.api.completion.AcceptedCompletion`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedChat(AcceptedCompletion):
+    """Answers in the dialect of the conversation."""
 
-    request: ChatCompletionRequest
-    stream: TextStream
-    meta: CompletionMeta
-    logprobs: LogprobFormatter | None  #: where logprobs are asked for
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the client asked for a stream."""
-        return self.request.streaming.stream
-
-    @property
-    def headers(self) -> ResponseHeaders:
-        """What was ignored, or not shown to the model, and what was cut."""
-        ignored = sorted((*self.request.ignored, *self.stream.unread_fields))
-        return ResponseHeaders(tuple(ignored), self.stream.max_tokens_cut)
+    conversation: Conversation
 
     def body(self) -> dict[str, object]:
-        """Wait for the whole answer, and build its body in the request's dialect."""
+        """Wait for the whole answer, and build its body."""
         choices, usage = self.stream.collect()
-        conversation = self.request.conversation
-        if conversation.classic:
-            turns = conversation.messages
+        if self.conversation.classic:
+            turns = self.conversation.messages
             return classic_chat_body(self.meta, turns, choices, usage, self.logprobs)
         return chat_body(self.meta, choices, usage, self.logprobs)
 
     def chunks(self) -> ChatChunks:
-        """The shapes of the answer's chunks."""
-        return ChatChunks(self.meta, self.logprobs, self.request.streaming)
+        """The shapes of the answer's chunks, the same in both dialects."""
+        return ChatChunks(self.meta, self.logprobs, self.streaming)
 
 
 def start_chat(
@@ -65,6 +50,11 @@ def start_chat(
     stream = engine.generate(request.text, context)
     if request.has_tools:
         _log.warning("tools are not served yet: a request that offers some is answered in text")
-    meta = new_completion_meta("chatcmpl", engine)
-    logprobs = LogprobFormatter(engine.info) if request.logprobs else None
-    return AcceptedChat(request, stream, meta, logprobs)
+    return AcceptedChat(
+        stream=stream,
+        meta=new_completion_meta("chatcmpl", engine),
+        logprobs=LogprobFormatter(engine.info) if request.logprobs else None,
+        streaming=request.streaming,
+        ignored=request.ignored,
+        conversation=request.conversation,
+    )

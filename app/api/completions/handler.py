@@ -5,46 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.api.completion_meta import CompletionMeta, new_completion_meta
-from app.api.completions.request import CompletionRequest, read_completion
+from app.api.completion import AcceptedCompletion
+from app.api.completion_meta import new_completion_meta
+from app.api.completions.request import read_completion
 from app.api.completions.response import CompletionChunks, completion_body
 from app.api.logprobs import LogprobFormatter
-from app.api.response_headers import ResponseHeaders
 from app.connection.request_context import RequestContext
 from app.generation.best_of import select_best_of
 from app.generation.text_engine import TextEngine
-from app.generation.text_stream import TextStream
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedText:
-    """Implements `app.api.completion.AcceptedCompletion`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedText(AcceptedCompletion):
+    """Returns the best choices, where more are generated than are wanted."""
 
-    request: CompletionRequest
-    stream: TextStream
-    meta: CompletionMeta
-    logprobs: LogprobFormatter | None  #: where logprobs are asked for
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the client asked for a stream."""
-        return self.request.streaming.stream
-
-    @property
-    def headers(self) -> ResponseHeaders:
-        """What was ignored, and what was cut."""
-        return ResponseHeaders(self.request.ignored, self.stream.max_tokens_cut)
+    best_of: int
+    n: int
 
     def body(self) -> dict[str, object]:
-        """Wait for the whole answer, and build its body; the best choices, where more are
-        generated than are wanted."""
+        """Wait for the whole answer, and build its body."""
         choices, usage = self.stream.collect()
-        best = select_best_of(choices, self.request.best_of, self.request.n)
+        best = select_best_of(choices, self.best_of, self.n)
         return completion_body(self.meta, best, usage, self.logprobs)
 
     def chunks(self) -> CompletionChunks:
         """The shapes of the answer's chunks."""
-        return CompletionChunks(self.meta, self.logprobs, self.request.streaming)
+        return CompletionChunks(self.meta, self.logprobs, self.streaming)
 
 
 def start_completion(
@@ -58,6 +44,12 @@ def start_completion(
     """
     request = read_completion(data)
     stream = engine.generate(request.text, context)
-    meta = new_completion_meta("cmpl", engine)
-    logprobs = LogprobFormatter(engine.info) if request.logprobs else None
-    return AcceptedText(request, stream, meta, logprobs)
+    return AcceptedText(
+        stream=stream,
+        meta=new_completion_meta("cmpl", engine),
+        logprobs=LogprobFormatter(engine.info) if request.logprobs else None,
+        streaming=request.streaming,
+        ignored=request.ignored,
+        best_of=request.best_of,
+        n=request.n,
+    )
