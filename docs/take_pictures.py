@@ -1,6 +1,6 @@
 """Takes the README's pictures of the page, from a running server with the embedded model.
 
-    python docs/take_pictures.py http://localhost:19327
+python docs/take_pictures.py http://localhost:19327
 """
 
 from __future__ import annotations
