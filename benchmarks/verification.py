@@ -24,6 +24,8 @@ RUNS = (
     ("conversation", *HALF),
     ("long_prompt", *HALF),
     ("long_prompt", *HALF, "--load_in_8bit"),
+    ("depth",),
+    ("depth", "--load_in_8bit"),
     ("embeddings", *FULL),
     ("embeddings", *FULL, "--load_in_8bit"),
     ("embeddings", "--embedded"),

@@ -214,12 +214,23 @@ def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
 
 
 def _blocks(batch: Batch) -> list[tuple[int, int]]:
-    """First row and row count of each attention block: one decode row, or part of a prefill
-    chunk."""
+    """First row and row count of each attention block: one decode row, or part of a prompt."""
     blocks = [(row, 1) for row in range(len(batch.decode_rows))]
-    first = len(batch.decode_rows)
-    for chunk in batch.prefill_chunks:
-        last = first + len(chunk.tokens)
+    for first, last in _prompts(batch):
         blocks += [(row, min(QUERY_BLOCK, last - row)) for row in range(first, last, QUERY_BLOCK)]
-        first = last
     return blocks
+
+
+def _prompts(batch: Batch) -> list[tuple[int, int]]:
+    """First and last row of each prompt, the last excluded. Chunks that follow each other in one
+    slot are joined, because a block of few rows reads as many keys and values as a full one."""
+    prompts: list[tuple[int, int]] = []
+    row, following = len(batch.decode_rows), (-1, 0)
+    for chunk in batch.prefill_chunks:
+        first = row
+        row += len(chunk.tokens)
+        if (chunk.slot, chunk.start) == following:
+            first, _ = prompts.pop()
+        prompts.append((first, row))
+        following = (chunk.slot, chunk.end)
+    return prompts

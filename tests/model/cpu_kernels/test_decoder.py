@@ -102,6 +102,14 @@ def test_both_decoders_agree(
             assert torch.allclose(one.float(), other.float(), rtol=0, atol=tolerance * scale)
 
 
+def prefill_chunks(slot: int, tokens: tuple[int, ...], size: int) -> tuple[PrefillChunk, ...]:
+    """A prompt in chunks of `size` tokens, each with the logits of its last token."""
+    return tuple(
+        PrefillChunk(slot, start, tokens[start : start + size], OutputKind.LOGITS)
+        for start in range(0, len(tokens), size)
+    )
+
+
 @pytest.mark.parametrize("packer", [PanelPacker(), Int8PanelPacker()], ids=["full", "8-bit"])
 @pytest.mark.parametrize(("kind", "changes"), [SHAPES[0], SHAPES[3], SHAPES[5]])
 def test_how_a_prompt_is_cut_changes_no_bits(
@@ -112,7 +120,7 @@ def test_how_a_prompt_is_cut_changes_no_bits(
     cache_dtype = torch.float16 if isinstance(packer, Int8PanelPacker) else torch.float32
     runner = compiled_runner(weights, cache_dtype)
     assert runner.row_invariant
-    tokens = tuple(range(3, 3 + 2 * CHUNK + 3))
+    tokens = tuple(range(3, 3 + 2 * CHUNK + 3))  # 35: seven chunks of five
 
     def logits(chunk: int) -> torch.Tensor:
         """Of every token, [tokens, vocab]."""
@@ -128,6 +136,8 @@ def test_how_a_prompt_is_cut_changes_no_bits(
     expected = logits(CHUNK)
     for chunk in (CHUNK - 1, CHUNK + 1, 1):
         assert logits(chunk).equal(expected)
+    together = runner.run(Batch((), prefill_chunks(2, tokens, 5)))  # joined for attention
+    assert together.logits.equal(expected[4::5])
     decoded = [
         runner.run(Batch((DecodeRow(1, position, token, True),), ())).logits
         for position, token in enumerate(tokens)
