@@ -65,9 +65,8 @@ class Config:
     """auto, float32, float16 or bfloat16; auto: float32 on a CPU, the checkpoint's 16-bit type on
     a GPU"""
     LOAD_IN_8BIT: bool = setting(False, parsers.boolean, HARDWARE)
-    """8-bit weights and activations: half the memory of 16-bit weights, and faster on CPUs with
-    AVX-512 VNNI, but other answers: perplexity is 4 to 8 % higher on SmolLM2-135M, where one token
-    in eight differs, and 0.3 % higher on the embedded model"""
+    """8-bit weights: half the memory of 16-bit weights, and faster on a CPU, but not exact:
+    perplexity is about 0.3 % higher on SmolLM2-135M, where one token in 25 differs"""
     KV_CACHE_MB: int | None = setting(
         None, parsers.integer(1, 2**24), HARDWARE, "MB", example="4096"
     )

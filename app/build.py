@@ -49,7 +49,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
-    kernels = None if checked.gpus else describe_kernels(runner.decoder, config.LOAD_IN_8BIT)
+    kernels = None if checked.gpus else describe_kernels(runner.decoder)
     variant = batch_variant_kernel(runner)
     info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels, variant)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))

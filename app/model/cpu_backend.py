@@ -9,7 +9,6 @@ import logging
 
 import torch
 
-from app.checkpoint.config import ModelConfig
 from app.checkpoint.hardware.cpu_features import kernels, missing_feature
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
@@ -20,14 +19,16 @@ from app.model.weights import Weights
 log = logging.getLogger(__name__)
 
 
-def cpu_packer(config: ModelConfig, eight_bit: bool) -> WeightPacker:
+def cpu_packer(eight_bit: bool) -> WeightPacker:
     """How the selected backend packs the weights. Logs a warning if it is torch's."""
-    reason = _reason_for_torch(config, eight_bit)
+    reason = _reason_for_torch(eight_bit)
     if reason is None:
-        from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
+        from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
+        from app.model.cpu_kernels.packed_weights import PanelPacker
 
         return Int8PanelPacker() if eight_bit else PanelPacker()
-    log.warning("compiled kernels are not used (%s): slower, same answers", reason)
+    answers = "other answers" if eight_bit else "same answers"
+    log.warning("compiled kernels are not used (%s): slower, %s", reason, answers)
     return Int8Packer() if eight_bit else FullPrecisionPacker(torch.float32)
 
 
@@ -47,25 +48,18 @@ def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, 
     return TorchDecoder(weights, cache), cache
 
 
-def describe_kernels(decoder: Decoder, eight_bit: bool) -> str:
+def describe_kernels(decoder: Decoder) -> str:
     """The kernels that compute on this CPU, as text for the log and the model card."""
-    if not isinstance(decoder, TorchDecoder):
-        return kernels(eight_bit)
-    return (
-        kernels(eight_bit)
-        if missing_feature(eight_bit)
-        else "torch (compiled kernels cannot be used)"
-    )
+    if isinstance(decoder, TorchDecoder) and not missing_feature():
+        return "torch (compiled kernels cannot be used)"
+    return kernels()
 
 
-def _reason_for_torch(config: ModelConfig, eight_bit: bool) -> str | None:
+def _reason_for_torch(eight_bit: bool) -> str | None:
     """Why the compiled kernels cannot be used; None if they can. They are compiled only on a CPU
     that has the features they need, and in a child process first."""
-    if missing := missing_feature(eight_bit):
+    if missing := missing_feature():
         return f"this CPU has no {missing}"
-    widths = (config.hidden_size, config.heads * config.head_dim)
-    if eight_bit and any(width % 4 for width in widths):
-        return "a layer's width is not a multiple of 4"
     try:
         from app.model.self_test_process import kernel_fault
 

@@ -1,4 +1,4 @@
-"""8-bit linear layers (W8A8) on a GPU by bitsandbytes, one scale per row of both operands.
+"""8-bit linear layers on a GPU by bitsandbytes: 8-bit weights, 14-bit inputs, a scale per row.
 
 CI has no GPU: tests run it on a CPU, with bitsandbytes' CPU kernel. Outlier columns
 (llm_int8_threshold) are not used: they are selected over the whole batch, so a row's result would
@@ -10,19 +10,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from app.model.int8 import smoothing_factors
+from app.model.int8 import quantize_in_planes
 from app.model.linear import Linear
 
 _BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
 
 
 class GpuInt8Linear:
-    """y = x Wᵀ with weights and activations in 8 bits, sums in int32, results in x's dtype."""
+    """y = x Wᵀ with 8-bit weights and inputs in two 8-bit planes, sums in int32, results in x's
+    dtype."""
 
     scale = 1.0
 
-    def __init__(self, weight: Tensor, column_factors: Tensor | None = None) -> None:
-        """weight: [out, in], any float dtype; column_factors: [in], multiplied into it."""
+    def __init__(self, weight: Tensor) -> None:
+        """weight: [out, in], any float dtype."""
         import bitsandbytes  # noqa: F401 - registers torch.ops.bitsandbytes
 
         self._weight = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
@@ -30,18 +31,19 @@ class GpuInt8Linear:
         for first in range(0, weight.shape[0], _BLOCK_ROWS):
             last = first + _BLOCK_ROWS
             block = weight[first:last].float()
-            if column_factors is not None:
-                block = block * column_factors
             self._weight[first:last], scales = _quantize_rows(block)
             self._scales[first:last] = scales[:, 0]
         self.nbytes = self._weight.nbytes + self._scales.nbytes
 
     def __call__(self, x: Tensor) -> Tensor:
         """[rows, in] -> [rows, out], same dtype."""
-        rows, scales = _quantize_rows(x.float())
-        sums = torch.ops.bitsandbytes.int8_linear_matmul(rows, self._weight)
-        y: Tensor = sums.float().mul_(scales).mul_(self._scales)
-        return y.to(x.dtype)
+        high, low, scales = quantize_in_planes(x.float())
+        y = self._product(high).mul_(128.0).add_(self._product(low))
+        return y.mul_(scales).mul_(self._scales).to(x.dtype)
+
+    def _product(self, plane: Tensor) -> Tensor:
+        y: Tensor = torch.ops.bitsandbytes.int8_linear_matmul(plane.to(torch.int8), self._weight)
+        return y.float()
 
 
 def _quantize_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +63,5 @@ class GpuInt8Packer:
         return GpuInt8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Quantize after smoothing the channels that the norm makes large (SmoothQuant)."""
-        factors = smoothing_factors(norm, weight)
-        return (norm.float() / factors).to(self._dtype), GpuInt8Linear(weight, factors)
+        """Quantize the weight; the norm stays as it is."""
+        return norm.to(self._dtype), GpuInt8Linear(weight)

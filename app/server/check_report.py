@@ -84,7 +84,7 @@ def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
     """The CPU kernels and threads; empty on a GPU."""
     if checked.gpus:
         return []
-    return [("", kernels(config.LOAD_IN_8BIT)), ("", cpu_count().describe(config.THREADS))]
+    return [("", kernels()), ("", cpu_count().describe(config.THREADS))]
 
 
 def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:

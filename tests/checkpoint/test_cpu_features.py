@@ -42,27 +42,24 @@ def cpu(monkeypatch: pytest.MonkeyPatch, has: set[str], disabled: str = "") -> N
 
 
 CHOICES = [
-    (ZEN_4, "AVX-512 kernels", "AVX-512 VNNI kernels"),
-    (SKYLAKE_X, "AVX-512 kernels", "this CPU has no AVX-512 VNNI"),
-    (ALDER_LAKE, "AVX2 kernels", "this CPU has no AVX-512"),
-    (ZEN_2, "AVX2 kernels", "this CPU has no AVX-512"),
-    (ZEN_2 - {"fma"}, "this CPU has no FMA", "this CPU has no FMA"),
-    (ZEN_2 - {"f16c"}, "this CPU has no F16C", "this CPU has no F16C"),
-    ({"sse4.2", "avx"}, "this CPU has no AVX2", "this CPU has no AVX2"),
-    (ZEN_4 - {"avx512f"}, "AVX2 kernels", "this CPU has no AVX-512"),
+    (ZEN_4, "AVX-512 VNNI kernels"),
+    (ZEN_4 | ALDER_LAKE, "AVX-512 VNNI kernels"),
+    (SKYLAKE_X, "AVX-512 kernels"),
+    (SKYLAKE_X - {"avx512bw"}, "AVX2 kernels"),
+    (ALDER_LAKE, "AVX-VNNI kernels"),
+    (ZEN_2, "AVX2 kernels"),
+    (ZEN_2 - {"fma"}, "torch (no compiled kernels: this CPU has no FMA)"),
+    (ZEN_2 - {"f16c"}, "torch (no compiled kernels: this CPU has no F16C)"),
+    ({"sse4.2", "avx"}, "torch (no compiled kernels: this CPU has no AVX2)"),
+    (ZEN_4 - {"avx512f", "avx512bw", "avx512vl", "avx512vnni"}, "AVX2 kernels"),
 ]
 
 
-@pytest.mark.parametrize(("has", "full", "eight_bit"), CHOICES)
-def test_features_decide(
-    monkeypatch: pytest.MonkeyPatch, has: set[str], full: str, eight_bit: str
-) -> None:
+@pytest.mark.parametrize(("has", "kernels"), CHOICES)
+def test_features_decide(monkeypatch: pytest.MonkeyPatch, has: set[str], kernels: str) -> None:
     cpu(monkeypatch, has)
-    assert full in cpu_features.kernels(False)
-    assert eight_bit in cpu_features.kernels(True)
-    assert ("torch" in cpu_features.kernels(True)) == (
-        cpu_features.missing_feature(True) is not None
-    )
+    assert cpu_features.kernels() == kernels
+    assert kernels.startswith("torch") == (cpu_features.missing_feature() is not None)
 
 
 def test_a_disabled_feature_disables_those_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +118,7 @@ def test_cpus_below_torchs_minimum(monkeypatch: pytest.MonkeyPatch, missing: str
 def test_an_unknown_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_features, "_host_features", dict)
     monkeypatch.setenv(cpu_features.DISABLE_VARIABLE, "avx2")
-    assert "this CPU has no AVX2" in cpu_features.kernels(False)
+    assert "this CPU has no AVX2" in cpu_features.kernels()
     assert cpu_features.llvm_features() is None
 
 

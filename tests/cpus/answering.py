@@ -79,7 +79,7 @@ def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     report = {
         "features": sorted(features()),
         "self_tests": [sorted(found) for found in seen],
-        "kernels": kernels(eight_bit),
+        "kernels": kernels(),
         "torch": torch.backends.cpu.get_cpu_capability(),
         "description": loaded.info.description,
         "batch_invariant": loaded.info.facts.batch_invariant,

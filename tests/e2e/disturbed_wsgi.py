@@ -9,7 +9,7 @@ import pytest
 from app.checkpoint.hardware.cpu_features import missing_feature
 from app.model.stages import StageName
 
-if missing_feature(eight_bit=False):  # no compiled kernels: torch's operations are used
+if missing_feature():  # no compiled kernels: torch's operations are used
     from app.model import forward
 
     plain = forward.silu

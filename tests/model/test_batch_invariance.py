@@ -18,7 +18,8 @@ from app.model import batch_invariance, forward
 from app.model.batch_invariance import batch_variant_kernel
 from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
+from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
+from app.model.cpu_kernels.packed_weights import PanelPacker
 from app.model.differing_stage import HEAD, NOT_REPEATED
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache

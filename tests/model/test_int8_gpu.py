@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from app.model.int8_gpu import GpuInt8Linear, GpuInt8Packer
+from app.model.int8_gpu import GpuInt8Linear
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -17,11 +17,9 @@ def test_the_product_is_the_rounded_sum(dtype: torch.dtype, rows: int) -> None:
     y = linear(x)
     assert y.dtype == dtype
     assert linear.nbytes == 96 * 128 + 96 * 4
-    quantized = []
-    for side in (x, weight):
-        scale = side.float().abs().amax(1, keepdim=True) / 127
-        quantized.append((side.float() / scale).round() * scale)
-    assert torch.allclose(y.float(), quantized[0] @ quantized[1].T, rtol=1e-2, atol=1e-2)
+    scale = weight.float().abs().amax(1, keepdim=True) / 127
+    rounded = (weight.float() / scale).round() * scale
+    assert torch.allclose(y.float(), x.float() @ rounded.T, rtol=1e-2, atol=1e-2)
     exact = x.float() @ weight.float().T
     assert (y.float() - exact).norm() / exact.norm() < 0.02
 
@@ -33,13 +31,11 @@ def test_a_row_does_not_depend_on_the_others() -> None:
     assert torch.equal(linear(x)[5:6], linear(x[5:6]))
 
 
-def test_a_norms_large_channels_are_smoothed() -> None:
+def test_outliers_cost_little() -> None:
+    """With 8-bit inputs the error is 20 times as large."""
     torch.manual_seed(0)
-    norm, weight = torch.rand(64) + 0.5, torch.randn(32, 64)
-    norm[7], weight[:, 7] = norm[7] * 50, weight[:, 7] / 50
-    x = torch.randn(8, 64)
-    folded, linear = GpuInt8Packer(torch.float32).pack_after_norm(norm, weight)
-    exact = (x * norm) @ weight.T
-    assert (linear(x * folded) - exact).norm() / exact.norm() < 0.02
-    unsmoothed = GpuInt8Linear(weight)(x * norm)
-    assert (unsmoothed - exact).norm() > 2 * (linear(x * folded) - exact).norm()
+    weight, x = torch.randn(32, 64), torch.randn(8, 64)
+    x[:, 7] *= 50
+    linear = GpuInt8Linear(weight)
+    exact = x @ weight.T
+    assert (linear(x) - exact).norm() / exact.norm() < 0.02

@@ -37,7 +37,7 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "chat template  none: Alpaca is used" in lines
     assert "context        256 tokens" in lines
     device = lines.index("device         CPU")
-    assert lines[device + 1].strip() == kernels(eight_bit=False)
+    assert lines[device + 1].strip() == kernels()
     assert lines[device + 2].strip() == cpu_count().describe(None)
     assert any(line.endswith("0.01 GB  keys and values (--kv_cache_mb)") for line in lines)
     assert any(line.endswith("0.71 GB  together") for line in lines)

@@ -17,18 +17,18 @@ from app.checkpoint.errors import StartupError
 #: Environment variable: features not to use, named as in /proc/cpuinfo or in LLVM.
 DISABLE_VARIABLE = "DISABLE_CPU_FEATURES"
 
-#: Features that the compiled kernels need; the 8-bit ones are used in addition to the others.
-FLOAT_KERNELS = ("avx2", "fma", "f16c")
-INT8_KERNELS = (*FLOAT_KERNELS, "avx512f", "avx512vnni")
+#: Features that every compiled kernel needs.
+_MINIMUM = ("avx2", "fma", "f16c")
+_AVX512 = (*_MINIMUM, "avx512f", "avx512bw", "avx512vl")
+#: The instruction sets that there are kernels for, best first, and the features they need.
+INSTRUCTION_SETS = {
+    "AVX-512 VNNI": frozenset((*_AVX512, "avx512vnni")),
+    "AVX-512": frozenset(_AVX512),
+    "AVX-VNNI": frozenset((*_MINIMUM, "avxvnni")),
+    "AVX2": frozenset(_MINIMUM),
+}
 #: The x86 baseline of numpy and torch; without it they crash with SIGILL.
 _REQUIRED_BY_TORCH = ("ssse3", "sse4.1", "sse4.2", "popcnt")
-_DISPLAY_NAMES = {
-    "avx2": "AVX2",
-    "fma": "FMA",
-    "f16c": "F16C",
-    "avx512f": "AVX-512",
-    "avx512vnni": "AVX-512 VNNI",
-}
 #: Features that depend on a feature, as prefixes of their names.
 _DEPENDENT_PREFIXES = {
     "avx": ("avx", "fma", "f16c", "vaes", "vpclmulqdq", "xop"),
@@ -58,23 +58,22 @@ def check_cpu_features() -> None:
         )
 
 
-def missing_feature(eight_bit: bool) -> str | None:
+def instruction_set() -> str | None:
+    """The best of INSTRUCTION_SETS that this CPU has; None if it has none."""
+    return next((name for name, needed in INSTRUCTION_SETS.items() if needed <= features()), None)
+
+
+def missing_feature() -> str | None:
     """The first feature that the compiled kernels need and this CPU lacks, as text; None if they
     can run."""
-    missing = [
-        name for name in (INT8_KERNELS if eight_bit else FLOAT_KERNELS) if name not in features()
-    ]
-    return _DISPLAY_NAMES[missing[0]] if missing else None
+    return next((name.upper() for name in _MINIMUM if name not in features()), None)
 
 
-def kernels(eight_bit: bool) -> str:
+def kernels() -> str:
     """The kernels selected by the CPU's features, as text."""
-    if missing := missing_feature(eight_bit):
-        kind = "compiled 8-bit kernels" if eight_bit else "compiled kernels"
-        return f"torch (no {kind}: this CPU has no {missing})"
-    if eight_bit:
-        return "AVX-512 VNNI kernels"
-    return "AVX-512 kernels" if "avx512f" in features() else "AVX2 kernels"
+    if name := instruction_set():
+        return f"{name} kernels"
+    return f"torch (no compiled kernels: this CPU has no {missing_feature()})"
 
 
 def llvm_features() -> str | None:

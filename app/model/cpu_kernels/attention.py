@@ -10,15 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
+from app.model.cpu_kernels.float_microkernel import MAX_TILE_ROWS, element_size, float_microkernel
 from app.model.cpu_kernels.intrinsics import fetch_add, pointer
 from app.model.cpu_kernels.jit import jit, kernel
-from app.model.cpu_kernels.microkernel import (
-    MAX_TILE_ROWS,
-    PANEL,
-    ROW_PADDING,
-    element_size,
-    float_microkernel,
-)
+from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
 from app.model.cpu_kernels.rope_and_kv_write import attention_job_at, kv_addresses
 from app.model.cpu_kernels.vector_math import exp, row_max
 

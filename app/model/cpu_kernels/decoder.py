@@ -15,12 +15,12 @@ from app.engine.batch import Batch
 from app.model.cpu_kernels.attention import QUERY_BLOCK, attend, scratch_floats
 from app.model.cpu_kernels.kv_cache import PanelCache
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
-from app.model.cpu_kernels.packed_weights import (
-    DTYPE_CODES,
+from app.model.cpu_kernels.packed_int8_weights import (
     AnyPanelLinear,
     Int8PanelLinear,
-    PanelLinear,
+    quantized_bytes,
 )
+from app.model.cpu_kernels.packed_weights import DTYPE_CODES, PanelLinear, new_output
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
 from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import KernelStage, Program
@@ -82,9 +82,9 @@ class CompiledDecoder:
         for layer, name, stage, out in self._stages:
             Program([stage]).run()
             observe(layer, name, out[:count])
-            if stage.job.dtype == ROW_JOB and stage.job["bytes"][0]:
-                observe(layer, name, self._bytes[:count, : stage.job["width"][0]])
-                observe(layer, name, self._scales[:count])
+            if stage.job.dtype == ROW_JOB and stage.job["quantized"][0]:
+                width = quantized_bytes(int(stage.job["width"][0]))
+                observe(layer, name, self._quantized[:count, :width])
 
     def _allocate(self, capacity: int) -> None:
         """Allocate buffers for `capacity` rows, and build the stages that use them."""
@@ -98,15 +98,14 @@ class CompiledDecoder:
         self._blocks = np.zeros((capacity, 2), np.int64)
         self._hidden = torch.empty(capacity, config.hidden_size)
         self._normed = torch.empty(capacity, config.hidden_size + ROW_PADDING)
-        self._qkv = torch.empty(capacity, qkv.panels * PANEL)
+        self._qkv = new_output(capacity, qkv.panels)
         self._attended = torch.empty(capacity, width + ROW_PADDING)
-        self._delta = torch.empty(capacity, down.panels * PANEL)
-        self._gate_up = torch.empty(capacity, gate_up.panels * PANEL)
+        self._delta = new_output(capacity, down.panels)
+        self._gate_up = new_output(capacity, gate_up.panels)
         self._gated = torch.empty(capacity, mlp_width + ROW_PADDING)
-        # int8 inputs of the next GEMM, as wide as the widest of them
-        widest = max(config.hidden_size, width, mlp_width)
-        self._bytes = torch.empty(capacity, widest + 4 * ROW_PADDING, dtype=torch.uint8)
-        self._scales = torch.empty(capacity)
+        # 8-bit inputs of the next GEMM, as wide as the widest of them
+        widest = quantized_bytes(max(config.hidden_size, width, mlp_width))
+        self._quantized = torch.empty(capacity, widest + 4 * ROW_PADDING, dtype=torch.uint8)
         self._biases: list[Tensor] = []
         #: layer index, name, stage and its result [capacity, ...], in order of execution
         self._stages: list[tuple[int, StageName, KernelStage, Tensor]] = []
@@ -124,15 +123,16 @@ class CompiledDecoder:
         qkv, o_proj, gate_up, down = _linears(layer)
         delta = self._delta if index else None
         normed, gated = self._normed[:, :-ROW_PADDING], self._gated[:, :-ROW_PADDING]
+        projected, delta_out = self._qkv[:, :-ROW_PADDING], self._delta[:, :-ROW_PADDING]
         norm = self._norm_stage(delta, layer.attention_norm, qkv.eight_bit)
         stages = [
             (StageName.ATTENTION_NORM, norm, normed),
             (
                 StageName.QKV,
                 self._gemm(qkv, self._normed, self._qkv, layer.qkv_proj_bias),
-                self._qkv,
+                projected,
             ),
-            (StageName.ROPE, KernelStage(rope_and_kv_write, job), self._qkv),
+            (StageName.ROPE, KernelStage(rope_and_kv_write, job), projected),
             (StageName.ATTENTION, KernelStage(attend, job), attended),
         ]
         if o_proj.eight_bit:
@@ -145,11 +145,11 @@ class CompiledDecoder:
         gemm_down = self._gemm(down, self._gated, self._delta, layer.down_proj_bias)
         return [
             *stages,
-            (StageName.O_PROJ, projection, self._delta),
+            (StageName.O_PROJ, projection, delta_out),
             (StageName.MLP_NORM, norm, normed),
-            (StageName.GATE_UP, gemm_up, self._gate_up),
+            (StageName.GATE_UP, gemm_up, self._gate_up[:, :-ROW_PADDING]),
             (StageName.SWIGLU, activation, gated),
-            (StageName.DOWN, gemm_down, self._delta),
+            (StageName.DOWN, gemm_down, delta_out),
         ]
 
     def _gemm(
@@ -158,8 +158,8 @@ class CompiledDecoder:
         if bias is not None:
             bias = pad(bias, (0, linear.panels * PANEL - len(bias)))
             self._biases.append(bias)
-        source = self._bytes if linear.eight_bit else x
-        return linear.stage(self._step.ctypes.data, source, self._scales, y, bias)
+        source = self._quantized if linear.eight_bit else x
+        return linear.stage(self._step.ctypes.data, source, y, bias)
 
     def _norm_stage(
         self, delta: Tensor | None, norm: Tensor | None, eight_bit: bool
@@ -180,8 +180,8 @@ class CompiledDecoder:
             job["x"], job["stride"] = x.data_ptr(), x.shape[1]
         job["out"], job["out_stride"] = out.data_ptr(), out.shape[1]
         if eight_bit:
-            job["bytes"], job["byte_stride"] = self._bytes.data_ptr(), self._bytes.shape[1]
-            job["scales"] = self._scales.data_ptr()
+            job["quantized"] = self._quantized.data_ptr()
+            job["quantized_stride"] = self._quantized.shape[1]
         return KernelStage(kernel, job)
 
     def _attention_job(self, index: int, layer: LayerWeights) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Fused row-wise kernels between two GEMMs: residual add + RMSNorm, SwiGLU, 8-bit quantization.
 
-Each kernel writes what the next GEMM reads: float32, or uint8 with one scale per row.
+Each kernel writes what the next GEMM reads: float32, or 8-bit integers with a scale per group.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from numba import carray, from_dtype
 
 from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.jit import jit, kernel
-from app.model.cpu_kernels.vector_math import quantize_row, silu
+from app.model.cpu_kernels.quantize import quantize_row
+from app.model.cpu_kernels.vector_math import silu
 
 #: Addresses, and sizes in elements.
 ROW_JOB = np.dtype(
@@ -24,9 +25,8 @@ ROW_JOB = np.dtype(
         ("epsilon", np.float64),
         ("out", np.int64),  #: float32 [rows, out_stride]; scratch if the result is quantized
         ("out_stride", np.int64),
-        ("bytes", np.int64),  #: uint8 [rows, byte_stride], zero point 128; 0 for float results
-        ("byte_stride", np.int64),
-        ("scales", np.int64),  #: float32 [rows]
+        ("quantized", np.int64),  #: [rows, quantized_stride] bytes; 0 for float results
+        ("quantized_stride", np.int64),
     ]
 )
 _row_job_at = pointer_to(from_dtype(ROW_JOB))
@@ -35,10 +35,8 @@ _row_job_at = pointer_to(from_dtype(ROW_JOB))
 @jit
 def _quantize_if_asked(job, out, row):
     """Quantize a result row for an int8 GEMM."""
-    if job.bytes:
-        quantized = carray(pointer(job.bytes), (row + 1, job.byte_stride), np.uint8)
-        scales = carray(pointer(job.scales), row + 1, np.float32)
-        scales[row] = quantize_row(out[row], quantized[row, : job.width])
+    if job.quantized:
+        quantize_row(out[row], job.width, job.quantized + row * job.quantized_stride)
 
 
 @kernel

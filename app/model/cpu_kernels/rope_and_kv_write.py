@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype
 
+from app.model.cpu_kernels.float_microkernel import FLOAT32, element_size
 from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.jit import jit, kernel
-from app.model.cpu_kernels.microkernel import FLOAT32, PANEL, element_size
+from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.vector_math import to_half
 
 #: The job of RoPE and of attention. Addresses, and sizes in elements.

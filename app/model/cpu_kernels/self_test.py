@@ -11,12 +11,8 @@ from torch import Tensor
 
 from app.checkpoint.config import ModelConfig, RopeConfig
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
-from app.model.cpu_kernels.packed_weights import (
-    Int8PanelLinear,
-    Int8PanelPacker,
-    PanelLinear,
-    PanelPacker,
-)
+from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, Int8PanelPacker
+from app.model.cpu_kernels.packed_weights import PanelLinear, PanelPacker
 from app.model.cpu_kernels.thread_pool import NoSharedOpenMPError
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache

@@ -1,4 +1,4 @@
-"""exp, SiLU, float16 conversion and 8-bit quantization that LLVM can vectorize.
+"""exp, SiLU, maximum and float16 conversion that LLVM can vectorize.
 
 math.exp would be a libm call per element. Loops start at 0: LLVM does not vectorize others,
 because an index might be negative.
@@ -59,16 +59,3 @@ def row_max(values):
 def to_half(x):
     """The bits of the float16 nearest to x, clamped to float16's range."""
     return float_to_half_bits(-maximum(-maximum(x, -_MAX_FLOAT16), -_MAX_FLOAT16))
-
-
-@jit
-def quantize_row(values, out):
-    """Quantize a float32 row to uint8 with zero point 128; returns its scale. A row with a NaN gets
-    the scale NaN, so that it stays NaN after dequantization."""
-    absmax = np.float32(1e-30)
-    for i in range(len(out)):
-        absmax = maximum(absmax, abs(values[i]))
-    factor = np.float32(127) / absmax
-    for i in range(len(out)):
-        out[i] = np.uint8(np.int32(values[i] * factor + np.float32(128.5)))
-    return absmax / np.float32(127)

@@ -72,7 +72,7 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
     if checked.gpus:
         return _gpu_weights(config, checked, model, report)
     source, model = _merged_source(checked, model)
-    packer = cpu_packer(model, config.LOAD_IN_8BIT)
+    packer = cpu_packer(config.LOAD_IN_8BIT)
     return build_weights(model, source, packer, torch.float32, report)
 
 

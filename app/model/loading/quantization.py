@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from app.model.int8 import Int8Linear, smoothing_factors
+from app.model.int8 import Int8Linear
 from app.model.linear import Linear, TorchLinear, pack_linear
 
 
@@ -46,13 +46,12 @@ class FullPrecisionPacker:
 
 
 class Int8Packer:
-    """8-bit weights and activations (W8A8) on a CPU, by oneDNN."""
+    """8-bit weights on a CPU without compiled kernels."""
 
     def pack(self, weight: Tensor) -> Linear:
         """Quantize with one scale per output channel."""
         return Int8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Quantize after smoothing the channels that the norm makes large (SmoothQuant)."""
-        factors = smoothing_factors(norm, weight)
-        return norm.float() / factors, Int8Linear(weight, factors)
+        """Quantize the weight; the norm stays as it is."""
+        return norm.float(), Int8Linear(weight)

@@ -13,7 +13,8 @@ from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_weights import Int8PanelPacker, PanelPacker
+from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
+from app.model.cpu_kernels.packed_weights import PanelPacker
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.loading.build_weights import build_weights
