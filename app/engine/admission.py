@@ -9,6 +9,9 @@ from app.engine.fairness import EXPECTED_ANSWER_TOKENS, DominantShares, expected
 from app.engine.sequence import Sequence
 from app.engine.waiting_queues import WaitingQueues
 
+#: A sequence waits for a prefix only if that saves it at least so many tokens.
+MIN_AWAITED_TOKENS = 16
+
 
 class AdmissionPolicy:
     """Owned by the engine thread. It decides; the scheduler starts and preempts."""
@@ -19,12 +22,10 @@ class AdmissionPolicy:
         shares: DominantShares,
         waiting: WaitingQueues,
         kv_cache_tokens: int,
-        prefill_chunk_tokens: int,
     ) -> None:
         """kv_cache_tokens: cache for all running sequences together."""
         self.kv_cache_tokens = kv_cache_tokens
         self._slots, self._shares, self._waiting = slots, shares, waiting
-        self._chunk_tokens = prefill_chunk_tokens
 
     def next_sequences(self, running: Ordered[Sequence]) -> list[Sequence]:
         """The next sequence of each waiting owner, by their shares, smallest first."""
@@ -67,21 +68,29 @@ class AdmissionPolicy:
 
     def _is_ready(self, sequence: Sequence, running: Ordered[Sequence]) -> bool:
         return not (
-            self._prompt_is_being_computed(sequence, running)
-            or self._shares.too_many_beams(sequence, running)
+            self._awaits_prefix(sequence, running) or self._shares.too_many_beams(sequence, running)
         )
 
-    def _prompt_is_being_computed(self, sequence: Sequence, running: Ordered[Sequence]) -> bool:
-        """True while another choice of the request computes the same prompt, which can then be
-        copied."""
-        return sequence.prompt_length > self._chunk_tokens and any(
-            each.is_prefilling
-            and each.handle is sequence.handle
-            and each.prompt_logprobs is None
-            and not each.is_embedding
-            and each.tokens == sequence.tokens
-            for each in running
-        )
+    def _awaits_prefix(self, sequence: Sequence, running: Ordered[Sequence]) -> bool:
+        """True while a running sequence of the same owner computes a prefix of this one, which
+        can then be copied. It never waits for another waiting one: if the running one is
+        cancelled, fails or is preempted, it waits no longer."""
+        if sequence.awaited_prefix is not None:
+            awaited, length = sequence.awaited_prefix
+            if awaited.slot >= 0 and awaited.num_computed_tokens < length:
+                return True
+            sequence.awaited_prefix = None
+        if not self._slots.reuses(sequence):
+            return False
+        for each in running:
+            if each.owner == sequence.owner and each.is_prefilling and not each.is_embedding:
+                length = self._slots.common_prefix(sequence, each.tokens, each.prefill_length)
+                if length - each.num_computed_tokens < MIN_AWAITED_TOKENS:
+                    continue
+                if length - self._slots.cached_prefix(sequence, running)[1] >= MIN_AWAITED_TOKENS:
+                    sequence.awaited_prefix = each, length
+                    return True
+        return False
 
     def _fits(
         self, sequence: Sequence, running: Ordered[Sequence], tokens: int, preempted: int = 0

@@ -29,13 +29,14 @@ class DecodeRow:
     slot: int
     position: int
     token: int
-    needs_logits: bool  #: False while a preempted sequence recomputes tokens it has already
+    needs_logits: bool  #: False while a preempted sequence recomputes tokens in this way
 
 
 @dataclass(frozen=True, slots=True)
 class PrefillChunk:
-    """Consecutive tokens of a prompt, at most `Runner.prefill_chunk_tokens`, starting at a
-    multiple of that: so the logits' bits do not depend on the load."""
+    """Consecutive tokens of a prompt. Unless the runner is row-invariant, at most
+    `Runner.prefill_chunk_tokens`, starting at a multiple of that: so the logits' bits do not
+    depend on the load."""
 
     slot: int
     start: int  #: position of the first token
@@ -78,10 +79,12 @@ class Runner(Protocol):
     slots: int
     positions: int  #: tokens one slot can hold
     bytes_per_token: int  #: of cache
-    #: Prompts are computed in chunks of this many tokens, cut from position 0.
+    #: Prompts are computed in chunks of this many tokens, cut from position 0, unless
+    #: `row_invariant`.
     prefill_chunk_tokens: int
     #: True: a token gets the same bits in a prefill chunk, however the prompt is cut, and as a
-    #: decode row. False: only where it is computed again in the same chunk or as a decode row.
+    #: decode row, so chunks may begin and end anywhere. False: only where it is computed again
+    #: in the same chunk or as a decode row.
     row_invariant: bool
 
     def run(self, batch: Batch) -> StepResult:

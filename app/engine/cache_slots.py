@@ -1,23 +1,25 @@
-"""Allocates cache slots, and reuses prompt prefixes that idle slots still have.
+"""Allocates cache slots, and reuses the prefixes that they still have.
 
-Only whole prefill chunks are reused: they have the same bits whenever they were computed, so an
-answer does not depend on whether its prompt was found.
+A prefix is looked for in every slot of the same owner, as there are few slots: those of running
+sequences, and idle ones, whose sequence has ended.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Sequence as Tokens
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.engine.beam_group import CopySlot
-from app.engine.types import TokenIds
+from app.engine.prefill_chunking import PrefillChunking
+from app.engine.sequence import Sequence
 
 #: A prefix of at most this many tokens is copied even from an idle slot. The copy costs less than
 #: to scatter the slots of running answers, which attention reads together where they are
 #: neighbours.
 MAX_COPIED_TOKENS = 256
+_BLOCK = 256  # tokens that are compared at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +33,23 @@ class EvictSlot:
 CacheOp = CopySlot | EvictSlot
 
 
-@dataclass(slots=True)
-class _CachedPrefix:
-    """The prompt tokens that a slot's cache begins with."""
+@dataclass(frozen=True, slots=True)
+class _IdlePrefix:
+    """What an idle slot's cache begins with."""
 
     scope: str
-    tokens: TokenIds
-    hashes: tuple[int, ...]  #: of each prefix, one chunk longer each time
-    resident_tokens: int  #: tokens in the slot's memory; 0 while a sequence runs in it
+    tokens: list[int]
+    resident_tokens: int  #: tokens in the slot's memory
 
 
 class SlotPool:
     """Owned by the engine thread."""
 
-    def __init__(self, slots: int, chunk_tokens: int, reuse: bool) -> None:
-        """chunk_tokens: `Runner.prefill_chunk_tokens`; reuse: False turns prefix reuse off."""
-        self._chunk_tokens, self._reuse = chunk_tokens, reuse
+    def __init__(self, slots: int, chunking: PrefillChunking, reuse: bool) -> None:
+        """reuse: False turns prefix reuse off."""
+        self._chunking, self._reuse = chunking, reuse
         self._empty = list(range(slots))
-        self._idle: OrderedDict[int, _CachedPrefix] = OrderedDict()  #: least recently used first
-        self._in_use: dict[int, _CachedPrefix] = {}  #: the prompt's sequence still runs
-        self._by_hash: dict[int, set[int]] = {}  #: hash of a prefix -> slots that begin with it
+        self._idle: OrderedDict[int, _IdlePrefix] = OrderedDict()  #: least recently used first
 
     @property
     def available(self) -> int:
@@ -62,47 +61,76 @@ class SlotPool:
         """Tokens in the memory of idle slots."""
         return sum(prefix.resident_tokens for prefix in self._idle.values())
 
-    def allocate(self, scope: str, prompt: Tokens[int], ops: list[CacheOp]) -> tuple[int, int]:
-        """A slot for a prompt, and how many of its first tokens are in it once `ops` are done;
-        at least one token is left to compute.
+    def cached_prefix(self, sequence: Sequence, running: Iterable[Sequence]) -> tuple[int, int]:
+        """The slot with the longest prefix of what a waiting sequence will prefill, and that
+        prefix's length; (-1, 0) without any. At least one token is left to compute.
 
-        scope: only prompts of the same scope are reused. The time to an answer must reveal
-        nothing about other users' prompts. ops: operations are appended to it.
+        Only slots of the same owner count: the time to an answer must reveal nothing about other
+        users' prompts.
         """
-        reusable = (len(prompt) - 1) // self._chunk_tokens * self._chunk_tokens
-        tokens = tuple(prompt[:reusable])
-        source, length = self._longest_prefix(scope, tokens) if self._reuse else (-1, 0)
-        is_idle = source in self._idle
-        if is_idle and (length > MAX_COPIED_TOKENS or not self._empty):
-            self._unregister(source)
-            return source, length
-        if is_idle:
+        best = -1, 0
+        if not self.reuses(sequence):
+            return best
+        owner = sequence.owner
+        cached = [
+            (each.slot, each.tokens, self._chunking.cached_tokens(each))
+            for each in running
+            if each.owner == owner
+        ]
+        idle = reversed(self._idle.items())  # most recently used first
+        cached += [(slot, p.tokens, len(p.tokens)) for slot, p in idle if p.scope == owner]
+        for slot, tokens, count in cached:
+            length = self.common_prefix(sequence, tokens, count)
+            if length > best[1]:
+                best = slot, length
+        return best
+
+    def reuses(self, sequence: Sequence) -> bool:
+        """Whether a cached prefix can save a sequence work at all."""
+        return self._reuse and not sequence.computes_whole_prompt
+
+    def common_prefix(self, sequence: Sequence, tokens: list[int], count: int) -> int:
+        """How much a sequence may reuse of a cache that will hold the first `count` of `tokens`.
+        At least one token is left to compute."""
+        limit = min(count, sequence.prefill_length - 1)
+        return self._chunking.reusable(min(limit, common_prefix_length(tokens, sequence.tokens)))
+
+    def allocate(
+        self, sequence: Sequence, running: Iterable[Sequence], ops: list[CacheOp]
+    ) -> tuple[int, int]:
+        """A slot for a sequence, and how many of its first tokens are in it once `ops` are done.
+        Operations are appended to `ops`."""
+        source, length = self.cached_prefix(sequence, running)
+        idle = self._idle.get(source)
+        if idle is not None:
+            is_full, is_oldest = not self._empty, source == next(iter(self._idle))
+            is_most_of_it = 2 * length >= len(idle.tokens)
+            wants_no_copy = is_most_of_it and length > MAX_COPIED_TOKENS
+            if wants_no_copy or (is_full and (is_most_of_it or is_oldest)):
+                del self._idle[source]
+                return source, length
             self._idle.move_to_end(source)  # so that it is not evicted before it is copied
-        slot = heapq.heappop(self._empty) if self._empty else self._evict_oldest(ops)
+        slot = self.allocate_empty(ops)
         if length:
             ops.append(CopySlot(source, slot, 0, length))
         return slot, length
 
-    def register_prefix(self, slot: int, scope: str, prompt: Tokens[int]) -> None:
-        """Let other prompts of the scope reuse the chunks of a prompt, which are in the slot."""
-        length = len(prompt) // self._chunk_tokens * self._chunk_tokens
-        if self._reuse and length:
-            tokens = tuple(prompt[:length])
-            prefix = _CachedPrefix(scope, tokens, self._prefix_hashes(scope, tokens), 0)
-            self._in_use[slot] = prefix
-            for prefix_hash in prefix.hashes:
-                self._by_hash.setdefault(prefix_hash, set()).add(slot)
+    def allocate_empty(self, ops: list[CacheOp]) -> int:
+        """A slot from which nothing is reused."""
+        return heapq.heappop(self._empty) if self._empty else self._evict_oldest(ops)
 
-    def free(self, slot: int, resident_tokens: int, keep: bool, ops: list[CacheOp]) -> None:
-        """Free a slot after its sequence. resident_tokens: tokens in its memory; keep: False when
-        they may be wrong."""
-        prefix = self._in_use.pop(slot, None)
-        if prefix is not None:
-            prefix.resident_tokens = resident_tokens
-            self._idle[slot] = prefix
-            if keep:
-                return
-            self._unregister(slot)
+    def free(self, sequence: Sequence, keep: bool, ops: list[CacheOp]) -> None:
+        """Free a sequence's slot. keep: False when its tokens may be wrong."""
+        cached = self._chunking.cached_tokens(sequence) if keep and self._reuse else 0
+        if cached:
+            resident = sequence.num_computed_tokens
+            prefix = _IdlePrefix(sequence.owner, sequence.tokens[:cached], resident)
+            self._idle[sequence.slot] = prefix
+        else:
+            self.free_empty(sequence.slot, ops)
+
+    def free_empty(self, slot: int, ops: list[CacheOp]) -> None:
+        """Free a slot from which nothing is to be reused."""
         heapq.heappush(self._empty, slot)
         ops.append(EvictSlot(slot))
 
@@ -112,33 +140,16 @@ class SlotPool:
             heapq.heappush(self._empty, self._evict_oldest(ops))
 
     def _evict_oldest(self, ops: list[CacheOp]) -> int:
-        slot = next(iter(self._idle))
-        self._unregister(slot)
+        slot, _ = self._idle.popitem(last=False)
         ops.append(EvictSlot(slot))
         return slot
 
-    def _unregister(self, slot: int) -> None:
-        for prefix_hash in self._idle.pop(slot).hashes:
-            self._by_hash[prefix_hash].discard(slot)
-            if not self._by_hash[prefix_hash]:
-                del self._by_hash[prefix_hash]
 
-    def _longest_prefix(self, scope: str, tokens: TokenIds) -> tuple[int, int]:
-        """The slot that begins with most of `tokens`, and how many; (-1, 0) without any."""
-        hashes = self._prefix_hashes(scope, tokens)
-        for chunks in range(len(hashes), 0, -1):
-            length = chunks * self._chunk_tokens
-            for slot in self._by_hash.get(hashes[chunks - 1], ()):
-                prefix = self._idle.get(slot) or self._in_use[slot]
-                # hashes may collide
-                if prefix.scope == scope and prefix.tokens[:length] == tokens[:length]:
-                    return slot, length
-        return -1, 0
-
-    def _prefix_hashes(self, scope: str, tokens: TokenIds) -> tuple[int, ...]:
-        """A hash of each prefix of whole chunks, each computed from the one before."""
-        hashes, prefix_hash = [], hash(scope)
-        for start in range(0, len(tokens), self._chunk_tokens):
-            prefix_hash = hash((prefix_hash, tokens[start : start + self._chunk_tokens]))
-            hashes.append(prefix_hash)
-        return tuple(hashes)
+def common_prefix_length(one: list[int], other: list[int]) -> int:
+    """How many tokens two lists begin with in common."""
+    end = min(len(one), len(other))
+    for start in range(0, end, _BLOCK):
+        if one[start : start + _BLOCK] != other[start : start + _BLOCK]:
+            stop = min(start + _BLOCK, end)
+            return next((i for i in range(start, stop) if one[i] != other[i]), stop)
+    return end

@@ -14,8 +14,10 @@ from app.engine.errors import EngineError
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
 from app.engine.output_processor import OutputProcessor
+from app.engine.plan import Plan
+from app.engine.prefill_chunking import PrefillChunking
 from app.engine.request_handle import RequestHandle
-from app.engine.scheduler import Plan, Scheduler
+from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.engine.types import Progress
 
@@ -29,7 +31,7 @@ class EngineCore:
         self.scheduler = Scheduler(
             model.runner.slots,
             model.kv_cache_tokens,
-            model.runner.prefill_chunk_tokens,
+            PrefillChunking.of(model.runner),
             model.prefix_reuse,
             model.step_times,
         )

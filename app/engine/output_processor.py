@@ -13,9 +13,10 @@ from app.engine.errors import EngineError, GenerationFailed, StructuredOutputFai
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
 from app.engine.output_buffer import OutputBuffer
+from app.engine.plan import Plan
 from app.engine.pooling import mean_pooled_embedding
 from app.engine.request_handle import RequestHandle
-from app.engine.scheduler import Plan, Scheduler
+from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.engine.types import Embedding, FinishReason, OutputDelta, Progress, PromptLogprobs
 from app.structured_output.json_constraint import ConstraintFailed
@@ -146,7 +147,8 @@ class OutputProcessor:
         """Report prefilled tokens after each step, and places in the queue once a second."""
         for sequence in plan.prefill_sequences:
             if sequence.is_prefilling:
-                done = Progress(0, sequence.num_computed_tokens, sequence.prompt_length)
+                computed = min(sequence.num_computed_tokens, sequence.prompt_length)
+                done = Progress(0, computed, sequence.prompt_length)
                 self.buffer.add_event(sequence, done)
         now = time.monotonic()
         if now - self._progress_at >= PROGRESS_INTERVAL_S:

@@ -7,14 +7,14 @@ them delay the others little.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from app.engine.admission import AdmissionPolicy
 from app.engine.batch import Batch, OutputKind, PrefillChunk
-from app.engine.batch_building import decode_row, prefill_chunks
 from app.engine.cache_slots import CacheOp, SlotPool
 from app.engine.fairness import DominantShares
+from app.engine.plan import Plan
+from app.engine.prefill_chunking import PrefillChunking, decode_row
 from app.engine.prefill_counter import PrefillTokenCounter
 from app.engine.sequence import Sequence
 from app.engine.step_time import UNTIMED, StepTimeModel
@@ -25,26 +25,6 @@ from app.engine.waiting_queues import WaitingQueues
 MAX_PREFILL_TOKENS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A batch, and the sequences of its rows and chunks, in their order."""
-
-    batch: Batch
-    decode_sequences: tuple[Sequence, ...]
-    prefill_sequences: tuple[Sequence, ...]  #: repeated where a prompt has several chunks
-    cache_ops: tuple[CacheOp, ...]  #: to be done first, in this order
-
-    @property
-    def prefilled(self) -> Iterator[tuple[Sequence, PrefillChunk]]:
-        """Each prefill chunk with its sequence."""
-        return zip(self.prefill_sequences, self.batch.prefill_chunks, strict=True)
-
-    @property
-    def sequences(self) -> tuple[Sequence, ...]:
-        """The sequences of all rows and chunks."""
-        return (*self.decode_sequences, *self.prefill_sequences)
-
-
 class Scheduler:
     """Owned by the engine thread."""
 
@@ -52,20 +32,17 @@ class Scheduler:
         self,
         slots: int,
         kv_cache_tokens: int,
-        prefill_chunk_tokens: int,
+        chunking: PrefillChunking,
         prefix_reuse: bool = True,
         step_times: StepTimeModel = UNTIMED,
     ) -> None:
-        """slots: how many sequences may run; kv_cache_tokens: cache for all of them together;
-        prefill_chunk_tokens: the runner's."""
-        self._step_times, self._chunk_tokens = step_times, prefill_chunk_tokens
+        """slots: how many sequences may run; kv_cache_tokens: cache for all of them together."""
+        self._step_times, self._chunking = step_times, chunking
         self.running: list[Sequence] = []  #: in the order of their admission
-        self._slots = SlotPool(slots, prefill_chunk_tokens, prefix_reuse)
+        self._slots = SlotPool(slots, chunking, prefix_reuse)
         self._shares = DominantShares(slots, kv_cache_tokens)
         self._waiting = WaitingQueues()
-        self.admission = AdmissionPolicy(
-            self._slots, self._shares, self._waiting, kv_cache_tokens, prefill_chunk_tokens
-        )
+        self.admission = AdmissionPolicy(self._slots, self._shares, self._waiting, kv_cache_tokens)
         self._prefill_counter = PrefillTokenCounter()
         self._cache_ops: list[CacheOp] = []  #: to be done before the next step
         self.queried_tokens = 0  #: prompt tokens that were looked up in the prefix cache
@@ -113,12 +90,11 @@ class Scheduler:
         members = sequence.beam_group.members if sequence.beam_group else [sequence]
         leaving = set(map(id, members))
         self.running = [each for each in self.running if id(each) not in leaving]
-        for member in members:
-            if keep:
-                self._register_prefix(member)
-            self._slots.free(member.slot, member.num_computed_tokens, keep, self._cache_ops)
+        for index, member in enumerate(members):
+            keep_this = keep and index == 0  # of a beam search only the best beam
+            self._slots.free(member, keep_this, self._cache_ops)
         for slot in sequence.beam_group.spare_slots if sequence.beam_group else ():
-            self._slots.free(slot, sequence.prompt_length, keep, self._cache_ops)
+            self._slots.free_empty(slot, self._cache_ops)
         sequence.slot = -1
 
     def replace_beams(self, before: list[Sequence], after: list[Sequence]) -> None:
@@ -153,7 +129,9 @@ class Scheduler:
         """Put a running sequence back at the head of the queue. It is computed again, to the
         same bits. Not for beams."""
         self.remove(sequence, keep)
-        sequence.num_computed_tokens, sequence.pooled, sequence.prefix_registered = 0, None, False
+        sequence.num_computed_tokens, sequence.pooled = 0, None
+        if self._chunking.row_invariant:
+            sequence.replayed_tokens = sequence.num_generated_tokens
         self._count_prefill_of(sequence.owner)
         self._waiting.add_first(sequence)
 
@@ -161,8 +139,8 @@ class Scheduler:
         """A batch of one token in a free slot; None while all slots are in use."""
         if not self._slots.available:
             return None
-        slot, _ = self._slots.allocate("", (), self._cache_ops)
-        self._slots.free(slot, 1, False, self._cache_ops)
+        slot = self._slots.allocate_empty(self._cache_ops)
+        self._slots.free_empty(slot, self._cache_ops)
         return Batch((), (PrefillChunk(slot, 0, (0,), OutputKind.NONE),))
 
     def plan(self) -> Plan:
@@ -170,11 +148,10 @@ class Scheduler:
         self._preempt_for_waiting()
         decoding = [sequence for sequence in self.running if not sequence.is_prefilling]
         decoding.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
-        for sequence in decoding:
-            self._register_prefix(sequence)
         budget = MAX_PREFILL_TOKENS
         if decoding:
-            budget = self._step_times.prefill_budget(len(decoding), self._chunk_tokens, budget)
+            chunk = self._chunking.chunk_tokens
+            budget = self._step_times.prefill_budget(len(decoding), chunk, budget)
         prefilled = self._schedule_prefill(budget)
         chunks = tuple(chunk for _, chunk in prefilled)
         batch = Batch(tuple(map(decode_row, decoding)), chunks)
@@ -195,7 +172,7 @@ class Scheduler:
             else:
                 self._start(sequence)
                 waiting = self.admission.admissible(self.running)
-            chunks = prefill_chunks(sequence, budget, self._chunk_tokens)
+            chunks = self._chunking.chunks(sequence, budget)
             scheduled += [(sequence, chunk) for chunk in chunks]
             tokens = sum(len(chunk.tokens) for chunk in chunks)
             self._prefill_counter.add(owner, tokens)
@@ -218,28 +195,17 @@ class Scheduler:
     def _start(self, sequence: Sequence) -> None:
         """Give a waiting sequence its slots, and the part of its prompt that is cached."""
         self._waiting.take(sequence)
-        computes_all = sequence.is_embedding or sequence.prompt_logprobs is not None
-        prompt = () if computes_all else sequence.tokens[: sequence.prompt_length]
-        sequence.slot, cached = self._slots.allocate(sequence.owner, prompt, self._cache_ops)
-        sequence.num_computed_tokens = cached
+        slot, cached = self._slots.allocate(sequence, self.running, self._cache_ops)
+        sequence.slot, sequence.num_computed_tokens = slot, cached
+        if not sequence.computes_whole_prompt:
+            self.queried_tokens += sequence.prompt_length
+        cached = min(cached, sequence.prompt_length)
+        self.reused_tokens += cached
         if sequence.sampling.choice == 0 and not sequence.was_scheduled:  # each prompt counts once
             sequence.handle.cached_tokens += cached
         sequence.was_scheduled = True
-        self.queried_tokens += len(prompt)
-        self.reused_tokens += cached
         if group := sequence.beam_group:
             group.members = [sequence]
             spare = range(1, sequence.num_slots)
-            group.spare_slots = [self._slots.allocate("", (), self._cache_ops)[0] for _ in spare]
+            group.spare_slots = [self._slots.allocate_empty(self._cache_ops) for _ in spare]
         self.running.append(sequence)
-
-    def _register_prefix(self, sequence: Sequence) -> None:
-        """Let other prompts reuse what is computed of this one, once per sequence."""
-        group = sequence.beam_group
-        if sequence.prefix_registered or sequence.is_embedding:
-            return
-        sequence.prefix_registered = True
-        if group is None or sequence.slot == group.lead.slot:
-            computed = min(sequence.num_computed_tokens, sequence.prompt_length)
-            prompt = sequence.tokens[:computed]
-            self._slots.register_prefix(sequence.slot, sequence.owner, prompt)

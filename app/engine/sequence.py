@@ -21,8 +21,9 @@ class Sequence:
     """Owned by the engine thread.
 
     The cache has the first `num_computed_tokens` of `tokens`. Prompt tokens are computed in
-    prefill chunks, generated ones as decode rows. After a preemption both are computed again in
-    the same way, so that they get the same bits (see `Runner.row_invariant`).
+    prefill chunks, generated ones as decode rows. After a preemption both are computed again: in
+    prefill chunks if the runner is row-invariant, else in the same way as before, so that they
+    get the same bits.
     """
 
     handle: RequestHandle
@@ -41,7 +42,9 @@ class Sequence:
     next_prompt_logprob: int = 1  #: position in the prompt of the next logprob to send
     was_scheduled: bool = False  #: it has had a slot before
     last_token_at: float = 0.0  #: monotonic seconds
-    prefix_registered: bool = False  #: other prompts can use its prompt's cache
+    replayed_tokens: int = 0  #: generated tokens that are prefilled again after a preemption
+    #: A running sequence that computes a prefix of this waiting one, and how long the prefix is.
+    awaited_prefix: tuple[Sequence, int] | None = None
     beam_group: BeamGroup | None = None
 
     @property
@@ -60,9 +63,19 @@ class Sequence:
         return len(self.tokens) - self.prompt_length
 
     @property
+    def computes_whole_prompt(self) -> bool:
+        """True when nothing of its prompt may be reused, as each token has a result to return."""
+        return self.is_embedding or self.prompt_logprobs is not None
+
+    @property
+    def prefill_length(self) -> int:
+        """Tokens that are computed in prefill chunks."""
+        return self.prompt_length + self.replayed_tokens
+
+    @property
     def is_prefilling(self) -> bool:
         """True until the whole prompt is in the cache."""
-        return self.num_computed_tokens < self.prompt_length
+        return self.num_computed_tokens < self.prefill_length
 
     @property
     def num_slots(self) -> int:

@@ -7,115 +7,38 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
 
 import pytest
 
-from app.engine import build_sequences, validation
 from app.engine.beam_group import BeamGroup
 from app.engine.beam_search import BeamSearch
-from app.engine.core import EngineCore
 from app.engine.detokenizer import Detokenizer
-from app.engine.metrics import EngineMetrics
+from app.engine.prefill_chunking import PrefillChunking
 from app.engine.prefill_counter import HEAD_START
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.engine.types import (
-    Embedding,
-    EmbeddingRequest,
-    Event,
-    GenerationRequest,
-    OutputDelta,
     Owner,
     TokenIds,
 )
-from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, expected, fake_model
+from tests.engine.fakes import CHUNK, expected
+from tests.engine.stepped_engine import HEAVY, LIGHT, SteppedEngine, prompt_of
 
-HEAVY, LIGHT = Owner("heavy", limited=True), Owner("light", limited=True)
 STREAMS = 128
 MOST_STEPS_LATER = 3
 
 
-def prompt_of(length: int, salt: int = 0) -> TokenIds:
-    return tuple(3 + (salt * 31 + place * 7) % (VOCAB - 3) for place in range(length))
-
-
-@dataclass
-class Bench:
-    """An engine without its thread."""
-
-    slots: int = 64
-    kv_cache_tokens: int = 64 * 2048
-    steps: int = 0
-    told: dict[RequestHandle, list[Event]] = field(default_factory=dict)
-    first: dict[RequestHandle, int] = field(default_factory=dict)  #: steps until the first token
-
-    def __post_init__(self) -> None:
-        self.runner = CountingRunner(self.slots, positions=2048)
-        self.model = fake_model(
-            self.runner, kv_cache_tokens=self.kv_cache_tokens, prefix_reuse=True
-        )
-        self.metrics = EngineMetrics()
-        self.core = EngineCore(self.model, self.metrics)
-
-    def ask(
-        self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1
-    ) -> RequestHandle:
-        request = GenerationRequest((prompt,), max_tokens=max_tokens, n=n, owner=owner)
-        rooms = validation.check_generation(request, self.model)
-        handle = RequestHandle(len(prompt), n, lambda: None, owner)
-        return self._accept(
-            handle, build_sequences.generation_sequences(request, self.model, handle, rooms)
-        )
-
-    def embed(self, owner: Owner, inputs: tuple[TokenIds, ...]) -> RequestHandle:
-        handle = RequestHandle(sum(map(len, inputs)), len(inputs), lambda: None, owner)
-        return self._accept(
-            handle, build_sequences.embedding_sequences(EmbeddingRequest(inputs, owner), handle)
-        )
-
-    def _accept(self, handle: RequestHandle, sequences: list[Sequence]) -> RequestHandle:
-        self.metrics.accepted += 1
-        self.told[handle] = []
-        self.core.accept(handle, sequences)
-        return handle
-
-    def step(self) -> bool:
-        worked = self.core.step()
-        self.core.flush()
-        self.steps += 1
-        for handle, events in self.told.items():
-            events += handle.next_events(0) if not handle.done else []
-            output = any(isinstance(event, OutputDelta | Embedding) for event in events)
-            if output and handle not in self.first:
-                self.first[handle] = self.steps
-        return worked
-
-    def steps_to_first_token(self, owner: Owner, prompt: TokenIds) -> int:
-        begin, handle = self.steps, self.ask(owner, prompt, max_tokens=20)
-        while handle not in self.first:
-            assert self.steps - begin < 10_000, "never"
-            self.step()
-        return self.first[handle] - begin
-
-    def finish(self) -> None:
-        while self.step():
-            pass
-
-    def tokens(self, handle: RequestHandle, index: int = 0) -> list[int]:
-        deltas = [e for e in self.told[handle] if isinstance(e, OutputDelta) and e.index == index]
-        return [token for delta in deltas for token in delta.token_ids]
-
-
 def alone(prompt: TokenIds) -> int:
-    return Bench().steps_to_first_token(LIGHT, prompt)
+    return SteppedEngine().steps_to_first_token(LIGHT, prompt)
 
 
-def loaded(load: str, seed: int = 7, owner: Owner = HEAVY) -> tuple[Bench, list[RequestHandle]]:
+def loaded(
+    load: str, seed: int = 7, owner: Owner = HEAVY
+) -> tuple[SteppedEngine, list[RequestHandle]]:
     """128 streams of one key, none of them computed yet."""
     slots, kv_cache_tokens, (shortest, longest) = LOADS[load]
-    bench, lengths = Bench(slots, kv_cache_tokens), random.Random(seed)
+    bench, lengths = SteppedEngine(slots, kv_cache_tokens), random.Random(seed)
     prompts = [prompt_of(lengths.randint(shortest, longest), salt) for salt in range(STREAMS)]
     return bench, [bench.ask(owner, prompt) for prompt in prompts]
 
@@ -161,7 +84,7 @@ def test_a_longer_prompt_is_read_as_fast_as_running_answers_allow(steps_before: 
 
 @pytest.mark.parametrize("kind", ["choices", "inputs", "prompts known already"])
 def test_what_else_one_key_may_fill_the_server_with(kind: str) -> None:
-    bench = Bench()
+    bench = SteppedEngine()
     for salt in range(STREAMS):
         if kind == "choices":
             bench.ask(HEAVY, prompt_of(90, salt), n=8)
@@ -197,7 +120,7 @@ def test_several_keys_that_come_together() -> None:
 
 
 def test_two_busy_keys_get_the_same() -> None:
-    bench, lengths = Bench(), random.Random(3)
+    bench, lengths = SteppedEngine(), random.Random(3)
     for owner in (HEAVY, LIGHT):
         for salt in range(STREAMS):
             bench.ask(owner, prompt_of(lengths.randint(5, 60), salt), 60)
@@ -214,7 +137,7 @@ def test_two_busy_keys_get_the_same() -> None:
 
 @pytest.mark.parametrize("first_is_larger", [True, False])
 def test_a_request_that_waits_for_much_holds_up_no_other_key(first_is_larger: bool) -> None:
-    bench = Bench(64, 2100)
+    bench = SteppedEngine(64, 2100)
     for salt in range(STREAMS):
         bench.ask(HEAVY, prompt_of(5, salt), 200)
     if first_is_larger:
@@ -227,7 +150,7 @@ def test_a_request_that_waits_for_much_holds_up_no_other_key(first_is_larger: bo
 
 def test_a_request_that_waits_for_much_gets_it() -> None:
     """Though the others never stop asking."""
-    bench = Bench(64, 3000)
+    bench = SteppedEngine(64, 3000)
     large = None
     for number in range(2000):
         for owner in (HEAVY, LIGHT):
@@ -243,7 +166,7 @@ def test_a_request_that_waits_for_much_gets_it() -> None:
 
 def test_what_a_key_read_before_is_not_held_against_it() -> None:
     """It had long prompts while the other had none; then the other comes with many."""
-    bench = Bench()
+    bench = SteppedEngine()
     bench.ask(HEAVY, prompt_of(5, 1), 1500)
     bench.ask(LIGHT, prompt_of(5, 2), 1500)
     for salt in range(4):
@@ -258,7 +181,7 @@ def test_what_a_key_read_before_is_not_held_against_it() -> None:
 
 @pytest.mark.parametrize("connections", [1, 2, 5])
 def test_a_newcomer_that_goes_on_asking_does_not_starve_the_others(connections: int) -> None:
-    bench = Bench()
+    bench = SteppedEngine()
     heavy = bench.ask(HEAVY, prompt_of(1500, 1), 20)
     light: list[RequestHandle] = []
     while heavy not in bench.first:
@@ -270,10 +193,11 @@ def test_a_newcomer_that_goes_on_asking_does_not_starve_the_others(connections: 
     assert len(light) > 3, "the test shows nothing"
 
 
+@pytest.mark.parametrize("row_invariant", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
+def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int, row_invariant: bool) -> None:
     choose = random.Random(seed)
-    bench = Bench(choose.choice([3, 5, 8]), choose.choice([900, 3000]))
+    bench = SteppedEngine(choose.choice([3, 5, 8]), choose.choice([900, 3000]), row_invariant)
     owners = [Owner(name, limited=True) for name in "abcd"]
     asked: list[tuple[RequestHandle, TokenIds, int]] = []
     for salt in range(60):
@@ -298,7 +222,7 @@ def test_answers_stay_the_same_and_nobody_is_forgotten(seed: int) -> None:
 def test_what_is_sent_back_is_bounded() -> None:
     """Places are not taken back and forth: with n keys that all want everything, each gives
     what is over its share, once."""
-    bench = Bench(16, 16 * 512)
+    bench = SteppedEngine(16, 16 * 512)
     for number in range(4):
         for salt in range(32):
             bench.ask(Owner(f"key {number}", True), prompt_of(20, salt), 300)
@@ -326,7 +250,7 @@ def test_beam_searches_which_are_never_sent_back_leave_half_to_others() -> None:
         return found
 
     def running(owner: Owner) -> int:
-        scheduler = Scheduler(64, 100_000, CHUNK)
+        scheduler = Scheduler(64, 100_000, PrefillChunking(CHUNK, False))
         for lead in searches(owner):
             scheduler.add([lead])
         scheduler.plan()

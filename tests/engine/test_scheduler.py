@@ -5,11 +5,14 @@ from __future__ import annotations
 from app.engine.batch import OutputKind
 from app.engine.detokenizer import Detokenizer
 from app.engine.fairness import EXPECTED_ANSWER_TOKENS
+from app.engine.prefill_chunking import PrefillChunking
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import MAX_PREFILL_TOKENS, Scheduler
 from app.engine.sequence import Sequence
 from app.engine.step_time import StepTimeModel
 from tests.engine.fakes import CHUNK
+
+GRID = PrefillChunking(CHUNK, row_invariant=False)
 
 
 def sequence(length: int, max_tokens: int = 50, handle: RequestHandle | None = None) -> Sequence:
@@ -32,7 +35,7 @@ def advance(scheduler: Scheduler) -> None:
 
 
 def test_prompts_are_cut_into_chunks_within_the_budget() -> None:
-    scheduler = Scheduler(4, 10_000, CHUNK)
+    scheduler = Scheduler(4, 10_000, GRID)
     scheduler.add([sequence(1000)])
     chunks = scheduler.plan().batch.prefill_chunks
     assert [chunk.start for chunk in chunks] == list(range(0, MAX_PREFILL_TOKENS, CHUNK))
@@ -41,7 +44,7 @@ def test_prompts_are_cut_into_chunks_within_the_budget() -> None:
 
 
 def test_only_the_last_chunk_of_a_prompt_needs_logits() -> None:
-    scheduler = Scheduler(4, 10_000, CHUNK)
+    scheduler = Scheduler(4, 10_000, GRID)
     scheduler.add([sequence(70)])
     chunks = scheduler.plan().batch.prefill_chunks
     assert [(chunk.start, len(chunk.tokens), chunk.output) for chunk in chunks] == [
@@ -52,7 +55,7 @@ def test_only_the_last_chunk_of_a_prompt_needs_logits() -> None:
 
 def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
     step_times = StepTimeModel(((1, 1.0), (64, 1.4), (128, 3.0)))
-    scheduler = Scheduler(4, 10_000, CHUNK, step_times=step_times)
+    scheduler = Scheduler(4, 10_000, GRID, step_times=step_times)
     scheduler.add([sequence(5)])
     advance(scheduler)
     scheduler.add([sequence(1000)])
@@ -64,7 +67,7 @@ def test_answers_advance_in_every_step_beside_a_long_prompt() -> None:
 
 
 def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
-    scheduler = Scheduler(4, 10_000, CHUNK)
+    scheduler = Scheduler(4, 10_000, GRID)
     many = RequestHandle(0, 100, lambda: None)
     scheduler.add([sequence(CHUNK, 0, many) for _ in range(100)])
     late = sequence(5)
@@ -74,19 +77,19 @@ def test_a_request_of_many_prompts_takes_turns_with_those_behind_it() -> None:
 
 
 def test_admission_expects_likely_lengths_and_never_blocks_an_empty_engine() -> None:
-    scheduler = Scheduler(8, 2 * (EXPECTED_ANSWER_TOKENS + 10), CHUNK)
+    scheduler = Scheduler(8, 2 * (EXPECTED_ANSWER_TOKENS + 10), GRID)
     for _ in range(4):
         scheduler.add([sequence(10, max_tokens=10_000)])
     scheduler.plan()
     assert len(scheduler.running) == 2
-    small = Scheduler(8, 100, CHUNK)
+    small = Scheduler(8, 100, GRID)
     small.add([sequence(90, max_tokens=10)])
     small.plan()
     assert len(small.running) == 1
 
 
 def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> None:
-    scheduler = Scheduler(4, 600, CHUNK)
+    scheduler = Scheduler(4, 600, GRID)
     old, young, later = sequence(10, 1000), sequence(10, 1000), sequence(10, 1000)
     for each in (old, young, later):
         scheduler.add([each])
@@ -100,7 +103,7 @@ def test_when_the_cache_is_full_the_youngest_starts_again_first_in_line() -> Non
 
 
 def test_a_preempted_answer_replays_its_own_tokens_before_it_samples_again() -> None:
-    scheduler = Scheduler(2, 10_000, CHUNK, prefix_reuse=False)
+    scheduler = Scheduler(2, 10_000, GRID, prefix_reuse=False)
     each = sequence(40, 100)
     scheduler.add([each])
     for _ in range(6):

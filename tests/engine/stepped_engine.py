@@ -1,0 +1,103 @@
+"""An engine without its thread: a test runs and counts its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.engine import build_sequences, validation
+from app.engine.core import EngineCore
+from app.engine.metrics import EngineMetrics
+from app.engine.request_handle import RequestHandle
+from app.engine.sequence import Sequence
+from app.engine.types import (
+    Embedding,
+    EmbeddingRequest,
+    Event,
+    GenerationRequest,
+    OutputDelta,
+    Owner,
+    TokenIds,
+)
+from tests.engine.fakes import VOCAB, CountingRunner, fake_model
+
+HEAVY, LIGHT = Owner("heavy", limited=True), Owner("light", limited=True)
+
+
+def prompt_of(length: int, salt: int = 0) -> TokenIds:
+    return tuple(3 + (salt * 31 + place * 7) % (VOCAB - 3) for place in range(length))
+
+
+@dataclass
+class SteppedEngine:
+    """A scripted model and its engine."""
+
+    slots: int = 64
+    kv_cache_tokens: int = 64 * 2048
+    row_invariant: bool = False
+    prefix_reuse: bool = True
+    steps: int = 0
+    told: dict[RequestHandle, list[Event]] = field(default_factory=dict)
+    first: dict[RequestHandle, int] = field(default_factory=dict)  #: steps until the first token
+
+    def __post_init__(self) -> None:
+        self.runner = CountingRunner(self.slots, 2048, self.row_invariant)
+        self.model = fake_model(
+            self.runner,
+            kv_cache_tokens=self.kv_cache_tokens,
+            prefix_reuse=self.prefix_reuse,
+        )
+        self.metrics = EngineMetrics()
+        self.core = EngineCore(self.model, self.metrics)
+
+    def ask(
+        self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1
+    ) -> RequestHandle:
+        request = GenerationRequest((prompt,), max_tokens=max_tokens, n=n, owner=owner)
+        rooms = validation.check_generation(request, self.model)
+        handle = RequestHandle(len(prompt), n, lambda: None, owner)
+        return self._accept(
+            handle, build_sequences.generation_sequences(request, self.model, handle, rooms)
+        )
+
+    def embed(self, owner: Owner, inputs: tuple[TokenIds, ...]) -> RequestHandle:
+        handle = RequestHandle(sum(map(len, inputs)), len(inputs), lambda: None, owner)
+        return self._accept(
+            handle, build_sequences.embedding_sequences(EmbeddingRequest(inputs, owner), handle)
+        )
+
+    def _accept(self, handle: RequestHandle, sequences: list[Sequence]) -> RequestHandle:
+        self.metrics.accepted += 1
+        self.told[handle] = []
+        self.core.accept(handle, sequences)
+        return handle
+
+    def step(self) -> bool:
+        worked = self.core.step()
+        self.core.flush()
+        self.steps += 1
+        for handle, events in self.told.items():
+            events += handle.next_events(0) if not handle.done else []
+            output = any(isinstance(event, OutputDelta | Embedding) for event in events)
+            if output and handle not in self.first:
+                self.first[handle] = self.steps
+        return worked
+
+    def steps_to_first_token(self, owner: Owner, prompt: TokenIds) -> int:
+        begin, handle = self.steps, self.ask(owner, prompt, max_tokens=20)
+        while handle not in self.first:
+            assert self.steps - begin < 10_000, "never"
+            self.step()
+        return self.first[handle] - begin
+
+    def finish(self) -> None:
+        while self.step():
+            pass
+
+    def tokens(self, handle: RequestHandle, index: int = 0) -> list[int]:
+        deltas = [e for e in self.told[handle] if isinstance(e, OutputDelta) and e.index == index]
+        return [token for delta in deltas for token in delta.token_ids]
+
+    @property
+    def computed_tokens(self) -> int:
+        """Tokens of all steps so far."""
+        return sum(batch.tokens for batch in self.runner.batches)
