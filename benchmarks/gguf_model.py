@@ -17,7 +17,7 @@ import gguf
 import numpy
 from safetensors import safe_open
 
-from benchmarks.word_tokenizer import SPECIAL, vocabulary
+from benchmarks.gguf_tokenizer import describe_tokenizer
 
 Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float32]]
 NAMES = {
@@ -51,9 +51,9 @@ def write_gguf(checkpoint: Path, target: Path, kind: str, layers: int | None = N
     for source in _sources(checkpoint):
         if source.layer < config["num_hidden_layers"]:
             stored = KINDS[kind] if len(source.shape) == 2 else gguf.GGMLQuantizationType.F32
-            load = partial(_stored, source, stored, config["num_attention_heads"])
+            load = partial(_stored, source, stored, _heads(source.target, config))
             tensors.append(Tensor(source.target, source.shape, stored, load))
-    return write_tensors(target, config, tensors)
+    return write_tensors(target, checkpoint, config, tensors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,16 @@ class Tensor:
     load: Callable[[], Array]  #: its bytes, only when it is its turn
 
 
-def write_tensors(target: Path, config: dict[str, Any], tensors: Sequence[Tensor]) -> Path:
-    """Write `target`, the vocabulary of `benchmarks.word_tokenizer` in it, unless it is there."""
+def write_tensors(
+    target: Path, checkpoint: Path, config: dict[str, Any], tensors: Sequence[Tensor]
+) -> Path:
+    """Write `target` unless it is there. checkpoint: has the tokenizer."""
     if target.exists():
         return target
     unfinished = target.with_suffix(".part")
     writer = gguf.GGUFWriter(unfinished, "llama")
     _describe(writer, config)
+    describe_tokenizer(writer, checkpoint, config)
     for tensor in tensors:
         numbers, block_bytes = gguf.GGML_QUANT_SIZES[tensor.stored]
         size = math.prod(tensor.shape) // numbers * block_bytes
@@ -126,9 +129,17 @@ def _target(name: str) -> str:
     return f"blk.{number}.{NAMES[rest]}"
 
 
+def _heads(name: str, config: dict[str, Any]) -> int:
+    """How many heads a tensor's rows belong to, where ggml stores them in an order of its own;
+    0 elsewhere."""
+    if name.endswith("attn_q.weight"):
+        return int(config["num_attention_heads"])
+    return int(config["num_key_value_heads"]) if name.endswith("attn_k.weight") else 0
+
+
 def _stored(source: _Source, stored: gguf.GGMLQuantizationType, heads: int) -> Array:
     array = source.read()
-    if source.target.endswith(("attn_q.weight", "attn_k.weight")):
+    if heads:
         array = _interleaved(array, heads)
     quantized: Array = gguf.quants.quantize(array, stored)
     return quantized
@@ -141,26 +152,15 @@ def _interleaved(array: Array, heads: int) -> Array:
 
 
 def _describe(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
-    assert config["num_key_value_heads"] == config["num_attention_heads"]
-    head_dim = config["hidden_size"] // config["num_attention_heads"]
+    heads = config["num_attention_heads"]
+    theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count(heads)
     writer.add_head_count_kv(config["num_key_value_heads"])
-    writer.add_rope_dimension_count(head_dim)
-    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_rope_dimension_count(config["hidden_size"] // heads)
+    writer.add_rope_freq_base(theta)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_vocab_size(config["vocab_size"])
-    made = vocabulary(config["vocab_size"])
-    normal, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(made.tokens)
-    writer.add_token_types([control if token in SPECIAL else normal for token in made.tokens])
-    writer.add_token_merges([" ".join(pair) for pair in made.merges])
-    writer.add_unk_token_id(0)
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_add_bos_token(False)

@@ -38,7 +38,7 @@ def write_q4_k_m(checkpoint: Path, target: Path, quantize: Path) -> Path:
         source = found[origin]
         shape = tuple(int(size) for size in reversed(source.shape))
         tensors.append(Tensor(name, shape, source.tensor_type, partial(numpy.array, source.data)))
-    write_tensors(target, config, tensors)
+    write_tensors(target, checkpoint, config, tensors)
     two.unlink()
     rounded.unlink()
     return target

