@@ -41,7 +41,7 @@ _SENTENCES = {
         "The embedded model is ready after {start_s:.1f} s. Peak private memory less the cache "
         "and 1.2 × the weights: {memory}."
     ),
-    "seven_billion": ("7 B shape{bits}: {tokens_per_s}, peak {peak:.1f} GB{llama}."),
+    "seven_billion": ("7 B shape{bits}: {tokens_per_s}{share}, peak {peak:.1f} GB{llama}."),
 }
 
 
@@ -59,7 +59,15 @@ def said(run: dict[str, Any]) -> str | None:
         words["tokens_per_s"] = _speeds(run["tokens_per_s"])
         peers = [f"; llama-server {kind} {_speeds(each)}" for kind, each in run["llama"].items()]
         words["llama"] = "".join(peers)
+        words["share"] = _share(run)
     return sentence.format(**words)
+
+
+def _share(run: dict[str, Any]) -> str:
+    if "read_shares" not in run:
+        return ""
+    limit = max(run["limits"]["read"].values())
+    return f" ({run['read_shares']['1']:.0%} of the {limit / 1e9:.1f} GB/s it can read, at 1)"
 
 
 def _speeds(by_rows: dict[str, float]) -> str:

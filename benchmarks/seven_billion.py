@@ -1,6 +1,7 @@
 """A 7 B LLaMA of random weights on a plain CPU box: load time, memory, speed.
 
-Knows nothing about how a server works. The engine alone in this process; then, with `--peers`,
+Knows nothing about how a server works. The engine alone in this process, its speed also as a share
+of what the machine can do (`benchmarks.limits`, measured before and after); then, with `--peers`,
 llama-server on the same shape over HTTP. The checkpoint takes 14 GB of disk and is written once,
 the peers' forms of it 7 and 4 GB. The last line is one JSON document.
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.model.threads import limit_openmp_spin
@@ -20,21 +21,36 @@ limit_openmp_spin()  # before torch
 
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.http_load import closed_loop  # noqa: E402
+from benchmarks.limits import Limits, measure, stored_bytes  # noqa: E402
 from benchmarks.memory import Peak  # noqa: E402
 from benchmarks.online_load import PATH, bodies  # noqa: E402
 from benchmarks.peers import Places, llama  # noqa: E402
 from benchmarks.report import finish, listed, median  # noqa: E402
 from benchmarks.servers import started  # noqa: E402
-from benchmarks.seven_billion_model import PARAMETERS, write_checkpoint  # noqa: E402
+from benchmarks.seven_billion_model import (  # noqa: E402
+    LAYER_PARAMETERS,
+    PARAMETERS,
+    write_checkpoint,
+)
 from benchmarks.timed_runner import TimedRunner  # noqa: E402
 from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 
-PROMPT_TOKENS = 32
+PROMPT_TOKENS, PREFILL_TOKENS = 32, 256
 PEERS = ("Q8_0", "Q4_K_M")
 
 
-def ours(arguments: argparse.Namespace) -> dict[str, object]:
-    """The engine in this process; tokens a second of decode steps alone."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The engine in this process."""
+
+    load_s: float
+    peak_private_bytes: int
+    prefill_s: float  #: to the first token of PREFILL_TOKENS
+    tokens_per_s: dict[str, float]  #: of decode steps alone, by rows
+
+
+def ours(arguments: argparse.Namespace) -> Measured:
+    """Load it, and run a prompt, then decode steps of each number of rows."""
     speeds = {}
     with Peak() as peak:
         began = time.perf_counter()
@@ -42,19 +58,34 @@ def ours(arguments: argparse.Namespace) -> dict[str, object]:
         load_s = time.perf_counter() - began
         timed = TimedRunner(model.runner)
         engine = start(replace(model, runner=timed))
+        prefill_s = ask(engine, greedy(random_ids(PREFILL_TOKENS, 0), tokens=1)).first_token_s
         for rows in map(int, listed(arguments.rows)):
             prompts = [random_ids(PROMPT_TOKENS, (rows, each)) for each in range(rows)]
             ask(engine, greedy(*prompts, tokens=arguments.tokens))
             speeds[str(rows)] = rows / median(timed.decode_steps(rows))
         engine.drain(0)
-    read = PARAMETERS * (1 if arguments.load_in_8bit else 2)
-    print(f"load {load_s:.0f} s, peak private memory {peak.bytes / 1e9:.2f} GB, {shown(speeds)}")
-    return {
-        "load_s": load_s,
-        "peak_private_bytes": peak.bytes,
-        "weight_bytes": read,
-        "tokens_per_s": speeds,
+    return Measured(load_s, peak.bytes, prefill_s, speeds)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How much of the machine's limits the engine used."""
+
+    weight_bytes: float  #: that a step reads
+    read_shares: dict[str, float]  #: of the read bandwidth, in decode steps, by rows
+    prefill_share: float  #: of the GEMM peak, in the prompt
+    limits: Limits
+
+
+def shares(measured: Measured, limits: Limits, load_in_8bit: bool) -> Shares:
+    """What was measured beside the limits; raises LimitExceededError where it is more."""
+    read = PARAMETERS * stored_bytes(load_in_8bit)
+    by_rows = {
+        rows: limits.read_share(read * speed / int(rows))
+        for rows, speed in measured.tokens_per_s.items()
     }
+    operations_per_s = 2 * LAYER_PARAMETERS * PREFILL_TOKENS / measured.prefill_s
+    return Shares(read, by_rows, limits.gemm_share(operations_per_s, load_in_8bit), limits)
 
 
 def write_gguf_as(kind: str, arguments: argparse.Namespace) -> Path:
@@ -102,9 +133,25 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=12)
     arguments = parser.parse_args()
     write_checkpoint(arguments.model)
-    found = ours(arguments)
+    before = measure()
+    measured = ours(arguments)
+    used = shares(measured, before.best(measure()), arguments.load_in_8bit)
+    print(f"load {measured.load_s:.0f} s, peak {measured.peak_private_bytes / 1e9:.2f} GB private")
+    print(
+        f"{shown(measured.tokens_per_s)}; {PREFILL_TOKENS} prompt tokens {measured.prefill_s:.1f} s"
+    )
+    percent = ", ".join(f"{share:.0%} at {rows}" for rows, share in used.read_shares.items())
+    print(f"of the read bandwidth {percent}; of the GEMM peak {used.prefill_share:.0%}")
     peers = {kind: theirs(kind, arguments) for kind in listed(arguments.peers)}
-    finish("seven_billion", {"load_in_8bit": arguments.load_in_8bit, **found, "llama": peers})
+    finish(
+        "seven_billion",
+        {
+            "load_in_8bit": arguments.load_in_8bit,
+            **asdict(measured),
+            **asdict(used),
+            "llama": peers,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ MATRICES = {
 }  # fmt: skip
 
 
-PARAMETERS = LAYERS * sum(a * b for a, b in MATRICES.values()) + VOCAB * HIDDEN  #: a step reads
+LAYER_PARAMETERS = LAYERS * sum(a * b for a, b in MATRICES.values())
+PARAMETERS = LAYER_PARAMETERS + VOCAB * HIDDEN  #: that a step reads
 
 
 def write_checkpoint(directory: Path) -> None:
