@@ -80,7 +80,7 @@ endif
 verify: lint system-packages $(INSTALLED_BENCH) $(SMOLLM2)/config.json  ## all tests and benchmarks in full; writes docs/verification.json
 	$(PYTEST) --junitxml build/tests.xml $(ARGS)
 	@$(MAKE) --no-print-directory clients ARGS=
-	$(BIN)/python -m benchmarks.verification --tests build/tests.xml
+	$(BIN)/python -m benchmarks.verification --everything --tests build/tests.xml
 
 docs: $(INSTALLED)  ## write settings.md, env.example and the lists of folders from the code
 	$(BIN)/python -m tools.docs

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.http_load import closed_loop
+from benchmarks.model_forms import Places
 from benchmarks.online_load import PATH, bodies
-from benchmarks.peers import OURS, Places
+from benchmarks.peers import OURS
 from benchmarks.report import finish, median
 from benchmarks.servers import Running, Server, started
 

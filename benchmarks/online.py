@@ -1,12 +1,13 @@
-"""This server and its peers, started one after the other, under the same load over HTTP.
+"""This server and its peers under the same load over HTTP, in turn.
 
 Knows nothing about how a server works. 64-token prompts, 64 new tokens, greedy, end-of-sequence
-ignored, streamed from /v1/completions; closed loop, 2 requests for each client, the median of
-several rounds after one that warms up. `--rates` also lets requests arrive by chance. OpenVINO
-GenAI runs in a process of its own, without HTTP. Nothing else may run on the machine. The last
-line is one JSON document.
+ignored, streamed from /v1/completions; closed loop, 2 requests for each client. All servers run at
+once and are loaded one after the other, in each of several rounds; medians and spreads are given.
+`--rates` also lets requests arrive by chance. `--avx2`: as on a CPU without AVX-512. OpenVINO GenAI
+runs in a process of its own, without HTTP. Nothing else may run on the machine. The last line is
+one JSON document.
 
-    python -m benchmarks.online --ours 16bit --peers vllm-fp32,llama-f32
+    python -m benchmarks.online --model smollm2 --ours 8bit --peers llama-q8_0
 """
 
 from __future__ import annotations
@@ -14,27 +15,38 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.online_load import ByLoad, measure
-from benchmarks.peers import IN_PROCESS, OURS, PEERS, Places
+from benchmarks.model_forms import MODELS, RANDOM, Places, checkpoint
+from benchmarks.online_load import WITH_SPREAD, ByLoad, loads, measure, warm_up
+from benchmarks.peers import IN_PROCESS, OURS, PEERS
+from benchmarks.prompts import random_words, text_windows
+from benchmarks.quality_results import QUALITY, quality_of, shown
 from benchmarks.report import finish, listed, table
 from benchmarks.servers import ROOT, Server, started
 
 COLUMNS = ("tokens_per_s", "first_token_s", "gap_s", "gap_99_s", "client_cpu", "others_cpu")
 
 
-def over_http(server: Server, arguments: argparse.Namespace) -> ByLoad:
-    """Start it, load it and stop it."""
-    with started(server, arguments.models_dir / f"{server.name}.log") as target:
-        target.wait_ready()
-        return measure(
-            target,
-            [int(count) for count in listed(arguments.clients)],
-            [float(rate) for rate in listed(arguments.rates)],
-            arguments.rounds,
-        )
+def over_http(
+    servers: list[Server], places: Places, arguments: argparse.Namespace
+) -> dict[str, ByLoad]:
+    """Start them all, load them in turn and stop them."""
+    clients = [int(count) for count in listed(arguments.clients)]
+    rates = [float(rate) for rate in listed(arguments.rates)]
+    real = places.model != RANDOM
+    prompts = text_windows(checkpoint(places, "float16")) if real else random_words
+    with ExitStack() as stack:
+        targets = []
+        for server in servers:
+            log = places.models / f"{server.name}.log"
+            target = stack.enter_context(started(server, log))
+            target.wait_ready()
+            warm_up(target, max(clients), prompts)
+            targets.append(target)
+        return measure(targets, loads(clients, rates, prompts), arguments.rounds)
 
 
 def in_process(command: tuple[str, ...], arguments: argparse.Namespace) -> ByLoad:
@@ -62,53 +74,59 @@ def ratios(results: Mapping[str, ByLoad], key: str) -> dict[str, dict[str, float
     }
 
 
-def show(name: str, measured: ByLoad) -> None:
-    """Print one server's table."""
-    rows = [[load, *(each.get(key, "") for key in COLUMNS)] for load, each in measured.items()]
-    print(table((name, *COLUMNS), rows), flush=True)
+def show(name: str, measured: ByLoad, quality: str) -> None:
+    """Print one server's table. quality: what its precision costs, for people."""
+    rows = [
+        [load, *(each.get(key, "") for key in COLUMNS)]
+        + [f"{each[f'{key}_spread']:.0%}" if f"{key}_spread" in each else "" for key in WITH_SPREAD]
+        for load, each in measured.items()
+    ]
+    header = (name, *COLUMNS, *(f"{key}_spread" for key in WITH_SPREAD))
+    print(table(header, rows), *([f"quality: {quality}"] if quality else []), sep="\n", flush=True)
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="This server beside its peers over HTTP.")
+    parser.add_argument("--model", default=RANDOM, choices=MODELS)
     parser.add_argument("--ours", default="16bit", help=", ".join(OURS))
-    parser.add_argument("--peers", default="vllm-fp32", help=", ".join((*PEERS, *IN_PROCESS)))
+    parser.add_argument("--peers", default="llama-f16", help=", ".join((*PEERS, *IN_PROCESS)))
+    parser.add_argument("--avx2", action="store_true", help="AVX-512 masked on both sides")
     parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
     parser.add_argument("--models_dir", type=Path, default=Path("build"))
     parser.add_argument("--clients", default="1,4,16")
     parser.add_argument("--rates", default="", help="arrivals a second, open loop: 1,2")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quality", type=Path, default=QUALITY)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print tables as they come, the ratios, and one JSON line."""
+    """Print tables, the ratios, and one JSON line."""
     arguments = parse()
-    arguments.models_dir = arguments.models_dir.resolve()
-    places = Places(arguments.peers_dir.resolve(), arguments.models_dir)
-    runs: dict[str, Callable[[], ByLoad]] = {}
-    for name in (*listed(arguments.ours), *listed(arguments.peers)):
-        if name in IN_PROCESS:
-            command = IN_PROCESS[name](places)
-            runs[name] = lambda command=command: in_process(command, arguments)  # type: ignore[misc]
-        else:
-            server = (OURS | PEERS)[name](places)
-            runs[name] = lambda server=server: over_http(server, arguments)  # type: ignore[misc]
-    results = {}
-    for name, run in runs.items():  # every form of the model is written by now
-        results[name] = run()
-        show(name, results[name])
+    models_dir = arguments.models_dir.resolve()
+    places = Places(arguments.peers_dir.resolve(), models_dir, arguments.model, arguments.avx2)
+    names = (*listed(arguments.ours), *listed(arguments.peers))
+    commands = {name: IN_PROCESS[name](places) for name in names if name in IN_PROCESS}
+    servers = [(OURS | PEERS)[name](places) for name in names if name not in IN_PROCESS]
+    results = over_http(servers, places, arguments)
+    results |= {name: in_process(command, arguments) for name, command in commands.items()}
+    quality = quality_of(results, arguments.quality)
+    for name, by_load in results.items():
+        show(f"{name}, AVX2 masked" if arguments.avx2 else name, by_load, shown(quality, name))
     speed, wait = ratios(results, "tokens_per_s"), ratios(results, "first_token_s")
-    for pair, by_load in speed.items():
-        shown = (f"{load}: {ratio:.2f} x" for load, ratio in by_load.items())
-        print(pair, *shown, sep="  ")
+    for pair, ratio_by_load in speed.items():
+        print(pair, *(f"{load}: {ratio:.2f} x" for load, ratio in ratio_by_load.items()), sep="  ")
     finish(
         "online",
         {
+            "model": arguments.model,
+            "avx2": arguments.avx2,
             "rounds": arguments.rounds,
             "warm_up": "as many requests as the most clients",
             "arrival": "closed loop, 2 requests for each client; n/s: Poisson, 32 requests",
             "servers": results,
+            "quality": quality,
             "ratios": speed,
             "first_token_ratios": wait,
         },

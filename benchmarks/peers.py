@@ -8,64 +8,39 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from app.checkpoint.hardware.cpu_features import DISABLE_VARIABLE
 from benchmarks import amx
+from benchmarks.model_forms import Places, checkpoint, gguf, openvino, w8a8
 from benchmarks.servers import Server, westlake
 
 SLOTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are."""
-
-    peers: Path  #: as `benchmarks.peer_install --into` left it
-    models: Path  #: the random model in all its forms; written where they are missing
-
-
 def ours_16bit(places: Places) -> Server:
     """A float16 checkpoint, whose values are kept in 16 bits: the same numbers."""
-    return westlake(_random(places, "float16"), name="16bit")
+    return _ours(places, "float16", "16bit")
 
 
 def ours_float32(places: Places) -> Server:
     """A float32 checkpoint."""
-    return westlake(_random(places, "float32"), name="float32")
+    return _ours(places, "float32", "float32")
 
 
 def ours_8bit(places: Places) -> Server:
     """--load_in_8bit."""
-    return westlake(_random(places, "float16"), "--load_in_8bit", name="8bit")
+    return _ours(places, "float16", "8bit", "--load_in_8bit")
+
+
+def _ours(places: Places, dtype: str, name: str, *flags: str) -> Server:
+    environ = {DISABLE_VARIABLE: "avx512f"} if places.avx2 else {}
+    return westlake(checkpoint(places, dtype), *flags, name=name, environ=environ)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _random(places: Places, dtype: str) -> Path:
-    import torch
-
-    from benchmarks.random_model import write_model
-
-    return write_model(places.models / f"random-298m-{dtype}", getattr(torch, dtype))
-
-
-def _gguf(places: Places, kind: str) -> Path:
-    from benchmarks.gguf_model import write_gguf
-
-    return write_gguf(
-        _random(places, "float32"), places.models / f"random-298m-{kind.lower()}.gguf", kind
-    )
-
-
-def _w8a8(places: Places) -> Path:
-    from benchmarks.w8a8_model import write_w8a8
-
-    return write_w8a8(_random(places, "float32"), places.models / "random-298m-w8a8")
 
 
 def vllm(places: Places, model: Path, name: str) -> Server:
@@ -89,36 +64,42 @@ def vllm(places: Places, model: Path, name: str) -> Server:
 
 def vllm_float32(places: Places) -> Server:
     """vLLM on the checkpoint as it is."""
-    return vllm(places, _random(places, "float32"), "vllm-fp32")
+    return vllm(places, checkpoint(places, "float32"), "vllm-fp32")
 
 
 def vllm_w8a8(places: Places) -> Server:
     """vLLM on 8-bit weights and activations."""
-    return vllm(places, _w8a8(places), "vllm-w8a8")
+    return vllm(places, w8a8(places), "vllm-w8a8")
 
 
 def llama(places: Places, model: Path, name: str, slots: int = SLOTS) -> Server:
     """llama-server."""
+    program = places.peers / ("llama-avx2" if places.avx2 else "llama") / "bin/llama-server"
     command = (
-        str(places.peers / "llama/bin/llama-server"), "-m", str(model), "-t", str(_cores()),
-        "-np", str(slots), "-c", str(256 * slots), "--host", "127.0.0.1", "--port", "{port}",
+        str(program), "-m", str(model), "-t", str(_cores()), "-np", str(slots), "-c",
+        str(256 * slots), "--host", "127.0.0.1", "--port", "{port}",
     )  # fmt: skip
     return Server(name, command, "/health")
 
 
 def llama_float32(places: Places) -> Server:
     """llama-server in float32."""
-    return llama(places, _gguf(places, "F32"), "llama-f32")
+    return llama(places, gguf(places, "F32"), "llama-f32")
+
+
+def llama_float16(places: Places) -> Server:
+    """llama-server in float16, which is also what it rounds a product's inputs to."""
+    return llama(places, gguf(places, "F16"), "llama-f16")
 
 
 def llama_q8_0(places: Places) -> Server:
     """llama-server in its own 8 bits."""
-    return llama(places, _gguf(places, "Q8_0"), "llama-q8_0")
+    return llama(places, gguf(places, "Q8_0"), "llama-q8_0")
 
 
 def transformers(places: Places, name: str, *flags: str) -> Server:
     """`transformers serve`, float32."""
-    model = str(_random(places, "float32"))
+    model = str(checkpoint(places, "float32"))
     command = (
         str(places.peers / "transformers/bin/transformers"), "serve", model, "--device", "cpu",
         "--dtype", "float32", "--host", "127.0.0.1", "--port", "{port}", *flags,
@@ -138,18 +119,10 @@ def transformers_default(places: Places) -> Server:
     return transformers(places, "transformers-default")
 
 
-def openvino(places: Places, kind: str) -> tuple[str, ...]:
+def openvino_loop(places: Places, kind: str) -> tuple[str, ...]:
     """OpenVINO GenAI, which is no server: a program that loads itself."""
-    model = places.models / f"random-298m-openvino-{kind}"
-    if not (model / "openvino_model.xml").exists():
-        exporter = str(places.peers / "optimum/bin/optimum-cli")
-        subprocess.run(
-            [exporter, "export", "openvino", "-m", str(_random(places, "float32")), "--task",
-             "text-generation-with-past", "--weight-format", kind, str(model)],
-            check=True,
-        )  # fmt: skip
     python = str(places.peers / "openvino/bin/python")
-    return (python, "-m", "benchmarks.openvino_loop", str(model))
+    return (python, "-m", "benchmarks.openvino_loop", str(openvino(places, kind)))
 
 
 OURS: dict[str, Callable[[Places], Server]] = {
@@ -161,11 +134,12 @@ PEERS: dict[str, Callable[[Places], Server]] = {
     "vllm-fp32": vllm_float32,
     "vllm-w8a8": vllm_w8a8,
     "llama-f32": llama_float32,
+    "llama-f16": llama_float16,
     "llama-q8_0": llama_q8_0,
     "transformers-batching": transformers_batching,
     "transformers-default": transformers_default,
 }
 IN_PROCESS: dict[str, Callable[[Places], tuple[str, ...]]] = {
-    "openvino-fp32": lambda places: openvino(places, "fp32"),
-    "openvino-int8": lambda places: openvino(places, "int8"),
+    "openvino-fp32": lambda places: openvino_loop(places, "fp32"),
+    "openvino-int8": lambda places: openvino_loop(places, "int8"),
 }

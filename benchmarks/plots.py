@@ -33,9 +33,12 @@ def curves(path: Path, panels: Sequence[tuple[str, str, Mapping[str, Line]]], y_
 def bars(
     path: Path, panels: Sequence[tuple[str, Mapping[str, Mapping[str, float]]]], y_label: str
 ) -> None:
-    """One panel side by side for each (title, heights by group and, inside, by name)."""
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(5 * len(panels), 3.6), squeeze=False)
-    for axis, (title, groups) in zip(axes[0], panels, strict=True):
+    """One panel for each (title, heights by group and, inside, by name), two side by side."""
+    columns, rows = min(len(panels), 2), -(-len(panels) // 2)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(5 * columns, 3.6 * rows), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, groups) in zip(axes.flat, panels, strict=False):
         names = list(dict.fromkeys(name for inner in groups.values() for name in inner))
         width = 0.8 / len(names)
         for number, name in enumerate(names):

@@ -22,7 +22,9 @@ from benchmarks.gguf_model import write_gguf
 from benchmarks.jittered_model import write_jittered
 from benchmarks.quality_inputs import Text, embedded_model_texts, real_model_texts
 from benchmarks.quality_limits import EMBEDDED_MODEL, REAL_MODEL, exceeded
+from benchmarks.quality_results import QUALITY
 from benchmarks.report import finish, listed, table
+from benchmarks.revision import revision
 from benchmarks.token_scores import Comparison, Summary, TokenScores, compare, summary
 from config import EMBEDDED_MODEL as EMBEDDED_DIRECTORY
 
@@ -114,10 +116,11 @@ def main() -> None:
     parser.add_argument("--smollm2", type=Path, default=Path("build/smollm2"))
     parser.add_argument("--models_dir", type=Path, default=Path("build"))
     parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
-    parser.add_argument("--out", type=Path, default=Path("build/quality.json"))
+    parser.add_argument("--out", type=Path, default=QUALITY)
     arguments = parser.parse_args()
     models = {name: report(name, measure(name, arguments)) for name in listed(arguments.models)}
-    arguments.out.write_text(json.dumps(models, indent=2) + "\n")
+    document = {"revision": revision(), "models": models}
+    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
     finish("quality", {"models": models})
 
 

@@ -5,15 +5,39 @@ Knows nothing about how it was measured.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-#: What every speed in 8 bits has beside it.
-EIGHT_BITS = (
-    "¹ 8 bits are faster and answer otherwise. `--load_in_8bit`: perplexity + 4.2 to + 7.5 % on "
-    "four texts by SmolLM2-135M-Instruct, one token in eight or nine another; + 0.34 % by the "
-    "embedded model (docs/lab-log.md). The others' 8 bits are not the same either (Q8_0 has a "
-    "scale for 32 weights, ours one for a row) and their loss was not measured here."
-)
+#: How models of `benchmarks.quality` are called.
+_MODELS = {
+    "smollm2": "SmolLM2-135M-Instruct",
+    "jittered": "the same with its weights jittered inside their quantization step",
+    "embedded": "the embedded model",
+}
+
+
+def eight_bits(runs: Iterable[dict[str, Any]]) -> str:
+    """What stands below every speed in 8 bits: its cost, from the run of `benchmarks.quality`."""
+    for run in runs:
+        if run["benchmark"] == "quality":
+            losses = "; ".join(
+                f"{_MODELS[name]}: {_losses(model['precisions'])}"
+                for name, model in run["models"].items()
+            )
+            return (
+                "¹ Growth of perplexity in the mean of the texts (and at most), and how often the "
+                f"likeliest token is the same as in full precision. {losses}. In the tables: the "
+                "jittered model."
+            )
+    return "¹ What 8 bits cost in quality was not measured in this run."
+
+
+def _losses(precisions: dict[str, dict[str, Any]]) -> str:
+    return ", ".join(
+        f"{name} {each['mean_loss']:+.2%} ({each['worst_loss']:+.2%}), {each['top_1']:.3f}"
+        for name, each in precisions.items()
+    )
+
 
 _SENTENCES = {
     "conversation": (

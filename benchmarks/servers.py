@@ -84,14 +84,16 @@ def busy_s() -> float:
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
-def westlake(model: Path, *flags: str, name: str = "westlake") -> Server:
+def westlake(
+    model: Path, *flags: str, name: str = "westlake", environ: Mapping[str, str] | None = None
+) -> Server:
     """Our own, prompts taken as they are."""
     command = (
         sys.executable, str(ROOT / "wsgi.py"), "--host", "127.0.0.1", "--port", "{port}",
         "--base_model", str(model), "--only_cpu", "--model_name", "model",
         "--prompt_template", "none", *flags,
     )  # fmt: skip
-    return Server(name, command, "/ready")
+    return Server(name, command, "/ready", environ or {})
 
 
 @contextmanager

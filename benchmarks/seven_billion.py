@@ -23,8 +23,9 @@ from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.http_load import closed_loop  # noqa: E402
 from benchmarks.limits import Limits, measure, stored_bytes  # noqa: E402
 from benchmarks.memory import Peak  # noqa: E402
+from benchmarks.model_forms import Places  # noqa: E402
 from benchmarks.online_load import PATH, bodies  # noqa: E402
-from benchmarks.peers import Places, llama  # noqa: E402
+from benchmarks.peers import llama  # noqa: E402
 from benchmarks.report import finish, listed, median  # noqa: E402
 from benchmarks.servers import started  # noqa: E402
 from benchmarks.seven_billion_model import (  # noqa: E402

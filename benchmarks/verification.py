@@ -1,31 +1,57 @@
-"""Runs every benchmark and writes what they measured to docs/verification.json.
+"""Runs the benchmarks and writes what they measured to docs/verification.json.
 
-Knows nothing about what the figures mean. `make verify` runs it after all tests, with nothing else
-on the machine.
+Knows nothing about what the figures mean. Without a flag: the table of docs/benchmarks.md, in less
+than an hour on two quiet cores. What has been measured of the same code on the same machine is kept
+in build/kept_runs.json and not measured again, so an interrupted call is simply repeated. `make
+verify` runs everything after all tests, with nothing else on the machine.
 
-    python -m benchmarks.verification --tests build/tests.xml [--resume]
+    python -m benchmarks.verification [--everything] [--peers]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
+
+from benchmarks.kept_runs import KeptRuns, Result
+from benchmarks.model_forms import RANDOM, SMOLLM2
+from benchmarks.revision import commit, machine, revision
+
+Run = tuple[str, ...]
 
 HALF = ("--model", "build/random-298m-float16")
 FULL = ("--model", "build/random-298m-float32")
-RUNS = (
+#: Precision by precision beside llama-server, on both models, then the same without AVX-512.
+TABLE: tuple[Run, ...] = (
+    ("limits",),
+    ("quality",),
+    *(
+        ("online", "--model", model, "--ours", ours, "--peers", peer, *avx2)
+        for avx2 in ((), ("--avx2",))
+        for model in (SMOLLM2, RANDOM)
+        for ours, peer in (("16bit", "llama-f16"), ("8bit", "llama-q8_0"))
+    ),
+    ("seven_billion", "--load_in_8bit", "--peers", "Q8_0", "--rows", "1"),
+)
+#: Beside other servers than llama.cpp's.
+OTHER_PEERS: tuple[Run, ...] = (
+    ("online", "--ours", "16bit,float32", "--peers", "vllm-fp32,llama-f32,openvino-fp32"),
+    ("online", "--ours", "8bit", "--peers", "vllm-w8a8,openvino-int8"),
+    ("online", "--ours", "16bit", "--peers", "transformers-batching", "--clients", "16"),
+    ("online", "--ours", "16bit", "--peers", "vllm-fp32", "--clients", "1", "--rates", "1",
+     "--rounds", "1"),
+    ("seven_billion", "--load_in_8bit", "--peers", "Q4_K_M", "--rows", "1,4"),
+)  # fmt: skip
+REST: tuple[Run, ...] = (
     ("conversation", *HALF),
     ("long_prompt", *HALF),
     ("long_prompt", *HALF, "--load_in_8bit"),
-    ("depth",),
-    ("depth", "--load_in_8bit"),
     ("embeddings", *FULL),
     ("embeddings", *FULL, "--load_in_8bit"),
     ("embeddings", "--embedded"),
@@ -37,38 +63,48 @@ RUNS = (
     ("offline", *HALF, "--dtype", "float16"),
     ("offline", *HALF, "--dtype", "float16", "--load_in_8bit"),
     ("beams", *HALF),
+    ("depth", "--model", "build/smollm2"),
     ("seven_billion", "--tokens", "8"),
 )
-#: Only where `benchmarks.peer_install` has put the peers into build/peers.
-RUNS_WITH_PEERS = (
-    ("online", "--ours", "16bit,float32", "--peers", "vllm-fp32,llama-f32,openvino-fp32"),
-    ("online", "--ours", "8bit", "--peers", "vllm-w8a8,llama-q8_0,openvino-int8"),
-    ("online", "--ours", "16bit", "--peers", "transformers-batching", "--clients", "16"),
-    (
-        "online",
-        "--ours",
-        "16bit",
-        "--peers",
-        "vllm-fp32",
-        "--clients",
-        "1",
-        "--rates",
-        "1",
-        "--rounds",
-        "1",
-    ),
-    ("seven_billion", "--load_in_8bit", "--peers", "Q8_0,Q4_K_M"),
-)
-PEERS_DIR = Path("build/peers")
+KEPT, PEERS_DIR = Path("build/kept_runs.json"), Path("build/peers")
 
 
-def measure(name: str, *arguments: str) -> dict[str, object]:
-    """A benchmark's own JSON, which is the last line it prints."""
+def planned(everything: bool, other_peers: bool, llama: bool) -> list[Run]:
+    """The runs in their order. llama: llama.cpp is installed; what stands beside it is left out
+    otherwise."""
+    runs = TABLE + (OTHER_PEERS if other_peers else ()) + (REST if everything else ())
+    return [run for run in runs if llama or "--peers" not in run]
+
+
+def measure(name: str, *arguments: str) -> Result:
+    """A benchmark's own JSON, which is the last line it prints.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout, flush=True)
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    result: Result = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def run_all(runs: Sequence[Run], kept: KeptRuns) -> list[str]:
+    """Run what is not kept yet; the commands that failed."""
+    failed = []
+    for number, run in enumerate(runs, start=1):
+        command = " ".join(run)
+        if kept.get(command) is not None:
+            print(f"{number}/{len(runs)} {command}: kept", flush=True)
+            continue
+        began = time.monotonic()
+        try:
+            kept.put(command, measure(*run))
+        except subprocess.CalledProcessError as error:
+            failed.append(command)
+            print(error, flush=True)
+        print(f"{number}/{len(runs)} {command}: {time.monotonic() - began:.0f} s", flush=True)
+    return failed
 
 
 def counted(report: Path) -> dict[str, float]:
@@ -80,33 +116,35 @@ def counted(report: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure everything, then write the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure what is missing, then write the file."""
+    parser = argparse.ArgumentParser(description="Runs the benchmarks, and goes on where it was.")
+    parser.add_argument("--everything", action="store_true", help="not only the table")
+    parser.add_argument("--peers", action="store_true", help="also vLLM, OpenVINO, transformers")
     parser.add_argument("--tests", type=Path, help="pytest's JUnit report")
     parser.add_argument("--out", type=Path, default=Path("docs/verification.json"))
-    parser.add_argument("--resume", action="store_true", help="keep what the file has already")
+    parser.add_argument("--kept", type=Path, default=KEPT)
     arguments = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], stdout=subprocess.PIPE, text=True)
-    machine = (platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}")
-    runs = (RUNS_WITH_PEERS if PEERS_DIR.is_dir() else ()) + RUNS
-    document: dict[str, object] = {
+    kept = KeptRuns(arguments.kept, revision(), machine())
+    llama = (PEERS_DIR / "llama").is_dir()
+    runs = planned(arguments.everything, arguments.peers, llama)
+    failed = run_all(runs, kept)
+    commands = [" ".join(run) for run in runs]
+    document = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "commit": commit.stdout.strip(),
-        "machine": ", ".join(machine),
+        "commit": commit(),
+        "machine": machine(),
         "tests": counted(arguments.tests) if arguments.tests else None,
-        "peers": PEERS_DIR.is_dir(),
-        "planned": [" ".join(run) for run in runs],
+        "peers": llama,
+        "planned": commands,
+        "benchmarks": [
+            {"run": command, **result}
+            for command in commands
+            if (result := kept.get(command)) is not None
+        ],
     }
-    done: dict[object, dict[str, object]] = {}
-    if arguments.resume and arguments.out.exists():
-        earlier = json.loads(arguments.out.read_text())
-        document = earlier | document
-        done = {each["run"]: each for each in earlier["benchmarks"]}
-    for run in runs:  # written after each, so that a run cut short leaves what it measured
-        command = " ".join(run)
-        done[command] = done.get(command) or {"run": command, **measure(*run)}
-        document["benchmarks"] = list(done.values())
-        arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    if failed:
+        sys.exit("\n".join(("failed, to be repeated:", *failed)))
 
 
 if __name__ == "__main__":

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from tokenizers import Tokenizer
 
-from benchmarks.http_load import arrivals
+from benchmarks.http_load import Load, arrivals
 from benchmarks.llama_build import avx2_options
-from benchmarks.peers import OURS, PEERS, Places
+from benchmarks.model_forms import MODELS, Places
+from benchmarks.online_load import measure, medians
+from benchmarks.peers import OURS, PEERS
+from benchmarks.prompts import text_windows
 from benchmarks.report import finish, median, quantile, table
+from benchmarks.servers import Running, Server
 from benchmarks.w8a8_model import rounded
 from benchmarks.word_tokenizer import vocabulary, words, write_tokenizer
 
@@ -66,16 +72,69 @@ def test_rounding_to_eight_bits() -> None:
     assert ((eight * scale - matrix).abs() <= scale / 2 * 1.0001).all()
 
 
+@pytest.mark.parametrize("model", MODELS)
 def test_every_peer_is_told_where_to_listen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for form in ("_random", "_gguf", "_w8a8"):
+    for form in ("checkpoint", "gguf", "w8a8"):
         monkeypatch.setattr(f"benchmarks.peers.{form}", lambda places, *_: places.models / "model")
     for name, build in (OURS | PEERS).items():
-        server = build(Places(tmp_path, tmp_path))
+        server = build(Places(tmp_path, tmp_path, model))
         assert server.name == name
         assert "{port}" in server.command
         assert any(str(tmp_path / "model") == part for part in server.command)
+
+
+def test_avx512_is_masked_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for form in ("checkpoint", "gguf"):
+        monkeypatch.setattr(f"benchmarks.peers.{form}", lambda places, *_: places.models / "model")
+    plain, masked = (Places(tmp_path, tmp_path, avx2=avx2) for avx2 in (False, True))
+    assert OURS["8bit"](plain).environ == {}
+    assert OURS["8bit"](masked).environ == {"DISABLE_CPU_FEATURES": "avx512f"}
+    assert PEERS["llama-q8_0"](plain).command[0] == str(tmp_path / "llama/bin/llama-server")
+    assert PEERS["llama-q8_0"](masked).command[0] == str(tmp_path / "llama-avx2/bin/llama-server")
+
+
+def test_medians_of_rounds_come_with_their_spread() -> None:
+    rounds = [{"tokens_per_s": speed, "first_token_s": 0.5, "gap_s": 1.0} for speed in (9, 10, 12)]
+    assert medians(rounds) == {
+        "tokens_per_s": 10, "first_token_s": 0.5, "gap_s": 1.0,
+        "tokens_per_s_spread": 0.3, "first_token_s_spread": 0.0,
+    }  # fmt: skip
+
+
+def test_servers_take_turns_in_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[tuple[str, str, int]] = []
+
+    def figures(target: Running, load: Callable[[], Load]) -> dict[str, float]:
+        load()
+        return {"tokens_per_s": float(len(order)), "first_token_s": 1.0}
+
+    def run(name: str, target: Running, number: int) -> Load:
+        order.append((target.server.name, name, number))
+        return Load((), 1.0, 0.0)
+
+    monkeypatch.setattr("benchmarks.online_load.beside_others", figures)
+    targets = [
+        Running(Server(name, (), "/"), 0, None, Path(), 0.0)  # type: ignore[arg-type]
+        for name in ("ours", "theirs")
+    ]
+    loads = {name: partial(run, name) for name in ("1", "4")}
+    found = measure(targets, loads, rounds=3)
+    assert order == [
+        (server, load, number)
+        for number in range(3) for load in ("1", "4") for server in ("ours", "theirs")
+    ]  # fmt: skip
+    assert found["theirs"]["1"]["tokens_per_s"] == 6.0  # of 2, 6 and 10
+
+
+def test_prompts_of_a_real_model_are_parts_of_the_texts(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, 20032)
+    prompts = text_windows(tmp_path)
+    made = prompts(32, "seed")
+    assert made == prompts(32, "seed") != prompts(32, "other")
+    assert all(len(prompt) == 64 for prompt in made)
+    assert len({tuple(prompt[1:]) for prompt in made}) == 32
 
 
 def test_llama_without_avx512_is_built_for_avx2_alone() -> None:
