@@ -71,6 +71,11 @@ class TorchDecoder:
             )
         return forward(weights, self._cache.layers, metadata, tokens, observe)
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `runner.Decoder`."""
+        weights = self._weights
+        return weights.lm_head(_norm(hidden, weights.lm_head_norm, weights)).float()
+
 
 def forward(
     weights: Weights,

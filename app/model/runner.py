@@ -56,6 +56,10 @@ class Decoder(Protocol):
         observe: called with every stage's result; this makes the step slower.
         """
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Final norm and lm_head of at most a step's rows: [rows, hidden] -> float32
+        [rows, vocab]."""
+
 
 class TorchRunner:
     """Runs batches on all devices over which the weights are distributed. Used by the engine
@@ -134,9 +138,7 @@ class TorchRunner:
         return tuple(scored)
 
     def _lm_head(self, hidden: Tensor) -> Tensor:
-        weights = self._weights
-        normed = rms_norm(hidden, hidden.shape[-1:], weights.lm_head_norm, weights.config.norm_eps)
-        logits = weights.lm_head(normed).float()
+        logits = self.decoder.logits(hidden)
         if logits.shape[-1] > self.vocab_size:
             logits[:, self.vocab_size :] = float("-inf")
         if self._untrained is not None:

@@ -24,6 +24,7 @@ from app.model.cpu_kernels.packed_weights import DTYPE_CODES, PanelLinear, new_o
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
 from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import KernelStage, Program
+from app.model.linear import Linear
 from app.model.rope import build_rope_table
 from app.model.stages import Observer, StageName, no_observer
 from app.model.weights import LayerWeights, Weights
@@ -46,6 +47,8 @@ class CompiledDecoder:
         size = scratch_floats(cache.positions, cache.padded_dim)
         self._scratch = torch.empty(torch.get_num_threads(), size)
         self._step = np.zeros(2, np.int64)  #: rows, blocks
+        self._head = _panel_linear(weights.lm_head)
+        self._head_rows = np.zeros(1, np.int64)
         self._allocate(_FIRST_CAPACITY)
 
     def run(
@@ -76,6 +79,16 @@ class CompiledDecoder:
         else:
             self._run_observed(count, observe)
         return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `runner.Decoder`."""
+        hidden = hidden.contiguous()
+        logits = new_output(len(hidden), self._head.panels)
+        norm, gemm = self._head_stages
+        self._head_rows[0] = len(hidden)
+        norm.job["hidden"], gemm.job["y"] = hidden.data_ptr(), logits.data_ptr()
+        self._head_program.run()
+        return logits[:, : self._head.outputs]
 
     def _run_observed(self, count: int, observe: Observer) -> None:
         """Run the stages one at a time and pass each result to `observe`."""
@@ -114,6 +127,19 @@ class CompiledDecoder:
         residual = self._norm_stage(self._delta, None, False)
         self._stages.append((config.layers - 1, StageName.RESIDUAL, residual, self._hidden))
         self._program = Program([stage for _, _, stage, _ in self._stages])
+        self._allocate_head()
+
+    def _allocate_head(self) -> None:
+        """Build the stages of the final norm and lm_head; `logits` sets their rows, the norm's
+        input and the GEMM's output."""
+        weights, head = self._weights, self._head
+        norm = self._norm_stage(None, weights.lm_head_norm, head.eight_bit)
+        norm.job["rows"] = self._head_rows.ctypes.data
+        source = self._quantized if head.eight_bit else self._normed
+        output = new_output(1, head.panels)  # replaced
+        gemm = head.stage(self._head_rows.ctypes.data, source, output, None)
+        self._head_stages = norm, gemm
+        self._head_program = Program(self._head_stages)
 
     def _layer(
         self, index: int, layer: LayerWeights
@@ -206,11 +232,13 @@ class CompiledDecoder:
 
 def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
     """A layer's linear layers, in order of execution."""
-    linears = []
-    for linear in (layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj):
-        assert isinstance(linear, PanelLinear | Int8PanelLinear)
-        linears.append(linear)
-    return linears
+    linears = (layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj)
+    return [_panel_linear(linear) for linear in linears]
+
+
+def _panel_linear(linear: Linear) -> AnyPanelLinear:
+    assert isinstance(linear, PanelLinear | Int8PanelLinear)
+    return linear
 
 
 def _blocks(batch: Batch) -> list[tuple[int, int]]:

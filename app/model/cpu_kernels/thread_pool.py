@@ -64,7 +64,7 @@ class Program:
             [(stage.kernel.address, stage.job.ctypes.data) for stage in stages], _STAGE
         )
         self._counters = np.zeros(len(stages), np.int64)
-        openmp, libc = _openmp(), ctypes.CDLL(None)
+        openmp, libc = _openmp(), _libc()
         self._fork = openmp.GOMP_parallel
         self._record = np.array(
             [
@@ -128,6 +128,11 @@ def _openmp() -> ctypes.CDLL:
     for path in sorted(paths, key=lambda path: not path.startswith(torch_directory)):
         return ctypes.CDLL(path)
     raise NoSharedOpenMPError
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def _address(function: Any) -> int:
