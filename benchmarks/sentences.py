@@ -49,6 +49,11 @@ _SENTENCES = {
         "steps of {usual_step_s:.3f} s. One row of 1,024 tokens among fifteen of 96: a step takes "
         "{one_long_row_over_alike:.2f} × that of sixteen alike."
     ),
+    "fairness": (
+        "Two streams of SmolLM2 beside a prompt at position 7,800: a step takes "
+        "{slowdown_mean_at_7800:.1f} × as long; 20 tokens behind 6,000 of the same key are "
+        "answered after {behind_same_key_at_3000} steps."
+    ),
     "embeddings": (
         "Embeddings of {sentences} sentences, {model}{bits}: {seconds:.2f} s; transformers, one "
         "at a time in float32, {transformers_seconds:.2f} s ({ratio:.2f} ×)."

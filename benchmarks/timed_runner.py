@@ -18,6 +18,7 @@ class Step:
 
     rows: int
     chunks: int
+    tokens: int  #: of rows and chunks together
     seconds: float
 
 
@@ -45,7 +46,9 @@ class TimedRunner:
         began = time.perf_counter()
         result = self._runner.run(batch)
         seconds = time.perf_counter() - began
-        self.steps.append(Step(len(batch.decode_rows), len(batch.prefill_chunks), seconds))
+        self.steps.append(
+            Step(len(batch.decode_rows), len(batch.prefill_chunks), batch.tokens, seconds)
+        )
         return result
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:

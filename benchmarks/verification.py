@@ -52,6 +52,7 @@ REST: tuple[Run, ...] = (
     ("conversation", *HALF),
     ("long_prompt", *HALF),
     ("long_prompt", *HALF, "--load_in_8bit"),
+    ("fairness",),
     ("embeddings", *FULL),
     ("embeddings", *FULL, "--load_in_8bit"),
     ("embeddings", "--embedded"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Ordered
 
 from app.engine.cache_slots import SlotPool
@@ -29,30 +30,35 @@ class AdmissionPolicy:
 
     def next_sequences(self, running: Ordered[Sequence]) -> list[Sequence]:
         """The next sequence of each waiting owner, by their shares, smallest first."""
-        if not self._waiting:
-            return []
-        shares = self._shares.of_owners(running)
-        owners = sorted(self._waiting.owners, key=lambda owner: shares.get(owner, 0.0))
-        candidates = (
-            self._waiting.first(owner, lambda each: self._is_ready(each, running))
-            for owner in owners
-        )
-        return [sequence for sequence in candidates if sequence is not None]
+        ready = (next(each, None) for each in self._ready(running))
+        return [sequence for sequence in ready if sequence is not None]
 
     def admissible(self, running: Ordered[Sequence]) -> list[Sequence]:
-        """Those of the next sequences that probably fit, each on its own.
+        """The waiting sequences that probably fit, each on its own; an owner's oldest first.
 
-        After one that does not fit, only owners without a running sequence are admitted:
-        otherwise others would always take the space that it waits for.
+        If an owner's oldest does not fit, none of its others is admitted, nor those of other
+        owners with a running sequence: they would always take the space that it waits for.
         """
         tokens, owners = expected_cache_tokens(running), {each.owner for each in running}
-        admitted, blocked = [], False
-        for sequence in self.next_sequences(running):
-            if not self._fits(sequence, running, tokens):
+        admitted, blocked = list[Sequence](), False
+        for ready in self._ready(running):
+            oldest = next(ready, None)
+            if oldest is None:
+                continue
+            if not self._fits(oldest, running, tokens):
                 blocked = True
-            elif not (blocked and sequence.owner in owners):
-                admitted.append(sequence)
+            elif not (blocked and oldest.owner in owners):
+                admitted.append(oldest)
+                admitted += (each for each in ready if self._fits(each, running, tokens))
         return admitted
+
+    def _ready(self, running: Ordered[Sequence]) -> Iterator[Iterator[Sequence]]:
+        """Each owner's waiting sequences that are ready; the owners by their shares."""
+        if not self._waiting:
+            return
+        shares = self._shares.of_owners(running)
+        for owner in sorted(self._waiting.owners, key=lambda owner: shares.get(owner, 0.0)):
+            yield self._waiting.ready(owner, lambda each: self._is_ready(each, running))
 
     def victims_for(self, sequence: Sequence, running: Ordered[Sequence]) -> list[Sequence]:
         """The sequences to preempt so that this one fits, youngest first; [] if it fits already,
@@ -79,7 +85,7 @@ class AdmissionPolicy:
             awaited, length = sequence.awaited_prefix
             if awaited.slot >= 0 and awaited.num_computed_tokens < length:
                 return True
-            sequence.awaited_prefix = None
+            sequence.awaited_prefix, sequence.expected_reuse = None, length
         if not self._slots.reuses(sequence):
             return False
         for each in running:

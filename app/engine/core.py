@@ -6,6 +6,8 @@ Runs on the engine's thread; `async_engine` hands requests over and calls `step`
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from app.engine.batch import OutputKind, SamplingInput, StepResult
 from app.engine.beam_group import BeamGroup
@@ -27,7 +29,14 @@ log = logging.getLogger(__name__)
 class EngineCore:
     """Owns the scheduler and all sequences. Used by the engine thread only."""
 
-    def __init__(self, model: LoadedModel, metrics: EngineMetrics) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        metrics: EngineMetrics,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """clock: seconds; times the steps."""
+        self._clock = clock
         self.scheduler = Scheduler(
             model.runner.slots,
             model.kv_cache_tokens,
@@ -104,6 +113,7 @@ class EngineCore:
         if not plan.batch.tokens:
             return False
         self._advanced = False
+        began = self._clock()
         result = self._model.runner.run(plan.batch)
         with_logits = self._advance(plan)
         self._advanced = True
@@ -112,6 +122,7 @@ class EngineCore:
         self._output.add_embeddings(plan, result.pooled)
         self._sample(with_logits, result)
         self._step_beams(with_logits, result)
+        self._model.step_times.observe(plan.load, self._clock() - began)
         self._output.report_progress(plan)
         return True
 

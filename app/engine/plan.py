@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.engine.batch import Batch, PrefillChunk
 from app.engine.cache_slots import CacheOp
 from app.engine.sequence import Sequence
+from app.engine.step_time import StepLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Plan:
     decode_sequences: tuple[Sequence, ...]
     prefill_sequences: tuple[Sequence, ...]  #: repeated where a prompt has several chunks
     cache_ops: tuple[CacheOp, ...]  #: to be done first, in this order
+    load: StepLoad
 
     @property
     def prefilled(self) -> Iterator[tuple[Sequence, PrefillChunk]]:

@@ -38,24 +38,23 @@ class PrefillChunking:
         limit = len(sequence.tokens) if self.row_invariant else sequence.prompt_length
         return self.reusable(min(computed, limit))
 
-    def chunks(self, sequence: Sequence, max_tokens: int) -> list[PrefillChunk]:
-        """The next chunks of a prompt: one of at most `max_tokens`, or on the grid one and more
-        until they have `max_tokens`.
+    def grain(self, sequence: Sequence) -> int:
+        """A chunk of a sequence has a multiple of this many tokens, unless it is the last."""
+        anywhere = self.row_invariant and not sequence.computes_whole_prompt
+        return 1 if anywhere else self.chunk_tokens
+
+    def chunks(self, sequence: Sequence, tokens: int) -> list[PrefillChunk]:
+        """The next `tokens` of a prompt as one chunk, or as the chunks of the grid.
 
         The grid also serves prompts that are computed as a whole. The hidden states of an
         embedding are added up chunk by chunk, and floating-point sums depend on the order; the
         logits of scored chunks are held in memory.
         """
-        start = sequence.num_computed_tokens
-        last = min(sequence.prefill_length, start + max_tokens)
-        if self.row_invariant and not sequence.computes_whole_prompt:
-            return [_chunk(sequence, start, last)]
-        chunks = []
-        while start < last:
-            end = min(start + self.chunk_tokens, sequence.prefill_length)
-            chunks.append(_chunk(sequence, start, end))
-            start = end
-        return chunks
+        first = sequence.num_computed_tokens
+        last = first + tokens
+        size = tokens if self.grain(sequence) == 1 else self.chunk_tokens
+        starts = range(first, last, size)
+        return [_chunk(sequence, start, min(start + size, last)) for start in starts]
 
 
 def decode_row(sequence: Sequence) -> DecodeRow:

@@ -14,15 +14,12 @@ from app.engine.batch import Batch, OutputKind, PrefillChunk
 from app.engine.cache_slots import CacheOp, SlotPool
 from app.engine.fairness import DominantShares
 from app.engine.plan import Plan
+from app.engine.prefill_budget import PrefillBudget
 from app.engine.prefill_chunking import PrefillChunking, decode_row
-from app.engine.prefill_counter import PrefillTokenCounter
+from app.engine.prefill_order import PrefillOrder
 from app.engine.sequence import Sequence
-from app.engine.step_time import UNTIMED, StepTimeModel
+from app.engine.step_time import UNTIMED, StepLoad, StepTimeModel
 from app.engine.waiting_queues import WaitingQueues
-
-#: Prompt tokens in a step at most. Beside answers that wait for their next token the limit is
-#: `StepTimeModel.prefill_budget`.
-MAX_PREFILL_TOKENS = 256
 
 
 class Scheduler:
@@ -37,13 +34,14 @@ class Scheduler:
         step_times: StepTimeModel = UNTIMED,
     ) -> None:
         """slots: how many sequences may run; kv_cache_tokens: cache for all of them together."""
-        self._step_times, self._chunking = step_times, chunking
+        self._chunking = chunking
+        self._budget = PrefillBudget(step_times, chunking)
         self.running: list[Sequence] = []  #: in the order of their admission
         self._slots = SlotPool(slots, chunking, prefix_reuse)
         self._shares = DominantShares(slots, kv_cache_tokens)
         self._waiting = WaitingQueues()
         self.admission = AdmissionPolicy(self._slots, self._shares, self._waiting, kv_cache_tokens)
-        self._prefill_counter = PrefillTokenCounter()
+        self._order = PrefillOrder()
         self._cache_ops: list[CacheOp] = []  #: to be done before the next step
         self.queried_tokens = 0  #: prompt tokens that were looked up in the prefix cache
         self.reused_tokens = 0  #: of them, those that were found
@@ -67,15 +65,15 @@ class Scheduler:
         """Queue one request's sequences."""
         sequences = list(sequences)
         for sequence in sequences[:1]:
-            self._count_prefill_of(sequence.owner)
+            self._enter(sequence.owner)
+        for sequence in sequences:
+            _, sequence.expected_reuse = self._slots.cached_prefix(sequence, self.running)
         self._waiting.add(sequences)
 
-    def _count_prefill_of(self, owner: str) -> None:
-        """Note that an owner has a prompt to compute, if it had none before."""
+    def _enter(self, owner: str) -> None:
+        """Note that an owner has a prompt to compute, before it is queued."""
         prefilling = {each.owner for each in self.running if each.is_prefilling}
-        prefilling.update(self._waiting.owners)
-        if owner not in prefilling:
-            self._prefill_counter.enter(owner, prefilling)
+        self._order.enter(owner, prefilling.union(self._waiting.owners))
 
     def waiting(self) -> list[Sequence]:
         """The next sequence of each waiting request, roughly in the order of admission."""
@@ -132,7 +130,8 @@ class Scheduler:
         sequence.num_computed_tokens, sequence.pooled = 0, None
         if self._chunking.row_invariant:
             sequence.replayed_tokens = sequence.num_generated_tokens
-        self._count_prefill_of(sequence.owner)
+        _, sequence.expected_reuse = self._slots.cached_prefix(sequence, self.running)
+        self._enter(sequence.owner)
         self._waiting.add_first(sequence)
 
     def probe(self) -> Batch | None:
@@ -148,35 +147,36 @@ class Scheduler:
         self._preempt_for_waiting()
         decoding = [sequence for sequence in self.running if not sequence.is_prefilling]
         decoding.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
-        budget = MAX_PREFILL_TOKENS
-        if decoding:
-            chunk = self._chunking.chunk_tokens
-            budget = self._step_times.prefill_budget(len(decoding), chunk, budget)
-        prefilled = self._schedule_prefill(budget)
+        load = StepLoad()
+        for sequence in decoding:
+            load = load.plus(sequence.num_computed_tokens, 1)
+        prefilled = self._schedule_prefill(load)
         chunks = tuple(chunk for _, chunk in prefilled)
         batch = Batch(tuple(map(decode_row, decoding)), chunks)
         ops, self._cache_ops = tuple(self._cache_ops), []
-        return Plan(batch, tuple(decoding), tuple(sequence for sequence, _ in prefilled), ops)
+        prefilling = tuple(sequence for sequence, _ in prefilled)
+        return Plan(batch, tuple(decoding), prefilling, ops, self._budget.load)
 
-    def _schedule_prefill(self, budget: int) -> list[tuple[Sequence, PrefillChunk]]:
-        """The prefill chunks of a step. Prompts of one owner are computed in the order of their
-        admission."""
+    def _schedule_prefill(self, load: StepLoad) -> list[tuple[Sequence, PrefillChunk]]:
+        """The prefill chunks of a step. load: of its decode rows."""
         scheduled: list[tuple[Sequence, PrefillChunk]] = []
+        self._budget.start_step(load)
+        self._order.start_step()
         started = [sequence for sequence in self.running if sequence.is_prefilling]
         waiting = self.admission.admissible(self.running)
-        while budget > 0 and (waiting or started):
-            owner = self._prefill_counter.next(each.owner for each in (*waiting, *started))
-            sequence = next(each for each in (*started, *waiting) if each.owner == owner)
+        while not self._budget.exhausted and (waiting or started):
+            sequence = self._order.next((*started, *waiting))
             if sequence in started:
                 started.remove(sequence)
             else:
                 self._start(sequence)
                 waiting = self.admission.admissible(self.running)
-            chunks = self._chunking.chunks(sequence, budget)
+            tokens = self._budget.take(sequence, is_first=not scheduled)
+            if not tokens:
+                break
+            chunks = self._chunking.chunks(sequence, tokens)
             scheduled += [(sequence, chunk) for chunk in chunks]
-            tokens = sum(len(chunk.tokens) for chunk in chunks)
-            self._prefill_counter.add(owner, tokens)
-            budget -= tokens
+            self._order.count(sequence.owner, tokens)
         return scheduled
 
     def _preempt_for_waiting(self) -> None:
@@ -196,7 +196,7 @@ class Scheduler:
         """Give a waiting sequence its slots, and the part of its prompt that is cached."""
         self._waiting.take(sequence)
         slot, cached = self._slots.allocate(sequence, self.running, self._cache_ops)
-        sequence.slot, sequence.num_computed_tokens = slot, cached
+        sequence.slot, sequence.num_computed_tokens, sequence.expected_reuse = slot, cached, 0
         if not sequence.computes_whole_prompt:
             self.queried_tokens += sequence.prompt_length
         cached = min(cached, sequence.prompt_length)

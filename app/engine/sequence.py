@@ -43,6 +43,7 @@ class Sequence:
     was_scheduled: bool = False  #: it has had a slot before
     last_token_at: float = 0.0  #: monotonic seconds
     replayed_tokens: int = 0  #: generated tokens that are prefilled again after a preemption
+    expected_reuse: int = 0  #: tokens that are probably in the cache already, while it waits
     #: A running sequence that computes a prefix of this waiting one, and how long the prefix is.
     awaited_prefix: tuple[Sequence, int] | None = None
     beam_group: BeamGroup | None = None
@@ -71,6 +72,11 @@ class Sequence:
     def prefill_length(self) -> int:
         """Tokens that are computed in prefill chunks."""
         return self.prompt_length + self.replayed_tokens
+
+    @property
+    def expected_prefill(self) -> int:
+        """Tokens that are probably still to be computed in prefill chunks."""
+        return self.prefill_length - max(self.num_computed_tokens, self.expected_reuse)
 
     @property
     def is_prefilling(self) -> bool:

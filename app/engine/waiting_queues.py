@@ -4,7 +4,7 @@ requests."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 
 from app.engine.sequence import Sequence
@@ -45,10 +45,10 @@ class WaitingQueues:
                 break
         self._drop_empty(sequence.owner)
 
-    def first(self, owner: str, is_ready: Callable[[Sequence], bool]) -> Sequence | None:
-        """The owner's next sequence that is ready."""
-        heads = (queue[0] for queue in self._queues[owner])
-        return next((sequence for sequence in heads if is_ready(sequence)), None)
+    def ready(self, owner: str, is_ready: Callable[[Sequence], bool]) -> Iterator[Sequence]:
+        """The next sequence of each of the owner's requests, if it is ready, in the order of
+        their turns."""
+        return filter(is_ready, (queue[0] for queue in self._queues[owner]))
 
     def take(self, sequence: Sequence) -> None:
         """Remove a queue's first sequence; its request and its owner then come last."""

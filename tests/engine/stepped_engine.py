@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from app.engine import build_sequences, validation
+from app.engine.batch import Batch
 from app.engine.core import EngineCore
 from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
+from app.engine.step_time import StepLoad, StepTimeModel
 from app.engine.types import (
     Embedding,
     EmbeddingRequest,
@@ -27,6 +30,12 @@ def prompt_of(length: int, salt: int = 0) -> TokenIds:
     return tuple(3 + (salt * 31 + place * 7) % (VOCAB - 3) for place in range(length))
 
 
+def smollm2_seconds(load: StepLoad) -> float:
+    """About what one CPU core takes for a step of SmolLM2: from a few thousand positions on,
+    attention takes longer than the rest."""
+    return 0.012 + 0.0017 * load.rows + 2.2e-6 * load.read + 6e-7 * load.attended
+
+
 @dataclass
 class SteppedEngine:
     """A scripted model and its engine."""
@@ -35,19 +44,36 @@ class SteppedEngine:
     kv_cache_tokens: int = 64 * 2048
     row_invariant: bool = False
     prefix_reuse: bool = True
+    positions: int = 2048
+    #: Duration of a step, for a clock of its own; with it the step times are learned.
+    step_seconds: Callable[[StepLoad], float] | None = None
+    now: float = 0.0
     steps: int = 0
     told: dict[RequestHandle, list[Event]] = field(default_factory=dict)
     first: dict[RequestHandle, int] = field(default_factory=dict)  #: steps until the first token
 
     def __post_init__(self) -> None:
-        self.runner = CountingRunner(self.slots, 2048, self.row_invariant)
+        self.runner = CountingRunner(self.slots, self.positions, self.row_invariant)
         self.model = fake_model(
             self.runner,
             kv_cache_tokens=self.kv_cache_tokens,
             prefix_reuse=self.prefix_reuse,
         )
         self.metrics = EngineMetrics()
-        self.core = EngineCore(self.model, self.metrics)
+        if self.step_seconds:
+            points = [(rows, self.step_seconds(StepLoad(rows))) for rows in (1, 4, 16, 64)]
+            self.model = replace(self.model, step_times=StepTimeModel(points))
+            self.runner.on_step = self._pass_time
+        self.core = EngineCore(self.model, self.metrics, clock=lambda: self.now)
+
+    def _pass_time(self, batch: Batch) -> None:
+        load = StepLoad()
+        for row in batch.decode_rows:
+            load = load.plus(row.position, 1)
+        for chunk in batch.prefill_chunks:
+            load = load.plus(chunk.start, len(chunk.tokens))
+        assert self.step_seconds
+        self.now += self.step_seconds(load)
 
     def ask(
         self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1

@@ -177,7 +177,7 @@ def test_twenty_times_in_a_row() -> None:
 def test_embeddings_are_whole_after_memory_ran_out() -> None:
     runner = CountingRunner()
     engine = serve(fake_model(runner))
-    prompt = tuple(range(3, 203))
+    prompt = tuple(range(3, 403))
     alone = collect_vectors(engine.embed(EmbeddingRequest((prompt,))))
     runner.on_step = OneSlot(
         lambda batch: len(batch.prefill_chunks) > 1 and batch.prefill_chunks[0].start > 60

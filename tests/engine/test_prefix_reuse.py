@@ -36,6 +36,9 @@ def test_equal_prompts_that_come_together_are_computed_once(engine: SteppedEngin
 def test_prompts_that_begin_alike_share_the_beginning(engine: SteppedEngine) -> None:
     prompts = [LONG[:1000] + prompt_of(length, length) for length in (900, 30, 100)]
     handles = [engine.ask(LIGHT, prompt, max_tokens=5) for prompt in prompts]
+    while handles[1] not in engine.first:
+        engine.step()
+    assert handles[0] not in engine.first, "the second waits only for what it shares"
     engine.finish()
     for handle, prompt in zip(handles, prompts, strict=True):
         assert engine.tokens(handle) == expected(prompt, 5)
