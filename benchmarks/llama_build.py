@@ -40,16 +40,16 @@ def avx2_options() -> tuple[str, ...]:
     return _options(AVX2)
 
 
-def build(sources: Path, name: str, options: Sequence[str], bin_: Path) -> None:
+def build(sources: Path, options: Sequence[str], bin_: Path) -> None:
     """Puts the programs into `bin_`.
 
-    sources: contains llama.cpp, and `name`, where cmake works; cmake and ninja are in `bin` beside
-    it. options: of cmake.
+    sources: contains llama.cpp, and `build`, where cmake works; other options there compile only
+    what depends on them. cmake and ninja are in `bin` beside it. options: of cmake.
 
     Raises:
         subprocess.CalledProcessError: cmake or the compiler failed.
     """
-    tools, work = sources.with_name("bin"), sources / name
+    tools, work = sources.with_name("bin"), sources / "build"
     cpp = next(sources.glob("*/vendor/llama.cpp"))
     flags = (f"-D{each}" for each in (*options, *OPTIONS, f"CMAKE_MAKE_PROGRAM={tools / 'ninja'}"))
     _run(tools / "cmake", "-S", cpp, "-B", work, "-G", "Ninja", *flags)

@@ -62,7 +62,7 @@ def install_vllm(directory: Path) -> None:
 def install_llama(directory: Path) -> None:
     """llama.cpp for this machine."""
     fetch_llama_sources(directory)
-    llama_build.build(directory / "src", "build", llama_build.native_options(), directory / "bin")
+    llama_build.build(directory / "src", llama_build.native_options(), directory / "bin")
 
 
 def install_llama_avx2(directory: Path) -> None:
@@ -70,7 +70,7 @@ def install_llama_avx2(directory: Path) -> None:
     from the sources in the directory of `install_llama`."""
     main = directory.with_name("llama")
     fetch_llama_sources(main)
-    llama_build.build(main / "src", "build-avx2", llama_build.avx2_options(), directory / "bin")
+    llama_build.build(main / "src", llama_build.avx2_options(), directory / "bin")
 
 
 def fetch_llama_sources(directory: Path) -> None:
