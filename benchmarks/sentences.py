@@ -51,8 +51,8 @@ _SENTENCES = {
     ),
     "fairness": (
         "Two streams of SmolLM2 beside a prompt at position 7,800: a step takes "
-        "{slowdown_mean_at_7800:.1f} × as long; 20 tokens behind 6,000 of the same key are "
-        "answered after {behind_same_key_at_3000} steps."
+        "{slowdown_mean_at_7792:.1f} × as long; 20 tokens behind 6,000 of the same key are "
+        "answered after {behind_same_key_at_3008} steps."
     ),
     "embeddings": (
         "Embeddings of {sentences} sentences, {model}{bits}: {seconds:.2f} s; transformers, one "

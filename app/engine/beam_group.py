@@ -32,12 +32,22 @@ class BeamGroup:
     eos_ids: Set[int]  #: empty with ignore_eos
     members: list[Sequence] = field(default_factory=list)  #: in the order of the search's beams
     spare_slots: list[int] = field(default_factory=list)  #: reserved, not used by a beam now
+    #: It was preempted once. Now all the cache that it may need is reserved, so that it is not
+    #: preempted again and again.
+    reserved: bool = False
     _slots_with_prompt: set[int] = field(default_factory=set)  #: their cache has the prompt
 
     @property
     def slots(self) -> list[int]:
         """All slots of the group."""
         return [*self.spare_slots, *(member.slot for member in self.members)]
+
+    def restart(self) -> None:
+        """Forget all beams after a preemption. Nothing was sent yet, and the search is computed
+        again to the same bits."""
+        self.search.restart()
+        self.members, self.spare_slots, self.reserved = [], [], True
+        self._slots_with_prompt.clear()
 
     def deltas(self) -> list[OutputDelta]:
         """The best answers, each in one delta. If top-k and top-p leave fewer candidates than

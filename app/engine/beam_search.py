@@ -50,6 +50,10 @@ class BeamSearch:
         self.min_tokens_to_keep = max(2, 1 + num_eos_ids)
         #: Candidates of a step: enough that `num_beams` of them do not end.
         self.num_candidates = self.min_tokens_to_keep * num_beams
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again, with one beam without tokens."""
         self.beams: list[tuple[int, ...]] = [()]
         self.scores: list[float] = [0.0]
         self._finished: list[FinishedBeam] = []

@@ -13,6 +13,7 @@ from app.engine.batch import OutputKind, SamplingInput, StepResult
 from app.engine.beam_group import BeamGroup
 from app.engine.cache_slots import EvictSlot
 from app.engine.errors import EngineError
+from app.engine.fairness import without_siblings
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
 from app.engine.output_processor import OutputProcessor
@@ -143,13 +144,10 @@ class EngineCore:
         self.fail([max(handles, key=lambda handle: handle.accepted_at)] if handles else [], error)
         if not self._advanced or self._plan is None:
             return  # no token of the step is counted as computed
-        for sequence in {id(each): each for each in self._plan.sequences}.values():
-            if not self._buffer.is_open(sequence.handle) or sequence.slot < 0:
-                continue
-            if sequence.beam_group:  # a beam search cannot repeat half a step
-                self.fail([sequence.handle], error)
-            else:
-                self.scheduler.preempt(sequence, keep=False)
+        for sequence in without_siblings(self._plan.sequences):
+            lead = sequence.beam_group.lead if sequence.beam_group else sequence
+            if self._buffer.is_open(lead.handle) and lead.slot >= 0:
+                self.scheduler.preempt(lead, keep=False)
 
     def probe(self) -> None:
         """Compute one token without a request, to see whether the model works.

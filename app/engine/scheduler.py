@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from app.engine.admission import AdmissionPolicy
 from app.engine.batch import Batch, OutputKind, PrefillChunk
 from app.engine.cache_slots import CacheOp, SlotPool
-from app.engine.fairness import DominantShares
+from app.engine.fairness import DominantShares, without_siblings
 from app.engine.plan import Plan
 from app.engine.prefill_budget import PrefillBudget
 from app.engine.prefill_chunking import PrefillChunking, decode_row
@@ -109,7 +109,7 @@ class Scheduler:
         while True:
             left = self.admission.kv_cache_tokens - self._used_tokens - len(self.running)
             self._slots.evict_idle(max(0, left), self._cache_ops)
-            victim = self._youngest_of_largest() if left < 0 and len(self.running) > 1 else None
+            victim = self._youngest_of_largest() if left < 0 else None
             if victim is None:
                 self.preemptions += preempted
                 return preempted
@@ -117,16 +117,24 @@ class Scheduler:
             preempted += 1
 
     def _youngest_of_largest(self) -> Sequence | None:
-        for owner in self._shares.of_owners(self.running):
-            theirs = (each for each in reversed(self.running) if each.owner == owner)
-            if victim := next((each for each in theirs if each.beam_group is None), None):
-                return victim
+        """The sequence to preempt, or a beam search if its owner has nothing else; None if there
+        is only one."""
+        running = without_siblings(self.running)
+        owners = self._shares.of_owners(running) if len(running) > 1 else ()
+        for owner in owners:
+            theirs = [each for each in reversed(running) if each.owner == owner]
+            if theirs := [each for each in theirs if each.is_preemptible]:
+                return min(theirs, key=lambda each: each.beam_group is not None)
         return None
 
     def preempt(self, sequence: Sequence, keep: bool = True) -> None:
-        """Put a running sequence back at the head of the queue. It is computed again, to the
-        same bits. Not for beams."""
+        """Put a running sequence, or the beam search that it belongs to, back at the head of the
+        queue. It is computed again, to the same bits."""
+        if group := sequence.beam_group:
+            sequence = group.lead
         self.remove(sequence, keep)
+        if group:
+            group.restart()
         sequence.num_computed_tokens, sequence.pooled = 0, None
         if self._chunking.row_invariant:
             sequence.replayed_tokens = sequence.num_generated_tokens

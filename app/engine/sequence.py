@@ -89,12 +89,17 @@ class Sequence:
         return self.beam_group.search.num_beams if self.beam_group else 1
 
     def expected_tokens(self, max_answer_tokens: int) -> int:
-        """Tokens of cache it will probably need, with at most `max_answer_tokens` for the
-        answer. For a beam search the maximum it can need, since it is never preempted."""
-        if self.beam_group:
-            return self.num_slots * (self.prompt_length + self.max_tokens)
-        answer_tokens = min(self.max_tokens, max_answer_tokens)
-        return max(len(self.tokens), self.prompt_length + answer_tokens)
+        """Tokens of cache it will probably need, a beam search for all its beams, with at most
+        `max_answer_tokens` for each answer; for a beam search that was preempted, the maximum
+        that it can need."""
+        is_reserved = self.beam_group is not None and self.beam_group.reserved
+        answer_tokens = self.max_tokens if is_reserved else min(self.max_tokens, max_answer_tokens)
+        return self.num_slots * max(len(self.tokens), self.prompt_length + answer_tokens)
+
+    @property
+    def is_preemptible(self) -> bool:
+        """True unless it is a beam search that was preempted before."""
+        return self.beam_group is None or not self.beam_group.reserved
 
     def append(
         self, token: int, eos_ids: Set[int], logprob: TokenLogprob | None = None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.engine.batch import Batch, OutputKind, SampledToken, SamplingInput, StepResult
+from app.engine.beam_search import BeamCandidate
 from app.engine.loaded_model import LoadedModel
 from app.engine.types import ModelInfo
 from tests.id_tokenizer import IdTokenizer
@@ -84,6 +85,22 @@ class FollowingSampler:
             SampledToken(-1 if self.broken(sampling) else max(int(value), EOS + 1))
             for value, sampling in zip(logits, inputs, strict=True)
         ]
+
+    def beam_step(
+        self,
+        logits: Any,
+        inputs: list[SamplingInput],
+        scores: list[float],
+        count: int,
+        min_tokens_to_keep: int,
+    ) -> list[BeamCandidate]:
+        """The runner's number and those after it, each a little worse, so that beams branch."""
+        candidates = [
+            BeamCandidate(score - place, beam, EOS + 1 + (int(value) + place) % (VOCAB - EOS - 1))
+            for beam, (value, score) in enumerate(zip(logits, scores, strict=True))
+            for place in range(min_tokens_to_keep)
+        ]
+        return sorted(candidates, key=lambda each: -each.score)[:count]
 
 
 def fake_model(

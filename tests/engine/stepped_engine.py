@@ -76,9 +76,16 @@ class SteppedEngine:
         self.now += self.step_seconds(load)
 
     def ask(
-        self, owner: Owner, prompt: TokenIds, max_tokens: int = 400, n: int = 1
+        self,
+        owner: Owner,
+        prompt: TokenIds,
+        max_tokens: int | None = 400,
+        n: int = 1,
+        num_beams: int = 1,
     ) -> RequestHandle:
-        request = GenerationRequest((prompt,), max_tokens=max_tokens, n=n, owner=owner)
+        request = GenerationRequest(
+            (prompt,), n=n, num_beams=num_beams, max_tokens=max_tokens, owner=owner
+        )
         rooms = validation.check_generation(request, self.model)
         handle = RequestHandle(len(prompt), n, lambda: None, owner)
         return self._accept(

@@ -148,6 +148,26 @@ def test_beams_do_not_depend_on_the_company(engine: AsyncEngine) -> None:
     assert engine.stats.kv_usage_ratio == 0
 
 
+def test_beams_in_a_cache_too_small_for_all_give_the_same(saved: SavedModel) -> None:
+    """Searches that outgrow the cache are preempted and computed again."""
+    roomy, tight = engine_of(saved.directory), engine_of(saved.directory, KV_CACHE_MB=2)
+    params = SamplingParams(temperature=0.9, seed=4)
+    wanted = [
+        GenerationRequest(
+            (prompt_tokens(length),), params, num_beams=2, max_tokens=400, ignore_eos=True
+        )
+        for length in (20, 33, 5)
+    ]
+    alone = [collect(roomy.generate(request)) for request in wanted]
+    handles = [tight.generate(request) for request in wanted]
+    assert [collect(handle) for handle in handles] == alone
+    assert tight.stats.preemptions > 0, "all searches fit: the test shows nothing"
+
+
+def prompt_tokens(length: int) -> TokenIds:
+    return tuple(3 + 7 * place % 390 for place in range(length))
+
+
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p"), [(1.5, 4, 1.0), (1.0, 40, 0.3), (0.9, 1, 1.0)]
 )
