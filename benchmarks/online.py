@@ -3,9 +3,9 @@
 Knows nothing about how a server works. 64-token prompts, 64 new tokens, greedy, end-of-sequence
 ignored, streamed from /v1/completions; closed loop, 2 requests for each client. All servers run at
 once and are loaded one after the other, in each of several rounds; medians and spreads are given.
-`--rates` also lets requests arrive by chance. `--avx2`: as on a CPU without AVX-512. OpenVINO GenAI
-runs in a process of its own, without HTTP. Nothing else may run on the machine. The last line is
-one JSON document.
+`--rates` also lets requests arrive by chance. `--avx2`: as on a CPU without AVX-512. `--baseline`:
+also the server of another checkout. OpenVINO GenAI runs in a process of its own, without HTTP.
+Nothing else may run on the machine. The last line is one JSON document.
 
     python -m benchmarks.online --model smollm2 --ours 8bit --peers llama-q8_0
 """
@@ -25,7 +25,7 @@ from benchmarks.peers import IN_PROCESS, OURS, PEERS
 from benchmarks.prompts import random_words, text_windows
 from benchmarks.quality_results import QUALITY, quality_of, shown
 from benchmarks.report import finish, listed, table
-from benchmarks.servers import ROOT, Server, started
+from benchmarks.servers import ROOT, Server, of_another_checkout, started
 
 COLUMNS = ("tokens_per_s", "first_token_s", "gap_s", "gap_99_s", "client_cpu", "others_cpu")
 
@@ -92,6 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ours", default="16bit", help=", ".join(OURS))
     parser.add_argument("--peers", default="llama-f16", help=", ".join((*PEERS, *IN_PROCESS)))
     parser.add_argument("--avx2", action="store_true", help="AVX-512 masked on both sides")
+    parser.add_argument("--baseline", type=Path, help="another checkout, to stand beside this one")
     parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
     parser.add_argument("--models_dir", type=Path, default=Path("build"))
     parser.add_argument("--clients", default="1,4,16")
@@ -109,6 +110,9 @@ def main() -> None:
     names = (*listed(arguments.ours), *listed(arguments.peers))
     commands = {name: IN_PROCESS[name](places) for name in names if name in IN_PROCESS}
     servers = [(OURS | PEERS)[name](places) for name in names if name not in IN_PROCESS]
+    if arguments.baseline is not None:
+        ours = [server for server in servers if server.name in OURS]
+        servers += [of_another_checkout(server, arguments.baseline) for server in ours]
     results = over_http(servers, places, arguments)
     results |= {name: in_process(command, arguments) for name, command in commands.items()}
     quality = quality_of(results, arguments.quality)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from benchmarks.revision import revision
+from benchmarks.servers import BASELINE
 
 QUALITY = Path("build/quality.json")
 MODEL = "jittered"
@@ -39,7 +40,7 @@ def quality_of(servers: Iterable[str], path: Path) -> dict[str, Quality | None]:
             measured = document["models"].get(MODEL, {}).get("precisions", {})
     found: dict[str, Quality | None] = {}
     for name in servers:
-        if name not in FULL_PRECISION:
+        if name.removesuffix(BASELINE) not in FULL_PRECISION:
             each = measured.get(name)
             found[name] = each and Quality(mean_loss=each["mean_loss"], top_1=each["top_1"])
     return found

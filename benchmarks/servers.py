@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -21,6 +21,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 300.0, 60.0
+#: At the end of a server's name: of another checkout.
+BASELINE = "-baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ def westlake(
         "--prompt_template", "none", *flags,
     )  # fmt: skip
     return Server(name, command, "/ready", environ or {})
+
+
+def of_another_checkout(server: Server, root: Path) -> Server:
+    """Our own server, run from the code in `root`, with the same Python."""
+    ours, theirs = str(ROOT / "wsgi.py"), str(root.resolve() / "wsgi.py")
+    command = tuple(theirs if part == ours else part for part in server.command)
+    return replace(server, name=f"{server.name}{BASELINE}", command=command)
 
 
 @contextmanager

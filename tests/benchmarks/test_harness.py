@@ -18,7 +18,7 @@ from benchmarks.online_load import measure, medians
 from benchmarks.peers import OURS, PEERS
 from benchmarks.prompts import text_windows
 from benchmarks.report import finish, median, quantile, table
-from benchmarks.servers import Running, Server
+from benchmarks.servers import Running, Server, of_another_checkout, westlake
 from benchmarks.w8a8_model import rounded
 from benchmarks.word_tokenizer import vocabulary, words, write_tokenizer
 
@@ -93,6 +93,14 @@ def test_avx512_is_masked_on_both_sides(tmp_path: Path, monkeypatch: pytest.Monk
     assert OURS["8bit"](masked).environ == {"DISABLE_CPU_FEATURES": "avx512f"}
     assert PEERS["llama-q8_0"](plain).command[0] == str(tmp_path / "llama/bin/llama-server")
     assert PEERS["llama-q8_0"](masked).command[0] == str(tmp_path / "llama-avx2/bin/llama-server")
+
+
+def test_a_baseline_is_the_same_server_of_another_checkout(tmp_path: Path) -> None:
+    server = westlake(tmp_path / "model", "--load_in_8bit", name="8bit", environ={"A": "B"})
+    other = of_another_checkout(server, tmp_path)
+    assert other.name == "8bit-baseline"
+    assert other.command[1] == str(tmp_path / "wsgi.py") != server.command[1]
+    assert (other.command[2:], other.environ) == (server.command[2:], server.environ)
 
 
 def test_medians_of_rounds_come_with_their_spread() -> None:
