@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 def built(config: ModelConfig, source: Source) -> Weights:
-    packer = cpu_packer(config, eight_bit=False)
+    packer = cpu_packer(eight_bit=False)
     return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
 
