@@ -26,8 +26,11 @@ class PrefillChunking:
         return cls(runner.prefill_chunk_tokens, runner.row_invariant)
 
     def reusable(self, tokens: int) -> int:
-        """How many of a prefix's `tokens` may be reused."""
-        return tokens if self.row_invariant else tokens // self.chunk_tokens * self.chunk_tokens
+        """How many of a prefix's `tokens` are reused. Fewer than a chunk, such as BOS alone, take
+        less time to compute than to copy."""
+        if self.row_invariant:
+            return tokens if tokens >= self.chunk_tokens else 0
+        return tokens // self.chunk_tokens * self.chunk_tokens
 
     def cached_tokens(self, sequence: Sequence) -> int:
         """How many of a running sequence's first tokens others may copy from its slot. Without
