@@ -109,8 +109,8 @@ class EngineCore:
         self._plan = plan = self.scheduler.plan()
         self._apply_cache_ops(plan)
         self._metrics.preemptions = self.scheduler.preemptions
-        self._metrics.prefix_queried_tokens = self.scheduler.queried_tokens
-        self._metrics.prefix_reused_tokens = self.scheduler.reused_tokens
+        queried, reused = self.scheduler.prefix_tokens
+        self._metrics.prefix_queried_tokens, self._metrics.prefix_reused_tokens = queried, reused
         if not plan.batch.tokens:
             return False
         self._advanced = False

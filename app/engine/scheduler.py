@@ -11,12 +11,13 @@ from collections.abc import Iterable
 
 from app.engine.admission import AdmissionPolicy
 from app.engine.batch import Batch, OutputKind, PrefillChunk
-from app.engine.cache_slots import CacheOp, SlotPool
+from app.engine.cache_slots import SlotPool
 from app.engine.fairness import DominantShares, without_siblings
 from app.engine.plan import Plan
 from app.engine.prefill_budget import PrefillBudget
 from app.engine.prefill_chunking import PrefillChunking, decode_row
 from app.engine.prefill_order import PrefillOrder
+from app.engine.running_sequences import RunningSequences
 from app.engine.sequence import Sequence
 from app.engine.step_time import UNTIMED, StepLoad, StepTimeModel
 from app.engine.waiting_queues import WaitingQueues
@@ -36,30 +37,33 @@ class Scheduler:
         """slots: how many sequences may run; kv_cache_tokens: cache for all of them together."""
         self._chunking = chunking
         self._budget = PrefillBudget(step_times, chunking)
-        self.running: list[Sequence] = []  #: in the order of their admission
         self._slots = SlotPool(slots, chunking, prefix_reuse)
+        self._running = RunningSequences(self._slots)
         self._shares = DominantShares(slots, kv_cache_tokens)
         self._waiting = WaitingQueues()
         self.admission = AdmissionPolicy(self._slots, self._shares, self._waiting, kv_cache_tokens)
         self._order = PrefillOrder()
-        self._cache_ops: list[CacheOp] = []  #: to be done before the next step
-        self.queried_tokens = 0  #: prompt tokens that were looked up in the prefix cache
-        self.reused_tokens = 0  #: of them, those that were found
         self.preemptions = 0
+
+    @property
+    def running(self) -> list[Sequence]:
+        """The sequences that have slots, in the order of their admission."""
+        return self._running.sequences
 
     @property
     def busy(self) -> bool:
         """True when there is something to compute, to admit or to clean up."""
-        return bool(self.running or self._waiting or self._cache_ops)
+        return bool(self.running or self._waiting or self._running.cache_ops)
 
     @property
     def kv_usage_ratio(self) -> float:
         """Part of the cache that running sequences use, 0 to 1."""
-        return self._used_tokens / self.admission.kv_cache_tokens
+        return self._running.used_tokens / self.admission.kv_cache_tokens
 
     @property
-    def _used_tokens(self) -> int:
-        return sum(sequence.num_computed_tokens for sequence in self.running)
+    def prefix_tokens(self) -> tuple[int, int]:
+        """Prompt tokens that were looked up in the prefix cache, and those that were found."""
+        return self._running.queried_tokens, self._running.reused_tokens
 
     def add(self, sequences: Iterable[Sequence]) -> None:
         """Queue one request's sequences."""
@@ -67,7 +71,7 @@ class Scheduler:
         for sequence in sequences[:1]:
             self._enter(sequence.owner)
         for sequence in sequences:
-            _, sequence.expected_reuse = self._slots.cached_prefix(sequence, self.running)
+            self._running.estimate_reuse(sequence)
         self._waiting.add(sequences)
 
     def _enter(self, owner: str) -> None:
@@ -84,31 +88,20 @@ class Scheduler:
         so that other prompts may reuse it."""
         if sequence.slot < 0:
             self._waiting.remove(sequence)
-            return
-        members = sequence.beam_group.members if sequence.beam_group else [sequence]
-        leaving = set(map(id, members))
-        self.running = [each for each in self.running if id(each) not in leaving]
-        for index, member in enumerate(members):
-            keep_this = keep and index == 0  # of a beam search only the best beam
-            self._slots.free(member, keep_this, self._cache_ops)
-        for slot in sequence.beam_group.spare_slots if sequence.beam_group else ():
-            self._slots.free_empty(slot, self._cache_ops)
-        sequence.slot = -1
+        else:
+            self._running.stop(sequence, keep)
 
     def replace_beams(self, before: list[Sequence], after: list[Sequence]) -> None:
         """Run a beam search's new members instead of those before."""
-        first = min(self.running.index(member) for member in before)
-        removed = set(map(id, before))
-        others = [each for each in self.running if id(each) not in removed]
-        self.running = others[:first] + after + others[first:]
+        self._running.replace_beams(before, after)
 
     def preempt_for_cache_space(self) -> int:
         """Evict idle prefixes, then preempt the youngest sequence of the owner with the largest
         share, until the next tokens fit the cache. Returns the number of preemptions."""
         preempted = 0
         while True:
-            left = self.admission.kv_cache_tokens - self._used_tokens - len(self.running)
-            self._slots.evict_idle(max(0, left), self._cache_ops)
+            left = self.admission.kv_cache_tokens - self._running.used_tokens - len(self.running)
+            self._slots.evict_idle(max(0, left), self._running.cache_ops)
             victim = self._youngest_of_largest() if left < 0 else None
             if victim is None:
                 self.preemptions += preempted
@@ -138,7 +131,7 @@ class Scheduler:
         sequence.num_computed_tokens, sequence.pooled = 0, None
         if self._chunking.row_invariant:
             sequence.replayed_tokens = sequence.num_generated_tokens
-        _, sequence.expected_reuse = self._slots.cached_prefix(sequence, self.running)
+        self._running.estimate_reuse(sequence)
         self._enter(sequence.owner)
         self._waiting.add_first(sequence)
 
@@ -146,8 +139,8 @@ class Scheduler:
         """A batch of one token in a free slot; None while all slots are in use."""
         if not self._slots.available:
             return None
-        slot = self._slots.allocate_empty(self._cache_ops)
-        self._slots.free_empty(slot, self._cache_ops)
+        slot = self._slots.allocate_empty(self._running.cache_ops)
+        self._slots.free_empty(slot, self._running.cache_ops)
         return Batch((), (PrefillChunk(slot, 0, (0,), OutputKind.NONE),))
 
     def plan(self) -> Plan:
@@ -161,8 +154,8 @@ class Scheduler:
         prefilled = self._schedule_prefill(load)
         chunks = tuple(chunk for _, chunk in prefilled)
         batch = Batch(tuple(map(decode_row, decoding)), chunks)
-        ops, self._cache_ops = tuple(self._cache_ops), []
         prefilling = tuple(sequence for sequence, _ in prefilled)
+        ops = self._running.take_cache_ops()
         return Plan(batch, tuple(decoding), prefilling, ops, self._budget.load)
 
     def _schedule_prefill(self, load: StepLoad) -> list[tuple[Sequence, PrefillChunk]]:
@@ -201,19 +194,5 @@ class Scheduler:
                 self._start(sequence)
 
     def _start(self, sequence: Sequence) -> None:
-        """Give a waiting sequence its slots, and the part of its prompt that is cached."""
         self._waiting.take(sequence)
-        slot, cached = self._slots.allocate(sequence, self.running, self._cache_ops)
-        sequence.slot, sequence.num_computed_tokens, sequence.expected_reuse = slot, cached, 0
-        if not sequence.computes_whole_prompt:
-            self.queried_tokens += sequence.prompt_length
-        cached = min(cached, sequence.prompt_length)
-        self.reused_tokens += cached
-        if sequence.sampling.choice == 0 and not sequence.was_scheduled:  # each prompt counts once
-            sequence.handle.cached_tokens += cached
-        sequence.was_scheduled = True
-        if group := sequence.beam_group:
-            group.members = [sequence]
-            spare = range(1, sequence.num_slots)
-            group.spare_slots = [self._slots.allocate_empty(self._cache_ops) for _ in spare]
-        self.running.append(sequence)
+        self._running.start(sequence)
