@@ -31,6 +31,7 @@ COMPUTED = (5696, 3008, 608)  #: tokens of the long prompt when the short one co
 DEPTHS = (7792, 6000, 4000, 2000, 0)
 STEPS = 40
 WAITING, TURNS = 60, 10
+CACHE_MB = 900  #: room for all prompts, on any machine
 
 
 class Fairness:
@@ -136,8 +137,10 @@ def main() -> None:
         "--cpu_time", action="store_true", help="on one thread, by its CPU time: on a busy machine"
     )
     arguments = parser.parse_args()
-    threads = {"THREADS": 1} if arguments.cpu_time else {}
-    model = load_without_tokenizer(arguments.model, LOAD_IN_8BIT=arguments.load_in_8bit, **threads)
+    settings = {"LOAD_IN_8BIT": arguments.load_in_8bit, "KV_CACHE_MB": CACHE_MB}
+    if arguments.cpu_time:
+        settings["THREADS"] = 1
+    model = load_without_tokenizer(arguments.model, **settings)
     fairness = Fairness(model, arguments.cpu_time)
     loads = {
         name: median([fairness.tokens_per_s(with_long) for _ in range(arguments.rounds)])
