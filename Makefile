@@ -90,7 +90,7 @@ audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (n
 	@$(BIN)/python -m pip freeze --local --all | sed -n 's/+[a-z0-9.]*$$//; /==/p' > build/installed.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement build/installed.txt
 
-BENCH_REAL_MODEL := $(filter depth online quality verification,$(WHAT))
+BENCH_REAL_MODEL := $(filter depth fairness online quality verification,$(WHAT))
 
 bench: $(INSTALLED_BENCH) $(if $(BENCH_REAL_MODEL),$(SMOLLM2)/config.json)  ## measure speed and quality; WHAT=online: beside other servers
 	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)

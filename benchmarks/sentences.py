@@ -40,6 +40,10 @@ def _losses(precisions: dict[str, dict[str, Any]]) -> str:
 
 
 _SENTENCES = {
+    "limits": (
+        "The most that probes reach on this machine: {read:.1f} GB/s read, {float_gemm:.0f} "
+        "GFLOP/s in float32, {int8_gemm:.0f} GOP/s in 8 bits."
+    ),
     "conversation": (
         "Turn 10 of a chat, {history_tokens:.0f} tokens of history: first token after "
         "{with_reuse_s:.2f} s, {without_s:.2f} s without reuse ({times_less:.1f} × less)."
@@ -80,6 +84,9 @@ def said(run: dict[str, Any]) -> str | None:
     if sentence is None:
         return None
     words = run | {"bits": " in 8 bits ¹" if run.get("load_in_8bit") else ""}
+    if run["benchmark"] == "limits":
+        kinds = ("read", "float_gemm", "int8_gemm")
+        words |= {kind: max(run[kind].values()) / 1e9 for kind in kinds}
     if run["benchmark"] == "start":
         over = {name: each["over_20_percent_mb"] for name, each in run["memory"].items()}
         words["memory"] = ", ".join(f"{name} {left:.0f} MB" for name, left in over.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from benchmarks import seven_billion
@@ -52,4 +54,11 @@ def test_seven_billion_says_its_share() -> None:
     assert said(run) == (
         "7 B shape: 4.0 tok/s at 1 (87% of the 22.0 GB/s it can read, at 1), peak 8.0 GB; "
         "llama-server Q8_0 2.0 tok/s at 1."
+    )
+
+
+def test_limits_are_said_by_their_best_probes() -> None:
+    assert said({"benchmark": "limits", **asdict(FIRST)}) == (
+        "The most that probes reach on this machine: 10.0 GB/s read, 100 GFLOP/s in float32, "
+        "300 GOP/s in 8 bits."
     )
