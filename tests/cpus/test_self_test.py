@@ -129,7 +129,9 @@ def test_every_other_end(plant: Plant, lines: str, words: str) -> None:
 @pytest.mark.figures
 def test_results_that_are_wrong(here: Answers, plant: Plant) -> None:
     """Only what all kernels make together shows it: the products themselves are right."""
-    copy = plant("attention.py", old="scale = np.float32(1) /", new="scale = np.float32(2) /")
+    copy = plant(
+        "attention_queries.py", old="scale = _LOG2E /", new="scale = np.float32(2) * _LOG2E /"
+    )
     assert "their results were wrong on this machine" in answered_by_torch(here, copy)
 
 

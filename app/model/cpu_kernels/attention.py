@@ -1,8 +1,9 @@
-"""Causal attention over the KV cache, one block of query rows and one head at a time.
+"""Causal attention over the KV cache, in blocks of queries and of keys (FlashAttention).
 
-Each row reads the tokens up to its position, in order. Its bits therefore depend neither on the
-other rows of the batch nor on how its prompt was split into chunks. Scores (Q Kᵀ) and outputs
-(P V) are computed by `microkernel.py`, with keys and values as the packed panels.
+Each query reads the keys up to its position in order, in blocks that begin at multiples of
+KEY_BLOCK. Its bits therefore depend neither on the other rows of the batch, nor on how its prompt
+was split into chunks, nor on how its keys were split among threads. Scores (Q Kᵀ) and outputs
+(P V) are computed by `float_microkernel.py`, with keys and values as the packed panels.
 """
 
 from __future__ import annotations
@@ -10,117 +11,129 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
+from app.model.cpu_kernels.attention_job import (
+    attention_job_at,
+    kv_addresses,
+    query_block_at,
+    window_start,
+)
+from app.model.cpu_kernels.attention_queries import (
+    KEY_BLOCK,
+    SCORE_STRIDE,
+    Queries,
+    load_queries,
+    partial_results,
+    results_at,
+    store_outputs,
+    tile_bytes,
+)
 from app.model.cpu_kernels.float_microkernel import MAX_TILE_ROWS, element_size, float_microkernel
+from app.model.cpu_kernels.gemm import tile_rows
 from app.model.cpu_kernels.intrinsics import fetch_add, pointer
 from app.model.cpu_kernels.jit import jit, kernel
-from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
-from app.model.cpu_kernels.rope_and_kv_write import attention_job_at, kv_addresses
-from app.model.cpu_kernels.vector_math import exp, row_max
-
-#: Most query rows of one block.
-QUERY_BLOCK = MAX_TILE_ROWS
+from app.model.cpu_kernels.microkernel import PANEL
+from app.model.cpu_kernels.online_softmax import clear, merge, softmax_numerators
 
 
 @jit
-def scratch_floats(capacity, padded_dim):
-    """Scratch of one thread, in floats: queries, scores and outputs of a block."""
-    return QUERY_BLOCK * (capacity + 2 * padded_dim + 3 * ROW_PADDING)
-
-
-@jit
-def _softmax(scores, first, last, start, end, scale):
-    """Softmax over scores[first:last], in place; the rest of scores[start:end] becomes 0."""
-    visible = scores[first:last]
-    top = row_max(visible)
-    total = np.float32(0)
-    for t in range(len(visible)):
-        weight = exp((visible[t] - top) * scale)
-        visible[t] = weight
-        total += weight
-    inverse = np.float32(1) / total
-    for t in range(len(visible)):
-        visible[t] *= inverse
-    scores[start:first] = np.float32(0)
-    scores[last:end] = np.float32(0)
-
-
-@jit
-def _window_start(job, position):
-    return max(0, position + 1 - job.window) if job.window else 0
-
-
-@jit
-def _copy_queries(job, row, head, one_row, count, queries):
-    """Copy `count` queries: heads of one row (`one_row`), or one head of several rows."""
-    qkv = carray(pointer(job.qkv), (row + count, job.stride), np.float32)
-    for index in range(count):
-        source, column = (row, head + index) if one_row else (row + index, head)
-        query = qkv[source, column * job.head_dim : (column + 1) * job.head_dim]
-        for i in range(job.head_dim):
-            queries[index, i] = query[i]
-
-
-@jit
-def _attend_block(job, row, head, one_row, count, scratch):
-    """Attention of `count` queries: heads of one row (`one_row`), or one head of several rows."""
-    size, padded, capacity = job.head_dim, job.padded_dim, job.capacity
-    score_stride, query_stride = capacity + ROW_PADDING, padded + ROW_PADDING
-    cache_bytes = element_size(job.kind)
-    positions = carray(pointer(job.positions), row + count, np.int64)
-    slots = carray(pointer(job.slots), row + 1, np.int64)
-    keys, values = kv_addresses(job, slots[row], head // (job.heads // job.kv_heads))
-    queries = carray(pointer(scratch), (count, query_stride), np.float32)
-    output = scratch + QUERY_BLOCK * query_stride * 4
-    outputs = carray(pointer(output), (count, query_stride), np.float32)
-    scores = scratch + 2 * QUERY_BLOCK * query_stride * 4
-    _copy_queries(job, row, head, one_row, count, queries)
-    start = _window_start(job, positions[row])
-    end = positions[row if one_row else row + count - 1] + 1
+def _attend_tile(job, queries, first, count, key_block, keys, values, scratch):
+    """Add a key block to the results of a tile of queries. keys, values: addresses of the KV
+    head's."""
+    size, padded, width = job.head_dim, job.padded_dim, element_size(job.kind)
+    offset = key_block * KEY_BLOCK
+    start = max(window_start(job, queries.positions[first]) - offset, 0)
+    end = min(queries.positions[first + count - 1] + 1 - offset, KEY_BLOCK)
+    if start >= end:
+        return
+    query = queries.values.ctypes.data + 4 * first * padded
     for panel in range(start // PANEL, (end + PANEL - 1) // PANEL):
-        target = scores + panel * PANEL * 4
-        panel_keys = keys + panel * padded * PANEL * cache_bytes
-        float_microkernel(
-            job.kind, count, panel_keys, scratch, query_stride, target, score_stride, size
-        )
-    table = carray(pointer(scores), (count, score_stride), np.float32)
-    scale = np.float32(1) / np.sqrt(np.float32(size))
+        source = keys + (offset + panel * PANEL) * padded * width
+        target = scratch + 4 * panel * PANEL
+        float_microkernel(job.kind, count, source, query, padded, target, SCORE_STRIDE, size)
+    scores = carray(pointer(scratch), (count, SCORE_STRIDE), np.float32)
+    output = scratch + 4 * MAX_TILE_ROWS * SCORE_STRIDE
+    sums, states = results_at(output, count, padded)
     for index in range(count):
-        position = positions[row if one_row else row + index]
-        _softmax(table[index], _window_start(job, position), position + 1, start, end, scale)
-    weights = scores + start * 4
+        position = queries.positions[first + index]
+        visible = min(max(window_start(job, position) - offset, start), end)
+        last = max(min(position + 1 - offset, end), visible)
+        softmax_numerators(scores[index], visible, last, start, end, states[index])
     for panel in range(padded // PANEL):
-        panel_values = values + (panel * capacity + start) * PANEL * cache_bytes
-        target = output + panel * PANEL * 4
+        source = values + (panel * job.capacity + offset + start) * PANEL * width
+        target = output + 4 * panel * PANEL
+        weights = scratch + 4 * start
         float_microkernel(
-            job.kind, count, panel_values, weights, score_stride, target, query_stride, end - start
+            job.kind, count, source, weights, SCORE_STRIDE, target, padded, end - start
         )
-    out = carray(pointer(job.out), (row + count, job.out_stride), np.float32)
     for index in range(count):
-        target_row, column = (row, head + index) if one_row else (row + index, head)
-        result = out[target_row, column * size : (column + 1) * size]
-        for i in range(size):
-            result[i] = outputs[index, i]
+        total, total_state = queries.sums[first + index], queries.states[first + index]
+        merge(total, total_state, sums[index], states[index])
+
+
+@jit
+def _first_key_block(job, queries):
+    """The first key block that a block of queries reads."""
+    return window_start(job, queries.positions[0]) // KEY_BLOCK
+
+
+@jit
+def _attend_keys(job, block, kv_head, queries, scratch):
+    """Compute a query block's results for its key blocks: a split row's each for itself, others'
+    merged."""
+    slot = carray(pointer(job.slots), block.row + 1, np.int64)[block.row]
+    keys, values = kv_addresses(job, slot, kv_head)
+    first_key_block = _first_key_block(job, queries)
+    for key_block in range(max(block.first_key_block, first_key_block), block.end_key_block):
+        sums, states = queries.sums, queries.states
+        if block.parts > 1:
+            sums, states = partial_results(job, block.split, kv_head, key_block)
+            clear(sums, states)
+        target = Queries(queries.positions, queries.values, sums, states)
+        first = 0
+        while first < len(queries.positions):
+            count = tile_rows(len(queries.positions), first, MAX_TILE_ROWS)
+            _attend_tile(job, target, first, count, key_block, keys, values, scratch)
+            first += count
+
+
+@jit
+def _all_parts_finished(job, block, kv_head):
+    """Whether the calling thread finishes the last part of a row; counts for the next layer."""
+    address = job.finished + 8 * (block.split * job.kv_heads + kv_head)
+    if fetch_add(address, 1) + 1 < block.parts:
+        return False
+    carray(pointer(address), 1, np.int64)[0] = 0
+    return True
+
+
+@jit
+def _merge_parts(job, block, kv_head, queries):
+    """Merge a split row's results in the order of its keys."""
+    last_key_block = queries.positions[0] // KEY_BLOCK
+    for key_block in range(_first_key_block(job, queries), last_key_block + 1):
+        sums, states = partial_results(job, block.split, kv_head, key_block)
+        for index in range(len(sums)):
+            merge(queries.sums[index], queries.states[index], sums[index], states[index])
 
 
 @kernel
 def attend(job_address, counter, thread, num_threads):
-    """Attention of all rows. One work item is a block of rows and a KV head; for a block of one
-    row, the queries that share the KV head (GQA) are computed together."""
+    """Attention of all rows. One work item is a query block and a KV head."""
     job = carray(attention_job_at(job_address), 1)[0]
-    counts = carray(pointer(job.rows), 2, np.int64)
-    blocks = carray(pointer(job.blocks), (counts[1], 2), np.int64)
-    group = job.heads // job.kv_heads
-    scratch = job.scratch + thread * scratch_floats(job.capacity, job.padded_dim) * 4
+    count = carray(pointer(job.rows), 2, np.int64)[1]
+    blocks = carray(query_block_at(job.blocks), count)
+    scratch = job.scratch + thread * job.scratch_bytes
     while True:
         item = fetch_add(counter, 1)
         # Blocks of one head come one after another, while its keys are in the core's L2 cache.
-        kv_head, index = item // max(counts[1], 1), item % max(counts[1], 1)
-        if kv_head >= job.kv_heads or not counts[1]:
+        kv_head, index = item // max(count, 1), item % max(count, 1)
+        if kv_head >= job.kv_heads or not count:
             break
-        row, count = blocks[index, 0], blocks[index, 1]
-        first = kv_head * group
-        if count == 1 and group <= QUERY_BLOCK:
-            _attend_block(job, row, first, True, group, scratch)
-        else:
-            for head in range(first, first + group):
-                _attend_block(job, row, head, False, count, scratch)
+        block = blocks[index]
+        queries = load_queries(job, block, kv_head, scratch + tile_bytes(job.padded_dim))
+        _attend_keys(job, block, kv_head, queries, scratch)
+        if block.parts > 1:
+            if not _all_parts_finished(job, block, kv_head):
+                continue
+            _merge_parts(job, block, kv_head, queries)
+        store_outputs(job, block, kv_head, queries)

@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.engine.batch import Batch
-from app.model.cpu_kernels.attention import QUERY_BLOCK, attend, scratch_floats
+from app.model.cpu_kernels.attention import attend
+from app.model.cpu_kernels.attention_job import ATTENTION_JOB
+from app.model.cpu_kernels.attention_work import AttentionWork
 from app.model.cpu_kernels.kv_cache import PanelCache
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
 from app.model.cpu_kernels.packed_int8_weights import (
@@ -22,7 +24,7 @@ from app.model.cpu_kernels.packed_int8_weights import (
 )
 from app.model.cpu_kernels.packed_weights import DTYPE_CODES, PanelLinear, new_output
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
-from app.model.cpu_kernels.rope_and_kv_write import ATTENTION_JOB, rope_and_kv_write
+from app.model.cpu_kernels.rope_and_kv_write import rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import KernelStage, Program
 from app.model.linear import Linear
 from app.model.rope import build_rope_table
@@ -44,8 +46,7 @@ class CompiledDecoder:
         self._rope = build_rope_table(
             config.rope, config.head_dim, cache.positions, torch.float32, weights.device
         )
-        size = scratch_floats(cache.positions, cache.padded_dim)
-        self._scratch = torch.empty(torch.get_num_threads(), size)
+        self._attention = AttentionWork(config, cache, torch.get_num_threads())
         self._step = np.zeros(2, np.int64)  #: rows, blocks
         self._head = _panel_linear(weights.lm_head)
         self._head_rows = np.zeros(1, np.int64)
@@ -67,9 +68,7 @@ class CompiledDecoder:
         count = len(tokens)
         if count > self._capacity:
             self._allocate(1 << (count - 1).bit_length())
-        blocks = _blocks(batch)
-        self._blocks[: len(blocks)] = blocks
-        self._step[:] = count, len(blocks)
+        self._step[:] = count, self._attention.divide(batch)
         self._slots[:count] = slots
         self._positions[:count] = positions
         hidden = self._hidden[:count]
@@ -108,7 +107,7 @@ class CompiledDecoder:
         width = config.heads * config.head_dim
         self._slots = torch.zeros(capacity, dtype=torch.int64)
         self._positions = torch.zeros(capacity, dtype=torch.int64)
-        self._blocks = np.zeros((capacity, 2), np.int64)
+        self._attention.reserve(capacity)
         self._hidden = torch.empty(capacity, config.hidden_size)
         self._normed = torch.empty(capacity, config.hidden_size + ROW_PADDING)
         self._qkv = new_output(capacity, qkv.panels)
@@ -213,7 +212,7 @@ class CompiledDecoder:
     def _attention_job(self, index: int, layer: LayerWeights) -> np.ndarray:
         config, cache = self._weights.config, self._cache.layer(index)
         job = np.zeros(1, ATTENTION_JOB)
-        job["rows"], job["blocks"] = self._step.ctypes.data, self._blocks.ctypes.data
+        job["rows"] = self._step.ctypes.data
         job["qkv"], job["stride"] = self._qkv.data_ptr(), self._qkv.shape[1]
         job["slots"], job["positions"] = self._slots.data_ptr(), self._positions.data_ptr()
         job["cache"], job["slot_stride"] = cache.data_ptr(), cache.stride(0)
@@ -226,7 +225,7 @@ class CompiledDecoder:
         job["k_norm"] = 0 if layer.k_norm is None else layer.k_norm.data_ptr()
         job["epsilon"] = config.norm_eps
         job["out"], job["out_stride"] = self._attended.data_ptr(), self._attended.shape[1]
-        job["scratch"] = self._scratch.data_ptr()
+        self._attention.fill(job)
         return job
 
 
@@ -239,26 +238,3 @@ def _linears(layer: LayerWeights) -> list[AnyPanelLinear]:
 def _panel_linear(linear: Linear) -> AnyPanelLinear:
     assert isinstance(linear, PanelLinear | Int8PanelLinear)
     return linear
-
-
-def _blocks(batch: Batch) -> list[tuple[int, int]]:
-    """First row and row count of each attention block: one decode row, or part of a prompt."""
-    blocks = [(row, 1) for row in range(len(batch.decode_rows))]
-    for first, last in _prompts(batch):
-        blocks += [(row, min(QUERY_BLOCK, last - row)) for row in range(first, last, QUERY_BLOCK)]
-    return blocks
-
-
-def _prompts(batch: Batch) -> list[tuple[int, int]]:
-    """First and last row of each prompt, the last excluded. Chunks that follow each other in one
-    slot are joined, because a block of few rows reads as many keys and values as a full one."""
-    prompts: list[tuple[int, int]] = []
-    row, following = len(batch.decode_rows), (-1, 0)
-    for chunk in batch.prefill_chunks:
-        first = row
-        row += len(chunk.tokens)
-        if (chunk.slot, chunk.start) == following:
-            first, _ = prompts.pop()
-        prompts.append((first, row))
-        following = (chunk.slot, chunk.end)
-    return prompts

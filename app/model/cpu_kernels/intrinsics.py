@@ -112,6 +112,19 @@ def float_to_half_bits(typing: Any, value: Any) -> Any:
 
 
 @intrinsic
+def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded once."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        float32 = ir.FloatType()
+        function = ir.FunctionType(float32, [float32] * 3)
+        name = "llvm.fma.f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
+
+    return types.float32(types.float32, types.float32, types.float32), emit
+
+
+@intrinsic
 def maximum(typing: Any, one: Any, other: Any) -> Any:
     """The larger of two float32; NaN if either is NaN. Unlike Python's `max` it vectorizes."""
 

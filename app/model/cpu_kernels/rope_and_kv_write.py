@@ -7,52 +7,14 @@ One work item is a KV head of a row and the query heads that share it.
 from __future__ import annotations
 
 import numpy as np
-from numba import carray, from_dtype
+from numba import carray
 
-from app.model.cpu_kernels.float_microkernel import FLOAT32, element_size
-from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
+from app.model.cpu_kernels.attention_job import attention_job_at, kv_addresses
+from app.model.cpu_kernels.float_microkernel import FLOAT32
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer
 from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.vector_math import to_half
-
-#: The job of RoPE and of attention. Addresses, and sizes in elements.
-ATTENTION_JOB = np.dtype(
-    [
-        ("rows", np.int64),  #: address of the row count and the block count
-        ("qkv", np.int64),  #: float32 [rows, stride]: queries, keys, values; changed in place
-        ("stride", np.int64),
-        ("slots", np.int64),  #: int64 [rows]
-        ("positions", np.int64),  #: int64 [rows]
-        ("cache", np.int64),  #: this layer's, see kv_cache.py
-        ("slot_stride", np.int64),
-        ("kind", np.int64),  #: dtype code of the cache, FLOAT32 or FLOAT16
-        ("capacity", np.int64),  #: positions per slot
-        ("heads", np.int64),
-        ("kv_heads", np.int64),
-        ("head_dim", np.int64),
-        ("padded_dim", np.int64),  #: head_dim rounded up to whole panels
-        ("cos", np.int64),  #: float32 [capacity, head_dim]
-        ("sin", np.int64),  #: like cos; the first half is negated, see model/rope.py
-        ("q_norm", np.int64),  #: float32 [head_dim], or 0
-        ("k_norm", np.int64),
-        ("epsilon", np.float64),
-        ("blocks", np.int64),  #: int64 [blocks, 2]: first row and row count, all rows of one slot
-        ("window", np.int64),  #: sliding window in tokens, the row's own included; 0: unlimited
-        ("out", np.int64),  #: float32 [rows, out_stride]
-        ("out_stride", np.int64),
-        ("scratch", np.int64),  #: float32, see attention.py
-    ]
-)
-attention_job_at = pointer_to(from_dtype(ATTENTION_JOB))
-
-
-@jit
-def kv_addresses(job, slot, kv_head):
-    """Addresses of the keys and the values of one KV head in a slot."""
-    size = job.capacity * job.padded_dim
-    width = element_size(job.kind)
-    start = job.cache + (slot * job.slot_stride + kv_head * size) * width
-    return start, start + job.kv_heads * size * width
 
 
 @jit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.model.cpu_kernels.intrinsics import bits_to_float, float_to_half_bits, maximum
+from app.model.cpu_kernels.intrinsics import bits_to_float, float_to_half_bits, fma, maximum
 from app.model.cpu_kernels.jit import jit
 
 _LOG2E = np.float32(1.44269504088896341)
@@ -29,6 +29,11 @@ _P3, _P4, _P5 = (
     np.float32(5.0000001201e-1),
 )
 
+# minimax polynomial of (2^f - 1) / f on |f| <= 1/2, by the Remez algorithm
+_MIN_EXPONENT = np.float32(-126)
+_E0, _E1, _E2 = np.float32(0.6931472), np.float32(0.24022653), np.float32(5.5503106e-2)
+_E3, _E4, _E5 = np.float32(9.617693e-3), np.float32(1.3406644e-3), np.float32(1.5594678e-4)
+
 
 @jit
 def exp(x):
@@ -38,6 +43,16 @@ def exp(x):
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     series = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
     return (series * r * r + r + _ONE) * bits_to_float((np.int32(n) + 127) << 23)
+
+
+@jit
+def exp2(x):
+    """2^x for x <= 0 with a relative error of 1e-7; 2^-126 below -126; NaN stays NaN."""
+    x = _MIN_EXPONENT if x < _MIN_EXPONENT else x
+    n = np.rint(x)
+    f = x - n
+    series = fma(fma(fma(fma(fma(_E5, f, _E4), f, _E3), f, _E2), f, _E1), f, _E0)
+    return fma(series, f, _ONE) * bits_to_float((np.int32(n) + 127) << 23)
 
 
 @jit

@@ -40,14 +40,16 @@ def weights_of(directory: Path, packer: WeightPacker) -> Weights:
     return build_weights(config, source, packer, torch.float32, lambda done, total: None)
 
 
-def compiled_runner(weights: Weights, cache_dtype: torch.dtype = torch.float32) -> TorchRunner:
-    cache = PanelCache(weights.config, 6, 300, cache_dtype)
+def compiled_runner(
+    weights: Weights, cache_dtype: torch.dtype = torch.float32, positions: int = 300
+) -> TorchRunner:
+    cache = PanelCache(weights.config, 6, positions, cache_dtype)
     return TorchRunner(weights, cache, CompiledDecoder(weights, cache), weights.config.vocab_size)
 
 
-def torch_runner(weights: Weights) -> TorchRunner:
+def torch_runner(weights: Weights, positions: int = 300) -> TorchRunner:
     cpu = torch.device("cpu")
-    cache = SlotCache(weights.config, 6, 300, torch.float32, (cpu,) * weights.config.layers)
+    cache = SlotCache(weights.config, 6, positions, torch.float32, (cpu,) * weights.config.layers)
     return TorchRunner(weights, cache, TorchDecoder(weights, cache), weights.config.vocab_size)
 
 
