@@ -67,6 +67,12 @@ class Config:
     LOAD_IN_8BIT: bool = setting(False, parsers.boolean, HARDWARE)
     """8-bit weights: half the memory of 16-bit weights, and faster on a CPU, but not exact:
     perplexity is about 0.3 % higher on SmolLM2-135M, where one token in 25 differs"""
+    KV_CACHE_DTYPE: str = setting(
+        "auto", parsers.one_of("auto", "float32", "float16"), HARDWARE, "TYPE"
+    )
+    """auto, float32 or float16: type of the keys and values in a CPU's KV cache; float16 halves its
+    memory and speeds up long contexts, but a close answer may differ; auto: float32, and float16
+    with --load_in_8bit; a GPU uses the type it computes in"""
     KV_CACHE_MB: int | None = setting(
         None, parsers.integer(1, 2**24), HARDWARE, "MB", example="4096"
     )

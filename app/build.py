@@ -51,7 +51,9 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else describe_kernels(runner.decoder)
     variant = batch_variant_kernel(runner)
-    info = _info(config, checked, tokenizer, max_model_len(config, checked), kernels, variant)
+    cached = str(runner.kv_cache_dtype).removeprefix("torch.")
+    length = max_model_len(config, checked)
+    info = _info(config, checked, tokenizer, length, cached, kernels, variant)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
     return LoadedModel(
         runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, profile_steps(runner)
@@ -63,11 +65,12 @@ def _info(
     checked: CheckedModel,
     tokenizer: Tokenizer,
     length: int,
+    cached: str,
     kernels: str | None,
     variant: str | None,
 ) -> ModelInfo:
-    """kernels: which kernels compute, None on a GPU; variant: the kernel that is not
-    batch-invariant, None if all are."""
+    """cached: dtype of the KV cache; kernels: which kernels compute, None on a GPU; variant: the
+    kernel that is not batch-invariant, None if all are."""
     dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
@@ -84,7 +87,8 @@ def _info(
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
-        f"{weights:.2f} GiB{compute}, batch_invariant={'yes' if variant is None else 'no'}",
+        f"{weights:.2f} GiB, KV cache in {cached}{compute}, "
+        f"batch_invariant={'yes' if variant is None else 'no'}",
         facts=ModelFacts(
             architecture=checked.model.architecture,
             parameters=checked.parameters,

@@ -34,6 +34,7 @@ def test_defaults_are_the_contracts() -> None:
         ("ONLY_CPU", "TRUE", True),
         ("ONLY_CPU", "off", False),
         ("DTYPE", "bfloat16", "bfloat16"),
+        ("KV_CACHE_DTYPE", "float16", "float16"),
         ("HOST", "::1", "::1"),
         ("PORT", "1", 1),
         ("PORT", "65535", 65535),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.checkpoint.config import ModelConfig, read_config
+from app.checkpoint.dtypes import kv_cache_dtype
 from app.checkpoint.errors import StartupError
 from app.checkpoint.expected_tensors import EMBEDDING, check_tensors, expected_shapes
 from app.checkpoint.hardware.available_memory import available_bytes
@@ -46,6 +47,7 @@ class CheckedModel:
     loras: tuple[Lora, ...]  #: in the order they are applied
     vocabulary: Vocabulary
     gpus: tuple[int, ...]  #: the GPUs to use; empty: the CPU
+    kv_cache_dtype: str  #: float32, float16 or bfloat16
     memory: MemoryTable
 
     @property
@@ -96,10 +98,12 @@ def check_without_memory(
     tokenizer = select_tokenizer(config, directory, loras)
     vocabulary = _vocabulary(model, loras, tokenizer, read_vocab_size)
     result = untie_lm_head(model, loras)
+    cached = kv_cache_dtype(config, model, gpus)
     memory = memory_table(
         result,
         tensors,
         kv_cache_mb=config.KV_CACHE_MB,
+        kv_cache_dtype=cached,
         available=sum(all_gpus.total_bytes[gpu] for gpu in gpus) if gpus else available_bytes(),
         weight_bytes=(4 if config.DTYPE == "float32" else 2) if gpus else None,
         eight_bit=config.LOAD_IN_8BIT,
@@ -109,7 +113,16 @@ def check_without_memory(
     )
     _check_pool(config, model, memory)
     return CheckedModel(
-        directory, tokenizer, result, model.tied_head, tensors, loras, vocabulary, gpus, memory
+        directory,
+        tokenizer,
+        result,
+        model.tied_head,
+        tensors,
+        loras,
+        vocabulary,
+        gpus,
+        cached,
+        memory,
     )
 
 

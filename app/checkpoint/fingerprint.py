@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from app.checkpoint.check import CheckedModel
+from app.checkpoint.dtypes import compute_dtype, kv_cache_dtype
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import file_exists, open_file
 from app.version import VERSION
@@ -43,6 +45,9 @@ def fingerprint(config: Config, checked: CheckedModel) -> str:
         StartupError: a file cannot be read.
     """
     digest = hashlib.sha256(f"alpha {config.ALPHA!r}".encode())
+    usual = replace(config, KV_CACHE_DTYPE="auto")
+    if checked.kv_cache_dtype != kv_cache_dtype(usual, checked.model, checked.gpus):
+        digest.update(f"KV cache in {checked.kv_cache_dtype}".encode())
     loras = [lora.settings.directory for lora in checked.loras]
     for directory in dict.fromkeys((checked.directory, *loras, checked.tokenizer_directory)):
         for path in (directory / name for name in _DESCRIPTIONS):
@@ -57,11 +62,7 @@ def precision(config: Config, checked: CheckedModel) -> str:
     """The precision as text: "8-bit", "float32", "float16" or "bfloat16"."""
     if config.LOAD_IN_8BIT:
         return "8-bit"
-    if not checked.gpus:
-        return "float32"
-    if config.DTYPE != "auto":
-        return config.DTYPE
-    return "float16" if checked.model.dtype == "float32" else checked.model.dtype
+    return compute_dtype(config, checked.model, checked.gpus)
 
 
 def _weights(checked: CheckedModel) -> list[Path]:

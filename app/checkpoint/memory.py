@@ -20,6 +20,7 @@ _GB = 10**9
 #: Bytes of the RoPE tables per position and element of a head: cos and sin in float32, and as much
 #: again while they are computed.
 _TABLE_BYTES = 16
+_DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 #: Matrices that are fused into one: all are stored in the widest dtype among them.
 _FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "mlp", "up_proj": "mlp"}
 
@@ -36,9 +37,7 @@ class MemoryTable:
     small: int  #: norms and biases, in float32
     kv_pool: int  #: --kv_cache_mb; 0: a fraction of the memory left
     runtime: int
-    kv_bytes_per_token: (
-        int  #: keys and values of all layers; on a CPU for float32, the largest dtype used
-    )
+    kv_bytes_per_token: int  #: keys and values of all layers
     available: int | None  #: by the machine and its cgroup limits; None: unknown
     eight_bit_weights: int  #: all weights with --load_in_8bit
     #: RoPE tables while they are computed; negligible for usual context lengths
@@ -60,6 +59,7 @@ def memory_table(
     index: TensorIndex,
     *,
     kv_cache_mb: int | None,
+    kv_cache_dtype: str,
     available: int | None,
     weight_bytes: int | None = None,
     eight_bit: bool = False,
@@ -90,7 +90,7 @@ def memory_table(
         if kind in elements:
             elements[kind] += first * (shape[1] + 4)  # one float32 scale for each row
     in_8_bits = kinds | elements
-    per_token = 2 * model.layers * model.kv_heads * model.head_dim * (weight_bytes or 4)
+    per_token = 2 * model.layers * model.kv_heads * model.head_dim * _DTYPE_BYTES[kv_cache_dtype]
     return MemoryTable(
         **(in_8_bits if eight_bit else kinds),
         kv_pool=(kv_cache_mb or 0) * 2**20,

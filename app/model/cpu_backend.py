@@ -9,6 +9,7 @@ import logging
 
 import torch
 
+from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.cpu_features import kernels, missing_feature
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
@@ -19,28 +20,40 @@ from app.model.weights import Weights
 log = logging.getLogger(__name__)
 
 
-def cpu_packer(eight_bit: bool) -> WeightPacker:
-    """How the selected backend packs the weights. Logs a warning if it is torch's."""
+def cpu_packer(eight_bit: bool, kv_cache_dtype: str = "auto") -> WeightPacker:
+    """How the selected backend packs the weights. Logs a warning if it is torch's.
+
+    kv_cache_dtype: of --kv_cache_dtype.
+
+    Raises:
+        StartupError: the backend is torch's, which keeps keys and values in float32 only.
+    """
     reason = _reason_for_torch(eight_bit)
     if reason is None:
         from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
         from app.model.cpu_kernels.packed_weights import PanelPacker
 
         return Int8PanelPacker() if eight_bit else PanelPacker()
+    if kv_cache_dtype == "float16":
+        raise StartupError(
+            "--kv_cache_dtype float16 needs the compiled kernels, which cannot be used "
+            f"({reason}); pass auto or float32"
+        )
     answers = "other answers" if eight_bit else "same answers"
     log.warning("compiled kernels are not used (%s): slower, %s", reason, answers)
     return Int8Packer() if eight_bit else FullPrecisionPacker(torch.float32)
 
 
-def decoder_for(weights: Weights, slots: int, positions: int) -> tuple[Decoder, Cache]:
-    """The decoder for which the weights were packed, and its KV cache."""
+def decoder_for(
+    weights: Weights, slots: int, positions: int, kv_cache_dtype: str = "float32"
+) -> tuple[Decoder, Cache]:
+    """The decoder for which the weights were packed, and its KV cache. kv_cache_dtype: float32 or
+    float16; torch's decoder has the dtype it computes in."""
     if hasattr(weights.lm_head, "panels"):
         from app.model.cpu_kernels.decoder import CompiledDecoder
         from app.model.cpu_kernels.kv_cache import PanelCache
 
-        # With 8-bit weights, the rounding of keys and values to float16 is negligible.
-        eight_bit = getattr(weights.lm_head, "eight_bit", False)
-        dtype = torch.float16 if eight_bit else torch.float32
+        dtype = getattr(torch, kv_cache_dtype)
         panel_cache = PanelCache(weights.config, slots, positions, dtype)
         return CompiledDecoder(weights, panel_cache), panel_cache
     devices = tuple(layer.device for layer in weights.layers)

@@ -63,7 +63,7 @@ class SlotCache:
         dtype: torch.dtype,
         devices: tuple[torch.device, ...],
     ) -> None:
-        self.slots = slots
+        self.slots, self.dtype = slots, dtype
         self.positions = -(-positions // READ_MULTIPLE) * READ_MULTIPLE
         shape = (slots, config.layers, 2, config.kv_heads, self.positions, config.head_dim)
         self.bytes_per_token = (

@@ -28,6 +28,7 @@ class Cache(Protocol):
     slots: int
     positions: int  #: capacity of a slot in tokens
     bytes_per_token: int
+    dtype: torch.dtype
 
     def release(self, slot: int) -> None:
         """Return a slot's memory to the operating system."""
@@ -76,7 +77,7 @@ class TorchRunner:
         """vocab_size: of the tokenizer. Ids from it on, and those in `untrained`, get the logit
         -inf, so they are never sampled."""
         self.slots, self.positions = cache.slots, cache.positions
-        self.bytes_per_token = cache.bytes_per_token
+        self.bytes_per_token, self.kv_cache_dtype = cache.bytes_per_token, cache.dtype
         self.prefill_chunk_tokens = PREFILL_CHUNK_TOKENS
         self.row_invariant = decoder.row_invariant
         self._weights, self._cache, self.vocab_size = weights, cache, vocab_size

@@ -108,7 +108,8 @@ def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
 def _cache(config: Config, checked: CheckedModel) -> str:
     table, length = checked.memory, _context(config, checked)
     per_token = table.kv_bytes_per_token
-    line = f"{length * per_token / _GB:9.2f} GB  keys and values of one full context"
+    size = f"{length * per_token / _GB:9.2f} GB"
+    line = f"{size}  keys and values of one full context in {checked.kv_cache_dtype}"
     if table.available is None or table.kv_pool:
         return line
     free = max(table.available - table.needed, 0)

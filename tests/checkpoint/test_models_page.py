@@ -61,6 +61,7 @@ def gigabytes(directory: Path, name: str) -> tuple[str, str, str]:
             model,
             index,
             kv_cache_mb=None,
+            kv_cache_dtype="float32",
             available=None,
             eight_bit=eight,
             positions=model.max_positions,

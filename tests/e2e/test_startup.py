@@ -163,6 +163,7 @@ def test_wrong_directories(
         ({"CHAT_TEMPLATE": "nosuch"}, "--chat_template nosuch cannot be read"),
         ({"CHAT_TEMPLATE": "README.md"}, "--chat_template README.md"),
         ({"DTYPE": "float16", "ONLY_CPU": "1"}, "needs a GPU"),
+        ({"KV_CACHE_DTYPE": "int8"}, "--kv_cache_dtype is 'int8'"),
         ({"KV_CACHE_MB": str(2**24)}, "smaller --kv_cache_mb"),
         ({"HOST": "192.0.2.1"}, "cannot listen on 192.0.2.1"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.engine.types import GenerationRequest, SamplingParams
+from app.model import cpu_backend
 from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.kv_cache import SlotCache
 from app.model.linear import Float16Linear, OneDnnLinear, pack_linear
@@ -145,6 +147,28 @@ def test_a_pool_smaller_than_one_context_is_refused(save_model: SaveModel) -> No
     directory = save_model("llama", "float16", max_position_embeddings=4096).directory
     with pytest.raises(StartupError, match="kv_cache_mb"):
         load_without_tokenizer(directory, KV_CACHE_MB=1)
+
+
+@pytest.mark.parametrize("eight_bit", [False, True])
+def test_the_dtype_of_the_kv_cache(save_model: SaveModel, eight_bit: bool) -> None:
+    directory = save_model("llama", "float16", max_position_embeddings=4096).directory
+    settings: dict[str, Any] = {"LOAD_IN_8BIT": eight_bit, "KV_CACHE_MB": 64}
+    usual = load_without_tokenizer(directory, **settings)
+    full = load_without_tokenizer(directory, **settings, KV_CACHE_DTYPE="float32")
+    half = load_without_tokenizer(directory, **settings, KV_CACHE_DTYPE="float16")
+    assert (full.runner.kv_cache_dtype, half.runner.kv_cache_dtype) == (
+        torch.float32,
+        torch.float16,
+    )
+    assert full.runner.bytes_per_token == 2 * half.runner.bytes_per_token
+    assert half.kv_cache_tokens == 2 * full.kv_cache_tokens
+    assert usual.runner.kv_cache_dtype == (torch.float16 if eight_bit else torch.float32)
+
+
+def test_float16_is_refused_where_the_kernels_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_backend, "_reason_for_torch", lambda eight_bit: "they were ended")
+    with pytest.raises(StartupError, match=r"kv_cache_dtype float16 needs .*\(they were ended\)"):
+        cpu_packer(eight_bit=False, kv_cache_dtype="float16")
 
 
 def resident_mib() -> float:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from app.checkpoint.check import CheckedModel
 from app.checkpoint.config import ModelConfig
+from app.checkpoint.dtypes import compute_dtype
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.available_memory import available_bytes
 from app.checkpoint.hardware.cpu_count import cpu_count
@@ -60,7 +61,8 @@ def load_runner(config: Config, checked: CheckedModel, vocab_size: int) -> tuple
         weights = load_weights(
             config, checked, lambda done, total: bar.update(done - bar.n) and None
         )
-        decoder, cache = decoder_for(weights, _slots(config, weights, length), length)
+        slots = _slots(config, weights, length)
+        decoder, cache = decoder_for(weights, slots, length, checked.kv_cache_dtype)
         untrained = checked.vocabulary.untrained
         runner = TorchRunner(weights, cache, decoder, vocab_size, untrained)
     return runner, _kv_cache_tokens(config, cache, length)
@@ -72,7 +74,7 @@ def load_weights(config: Config, checked: CheckedModel, report: Report) -> Weigh
     if checked.gpus:
         return _gpu_weights(config, checked, model, report)
     source, model = _merged_source(checked, model)
-    packer = cpu_packer(config.LOAD_IN_8BIT)
+    packer = cpu_packer(config.LOAD_IN_8BIT, config.KV_CACHE_DTYPE)
     return build_weights(model, source, packer, torch.float32, report)
 
 
@@ -103,22 +105,11 @@ def max_model_len(config: Config, checked: CheckedModel) -> int:
     return config.MAX_MODEL_LEN or checked.model.max_positions
 
 
-def compute_dtype(config: Config, checked: CheckedModel) -> torch.dtype:
-    """float32 on a CPU; on a GPU --dtype, by default the checkpoint's, or float16 for float32."""
-    if not checked.gpus:
-        return torch.float32
-    name = config.DTYPE
-    if name == "auto":
-        name = "float16" if checked.model.dtype == "float32" else checked.model.dtype
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
-
-
 def _gpu_weights(
     config: Config, checked: CheckedModel, model: ModelConfig, report: Report
 ) -> Weights:
     """CI has no GPU and does not run this; tests/model runs the functions it calls on a CPU."""
-    dtype = compute_dtype(config, checked)
+    dtype: torch.dtype = getattr(torch, compute_dtype(config, checked.model, checked.gpus))
     packer: WeightPacker = (
         GpuInt8Packer(dtype) if config.LOAD_IN_8BIT else FullPrecisionPacker(dtype)
     )
@@ -168,7 +159,7 @@ def _kv_cache_tokens(config: Config, cache: Cache, length: int) -> int:
     context."""
     capacity = cache.slots * cache.positions
     if config.KV_CACHE_MB:
-        return min(config.KV_CACHE_MB * 2**20 // cache.bytes_per_token, capacity)
+        return min(max(length, config.KV_CACHE_MB * 2**20 // cache.bytes_per_token), capacity)
     available = available_bytes()
     tokens = (
         capacity
