@@ -58,3 +58,11 @@ def machine() -> Report:
 def here(machine: Report) -> Answers:
     """Its answers alone."""
     return machine.answers
+
+
+@pytest.fixture(scope="session")
+def compiled(machine: Report) -> dict[str, Answers]:
+    """Its answers by the precision of its compiled kernels, fed the same tokens."""
+    assert "torch" not in machine.kernels, "this machine has no compiled kernels to compare with"
+    eight_bit = answers("8-bit", PROMPTS, TOKENS, machine.answers)
+    return {"full": machine.answers, "8-bit": eight_bit.answers}

@@ -16,7 +16,6 @@ from tests.cpus.machines import (
     ROOT,
     Answers,
     Report,
-    agree,
     emulated_python,
     emulating,
     environment,
@@ -32,7 +31,7 @@ def test_haswell_tries_its_kernels_and_answers(here: Answers, haswell: Report) -
     assert len(haswell.self_tests) == 1
     assert haswell.kernels == "AVX2 kernels"
     assert haswell.log == ""
-    agree([here[0][:EMULATED_TOKENS]], haswell.answers, 1e-3)
+    assert haswell.answers == [here[0][:EMULATED_TOKENS]], "other bits than on this machine"
 
 
 def test_a_self_test_on_the_host_cpu_is_refused(tmp_path: Path) -> None:

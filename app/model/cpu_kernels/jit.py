@@ -1,7 +1,8 @@
-"""numba's options for the CPU kernels: cached on disk, without the GIL, fast-math but for NaN.
+"""numba's options for the CPU kernels: cached on disk, without the GIL, with fused multiply-add.
 
-Fast-math may re-order a sum, but it does so at compile time: a row's order never depends on the
-batch. NaN and infinity keep their IEEE meaning.
+LLVM must neither re-order sums nor replace divisions by approximations: results would depend on
+the CPU's vector width and maker. So sums that are to be vectorized are emitted, see
+`vector_sums.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numba import cfunc, config, njit, types
 from app.checkpoint.hardware.cpu_features import llvm_features
 from app.model.cpu_kernels.cache_directory import cache_directory
 
-_FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_FAST = {"contract", "nsz"}
 
 # Compile for the features by which the kernels were selected (DISABLE_CPU_FEATURES included).
 config.CPU_FEATURES = llvm_features()

@@ -15,6 +15,7 @@ import numpy as np
 from app.model.cpu_kernels.intrinsics import fma
 from app.model.cpu_kernels.jit import jit
 from app.model.cpu_kernels.vector_math import exp2, row_max
+from app.model.cpu_kernels.vector_sums import sum_of
 
 
 @jit
@@ -33,14 +34,11 @@ def softmax_numerators(scores, first, last, start, end, state):
     """
     visible = scores[first:last]
     top = row_max(visible)
-    total = np.float32(0)
     for t in range(len(visible)):
-        weight = exp2(visible[t] - top)
-        visible[t] = weight
-        total += weight
+        visible[t] = exp2(visible[t] - top)
     scores[start:first] = np.float32(0)
     scores[last:end] = np.float32(0)
-    state[0], state[1] = top, total
+    state[0], state[1] = top, sum_of(visible.ctypes.data, len(visible))
 
 
 @jit

@@ -12,6 +12,7 @@ from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.quantize import quantize_row
 from app.model.cpu_kernels.vector_math import silu
+from app.model.cpu_kernels.vector_sums import sum_of_squares
 
 #: Addresses, and sizes in elements.
 ROW_JOB = np.dtype(
@@ -57,9 +58,7 @@ def add_rms_norm(job_address, counter, thread, num_threads):
             for i in range(width):
                 hidden[row, i] += x[row, i]
         if job.norm:
-            total = np.float32(0)
-            for i in range(width):
-                total += hidden[row, i] * hidden[row, i]
+            total = sum_of_squares(job.hidden + row * width * 4, width)
             mean = total / np.float32(width) + np.float32(job.epsilon)
             factor = np.float32(1) / np.sqrt(mean)
             for i in range(width):

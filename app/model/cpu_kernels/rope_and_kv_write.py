@@ -15,15 +15,14 @@ from app.model.cpu_kernels.intrinsics import fetch_add, pointer
 from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.vector_math import to_half
+from app.model.cpu_kernels.vector_sums import sum_of_squares
 
 
 @jit
 def _rope(head, norm, epsilon, cos, sin, size):
     """RMSNorm of a head if `norm` is not empty, then RoPE (arXiv 2104.09864), in place."""
     if len(norm):
-        total = np.float32(0)
-        for i in range(size):
-            total += head[i] * head[i]
+        total = sum_of_squares(head.ctypes.data, size)
         factor = np.float32(1) / np.sqrt(total / np.float32(size) + np.float32(epsilon))
         for i in range(size):
             head[i] = head[i] * factor * norm[i]
