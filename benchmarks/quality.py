@@ -70,7 +70,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Com
     directory = arguments.smollm2
     if name == "jittered":
         directory = write_jittered(directory, arguments.models_dir / "smollm2-jittered")
-    texts = real_model_texts(directory)
+    texts = real_model_texts(directory, arguments.starts)
     program = arguments.peers_dir / "llama/bin/llama-logprobs"
     if not program.exists():
         print(f"no {program}: llama.cpp is left out (make peers)")
@@ -113,15 +113,16 @@ def main() -> None:
     """Print tables, verdicts and one JSON line."""
     parser = argparse.ArgumentParser(description="What 8 bits cost in quality.")
     parser.add_argument("--models", default=",".join(MODELS), help=", ".join(MODELS))
+    parser.add_argument("--starts", type=int, default=1, help="times a text is scored: less chance")
     parser.add_argument("--smollm2", type=Path, default=Path("build/smollm2"))
     parser.add_argument("--models_dir", type=Path, default=Path("build"))
     parser.add_argument("--peers_dir", type=Path, default=Path("build/peers"))
     parser.add_argument("--out", type=Path, default=QUALITY)
     arguments = parser.parse_args()
     models = {name: report(name, measure(name, arguments)) for name in listed(arguments.models)}
-    document = {"revision": revision(), "models": models}
+    document = {"revision": revision(), "starts": arguments.starts, "models": models}
     arguments.out.write_text(json.dumps(document, indent=2) + "\n")
-    finish("quality", {"models": models})
+    finish("quality", {"starts": arguments.starts, "models": models})
 
 
 if __name__ == "__main__":

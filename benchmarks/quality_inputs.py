@@ -17,6 +17,7 @@ TEXTS = Path(__file__).with_name("quality_texts")
 NAMES = ("prose", "code", "licence", "chat")
 TRANSLATIONS = Path(__file__).parents[1] / "tests/data/demo_translations.tsv"
 EOS_ID = 2  #: of the embedded model
+SKIPPED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,19 @@ class Text:
         return sum(len(each.ids) - each.first_scored for each in self.sequences)
 
 
-def real_model_texts(checkpoint: Path) -> list[Text]:
-    """The four files of quality_texts, each one sequence. checkpoint: has the tokenizer."""
+def real_model_texts(checkpoint: Path, starts: int = 1) -> list[Text]:
+    """The four files of quality_texts. checkpoint: has the tokenizer.
+
+    starts: how often each is taken, every time SKIPPED tokens later. What comes before a token is
+    then nearly the same, but all values are rounded anew, which the difference between two
+    precisions depends on by chance.
+    """
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     texts = []
     for name in NAMES:
         content = (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
-        texts.append(Text(name, (Sequence(tuple(tokenizer.encode(content).ids)),)))
+        ids = tuple(tokenizer.encode(content).ids)
+        texts.append(Text(name, tuple(Sequence(ids[SKIPPED * n :]) for n in range(starts))))
     return texts
 
 

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from benchmarks.gguf_model import write_gguf
 from benchmarks.jittered_model import jittered
 from benchmarks.llama_scores import read_scores
-from benchmarks.quality_inputs import NAMES, Sequence, Text, embedded_model_texts
+from benchmarks.quality_inputs import NAMES, Sequence, Text, embedded_model_texts, real_model_texts
 from benchmarks.quality_limits import EMBEDDED_MODEL, REAL_MODEL, exceeded
 from benchmarks.token_scores import Summary, TokenScores, compare, summary
 from benchmarks.word_tokenizer import write_tokenizer
@@ -147,7 +147,11 @@ def test_gguf_of_grouped_query_attention_with_a_tokenizer(tmp_path: Path) -> Non
     assert facts["tokenizer.ggml.tokens"] == [tokenizer.id_to_token(i) for i in range(20032)]
 
 
-def test_the_texts_are_there() -> None:
-    from benchmarks.quality_inputs import TEXTS
-
-    assert all((TEXTS / f"{name}.txt").stat().st_size > 8000 for name in NAMES)
+def test_a_text_can_be_scored_from_several_starts(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, 20032)
+    once, thrice = real_model_texts(tmp_path), real_model_texts(tmp_path, starts=3)
+    assert [text.name for text in once] == [text.name for text in thrice] == list(NAMES)
+    for single, several in zip(once, thrice, strict=True):
+        [whole] = single.sequences
+        assert len(whole.ids) > 2000
+        assert [each.ids for each in several.sequences] == [whole.ids[n:] for n in (0, 5, 10)]
