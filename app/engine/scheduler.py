@@ -148,10 +148,8 @@ class Scheduler:
         self._preempt_for_waiting()
         decoding = [sequence for sequence in self.running if not sequence.is_prefilling]
         decoding.sort(key=lambda sequence: sequence.slot)  # attention reads neighbours together
-        load = StepLoad()
-        for sequence in decoding:
-            load = load.plus(sequence.num_computed_tokens, 1)
-        prefilled = self._schedule_prefill(load)
+        positions = sum(sequence.num_computed_tokens + 1 for sequence in decoding)
+        prefilled = self._schedule_prefill(StepLoad(len(decoding), positions, positions))
         chunks = tuple(chunk for _, chunk in prefilled)
         batch = Batch(tuple(map(decode_row, decoding)), chunks)
         prefilling = tuple(sequence for sequence, _ in prefilled)

@@ -168,3 +168,21 @@ def test_a_warm_cache_changes_nothing(save_model: SaveModel) -> None:
         assert [collect(handle) for handle in handles] == expected
     assert [collect(on.generate(request)) for request in wanted] == expected
     assert on.stats.prefix_reused_tokens > 5000
+
+
+def test_a_chat_reuses_its_last_answer_and_says_the_same(engine: AsyncEngine) -> None:
+    """Each turn is answered from the cache of the one before, and for an owner without any."""
+    rng = random.Random(12)
+    history: tuple[int, ...] = ()
+    for turn in range(4):
+        known = len(history)
+        history += tuple(rng.randrange(3, VOCAB) for _ in range(rng.randint(20, 90)))
+        params = SamplingParams(temperature=1.0, seed=turn, logprobs=2)
+        asked = GenerationRequest((history,), params, max_tokens=50, ignore_eos=True)
+        cold = engine.generate(replace(asked, owner=Owner(f"turn {turn}")))
+        warm = engine.generate(replace(asked, owner=Owner("chat")))
+        answer = collect(warm)
+        assert answer == collect(cold)
+        assert cold.cached_tokens == 0
+        assert warm.cached_tokens == max(0, known - 1), "the last token was only sampled"
+        history += tuple(answer[0].tokens)
