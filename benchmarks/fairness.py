@@ -60,7 +60,7 @@ class Fairness:
         for handle in handles:
             engine.steps_to_first_token(handle)
         usual_s = median(engine.run(STEPS))
-        tail = random_ids(length - depth, ("tail", depth))
+        tail = random_ids(length - depth, ("tail", len(engine.tokens)))
         handles.append(engine.ask(self._base[:depth] + tail, 2, "a"))
         engine.step()
         assert depth <= engine.computed(handles[-1]) < length
