@@ -10,19 +10,19 @@ from app.engine.step_time import StepLoad, StepTimeModel
 
 #: Prompt tokens in a step at most.
 MAX_PREFILL_TOKENS = 256
-#: Steps with prefill may take this many times as long as steps of the decode rows alone, on
-#: average and each, unless a single chunk takes longer.
-MEAN_SLOWDOWN, MAX_SLOWDOWN = 2.0, 2.5
-#: A step that is over the average computes so many tokens at most. Fewer take hardly less time at
-#: a deep position, as the prompt's whole cache is read.
+#: A step with prefill may take this many times as long as a step of the decode rows alone. With
+#: less, prompts that wait would be computed so slowly that too few answers run together.
+MAX_SLOWDOWN = 2.4
+#: A step that has no time left computes so many tokens at most. Fewer take hardly less time at a
+#: deep position, as the prompt's whole cache is read.
 SMALL_CHUNK = 4
 
 
 class PrefillBudget:
     """Owned by the engine thread.
 
-    Where not even a small chunk fits into a step, it is computed all the same, and the time that
-    it takes too long is saved in the next steps.
+    Where not even one token fits into a step, it is computed all the same, and the time that it
+    takes too long is saved in the next steps, so that the limit holds on average.
     """
 
     def __init__(self, step_times: StepTimeModel, chunking: PrefillChunking) -> None:
@@ -44,7 +44,7 @@ class PrefillBudget:
             self._limit_s, self._max_s, self._debt_s = float("inf"), float("inf"), 0.0
             return
         usual_s = self._times.seconds(decode_rows)
-        allowed_s, self._max_s = (MEAN_SLOWDOWN - 1) * usual_s, MAX_SLOWDOWN * usual_s
+        allowed_s, self._max_s = (MAX_SLOWDOWN - 1) * usual_s, MAX_SLOWDOWN * usual_s
         self._limit_s = usual_s + allowed_s - self._debt_s
         if self._debt_s >= allowed_s:
             self._tokens = 0
