@@ -75,11 +75,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("build/smollm2"))
     parser.add_argument("--load_in_8bit", action="store_true")
+    parser.add_argument("--kv_cache_dtype", choices=["float32", "float16"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    cached = arguments.kv_cache_dtype or ("float16" if arguments.load_in_8bit else "float32")
     settings: dict[str, Any] = {
         "LOAD_IN_8BIT": arguments.load_in_8bit,
+        "KV_CACHE_DTYPE": cached,
         "THREADS": arguments.threads,
         "MAX_MODEL_LEN": END,
     }
@@ -91,6 +94,7 @@ def main() -> None:
         "depth",
         {
             "load_in_8bit": arguments.load_in_8bit,
+            "kv_cache_dtype": cached,
             "threads": torch.get_num_threads(),
             "rounds": arguments.rounds,
             **figures,

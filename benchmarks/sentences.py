@@ -58,6 +58,11 @@ _SENTENCES = {
         "{slowdown_mean_at_7792:.1f} × as long; 20 tokens behind 6,000 of the same key are "
         "answered after {behind_same_key_at_3008} steps."
     ),
+    "depth": (
+        "SmolLM2{bits}, KV cache in {kv_cache_dtype}: 256 prompt tokens take {prompt_0:.0f} ms at "
+        "position 0 and {prompt_7680:.0f} at 7,680, a decoded token {decode_16:.1f} ms at 16 and "
+        "{decode_8000:.1f} at 8,000."
+    ),
     "embeddings": (
         "Embeddings of {sentences} sentences, {model}{bits}: {seconds:.2f} s; transformers, one "
         "at a time in float32, {transformers_seconds:.2f} s ({ratio:.2f} ×)."
@@ -87,6 +92,9 @@ def said(run: dict[str, Any]) -> str | None:
     if run["benchmark"] == "limits":
         kinds = ("read", "float_gemm", "int8_gemm")
         words |= {kind: max(run[kind].values()) / 1e9 for kind in kinds}
+    if run["benchmark"] == "depth":
+        for kind in ("prompt", "decode"):
+            words |= {f"{kind}_{at}": each for at, each in run[f"{kind}_ms"].items()}
     if run["benchmark"] == "start":
         over = {name: each["over_20_percent_mb"] for name, each in run["memory"].items()}
         words["memory"] = ", ".join(f"{name} {left:.0f} MB" for name, left in over.items())

@@ -64,7 +64,9 @@ REST: tuple[Run, ...] = (
     ("offline", *HALF, "--dtype", "float16"),
     ("offline", *HALF, "--dtype", "float16", "--load_in_8bit"),
     ("beams", *HALF),
-    ("depth", "--model", "build/smollm2"),
+    ("depth", "--kv_cache_dtype", "float32"),
+    ("depth", "--kv_cache_dtype", "float16"),
+    ("depth", "--load_in_8bit"),
     ("seven_billion", "--tokens", "8"),
 )
 KEPT, PEERS_DIR = Path("build/kept_runs.json"), Path("build/peers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.page import BEGIN, END, online_tables, overview, panels, replaced
-from benchmarks.sentences import eight_bits
+from benchmarks.sentences import eight_bits, said
 
 RUN = {
     "benchmark": "online",
@@ -34,6 +34,14 @@ def test_a_reduced_precision_stands_beside_its_cost_and_a_figure_beside_its_spre
     assert f"| 8bit | 1 | {figures} | perplexity +0.45%, top-1 0.952 |" in lines
     assert f"| w8a8 | 1 | {figures} | not measured |" in lines
     assert f"| 16bit | 1 | {figures} |  |" in lines
+
+
+def test_depth_in_words() -> None:
+    prompt, decode = {"0": 500.0, "7680": 1900.0}, {"16": 15.0, "8000": 25.04}
+    run = {"benchmark": "depth", "kv_cache_dtype": "float16", "load_in_8bit": True}
+    words = said(run | {"prompt_ms": prompt, "decode_ms": decode})
+    assert words is not None and words.startswith("SmolLM2 in 8 bits ¹, KV cache in float16: 256")
+    assert words.endswith("1900 at 7,680, a decoded token 15.0 ms at 16 and 25.0 at 8,000.")
 
 
 def test_what_8_bits_cost_is_said_below_the_tables() -> None:
