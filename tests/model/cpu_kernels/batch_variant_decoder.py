@@ -7,7 +7,7 @@ import pytest
 from numba import carray, cfunc, from_dtype, types
 from torch import Tensor
 
-from app.model.cpu_kernels import decoder
+from app.model.cpu_kernels.decoder_stages import DecoderStages
 from app.model.cpu_kernels.intrinsics import pointer, pointer_to
 from app.model.cpu_kernels.thread_pool import KernelStage
 from app.model.stages import StageName
@@ -31,19 +31,19 @@ def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
 
 def disturb(patch: pytest.MonkeyPatch, layer: int, name: StageName) -> None:
     """Disturb this stage of one layer, in all decoders created from now on."""
-    original = decoder.CompiledDecoder._layer
+    original = DecoderStages.layer
 
     def with_disturbance(
-        self: decoder.CompiledDecoder, index: int, weights: LayerWeights
+        self: DecoderStages, index: int, weights: LayerWeights
     ) -> list[tuple[StageName, KernelStage, Tensor]]:
         stages = original(self, index, weights)
         if index == layer:
             at = [each for each, _, _ in stages].index(name)
             out = stages[at][2]
             job = np.zeros(1, _JOB)
-            job["rows"], job["out"] = self._step.ctypes.data, out.data_ptr()
+            job["rows"], job["out"] = self.buffers.step.ctypes.data, out.data_ptr()
             job["stride"], job["width"] = out.stride(0), out.shape[1]
             stages.insert(at + 1, (name, KernelStage(_disturb, job), out))
         return stages
 
-    patch.setattr(decoder.CompiledDecoder, "_layer", with_disturbance)
+    patch.setattr(DecoderStages, "layer", with_disturbance)
