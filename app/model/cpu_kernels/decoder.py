@@ -40,7 +40,7 @@ class CompiledDecoder:
         )
         self._attention = AttentionWork(config, cache, torch.get_num_threads())
         self._head = panel_linear(weights.lm_head)
-        self._head_rows = np.zeros(1, np.int64)
+        self._head_rows = np.zeros(2, np.int64)  #: see DecoderStages.head
         self._allocate(_FIRST_CAPACITY)
 
     def run(
@@ -72,14 +72,21 @@ class CompiledDecoder:
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """See `runner.Decoder`."""
-        hidden = hidden.contiguous()
-        logits = new_output(len(hidden), self._head.panels)
-        norm, gemm = self._head_stages
-        self._head_rows[0] = len(hidden)
+        """See `runner.Decoder`.
+
+        In 8 bits, lm_head's inputs have twice 8 bits, as two rows: nothing after it corrects its
+        errors, and they cost as much quality as those of all MLPs (docs/lab-log.md).
+        """
+        hidden, count = hidden.contiguous(), len(hidden)
+        rows = 2 * count if self._head.eight_bit else count
+        logits = new_output(rows, self._head.panels)
+        norm, gemm = self._head_stages[0], self._head_stages[-1]
+        self._head_rows[:] = count, rows
         norm.job["hidden"], gemm.job["y"] = hidden.data_ptr(), logits.data_ptr()
         self._head_program.run()
-        return logits[:, : self._head.outputs]
+        if rows > count:
+            logits[:count] += logits[count:]
+        return logits[:count, : self._head.outputs]
 
     def _run_observed(self, count: int, observe: Observer) -> None:
         """Run the stages one at a time and pass each result to `observe`."""
@@ -102,5 +109,5 @@ class CompiledDecoder:
         self._program = Program([stage for _, _, stage, _ in self._stages])
         # `logits` sets the rows, the norm's input and the GEMM's output.
         output = new_output(1, self._head.panels)
-        self._head_stages = builder.head(self._head, self._head_rows.ctypes.data, output)
+        self._head_stages = builder.head(self._head, self._head_rows, output)
         self._head_program = Program(self._head_stages)

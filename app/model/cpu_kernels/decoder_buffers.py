@@ -35,6 +35,7 @@ class DecoderBuffers:
     gate_up: Tensor
     gated: Tensor  #: [rows, mlp width]
     quantized: Tensor  #: uint8: the next GEMM's inputs in 8 bits, as wide as the widest of them
+    head_inputs: Tensor  #: uint8: lm_head's inputs in 8 bits, then their rounding errors, [2 rows]
 
     @classmethod
     def allocate(cls, weights: Weights, rows: int) -> DecoderBuffers:
@@ -55,6 +56,9 @@ class DecoderBuffers:
             gate_up=new_output(rows, gate_up.panels),
             gated=torch.empty(rows, down.inputs + ROW_PADDING),
             quantized=torch.empty(rows, widest + 4 * ROW_PADDING, dtype=torch.uint8),
+            head_inputs=torch.empty(
+                2 * rows, quantized_bytes(config.hidden_size), dtype=torch.uint8
+            ),
         )
 
     @property

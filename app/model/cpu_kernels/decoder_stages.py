@@ -14,7 +14,13 @@ from app.model.cpu_kernels.kv_cache import PanelCache
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
 from app.model.cpu_kernels.packed_int8_weights import AnyPanelLinear
 from app.model.cpu_kernels.packed_weights import DTYPE_CODES
-from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, add_rms_norm, quantize_rows, swiglu
+from app.model.cpu_kernels.rmsnorm_swiglu import (
+    ROW_JOB,
+    add_rms_norm,
+    quantize_rows,
+    quantize_rows_and_errors,
+    swiglu,
+)
 from app.model.cpu_kernels.rope_and_kv_write import rope_and_kv_write
 from app.model.cpu_kernels.thread_pool import KernelStage
 from app.model.rope import RopeTable
@@ -46,15 +52,20 @@ class DecoderStages:
         last = self._weights.config.layers - 1
         return [*stages, (last, StageName.RESIDUAL, residual, self.buffers.hidden)]
 
-    def head(
-        self, linear: AnyPanelLinear, rows: int, output: Tensor
-    ) -> tuple[KernelStage, KernelStage]:
-        """The final norm and lm_head. rows: the address of the row count; output: float32, as wide
-        as the results."""
-        norm = self._norm_stage(None, self._weights.lm_head_norm, linear.eight_bit)
-        norm.job["rows"] = rows
-        source = self.buffers.quantized if linear.eight_bit else self.buffers.normed
-        return norm, linear.stage(rows, source, output, None)
+    def head(self, linear: AnyPanelLinear, rows: np.ndarray, output: Tensor) -> list[KernelStage]:
+        """The final norm and lm_head, the first and the last of the stages. rows: int64 [2]: of
+        the norm and of lm_head; output: float32, as wide as the results."""
+        buffers = self.buffers
+        first, last = rows[:1].ctypes.data, rows[1:].ctypes.data
+        norm = self._norm_stage(None, self._weights.lm_head_norm, False)
+        norm.job["rows"] = first
+        if not linear.eight_bit:
+            return [norm, linear.stage(last, buffers.normed, output, None)]
+        rounding = self._row_stage(quantize_rows_and_errors, buffers.normed, buffers.normed, True)
+        rounding.job["rows"] = first
+        rounding.job["quantized"] = buffers.head_inputs.data_ptr()
+        rounding.job["quantized_stride"] = buffers.head_inputs.shape[1]
+        return [norm, rounding, linear.stage(last, buffers.head_inputs, output, None)]
 
     def layer(self, index: int, layer: LayerWeights) -> list[tuple[StageName, KernelStage, Tensor]]:
         """The stages of one layer, each with its name and its result."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.extending import intrinsic
 
 from app.model.cpu_kernels.instruction_sets import call
@@ -17,7 +17,7 @@ from app.model.cpu_kernels.int8_microkernel import (
     INPUT_SCALE,
     ZERO_POINT,
 )
-from app.model.cpu_kernels.intrinsics import BYTES, WORD
+from app.model.cpu_kernels.intrinsics import BYTES, WORD, pointer
 from app.model.cpu_kernels.jit import jit
 
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
@@ -76,3 +76,15 @@ def quantize_row(values, width, group):
         padded = np.zeros(GROUP, np.float32)
         padded[: width - whole] = values[whole:width]
         _quantize_group(padded.ctypes.data, group)
+
+
+@jit
+def subtract_quantized(values, width, group):
+    """Subtract from a row what `quantize_row` made of it, the first group at the address `group`:
+    the rounding errors are left."""
+    for first in range(0, width, GROUP):
+        integers = carray(pointer(group), GROUP, np.int8)
+        scale = carray(pointer(group + INPUT_SCALE), 1, np.float32)[0]
+        for i in range(min(GROUP, width - first)):
+            values[first + i] -= np.float32(integers[i]) * scale
+        group += INPUT_GROUP_BYTES

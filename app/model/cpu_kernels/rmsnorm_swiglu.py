@@ -10,7 +10,7 @@ from numba import carray, from_dtype
 
 from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.jit import jit, kernel
-from app.model.cpu_kernels.quantize import quantize_row
+from app.model.cpu_kernels.quantize import quantize_row, subtract_quantized
 from app.model.cpu_kernels.vector_math import silu
 from app.model.cpu_kernels.vector_sums import sum_of_squares
 
@@ -94,3 +94,20 @@ def quantize_rows(job_address, counter, thread, num_threads):
         if row >= rows:
             break
         _quantize_if_asked(job, x, row)
+
+
+@kernel
+def quantize_rows_and_errors(job_address, counter, thread, num_threads):
+    """Quantize the rows of x, and after them their rounding errors: twice as many rows, whose
+    results are to be added. x is overwritten."""
+    job = carray(_row_job_at(job_address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    x = carray(pointer(job.x), (rows, job.stride), np.float32)
+    while True:
+        row = fetch_add(counter, 1)
+        if row >= rows:
+            break
+        groups = job.quantized + row * job.quantized_stride
+        quantize_row(x[row], job.width, groups)
+        subtract_quantized(x[row], job.width, groups)
+        quantize_row(x[row], job.width, groups + rows * job.quantized_stride)
