@@ -11,6 +11,8 @@ from torch import Tensor
 
 _LARGEST = 8127  # 127 / 2 * 128 - 1: the larger plane then has 7 bits
 _ZERO_POINT = 64  # inputs are uint8: with int8 ones, oneDNN's kernel does not return
+#: A channel of a norm is an outlier beyond this many times the median.
+_OUTLIER = 16.0
 _BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
 
 
@@ -62,6 +64,21 @@ def quantize_in_planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     values = (x / scales).round_()
     high = (values / 128).round_()
     return high, values - high * 128, scales
+
+
+def move_outliers(norm: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Divide a norm's outlier channels by powers of two, and multiply the columns of the weight
+    after it by them: exact in floats, and the group of such a channel keeps its 8 bits (as in
+    SmoothQuant, arXiv 2211.10438). Both are returned as they are if there is no outlier.
+
+    norm: [in]; weight: [out, in].
+    """
+    ratios = norm.abs().float() / norm.abs().float().median().clamp_min(1e-30)
+    outliers = ratios > _OUTLIER
+    if not outliers.any():
+        return norm, weight
+    factors = torch.where(outliers, ratios.clamp_min(1).log2().round().exp2(), 1.0)
+    return norm.float() / factors, weight.float() * factors
 
 
 def _qlinear(quantized: Tensor, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from app.model.int8 import quantize_in_planes
+from app.model.int8 import move_outliers, quantize_in_planes
 from app.model.linear import Linear
 
 _BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
@@ -63,5 +63,6 @@ class GpuInt8Packer:
         return GpuInt8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Quantize the weight; the norm stays as it is."""
+        """Quantize the weight after `move_outliers`."""
+        norm, weight = move_outliers(norm, weight)
         return norm.to(self._dtype), GpuInt8Linear(weight)

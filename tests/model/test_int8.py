@@ -17,7 +17,7 @@ from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
 from app.engine.types import GenerationRequest, PromptLogprobs, SamplingParams, TokenIds
-from app.model.int8 import Int8Linear, quantize_in_planes
+from app.model.int8 import Int8Linear, move_outliers, quantize_in_planes
 from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config
 from tests.harness.in_process import collect, start
@@ -59,6 +59,19 @@ def test_rows_of_zeros_give_zeros() -> None:
     linear = Int8Linear(torch.randn(32, 64))
     assert not linear(torch.zeros(3, 64)).any()
     assert not Int8Linear(torch.zeros(32, 64))(torch.randn(3, 64)).any()
+
+
+def test_outliers_of_a_norm_move_into_the_weight() -> None:
+    generator = torch.Generator().manual_seed(3)
+    norm, weight = (
+        torch.rand(64, generator=generator) + 0.5,
+        torch.randn(96, 64, generator=generator),
+    )
+    assert all(a is b for a, b in zip(move_outliers(norm, weight), (norm, weight), strict=True))
+    norm[7] = 50.0
+    moved, scaled = move_outliers(norm, weight)
+    assert moved[7] < 2
+    assert (scaled * moved).equal(weight * norm), "exact: powers of two"
 
 
 def with_outliers(directory: Path) -> Path:
@@ -143,9 +156,9 @@ def test_facts_are_answered_alike() -> None:
     assert alike >= 0.99 * len(questions)
 
 
-@pytest.mark.parametrize(("outliers", "limit"), [(False, 0.003), (True, 0.03)])
+@pytest.mark.parametrize(("outliers", "limit"), [(False, 0.003), (True, 0.01)])
 def test_perplexity_grows_little(outliers: bool, limit: float, tmp_path: Path) -> None:
-    """With outliers 50 times as large as the rest of their group, which have few levels left."""
+    """Also with channels that the norm makes 50 times as large as others."""
     directory = with_outliers(tmp_path / "model") if outliers else EMBEDDED_MODEL
     exact = engine_of(directory, eight_bit=False)
     texts = held_out(exact)

@@ -22,6 +22,7 @@ from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.packed_weights import PanelLinear, new_job, new_output
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, quantize_rows
 from app.model.cpu_kernels.thread_pool import KernelStage, Program
+from app.model.int8 import move_outliers
 
 #: Panels that are packed at a time: bounds the memory for intermediate results.
 _PANELS_AT_ONCE = 64
@@ -75,7 +76,8 @@ class Int8PanelPacker:
         return Int8PanelLinear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Int8PanelLinear]:
-        """Quantize the weight; the norm stays as it is."""
+        """Quantize the weight after `move_outliers`."""
+        norm, weight = move_outliers(norm, weight)
         return norm.float(), Int8PanelLinear(weight)
 
 

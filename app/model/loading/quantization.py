@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from app.model.int8 import Int8Linear
+from app.model.int8 import Int8Linear, move_outliers
 from app.model.linear import Linear, TorchLinear, pack_linear
 
 
@@ -53,5 +53,6 @@ class Int8Packer:
         return Int8Linear(weight)
 
     def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
-        """Quantize the weight; the norm stays as it is."""
+        """Quantize the weight after `move_outliers`."""
+        norm, weight = move_outliers(norm, weight)
         return norm.float(), Int8Linear(weight)
