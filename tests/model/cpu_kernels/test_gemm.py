@@ -114,10 +114,12 @@ def test_8_bit_products_are_exact_sums_of_groups(inputs: int, outputs: int, thre
     linear = Int8PanelLinear(weight)
     y = linear(x)
     # an input halfway between two integers may be rounded to either
-    close = torch.isclose(y.double(), expected, rtol=1e-4, atol=float(x.abs().max()) * 1e-5)
-    assert close.all(1).float().mean() > 0.7
+    # Groups are added in float32, so the error is relative to a row's largest sum.
     largest = expected.abs().amax(1, keepdim=True)
-    assert ((y - expected).abs() <= 0.02 * largest).all()
+    close = (y.double() - expected).abs() <= 1e-6 * largest
+    assert close.all(1).float().mean() > 0.7
+    atol = float(expected.abs().max()) * 1e-4
+    assert torch.allclose(y.double(), expected, rtol=0.02, atol=atol)
     for count in COUNTS[:-1]:
         assert linear(x[3 : 3 + count]).equal(y[3 : 3 + count])
 
