@@ -11,12 +11,20 @@ from pathlib import Path
 
 from app.checkpoint.attention import read_heads, read_windows
 from app.checkpoint.errors import StartupError
+from app.checkpoint.generation_config import read_generation_config
 from app.checkpoint.json_file import Fields, read_json
 from app.checkpoint.rope import MAX_POSITIONS, ROPE_TYPES, RopeConfig, read_rope
 from app.checkpoint.special_ids import eos_ids
 from app.checkpoint.vocabulary import MAX_TOKENS
 
-__all__ = ["ARCHITECTURES", "ROPE_TYPES", "ModelConfig", "RopeConfig", "read_config"]
+__all__ = [
+    "ARCHITECTURES",
+    "ROPE_TYPES",
+    "ModelConfig",
+    "RopeConfig",
+    "parse_config",
+    "read_config",
+]
 
 ARCHITECTURES = {
     "LlamaForCausalLM": "llama",
@@ -89,7 +97,15 @@ def read_config(directory: Path) -> ModelConfig:
         StartupError: config.json is missing or malformed, or the model is not supported.
     """
     path = directory / "config.json"
-    config = Fields(read_json(path), str(path))
+    return parse_config(Fields(read_json(path), str(path)), read_generation_config(directory))
+
+
+def parse_config(config: Fields, generation: Fields) -> ModelConfig:
+    """The model that the values of a config.json and a generation_config.json describe.
+
+    Raises:
+        StartupError: a value is malformed, or the model is not supported.
+    """
     _refuse_unsupported(config)
     kind = _architecture(config)
     sizes = {
@@ -124,7 +140,7 @@ def read_config(directory: Path) -> ModelConfig:
         qk_norm=kind == "qwen3",
         windows=read_windows(config, kind, layers),
         dtype=_dtype(config),
-        eos_ids=eos_ids(config, kind, directory, sizes["vocab_size"]),
+        eos_ids=eos_ids(config, kind, generation, sizes["vocab_size"]),
     )
 
 
@@ -134,13 +150,6 @@ def _refuse_unsupported(config: Fields) -> None:
             raise StartupError(
                 f"{config.source} has {name!r}: models that bring their own code are refused"
             )
-    quantized = config.values.get("quantization_config")
-    if quantized:
-        method = quantized.get("quant_method") if isinstance(quantized, dict) else None
-        raise StartupError(
-            f"{config.source} has 'quantization_config' ({method or 'unnamed'}): quantized "
-            "checkpoints are not supported; pass the original 16-bit or 32-bit one"
-        )
     act = config.text("hidden_act", "silu")
     if act != "silu":
         raise StartupError(f"{config.source}: hidden_act {act!r} is not supported; only 'silu'")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from app.checkpoint.config import ModelConfig
 from app.checkpoint.errors import StartupError
-from app.checkpoint.safetensors_index import TensorIndex, TensorInfo
+from app.checkpoint.gguf.tensor_types import IDS as TENSOR_TYPE_NAMES
+from app.checkpoint.quantization.scheme import QuantizedTensor
+from app.checkpoint.safetensors_index import TensorIndex
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
@@ -61,26 +63,34 @@ def check_tensors(model: ModelConfig, index: TensorIndex) -> None:
     expected = expected_shapes(model)
     for name, shape in expected.items():
         if name not in index:
-            raise StartupError(f"{index.directory} lacks the tensor {name!r} of {list(shape)}")
-        _check_tensor(name, shape, index[name])
+            raise StartupError(
+                f"{index.directory} lacks the tensor {index.stored_name(name)!r} of {list(shape)}"
+            )
+        _check_tensor(name, shape, index)
     for name in index:
         if name not in expected and not _ignorable(name):
+            shown = f"{model.layers}-layer {model.architecture} model"
             raise StartupError(
-                f"{index[name].file} has the tensor {name!r}, which config.json's "
-                f"{model.layers}-layer {model.architecture} model does not have"
+                f"{index[name].file} has the tensor {index.stored_name(name)!r}, which "
+                f"{index.described_in}'s {shown} does not have"
             )
 
 
-def _check_tensor(name: str, shape: tuple[int, ...], tensor: TensorInfo) -> None:
+def _check_tensor(name: str, shape: tuple[int, ...], index: TensorIndex) -> None:
+    tensor, stored_name = index[name], index.stored_name(name)
     padded = name in _VOCABULARY_TENSORS and len(tensor.shape) == 2 and tensor.shape[0] >= shape[0]
     if tensor.shape != shape and not (padded and tensor.shape[1:] == shape[1:]):
         raise StartupError(
-            f"{tensor.file}: tensor {name!r} has shape {list(tensor.shape)}; config.json "
-            f"expects {list(shape)}"
+            f"{tensor.file}: tensor {stored_name!r} has shape {list(tensor.shape)}; "
+            f"{index.described_in} expects {list(shape)}"
         )
-    if tensor.dtype not in _FLOATS:
+    quantized = len(shape) == 2 and (
+        tensor.dtype in TENSOR_TYPE_NAMES or isinstance(tensor, QuantizedTensor)
+    )
+    if tensor.dtype not in _FLOATS and not quantized:
         raise StartupError(
-            f"{tensor.file}: tensor {name!r} is {tensor.dtype}; supported: {', '.join(_FLOATS)}"
+            f"{tensor.file}: tensor {stored_name!r} is {tensor.dtype}; supported: "
+            + ", ".join(_FLOATS)
         )
 
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.checkpoint.check import CheckedModel
-from app.checkpoint.dtypes import compute_dtype, kv_cache_dtype
+from app.checkpoint.dtypes import compute_dtype, kv_cache_dtype, quantized_rounding
 from app.checkpoint.errors import StartupError
+from app.checkpoint.quantization.scheme import stored_in
 from app.checkpoint.safe_open import file_exists, open_file
 from app.version import VERSION
 from config import Config
@@ -26,6 +27,7 @@ _DESCRIPTIONS = (
     "generation_config.json",
     "adapter_config.json",
     "model.safetensors.index.json",
+    "quantize_config.json",
     "tokenizer.model",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -34,6 +36,7 @@ _DESCRIPTIONS = (
     "chat_template.jinja",
     "chat_template.json",
     "additional_chat_templates/default.jinja",
+    "additional_chat_templates/tool_use.jinja",
 )
 _PICKLES = "pytorch_model*.bin"
 
@@ -48,21 +51,54 @@ def fingerprint(config: Config, checked: CheckedModel) -> str:
     usual = replace(config, KV_CACHE_DTYPE="auto")
     if checked.kv_cache_dtype != kv_cache_dtype(usual, checked.model, checked.gpus):
         digest.update(f"KV cache in {checked.kv_cache_dtype}".encode())
-    loras = [lora.settings.directory for lora in checked.loras]
-    for directory in dict.fromkeys((checked.directory, *loras, checked.tokenizer_directory)):
-        for path in (directory / name for name in _DESCRIPTIONS):
-            if file_exists(path):
-                _add(digest, path, _read_chunks(path))
+    if checked.quantization and (rounded := quantized_rounding(config, checked.gpus)):
+        digest.update(f"weights in {rounded}".encode())
+    directories = (*_model_directories(checked), checked.tokenizer_directory)
+    _add_descriptions(digest, checked, directories)
     for path in _weights(checked):
         _add(digest, path, _samples(path))
     return f"westlake-{VERSION}-{digest.hexdigest()[:12]}-{precision(config, checked)}"
 
 
+def weights_digest(config: Config, checked: CheckedModel) -> bytes:
+    """A hash of what decides the loaded weights. Unlike the fingerprint it contains when their
+    files were written: what is between two samples could have been edited.
+
+    Raises:
+        StartupError: a file cannot be read.
+    """
+    rounded = quantized_rounding(config, checked.gpus) if checked.quantization else None
+    settings = (precision(config, checked), rounded, checked.vocabulary.rows)
+    digest = hashlib.sha256(f"{VERSION} {settings!r}".encode())
+    _add_descriptions(digest, checked, _model_directories(checked))
+    for path in _weights(checked):
+        _add(digest, path, _samples(path))
+        digest.update(f"{path.stat().st_mtime_ns}".encode())
+    return digest.digest()
+
+
 def precision(config: Config, checked: CheckedModel) -> str:
-    """The precision as text: "8-bit", "float32", "float16" or "bfloat16"."""
-    if config.LOAD_IN_8BIT:
-        return "8-bit"
+    """The precision as text: "8-bit", "4-bit", "float32", "float16" or "bfloat16"."""
+    if config.weight_bits:
+        return f"{config.weight_bits}-bit"
     return compute_dtype(config, checked.model, checked.gpus)
+
+
+def _model_directories(checked: CheckedModel) -> tuple[Path, ...]:
+    return checked.directory, *(lora.settings.directory for lora in checked.loras)
+
+
+def _add_descriptions(
+    digest: hashlib._Hash, checked: CheckedModel, directories: Iterable[Path]
+) -> None:
+    for directory in dict.fromkeys(directories):
+        if directory in checked.gguf_files:
+            header_bytes = checked.gguf_files[directory].header_bytes
+            _add(digest, directory, _read_chunks(directory, header_bytes))
+            continue
+        for path in (directory / name for name in _DESCRIPTIONS):
+            if file_exists(path):
+                _add(digest, path, _read_chunks(path))
 
 
 def _weights(checked: CheckedModel) -> list[Path]:
@@ -72,7 +108,8 @@ def _weights(checked: CheckedModel) -> list[Path]:
     if checked.pickled:
         files += sorted(checked.directory.glob(_PICKLES))
     for index in indexes:
-        files += sorted({tensor.file for tensor in index.tensors.values()})
+        stored = (part for tensor in index.tensors.values() for part in stored_in(tensor))
+        files += sorted({part.file for part in stored})
     return files
 
 
@@ -84,9 +121,10 @@ def _add(digest: hashlib._Hash, path: Path, parts: Iterable[bytes]) -> None:
     digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + file_digest.digest())
 
 
-def _read_chunks(path: Path) -> Iterator[bytes]:
+def _read_chunks(path: Path, limit: int = 2**63) -> Iterator[bytes]:
     with open_file(path) as file:
-        while part := file.read(1 << 20):
+        while part := file.read(min(1 << 20, limit)):
+            limit -= len(part)
             yield part
 
 

@@ -1,4 +1,4 @@
-"""Resolves a model's or LoRA's name to a directory: a local one, or a download from the Hub."""
+"""Resolves a model's or LoRA's name to local files, or to a download from the Hub."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ import re
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gguf.gguf_file import SUFFIX, is_gguf
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _FILES = ["*.json", "*.jinja", "*.safetensors", "tokenizer.model"]
 _PICKLES = ["pytorch_model*.bin", "adapter_model.bin"]
-_NO_GGUF = (
-    "GGUF files are not supported; pass a directory in Hugging Face format (config.json, "
-    "safetensors, tokenizer), as the Hub has it for most of the same models"
-)
 #: A start-up error, such as an unreachable Hub, must be reported within 10 seconds.
 _CONNECT_TIMEOUT_S = 4.0
+
+
+def local_model(name: str, flag: str, *, allow_pickle: bool = False) -> Path:
+    """The path of a local GGUF file, else as `local_directory`.
+
+    Raises:
+        StartupError: it is neither, nor a model that the Hub provides.
+    """
+    path = Path(name).expanduser()
+    if path.exists() and not path.is_dir() and is_gguf(path):
+        return path.absolute()  # not resolved: a link's target may have another name
+    return local_directory(name, flag, allow_pickle=allow_pickle)
 
 
 def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path:
@@ -27,24 +36,30 @@ def local_directory(name: str, flag: str, *, allow_pickle: bool = False) -> Path
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        _refuse_gguf(path, flag)
+        _refuse_gguf_files(path, flag)
         return path.resolve()
     if path.exists():
-        if path.suffix.lower() == ".gguf":
-            raise StartupError(f"{flag} is {name!r}: {_NO_GGUF}")
+        if path.suffix.lower() == SUFFIX:
+            raise StartupError(
+                f"{flag} is {name!r}: GGUF files are read as --base_model or --tokenizer_path only"
+            )
         raise StartupError(f"{flag} is {name!r}, which is a file; pass the directory it lies in")
     if not _HUB_NAME.fullmatch(name):
         raise StartupError(f"{flag} is {name!r}: there is no such directory")
     return _download(name, flag, allow_pickle)
 
 
-def _refuse_gguf(directory: Path, flag: str) -> None:
+def _refuse_gguf_files(directory: Path, flag: str) -> None:
     """Raise StartupError for a directory of GGUF files only: "config.json is missing" would
     mislead."""
-    names = {path.name.lower() for path in directory.glob("*.*")}
+    names = sorted(path.name for path in directory.glob("*.*"))
+    files = [name for name in names if name.lower().endswith(SUFFIX)]
     others = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer.model")
-    if any(name.endswith(".gguf") for name in names) and names.isdisjoint(others):
-        raise StartupError(f"{flag} is {str(directory)!r}: {_NO_GGUF}")
+    if files and set(names).isdisjoint(others):
+        raise StartupError(
+            f"{flag} is {str(directory)!r}, which holds GGUF files: pass one of them, such as "
+            f"{str(directory / files[0])!r}"
+        )
 
 
 def _download(name: str, flag: str, allow_pickle: bool) -> Path:

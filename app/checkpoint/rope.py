@@ -9,6 +9,8 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import Fields
 
 ROPE_TYPES = ("default", "linear", "yarn", "llama3")
+#: Factors of each frequency, which only GGUF files have; not a type of config.json.
+FREQUENCY_FACTORS = "frequency_factors"
 #: Most positions of a model: the RoPE tables have a row for each.
 MAX_POSITIONS = 2**24
 MAX_FACTOR = 1e6
@@ -36,7 +38,7 @@ class RopeConfig:
     """RoPE: the base, the scaling type and its parameters."""
 
     theta: float
-    kind: str  #: one of ROPE_TYPES
+    kind: str  #: one of ROPE_TYPES, or FREQUENCY_FACTORS with "factors", [head_dim / 2]
     #: The type's parameters in config.json, numbers as floats; "yarn" and "llama3" always have
     #: "original_max_position_embeddings".
     options: dict[str, Any]

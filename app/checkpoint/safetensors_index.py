@@ -5,9 +5,11 @@ Reads a few kilobytes per file, and checks that all tensors are inside the file.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,18 +42,30 @@ class TensorInfo:
     """A tensor's location. `begin` and `end` are byte offsets from the start of `file`."""
 
     file: Path
-    dtype: str  #: as in the header: "F32", "F16", "BF16", ...
+    dtype: str  #: as in the header: "F32", "F16", "BF16", ...; in GGUF also "Q4_K", ...
     shape: tuple[int, ...]
     begin: int
     end: int
 
 
+def matrix_elements(tensors: Iterable[TensorInfo]) -> Counter[str]:
+    """The elements of all matrices, counted by their dtype."""
+    elements: Counter[str] = Counter()
+    for tensor in tensors:
+        if len(tensor.shape) > 1:
+            elements[tensor.dtype] += math.prod(tensor.shape)
+    return elements
+
+
 @dataclass(frozen=True, slots=True)
 class TensorIndex:
-    """All tensors of one model directory by name."""
+    """All tensors of one model by Hugging Face's names."""
 
-    directory: Path
+    directory: Path  #: or the GGUF file
     tensors: Mapping[str, TensorInfo]
+    #: How the files call a tensor, for error messages.
+    stored_name: Callable[[str], str] = str
+    described_in: str = "config.json"  #: what the tensors must fit, for error messages
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors

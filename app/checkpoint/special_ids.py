@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from app.checkpoint.json_file import Fields, read_json
-from app.checkpoint.safe_open import file_exists
+from app.checkpoint.json_file import Fields
 
 
-def eos_ids(config: Fields, kind: str, directory: Path, vocab_size: int) -> tuple[int, ...]:
+def eos_ids(config: Fields, kind: str, generation: Fields, vocab_size: int) -> tuple[int, ...]:
     """The EOS token ids: generation_config.json's, then config.json's.
 
     Raises:
-        StartupError: generation_config.json is malformed.
+        StartupError: a value is malformed.
     """
-    ids: list[int] = []
-    path = directory / "generation_config.json"
-    if file_exists(path):
-        ids += Fields(read_json(path), str(path)).ids("eos_token_id")
+    ids = [*generation.ids("eos_token_id")]
     if "eos_token_id" in config.values:
         ids += config.ids("eos_token_id")
     elif kind in ("llama", "mistral"):

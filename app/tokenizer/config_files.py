@@ -15,7 +15,7 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.json_file import read_json
 from app.checkpoint.safe_open import file_exists
 from app.checkpoint.vocabulary import MAX_TOKENS
-from app.tokenizer.chat_template_files import find_chat_template
+from app.tokenizer.chat_template_files import find_chat_templates
 
 _NAMES = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "pad", "sep", "cls", "mask"))
 # added_tokens.json has no flags. Tokens with these texts are special anyway.
@@ -24,6 +24,7 @@ _SPECIAL_TEXT = re.compile(r"<\|.*\|>|\[PAD\]|<pad>")
 MAX_TOKEN_CHARACTERS = 4096
 #: Every text is searched for all of them.
 MAX_ADDED_TOKENS = 2**16
+EMPTY: Mapping[str, Any] = {}
 _SPECIAL_LISTS = ("additional_special_tokens", "extra_special_tokens")
 
 
@@ -48,6 +49,7 @@ class TokenizerFiles:
     add_bos: bool | None  #: None: not specified
     tokenizer_class: str  #: transformers' class name; "" if not specified
     chat_template: str | None
+    tool_chat_template: str | None  #: instead of `chat_template`, with tools
 
 
 def read_tokenizer_files(directory: Path) -> TokenizerFiles:
@@ -56,8 +58,28 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
     Raises:
         StartupError: a file cannot be read or is malformed.
     """
-    config = read_json_object(directory / "tokenizer_config.json")
-    special_map = read_json_object(directory / "special_tokens_map.json")
+    return parse_tokenizer_files(
+        directory,
+        read_json_object(directory / "tokenizer_config.json"),
+        read_json_object(directory / "special_tokens_map.json"),
+        read_json_object(directory / "added_tokens.json"),
+        read_json_object(directory / "chat_template.json"),
+    )
+
+
+def parse_tokenizer_files(
+    directory: Path,
+    config: dict[str, Any],
+    special_map: Mapping[str, Any] = EMPTY,
+    added: Mapping[str, Any] = EMPTY,
+    legacy: Mapping[str, Any] = EMPTY,
+) -> TokenizerFiles:
+    """The contents of tokenizer_config.json, special_tokens_map.json, added_tokens.json and
+    chat_template.json together. directory: where they are, or the GGUF file they are from.
+
+    Raises:
+        StartupError: they are malformed, or a file with a chat template cannot be read.
+    """
     # As in transformers: special_tokens_map.json, the older file, wins unless
     # tokenizer_config.json is of the newer format that contains all tokens.
     newer = "added_tokens_decoder" in config
@@ -68,20 +90,20 @@ def read_tokenizer_files(directory: Path) -> TokenizerFiles:
     by_id = {
         token.id: token
         for token in (
-            *_from_added_tokens(directory / "added_tokens.json", special),
+            *_from_added_tokens(directory / "added_tokens.json", added, special),
             *_from_config(directory / "tokenizer_config.json", config, special),
         )
     }
     add_bos = config.get("add_bos_token")
+    templates = find_chat_templates(directory, config, legacy)
     return TokenizerFiles(
         added=tuple(by_id[token_id] for token_id in sorted(by_id)),
         named=named,
         special=frozenset(special | {token.text for token in by_id.values() if token.special}),
         add_bos=add_bos if isinstance(add_bos, bool) else None,
         tokenizer_class=_string(config.get("tokenizer_class")),
-        chat_template=find_chat_template(
-            directory, config, read_json_object(directory / "chat_template.json")
-        ),
+        chat_template=templates.default,
+        tool_chat_template=templates.tool_use,
     )
 
 
@@ -127,8 +149,10 @@ def _listed_specials(source: Mapping[str, Any]) -> Iterator[str]:
             yield from filter(None, map(_token_text, values))
 
 
-def _from_added_tokens(path: Path, special: set[str]) -> Iterator[AddedToken]:
-    for text, token_id in read_json_object(path).items():
+def _from_added_tokens(
+    path: Path, tokens: Mapping[str, Any], special: set[str]
+) -> Iterator[AddedToken]:
+    for text, token_id in tokens.items():
         if text:
             is_special = text in special or _SPECIAL_TEXT.fullmatch(text) is not None
             yield AddedToken(text, _checked_id(token_id, path), is_special)

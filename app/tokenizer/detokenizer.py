@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+NO_TOKENS: Mapping[int, bytes] = {}
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
@@ -18,12 +19,18 @@ class IncrementalDetokenizer:
     thread-safe.
     """
 
-    def __init__(self, token_bytes: Sequence[bytes]) -> None:
-        self._token_bytes = token_bytes
+    def __init__(
+        self, token_bytes: Sequence[bytes], shown: Mapping[int, bytes] = NO_TOKENS
+    ) -> None:
+        """token_bytes: of each token id, b"" for special tokens. shown: special tokens that are
+        text in this answer, and their bytes."""
+        self._token_bytes, self._shown = token_bytes, shown
         self._utf8 = _Utf8Decoder(errors="replace")
 
     def push(self, token_id: int) -> str:
         """The text that `token_id` completes; "" for special tokens and unknown ids."""
+        if token_id in self._shown:
+            return self._utf8.decode(self._shown[token_id])
         if 0 <= token_id < len(self._token_bytes):
             return self._utf8.decode(self._token_bytes[token_id])
         return ""

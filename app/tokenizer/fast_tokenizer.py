@@ -42,19 +42,19 @@ MAX_VALUES = 5_000_000
 class FastTokenizer:
     """`tokenizer.Tokenizer` over one `tokenizer.json`."""
 
-    def __init__(self, directory: Path) -> None:
-        """Raises StartupError if a file in `directory` cannot be read, or if its decoder gives
-        tokens no fixed bytes."""
-        files = read_tokenizer_files(directory)
-        path = directory / "tokenizer.json"
-        source = read_json(path, MAX_BYTES, MAX_VALUES)
+    def __init__(self, source: dict[str, Any], files: TokenizerFiles, path: Path) -> None:
+        """source: the values of a tokenizer.json from the file at `path`; files: beside it.
+
+        Raises:
+            StartupError: it is malformed, or its decoder gives tokens no fixed bytes.
+        """
         check_vocabulary(source, path)
         backend = _load(path, source)
         text_format = read_token_text_format(source, path)
         vocab: dict[str, int] = backend.get_vocab(with_added_tokens=True)
         ids = vocab | {token.text: token.id for token in files.added}
         tokens = _added_tokens(backend, vocab, files)
-        check_added(tokens, directory)
+        check_added(tokens, path)
         specials = [token for token in tokens if token.special]
 
         self.vocab_size = 1 + max(ids.values(), default=-1)
@@ -62,6 +62,7 @@ class FastTokenizer:
         self.special_texts = tuple(token.text for token in specials)
         self.special_ids = tuple(token.id for token in specials)
         self.chat_template = files.chat_template
+        self.tool_chat_template = files.tool_chat_template
         self.bos_id, prefix = _bos_rule(backend, ids, files)
         self.bos_text = next((text for text, id_ in ids.items() if id_ == self.bos_id), "")
         eos_text = files.named.get("eos_token", "")
@@ -90,6 +91,17 @@ class FastTokenizer:
         """See `tokenizer.Tokenizer.decode`."""
         text = decode_all(self.token_bytes, ids)
         return text[1:] if self._strips_leading_space and text.startswith(" ") else text
+
+
+def read_fast_tokenizer(directory: Path) -> FastTokenizer:
+    """The tokenizer of `directory`'s tokenizer.json.
+
+    Raises:
+        StartupError: a file cannot be read, or its decoder gives tokens no fixed bytes.
+    """
+    path = directory / "tokenizer.json"
+    files = read_tokenizer_files(directory)
+    return FastTokenizer(read_json(path, MAX_BYTES, MAX_VALUES), files, path)
 
 
 def _load(path: Path, source: dict[str, Any]) -> Backend:

@@ -29,6 +29,12 @@ def read_model(path: Path) -> bytes:
         StartupError: the file is not a sentencepiece model, truncated, or too large.
     """
     raw = read_file(path, MAX_BYTES)
+    check_model(raw, path)
+    return raw
+
+
+def check_model(raw: bytes, path: Path) -> None:
+    """Raise StartupError unless `raw` from the file at `path` is a complete sentencepiece model."""
     try:
         counts = _count_records(raw)
     except ValueError as error:
@@ -40,7 +46,6 @@ def read_model(path: Path) -> bytes:
         )
     if counts[_PIECE] > MAX_TOKENS:
         raise StartupError(f"{path} has {counts[_PIECE]:,} pieces; at most {MAX_TOKENS:,}")
-    return raw
 
 
 def _count_records(raw: bytes) -> Counter[int]:

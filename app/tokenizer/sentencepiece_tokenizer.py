@@ -37,19 +37,23 @@ class SentencePieceTokenizer:
     """`tokenizer.Tokenizer` over one sentencepiece model. sentencepiece's processors are
     immutable after loading, and thread-safe."""
 
-    def __init__(self, directory: Path) -> None:
-        """Raises StartupError if a file in `directory` cannot be read."""
-        files = read_tokenizer_files(directory)
-        model, inner = _load(directory / "tokenizer.model")
+    def __init__(self, proto: bytes, files: TokenizerFiles, path: Path) -> None:
+        """proto: the bytes of a tokenizer.model from the file at `path`; files: beside it.
+
+        Raises:
+            StartupError: it is not a sentencepiece model, or the added tokens are too many.
+        """
+        model, inner = _load(proto, path)
         pieces = _pieces(model)
         tokens = _with_base(files.added, _base_specials(model, pieces, files))
-        check_added(tokens, directory)
+        check_added(tokens, path)
         specials = {token.text: token.id for token in tokens if token.special}
 
         self.vocab_size = max(len(pieces), *(token.id + 1 for token in tokens))
         self.token_bytes = _bytes_table(model, pieces, tokens, self.vocab_size)
         self.special_texts, self.special_ids = tuple(specials), tuple(specials.values())
         self.chat_template = files.chat_template
+        self.tool_chat_template = files.tool_chat_template
         self.bos_id, self.bos_text = _named_token(
             files, "bos_token", specials, model.bos_id(), pieces
         )
@@ -85,9 +89,19 @@ class SentencePieceTokenizer:
 _Model = sentencepiece.SentencePieceProcessor
 
 
-def _load(path: Path) -> tuple[_Model, _Model]:
+def read_sentencepiece_tokenizer(directory: Path) -> SentencePieceTokenizer:
+    """The tokenizer of `directory`'s tokenizer.model.
+
+    Raises:
+        StartupError: a file cannot be read.
+    """
+    path = directory / "tokenizer.model"
+    files = read_tokenizer_files(directory)
+    return SentencePieceTokenizer(read_model(path), files, path)
+
+
+def _load(proto: bytes, path: Path) -> tuple[_Model, _Model]:
     """The model, and the same model without the leading `▁`."""
-    proto = read_model(path)
     try:
         models = (_Model(model_proto=proto), _Model(model_proto=proto + _NO_DUMMY_PREFIX))
         models[0].encode("a")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.tokenizer.detokenizer import IncrementalDetokenizer
+from app.tokenizer.detokenizer import NO_TOKENS, IncrementalDetokenizer
 
 _REPLACEMENT = "\ufffd"
 
@@ -22,8 +22,11 @@ class TokenSpan:
 class OffsetDetokenizer:
     """An IncrementalDetokenizer that counts characters. Not thread-safe."""
 
-    def __init__(self, token_bytes: Sequence[bytes]) -> None:
-        self._detokenizer = IncrementalDetokenizer(token_bytes)
+    def __init__(
+        self, token_bytes: Sequence[bytes], shown: Mapping[int, bytes] = NO_TOKENS
+    ) -> None:
+        """See `IncrementalDetokenizer`."""
+        self._detokenizer = IncrementalDetokenizer(token_bytes, shown)
         self.length = 0  #: characters decoded so far
 
     def push(self, token_id: int) -> TokenSpan:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gguf.gguf_file import GgufFile, read_gguf
 from app.checkpoint.safe_open import file_exists
+from app.tokenizer.config_files import TokenizerFiles, read_tokenizer_files
 
 
 class Tokenizer(Protocol):
@@ -54,6 +56,10 @@ class Tokenizer(Protocol):
         """The Jinja source of the tokenizer's chat template; None if there is none."""
 
     @property
+    def tool_chat_template(self) -> str | None:
+        """The one that replaces it in requests that offer tools; None: the same."""
+
+    @property
     def token_bytes(self) -> tuple[bytes, ...]:
         """The bytes of every id; b"" for special tokens and unused ids."""
 
@@ -73,24 +79,48 @@ class Tokenizer(Protocol):
         adds. Never raises; incomplete characters become U+FFFD."""
 
 
-def load_tokenizer(directory: Path) -> Tokenizer:
-    """Load the tokenizer in `directory`: `tokenizer.model` with sentencepiece, else
-    `tokenizer.json` with the `tokenizers` library.
+def load_tokenizer_files(source: Path | GgufFile) -> TokenizerFiles:
+    """What the files of a directory or a GGUF file, read or not, say beside the vocabulary.
+
+    Raises:
+        StartupError: a file cannot be read or is malformed.
+    """
+    directory = _parsed(source)
+    if isinstance(directory, GgufFile):
+        from app.tokenizer.gguf.gguf_tokenizer import read_gguf_tokenizer_files
+
+        return read_gguf_tokenizer_files(directory)
+    return read_tokenizer_files(directory)
+
+
+def load_tokenizer(source: Path | GgufFile) -> Tokenizer:
+    """Load the tokenizer in a directory, `tokenizer.model` with sentencepiece, else
+    `tokenizer.json` with the `tokenizers` library; or in a GGUF file, read or not.
 
     Raises:
         StartupError: there is neither, or a file cannot be read.
     """
+    directory = _parsed(source)
+    if isinstance(directory, GgufFile):
+        from app.tokenizer.gguf.gguf_tokenizer import read_gguf_tokenizer
+
+        return read_gguf_tokenizer(directory)
     if file_exists(directory / "tokenizer.model"):
-        from app.tokenizer.sentencepiece_tokenizer import SentencePieceTokenizer
+        from app.tokenizer.sentencepiece_tokenizer import read_sentencepiece_tokenizer
 
-        return SentencePieceTokenizer(directory)
+        return read_sentencepiece_tokenizer(directory)
     if file_exists(directory / "tokenizer.json"):
-        from app.tokenizer.fast_tokenizer import FastTokenizer
+        from app.tokenizer.fast_tokenizer import read_fast_tokenizer
 
-        return FastTokenizer(directory)
+        return read_fast_tokenizer(directory)
     what = "holds neither tokenizer.model nor tokenizer.json"
     if not directory.is_dir():
         what = "is not a directory"
     raise StartupError(
         f"{directory} {what}: pass --tokenizer_path with the directory of the model's tokenizer."
     )
+
+
+def _parsed(source: Path | GgufFile) -> Path | GgufFile:
+    """A directory as it is, a file as what it says of itself. Raises StartupError."""
+    return read_gguf(source) if isinstance(source, Path) and source.is_file() else source

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.checkpoint.gguf.gguf_file import GgufFile
 from app.checkpoint.vocabulary import VocabSize
 from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 
 
-def read_vocab_size(directory: Path) -> VocabSize:
-    """Load the tokenizer in `directory` and count its tokens.
+def read_vocab_size(source: Path | GgufFile) -> VocabSize:
+    """Load the tokenizer in a directory or a GGUF file and count its tokens.
 
     Raises:
         StartupError: there is none, or it cannot be read.
     """
-    return get_vocab_size(load_tokenizer(directory))
+    return get_vocab_size(load_tokenizer(source))
 
 
 def get_vocab_size(tokenizer: Tokenizer) -> VocabSize:

@@ -10,9 +10,11 @@ from app.checkpoint.hardware.gpus import Gpus, find_gpus
 from config import EMBEDDED_MODEL, Config
 
 
-def select_gpus(config: Config) -> tuple[tuple[int, ...], Gpus]:
+def select_gpus(config: Config, *, quantized: bool) -> tuple[tuple[int, ...], Gpus]:
     """The GPUs to use, and all that were found: those of --gpus, else GPU 0 if there is one. The
     embedded model runs on the CPU unless --gpus is given.
+
+    quantized: the base model's weights are quantized, so that a CPU, too, can keep them in 16 bits.
 
     Raises:
         StartupError: a GPU of --gpus does not exist or torch cannot use it, or a setting needs
@@ -27,7 +29,7 @@ def select_gpus(config: Config) -> tuple[tuple[int, ...], Gpus]:
         gpus = tuple(_checked_gpu(gpu, gpus_found) for gpu in config.GPUS) or _default_gpus(
             gpus_found
         )
-    if not gpus and config.DTYPE not in ("auto", "float32"):
+    if not gpus and config.DTYPE not in ("auto", "float32") and not quantized:
         raise StartupError(f"--dtype {config.DTYPE} needs a GPU; a CPU computes in float32")
     if gpus and config.LOAD_IN_8BIT and importlib.util.find_spec("bitsandbytes") is None:
         raise StartupError("--load_in_8bit on a GPU needs bitsandbytes: pip install bitsandbytes")
