@@ -47,23 +47,23 @@ def cache_directory() -> Path | None:
     return None
 
 
-def self_test_passed(eight_bit: bool) -> bool:
+def self_test_passed(weight_bits: int | None) -> bool:
     """Whether the cached kernels of this precision have passed their self-test."""
     directory = cache_directory()
-    return directory is not None and (directory / _marker(eight_bit)).is_file()
+    return directory is not None and (directory / _marker(weight_bits)).is_file()
 
 
-def record_self_test(eight_bit: bool) -> None:
+def record_self_test(weight_bits: int | None) -> None:
     """Record that the cached kernels of this precision have passed their self-test."""
     if directory := cache_directory():
         try:
-            (directory / _marker(eight_bit)).touch()
+            (directory / _marker(weight_bits)).touch()
         except OSError as error:
             log.debug("the self-test will run again at the next start: %s", error)
 
 
-def _marker(eight_bit: bool) -> str:
-    return "self-test-passed-8-bit" if eight_bit else "self-test-passed"
+def _marker(weight_bits: int | None) -> str:
+    return f"self-test-passed-{weight_bits}-bit" if weight_bits else "self-test-passed"
 
 
 def _source_hash(here: Path) -> str:

@@ -6,17 +6,16 @@ of all layers, without the GIL.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from app.engine.batch import Batch
 from app.model.cpu_kernels.attention_work import AttentionWork
-from app.model.cpu_kernels.decoder_buffers import DecoderBuffers, panel_linear
+from app.model.cpu_kernels.decoder_buffers import DecoderBuffers
 from app.model.cpu_kernels.decoder_stages import DecoderStages
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_int8_weights import quantized_bytes
-from app.model.cpu_kernels.packed_weights import new_output
+from app.model.cpu_kernels.lm_head import CompiledHead
+from app.model.cpu_kernels.quantized_linear import quantized_bytes
 from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB
 from app.model.cpu_kernels.thread_pool import Program
 from app.model.rope import build_rope_table
@@ -39,8 +38,7 @@ class CompiledDecoder:
             config.rope, config.head_dim, cache.positions, torch.float32, weights.device
         )
         self._attention = AttentionWork(config, cache, torch.get_num_threads())
-        self._head = panel_linear(weights.lm_head)
-        self._head_rows = np.zeros(2, np.int64)  #: see DecoderStages.head
+        self._head = CompiledHead(weights)
         self._allocate(_FIRST_CAPACITY)
 
     def run(
@@ -72,21 +70,8 @@ class CompiledDecoder:
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """See `runner.Decoder`.
-
-        In 8 bits, lm_head's inputs have twice 8 bits, as two rows: nothing after it corrects its
-        errors, and they cost as much quality as those of all MLPs (docs/lab-log.md).
-        """
-        hidden, count = hidden.contiguous(), len(hidden)
-        rows = 2 * count if self._head.eight_bit else count
-        logits = new_output(rows, self._head.panels)
-        norm, gemm = self._head_stages[0], self._head_stages[-1]
-        self._head_rows[:] = count, rows
-        norm.job["hidden"], gemm.job["y"] = hidden.data_ptr(), logits.data_ptr()
-        self._head_program.run()
-        if rows > count:
-            logits[:count] += logits[count:]
-        return logits[:count, : self._head.outputs]
+        """See `runner.Decoder`."""
+        return self._head(hidden)
 
     def _run_observed(self, count: int, observe: Observer) -> None:
         """Run the stages one at a time and pass each result to `observe`."""
@@ -107,7 +92,3 @@ class CompiledDecoder:
         self._builder = builder  # owns memory that the stages point to
         self._stages = builder.all_layers()
         self._program = Program([stage for _, _, stage, _ in self._stages])
-        # `logits` sets the rows, the norm's input and the GEMM's output.
-        output = new_output(1, self._head.panels)
-        self._head_stages = builder.head(self._head, self._head_rows, output)
-        self._head_program = Program(self._head_stages)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from app.model.cpu_kernels.microkernel import ROW_PADDING
-from app.model.cpu_kernels.packed_int8_weights import (
+from app.model.cpu_kernels.packed_weights import PanelLinear, new_output
+from app.model.cpu_kernels.quantized_linear import (
     AnyPanelLinear,
-    Int8PanelLinear,
+    QuantizedPanelLinear,
     quantized_bytes,
 )
-from app.model.cpu_kernels.packed_weights import PanelLinear, new_output
 from app.model.linear import Linear
 from app.model.weights import LayerWeights, Weights
 
@@ -35,7 +35,6 @@ class DecoderBuffers:
     gate_up: Tensor
     gated: Tensor  #: [rows, mlp width]
     quantized: Tensor  #: uint8: the next GEMM's inputs in 8 bits, as wide as the widest of them
-    head_inputs: Tensor  #: uint8: lm_head's inputs in 8 bits, then their rounding errors, [2 rows]
 
     @classmethod
     def allocate(cls, weights: Weights, rows: int) -> DecoderBuffers:
@@ -56,9 +55,6 @@ class DecoderBuffers:
             gate_up=new_output(rows, gate_up.panels),
             gated=torch.empty(rows, down.inputs + ROW_PADDING),
             quantized=torch.empty(rows, widest + 4 * ROW_PADDING, dtype=torch.uint8),
-            head_inputs=torch.empty(
-                2 * rows, quantized_bytes(config.hidden_size), dtype=torch.uint8
-            ),
         )
 
     @property
@@ -75,5 +71,5 @@ def panel_linears(layer: LayerWeights) -> list[AnyPanelLinear]:
 
 def panel_linear(linear: Linear) -> AnyPanelLinear:
     """A linear layer that was packed for the compiled decoder."""
-    assert isinstance(linear, PanelLinear | Int8PanelLinear)
+    assert isinstance(linear, PanelLinear | QuantizedPanelLinear)
     return linear

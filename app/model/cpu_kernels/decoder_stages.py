@@ -12,13 +12,12 @@ from app.model.cpu_kernels.attention_work import AttentionWork
 from app.model.cpu_kernels.decoder_buffers import DecoderBuffers, panel_linears
 from app.model.cpu_kernels.kv_cache import PanelCache
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
-from app.model.cpu_kernels.packed_int8_weights import AnyPanelLinear
 from app.model.cpu_kernels.packed_weights import DTYPE_CODES
+from app.model.cpu_kernels.quantized_linear import AnyPanelLinear
 from app.model.cpu_kernels.rmsnorm_swiglu import (
     ROW_JOB,
     add_rms_norm,
     quantize_rows,
-    quantize_rows_and_errors,
     swiglu,
 )
 from app.model.cpu_kernels.rope_and_kv_write import rope_and_kv_write
@@ -52,21 +51,6 @@ class DecoderStages:
         last = self._weights.config.layers - 1
         return [*stages, (last, StageName.RESIDUAL, residual, self.buffers.hidden)]
 
-    def head(self, linear: AnyPanelLinear, rows: np.ndarray, output: Tensor) -> list[KernelStage]:
-        """The final norm and lm_head, the first and the last of the stages. rows: int64 [2]: of
-        the norm and of lm_head; output: float32, as wide as the results."""
-        buffers = self.buffers
-        first, last = rows[:1].ctypes.data, rows[1:].ctypes.data
-        norm = self._norm_stage(None, self._weights.lm_head_norm, False)
-        norm.job["rows"] = first
-        if not linear.eight_bit:
-            return [norm, linear.stage(last, buffers.normed, output, None)]
-        rounding = self._row_stage(quantize_rows_and_errors, buffers.normed, buffers.normed, True)
-        rounding.job["rows"] = first
-        rounding.job["quantized"] = buffers.head_inputs.data_ptr()
-        rounding.job["quantized_stride"] = buffers.head_inputs.shape[1]
-        return [norm, rounding, linear.stage(last, buffers.head_inputs, output, None)]
-
     def layer(self, index: int, layer: LayerWeights) -> list[tuple[StageName, KernelStage, Tensor]]:
         """The stages of one layer, each with its name and its result."""
         buffers = self.buffers
@@ -76,7 +60,7 @@ class DecoderStages:
         normed, gated = buffers.normed[:, :-ROW_PADDING], buffers.gated[:, :-ROW_PADDING]
         projected = buffers.qkv[:, :-ROW_PADDING]
         delta_out = buffers.delta[:, :-ROW_PADDING]
-        norm = self._norm_stage(delta, layer.attention_norm, qkv.eight_bit)
+        norm = self._norm_stage(delta, layer.attention_norm, qkv.quantized_inputs)
         stages = [
             (StageName.ATTENTION_NORM, norm, normed),
             (
@@ -87,13 +71,13 @@ class DecoderStages:
             (StageName.ROPE, KernelStage(rope_and_kv_write, job), projected),
             (StageName.ATTENTION, KernelStage(attend, job), attended),
         ]
-        if o_proj.eight_bit:
+        if o_proj.quantized_inputs:
             rounding = self._row_stage(quantize_rows, buffers.attended, buffers.attended, True)
             stages.append((StageName.ROUNDING, rounding, attended))
         projection = self._gemm(o_proj, buffers.attended, buffers.delta, layer.o_proj_bias)
-        norm = self._norm_stage(buffers.delta, layer.mlp_norm, gate_up.eight_bit)
+        norm = self._norm_stage(buffers.delta, layer.mlp_norm, gate_up.quantized_inputs)
         gemm_up = self._gemm(gate_up, buffers.normed, buffers.gate_up, layer.gate_up_proj_bias)
-        activation = self._row_stage(swiglu, buffers.gate_up, buffers.gated, down.eight_bit)
+        activation = self._row_stage(swiglu, buffers.gate_up, buffers.gated, down.quantized_inputs)
         gemm_down = self._gemm(down, buffers.gated, buffers.delta, layer.down_proj_bias)
         return [
             *stages,
@@ -110,7 +94,7 @@ class DecoderStages:
         if bias is not None:
             bias = pad(bias, (0, linear.panels * PANEL - len(bias)))
             self._biases.append(bias)
-        source = self.buffers.quantized if linear.eight_bit else x
+        source = self.buffers.quantized if linear.quantized_inputs else x
         return linear.stage(self.buffers.step.ctypes.data, source, y, bias)
 
     def _norm_stage(

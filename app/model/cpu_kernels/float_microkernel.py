@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from app.model.cpu_kernels.instruction_sets import call, selected
 from app.model.cpu_kernels.intrinsics import WORD
-from app.model.cpu_kernels.jit import jit
+from app.model.cpu_kernels.jit import jit, tile_kernel
 from app.model.cpu_kernels.microkernel import PANEL, Tile, emit_loop, microkernel
 
 #: Dtype codes of weights.
@@ -33,7 +33,7 @@ def float_loops(isa: Any, kind: int) -> Any:
         def emit_body(step: Any, sums: list[Any]) -> list[Any]:
             offset = builder.mul(step, WORD(PANEL * size))
             weights = [
-                _weights(builder, tile, builder.add(offset, WORD(column * size)), kind)
+                load_weights(builder, tile, builder.add(offset, WORD(column * size)), kind)
                 for column in columns
             ]
             tile.prefetch(builder, offset, PANEL * size)
@@ -56,18 +56,18 @@ def float_loops(isa: Any, kind: int) -> Any:
     return microkernel(isa, isa.float_blocking, emit_tile)
 
 
-def _weights(builder: Any, tile: Tile, offset: Any, kind: int) -> Any:
-    """A vector of weights as float32."""
+def load_weights(builder: Any, tile: Tile, offset: Any, kind: int) -> Any:
+    """A vector of the panel's numbers with the dtype code `kind`, as float32."""
     lanes = tile.isa.lanes
     if kind == FLOAT32:
         return tile.load(builder, offset, tile.floats)
     if kind == FLOAT16:
         halves = tile.load(builder, offset, ir.VectorType(_HALF, lanes))
         return builder.fpext(halves, tile.floats)
-    return bfloat16_to_float(builder, tile, offset)
+    return _bfloat16_to_float(builder, tile, offset)
 
 
-def bfloat16_to_float(builder: Any, tile: Tile, offset: Any) -> Any:
+def _bfloat16_to_float(builder: Any, tile: Tile, offset: Any) -> Any:
     """A vector of the panel's bfloat16 as float32."""
     shorts = tile.load(builder, offset, ir.VectorType(_SHORT, tile.isa.lanes))
     shift = ir.Constant(tile.ints, [16] * tile.isa.lanes)
@@ -113,3 +113,21 @@ def float_microkernel(kind, rows, weights, x, x_stride, y, y_stride, inputs):
         _float16_tile(rows, weights, x, x_stride, y, y_stride, inputs)
     else:
         _bfloat16_tile(rows, weights, x, x_stride, y, y_stride, inputs)
+
+
+@tile_kernel
+def float32_tile(rows, panel, x, x_stride, y, y_stride, inputs):
+    """y = x Wᵀ for a tile of `rows` rows; weights in float32. Strides in bytes."""
+    _float32_loops(rows, panel, x, x_stride, y, y_stride, inputs)
+
+
+@tile_kernel
+def float16_tile(rows, panel, x, x_stride, y, y_stride, inputs):
+    """As `float32_tile`; weights in float16."""
+    _float16_loops(rows, panel, x, x_stride, y, y_stride, inputs)
+
+
+@tile_kernel
+def bfloat16_tile(rows, panel, x, x_stride, y, y_stride, inputs):
+    """As `float32_tile`; weights in bfloat16."""
+    _bfloat16_loops(rows, panel, x, x_stride, y, y_stride, inputs)

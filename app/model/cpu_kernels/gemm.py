@@ -1,6 +1,6 @@
 """GEMM of a step's rows with packed weights, divided among threads by panels of outputs.
 
-A job record holds all addresses.
+A job record holds all addresses, that of the micro-kernel for the weights' format among them.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype
 
-from app.model.cpu_kernels.float_microkernel import MAX_TILE_ROWS, element_size, float_microkernel
-from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
+from app.model.cpu_kernels.intrinsics import call_tile_kernel, fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.jit import jit, kernel
 from app.model.cpu_kernels.microkernel import PANEL
 
@@ -17,11 +16,13 @@ from app.model.cpu_kernels.microkernel import PANEL
 GEMM_JOB = np.dtype(
     [
         ("rows", np.int64),  #: address of the row count
-        ("x", np.int64),  #: float32 [rows, x_stride], or quantized rows, see int8_microkernel.py
-        ("x_stride", np.int64),  #: elements, or bytes of a quantized row
-        ("kind", np.int64),  #: dtype code of float weights, see float_microkernel.py
-        ("weights", np.int64),  #: [panels, inputs, PANEL], or groups, see int8_microkernel.py
-        ("inputs", np.int64),  #: inputs of a float GEMM, groups of inputs of an 8-bit one
+        ("x", np.int64),  #: rows in the micro-kernel's format
+        ("x_stride", np.int64),  #: in bytes
+        ("microkernel", np.int64),
+        ("most_rows", np.int64),  #: of a tile
+        ("weights", np.int64),  #: panels in the micro-kernel's format
+        ("panel_bytes", np.int64),
+        ("steps", np.int64),  #: of the micro-kernel for a whole row
         ("panels", np.int64),
         ("bias", np.int64),  #: float32 [panels * PANEL], or 0
         ("y", np.int64),  #: float32 [rows, y_stride]
@@ -30,16 +31,23 @@ GEMM_JOB = np.dtype(
 )
 gemm_job_at = pointer_to(from_dtype(GEMM_JOB))
 
-#: Threads claim several panels at a time, about this many claims per thread: a slow or late
-#: thread leaves its part to the others (dynamic scheduling).
-_CLAIMS_PER_THREAD = 16
+
+@jit
+def claimed_panels(ticket, panels, num_threads):
+    """First panel of the ticket's claim, and the panel after its last; the same twice after the
+    last claim. A claim takes two thirds of a thread's share of what remains (guided
+    self-scheduling, Polychronopoulos and Kuck, 1987): long claims read memory in long runs, and a
+    late thread leaves its part to the others. Panels are computed one by one, so a row's bits do
+    not depend on it."""
+    start = 0
+    for _ in range(ticket):
+        start += _claim(panels - start, num_threads)
+    return start, start + _claim(panels - start, num_threads)
 
 
 @jit
-def panels_per_claim(panels, num_threads):
-    """How many panels a thread claims at a time. Panels are computed one by one, so a row's bits
-    do not depend on it."""
-    return max(1, panels // (num_threads * _CLAIMS_PER_THREAD))
+def _claim(remaining, num_threads):
+    return min(remaining, max(1, 2 * remaining // (3 * num_threads)))
 
 
 @jit
@@ -63,25 +71,23 @@ def add_bias(job, rows, panel):
 
 
 @kernel
-def float_gemm(job_address, counter, thread, num_threads):
+def gemm(job_address, counter, thread, num_threads):
     """y = x Wᵀ in float32."""
     job = carray(gemm_job_at(job_address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
-    size = element_size(job.kind)
-    claim = panels_per_claim(job.panels, num_threads)
     while True:
-        start = fetch_add(counter, claim)
-        if start >= job.panels:
+        start, end = claimed_panels(fetch_add(counter, 1), job.panels, num_threads)
+        if start == end:
             break
-        for panel in range(start, min(start + claim, job.panels)):
-            weights = job.weights + panel * job.inputs * (PANEL * size)
+        for panel in range(start, end):
+            weights = job.weights + panel * job.panel_bytes
             first = 0
             while first < rows:
-                count = tile_rows(rows, first, MAX_TILE_ROWS)
-                x = job.x + first * job.x_stride * 4
+                count = tile_rows(rows, first, job.most_rows)
+                x = job.x + first * job.x_stride
                 y = job.y + (first * job.y_stride + panel * PANEL) * 4
-                float_microkernel(
-                    job.kind, count, weights, x, job.x_stride, y, job.y_stride, job.inputs
+                call_tile_kernel(
+                    job.microkernel, count, weights, x, job.x_stride, y, 4 * job.y_stride, job.steps
                 )
                 first += count
             if job.bias:

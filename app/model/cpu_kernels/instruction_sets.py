@@ -29,6 +29,17 @@ class Blocking:
 
 
 @dataclass(frozen=True, slots=True)
+class NibbleDot:
+    """How a group's products of 4-bit weights and 8-bit inputs are summed. The weights are
+    unsigned, so few instructions do it; sums without VNNI stay in 16 bits: those of a group of 32
+    are at most 8 * 2 * 15 * 127."""
+
+    zero: Any  #: a vector of sums to begin with
+    add: EmitDot  #: adds four products to each lane of the sums
+    total: Callable[[Any, Any], Any]  #: (builder, sums) to int32 in every lane
+
+
+@dataclass(frozen=True, slots=True)
 class InstructionSet:
     """Vector width, register blocking and the 8-bit dot product of a kind of CPU."""
 
@@ -38,6 +49,7 @@ class InstructionSet:
     #: Added to 8-bit weights where the dot product takes them unsigned, else 0.
     zero_point: int
     dot: EmitDot
+    nibble_dot: NibbleDot
 
 
 def call(builder: Any, name: str, result: Any, *values: Any) -> Any:
@@ -78,6 +90,31 @@ def _vpmaddubsw(bits: int, pairs: str, quads: str) -> EmitDot:
     return emit
 
 
+def _vnni_nibble_dot(bits: int) -> NibbleDot:
+    zero = ir.Constant(ir.VectorType(ir.IntType(32), bits // 32), None)
+    return NibbleDot(zero, _vpdpbusd(bits), lambda builder, sums: sums)
+
+
+def _nibble_dot(bits: int, pairs: str, quads: str) -> NibbleDot:
+    """Without VNNI; names as in `_vpmaddubsw`."""
+    bytes_ = ir.VectorType(ir.IntType(8), bits // 8)
+    shorts = ir.VectorType(ir.IntType(16), bits // 16)
+    ints = ir.VectorType(ir.IntType(32), bits // 32)
+
+    def add(builder: Any, sums: Any, weights: Any, inputs: Any) -> Any:
+        weights, inputs = builder.bitcast(weights, bytes_), builder.bitcast(inputs, bytes_)
+        return builder.add(sums, call(builder, pairs, shorts, weights, inputs))
+
+    def total(builder: Any, sums: Any) -> Any:
+        return call(builder, quads, ints, sums, ir.Constant(shorts, [1] * (bits // 16)))
+
+    return NibbleDot(ir.Constant(shorts, None), add, total)
+
+
+#: LLVM's names of vpmaddubsw and vpmaddwd.
+_MADD_512 = ("llvm.x86.avx512.pmaddubs.w.512", "llvm.x86.avx512.pmaddw.d.512")
+_MADD_256 = ("llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd")
+
 #: By the names of cpu_features.INSTRUCTION_SETS.
 INSTRUCTION_SETS = {
     "AVX-512 VNNI": InstructionSet(
@@ -86,13 +123,15 @@ INSTRUCTION_SETS = {
         int8_blocking=Blocking(12, 24),
         zero_point=128,
         dot=_vpdpbusd(512),
+        nibble_dot=_vnni_nibble_dot(512),
     ),
     "AVX-512": InstructionSet(
         lanes=16,
         float_blocking=Blocking(12, 24),
         int8_blocking=Blocking(10, 20),
         zero_point=0,
-        dot=_vpmaddubsw(512, "llvm.x86.avx512.pmaddubs.w.512", "llvm.x86.avx512.pmaddw.d.512"),
+        dot=_vpmaddubsw(512, *_MADD_512),
+        nibble_dot=_nibble_dot(512, *_MADD_512),
     ),
     "AVX-VNNI": InstructionSet(
         lanes=8,
@@ -100,13 +139,15 @@ INSTRUCTION_SETS = {
         int8_blocking=Blocking(12, 12),
         zero_point=128,
         dot=_vpdpbusd(256),
+        nibble_dot=_vnni_nibble_dot(256),
     ),
     "AVX2": InstructionSet(
         lanes=8,
         float_blocking=Blocking(6, 12),
         int8_blocking=Blocking(10, 10),
         zero_point=0,
-        dot=_vpmaddubsw(256, "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd"),
+        dot=_vpmaddubsw(256, *_MADD_256),
+        nibble_dot=_nibble_dot(256, *_MADD_256),
     ),
 }
 

@@ -6,26 +6,26 @@ added in float32, in order. The blocks are those of llama.cpp's Q8_0, on both si
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 
-from app.model.cpu_kernels.float_microkernel import bfloat16_to_float
+from app.model.cpu_kernels.float_microkernel import BFLOAT16, load_weights
 from app.model.cpu_kernels.instruction_sets import call, selected
 from app.model.cpu_kernels.intrinsics import WORD
-from app.model.cpu_kernels.jit import jit
 from app.model.cpu_kernels.microkernel import PANEL, Tile, emit_loop, microkernel
 
 #: Inputs that share a scale.
 GROUP = 32
 _QUADS = GROUP // 4  # four inputs are multiplied by one instruction
 
-#: A group of a panel: PANEL scales in bfloat16, then [GROUP / 4, PANEL, 4] weights.
+#: A group of a panel: PANEL scales in bfloat16 or float16, then [GROUP / 4, PANEL, 4] weights.
 SCALE_BYTES = 2 * PANEL
 PANEL_GROUP_BYTES = SCALE_BYTES + GROUP * PANEL
-#: A group of an input row: GROUP int8, its scale in float32, and in int32 what corrects the sums
-#: for the weights' zero point: -zero_point * the sum of its integers.
-INPUT_SCALE, INPUT_CORRECTION, INPUT_GROUP_BYTES = GROUP, GROUP + 4, GROUP + 8
+#: A group of an input row: GROUP int8, its scale in float32, and in int32 minus the sum of its
+#: integers, which corrects the products for the weights' zero point.
+INPUT_SCALE, INPUT_NEGATIVE_SUM, INPUT_GROUP_BYTES = GROUP, GROUP + 4, GROUP + 8
 
 _ISA = selected()
 #: Most rows of a tile.
@@ -34,12 +34,13 @@ MAX_INT8_TILE_ROWS = _ISA.int8_blocking.rows
 ZERO_POINT = _ISA.zero_point
 
 
-def int8_loops(isa: Any) -> Any:
-    """A micro-kernel, see `microkernel.microkernel`; its steps are groups of inputs."""
-    return microkernel(isa, isa.int8_blocking, _emit_tile)
+def int8_loops(isa: Any, kind: int = BFLOAT16) -> Any:
+    """A micro-kernel, see `microkernel.microkernel`; its steps are groups of inputs. kind: the
+    dtype code of the weights' scales."""
+    return microkernel(isa, isa.int8_blocking, partial(_emit_tile, kind))
 
 
-def _emit_tile(builder: Any, tile: Tile) -> None:
+def _emit_tile(kind: int, builder: Any, tile: Tile) -> None:
     for row in tile.y:
         for address in row:
             builder.store(ir.Constant(tile.floats, None), address, align=4)
@@ -49,7 +50,10 @@ def _emit_tile(builder: Any, tile: Tile) -> None:
         weights = builder.mul(group, WORD(PANEL_GROUP_BYTES))
         inputs = builder.mul(group, WORD(INPUT_GROUP_BYTES))
         tile.prefetch(builder, weights, PANEL_GROUP_BYTES)
-        _emit_fold(builder, tile, weights, inputs, _emit_dots(builder, tile, weights, inputs))
+        # Scales before the products would take registers from them: 4 rows took 15 % longer.
+        sums = _emit_dots(builder, tile, weights, inputs)
+        scales = [_scales(builder, tile, weights, vector, kind) for vector in range(tile.vectors)]
+        emit_fold(builder, tile, inputs, scales, sums)
         return []
 
     emit_loop(builder, tile.steps, [], emit_body)
@@ -61,8 +65,8 @@ def _emit_dots(builder: Any, tile: Tile, weights: Any, inputs: Any) -> list[list
     for row in range(tile.rows):
         start = ir.Constant(tile.ints, None)
         if tile.isa.zero_point:
-            offset = builder.add(inputs, WORD(INPUT_CORRECTION))
-            start = tile.broadcast(builder, row, offset, tile.ints)
+            zero_point = ir.Constant(tile.ints, [tile.isa.zero_point] * tile.isa.lanes)
+            start = builder.mul(negative_sum(builder, tile, row, inputs), zero_point)
         sums.append([start] * tile.vectors)
     for quad in range(_QUADS):
         first = SCALE_BYTES + 4 * (quad * PANEL + tile.first)
@@ -78,16 +82,22 @@ def _emit_dots(builder: Any, tile: Tile, weights: Any, inputs: Any) -> list[list
     return sums
 
 
-def _emit_fold(builder: Any, tile: Tile, weights: Any, inputs: Any, sums: list[list[Any]]) -> None:
-    """y += sums * (scales of the weights * scale of the input)."""
-    scales = [
-        bfloat16_to_float(
-            builder,
-            tile,
-            builder.add(weights, WORD(2 * (tile.first + vector * tile.isa.lanes))),
-        )
-        for vector in range(tile.vectors)
-    ]
+def _scales(builder: Any, tile: Tile, weights: Any, vector: int, kind: int) -> Any:
+    """A vector of a group's scales as float32."""
+    offset = builder.add(weights, WORD(2 * (tile.first + vector * tile.isa.lanes)))
+    return load_weights(builder, tile, offset, kind)
+
+
+def negative_sum(builder: Any, tile: Tile, row: int, inputs: Any) -> Any:
+    """Minus the sum of a row's integers in the group at `inputs`, in every lane."""
+    offset = builder.add(inputs, WORD(INPUT_NEGATIVE_SUM))
+    return tile.broadcast(builder, row, offset, tile.ints)
+
+
+def emit_fold(
+    builder: Any, tile: Tile, inputs: Any, scales: list[Any], sums: list[list[Any]]
+) -> None:
+    """y += sums * (scales of the weights * scale of the input); sums: int32 [rows][vectors]."""
     fma = f"llvm.fma.v{tile.isa.lanes}f32"
     for row in range(tile.rows):
         offset = builder.add(inputs, WORD(INPUT_SCALE))
@@ -98,12 +108,3 @@ def _emit_fold(builder: Any, tile: Tile, weights: Any, inputs: Any, sums: list[l
             exact = builder.sitofp(total, tile.floats)
             after = call(builder, fma, tile.floats, exact, factor, before)
             builder.store(after, address, align=4)
-
-
-_int8_loops = int8_loops(_ISA)
-
-
-@jit
-def int8_microkernel(rows, weights, x, x_stride, y, y_stride, groups):
-    """y = x Wᵀ in float32 for a tile of `rows` rows. Strides in bytes."""
-    _int8_loops(rows, weights, x, x_stride, y, y_stride, groups)

@@ -53,6 +53,18 @@ def fetch_add(typing: Any, counter: Any, count: Any) -> Any:
 
 
 @intrinsic
+def compare_exchange(typing: Any, counter: Any, expected: Any, value: Any) -> Any:
+    """Atomically set the int64 counter at an address to `value` if it is `expected`."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target = builder.inttoptr(args[0], WORD.as_pointer())
+        builder.cmpxchg(target, args[1], args[2], "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
 def load_acquire(typing: Any, counter: Any) -> Any:
     """Load the int64 counter at an address with acquire ordering: writes made before the last
     `fetch_add` to it are visible afterwards."""
@@ -77,6 +89,21 @@ def call_kernel(
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), emit
+
+
+@intrinsic
+def call_tile_kernel(
+    typing: Any, function: Any, rows: Any, panel: Any, x: Any, x_stride: Any, y: Any,
+    y_stride: Any, steps: Any,
+) -> Any:  # fmt: skip
+    """Call the micro-kernel at an address with its seven arguments, see `jit.tile_kernel`."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        tile_kernel = ir.FunctionType(ir.VoidType(), [WORD] * 7)
+        builder.call(builder.inttoptr(args[0], tile_kernel.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 8), emit
 
 
 @intrinsic
@@ -112,6 +139,16 @@ def float_to_half_bits(typing: Any, value: Any) -> Any:
 
 
 @intrinsic
+def round_to_half(typing: Any, value: Any) -> Any:
+    """The float16 nearest to a float32, as float32."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fpext(builder.fptrunc(args[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.float32), emit
+
+
+@intrinsic
 def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
     """x * y + z, rounded once."""
 
@@ -135,6 +172,19 @@ def maximum(typing: Any, one: Any, other: Any) -> Any:
         return builder.call(cgutils.get_or_insert_function(builder.module, binary, name), args)
 
     return types.float32(types.float32, types.float32), emit
+
+
+@intrinsic
+def clamp(typing: Any, value: Any, low: Any, high: Any) -> Any:
+    """A float32 limited to a range; `low` for NaN. Unlike Python's `min` and `max` it
+    vectorizes, to one instruction each."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, low, high = args
+        value = builder.select(builder.fcmp_ordered(">", value, low), value, low)
+        return builder.select(builder.fcmp_ordered("<", value, high), value, high)
+
+    return types.float32(types.float32, types.float32, types.float32), emit
 
 
 @intrinsic

@@ -32,5 +32,8 @@ jit = njit(nogil=True, **_OPTIONS)
 #: Decorator of kernels. Arguments, all int64: the address of the job record, the address of the
 #: counter from which threads claim work items, the calling thread's index, the thread count.
 kernel: Callable[[Any], Any] = cfunc(types.void(*[types.int64] * 4), **_OPTIONS)
+#: Decorator of micro-kernels that a GEMM job names by their address; arguments, all int64: see
+#: `microkernel.microkernel`.
+tile_kernel: Callable[[Any], Any] = cfunc(types.void(*[types.int64] * 7), **_OPTIONS)
 #: Decorator of the function that every thread runs; its argument is a program's address.
 thread_main: Callable[[Any], Any] = cfunc(types.void(types.int64), **_OPTIONS)

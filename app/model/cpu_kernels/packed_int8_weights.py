@@ -1,101 +1,61 @@
-"""Linear layers of the compiled decoder in 8 bits: weights and inputs have a scale per group.
-
-Groups of 32 inputs on both sides, as in llama.cpp's Q8_0: one scale per row of inputs cannot
-represent their outliers (docs/lab-log.md).
-"""
+"""Weights in 8 bits, with a scale per group of 32 inputs as in llama.cpp's Q8_0."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from app.model.cpu_kernels.int8_microkernel import (
     GROUP,
-    INPUT_GROUP_BYTES,
     PANEL_GROUP_BYTES,
     SCALE_BYTES,
     ZERO_POINT,
 )
 from app.model.cpu_kernels.microkernel import PANEL
-from app.model.cpu_kernels.packed_weights import PanelLinear, new_job, new_output
-from app.model.cpu_kernels.rmsnorm_swiglu import ROW_JOB, quantize_rows
-from app.model.cpu_kernels.thread_pool import KernelStage, Program
-from app.model.int8 import move_outliers
-
-#: Panels that are packed at a time: bounds the memory for intermediate results.
-_PANELS_AT_ONCE = 64
+from app.model.cpu_kernels.quantized_linear import QuantizedPanelLinear, stored_groups
+from app.model.stored_matrix import Matrix, has_int8_groups
 
 
-class Int8PanelLinear:
-    """y = x Wᵀ with weights and inputs rounded to 8 bits, exact sums of groups, float32 results."""
+class Int8PanelLinear(QuantizedPanelLinear):
+    """Weights rounded to 8 bits."""
 
-    scale = 1.0
-    eight_bit = True
+    group_bytes = PANEL_GROUP_BYTES
 
-    def __init__(self, weight: Tensor) -> None:
-        """weight: [out, in], any float dtype."""
-        self.outputs, self.inputs = weight.shape
-        self.panels = -(-self.outputs // PANEL)
-        self._groups = -(-self.inputs // GROUP)
-        self._weights = torch.empty(self.panels, self._groups, PANEL_GROUP_BYTES, dtype=torch.uint8)
-        for first in range(0, self.panels, _PANELS_AT_ONCE):
-            panels = self._weights[first : first + _PANELS_AT_ONCE]
-            block = weight[first * PANEL :][: len(panels) * PANEL].float()
-            missing = (-self.inputs % GROUP, len(panels) * PANEL - len(block))
-            pack_groups(pad(block, (0, missing[0], 0, missing[1])), panels)
-        self.nbytes = self._weights.nbytes
+    @classmethod
+    def packing(cls, weight: Matrix) -> type[QuantizedPanelLinear]:
+        """Repacked are 8-bit integers with a float16 scale for each group."""
+        return RepackedInt8Linear if has_int8_groups(weight) else cls
 
-    def stage(self, rows: int, x: Tensor, y: Tensor, bias: Tensor | None) -> KernelStage:
-        """The GEMM as one stage. x: quantized rows, uint8 [rows, >= quantized_bytes(inputs)]; the
-        others as in `PanelLinear.stage`."""
-        from app.model.cpu_kernels.int8_gemm import int8_gemm  # compiles
+    @staticmethod
+    def pack(weight: Tensor, panels: Tensor) -> None:
+        """See `pack_groups`."""
+        pack_groups(weight, panels)
 
-        job = new_job(rows, x, y, bias)
-        job["weights"] = self._weights.data_ptr()
-        job["inputs"], job["panels"] = self._groups, self.panels
-        return KernelStage(int8_gemm, job)
+    @staticmethod
+    def tile() -> Any:
+        """The micro-kernel of 8-bit weights."""
+        from app.model.cpu_kernels.int8_tile import int8_tile  # compiles
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[rows, in] -> [rows, out], float32."""
-        count = np.array([x.shape[0]], np.int64)
-        quantized, y = quantize(x), new_output(x.shape[0], self.panels)
-        Program([self.stage(count.ctypes.data, quantized, y, None)]).run()
-        return y[:, : self.outputs]
+        return int8_tile
 
 
-AnyPanelLinear = PanelLinear | Int8PanelLinear
+class RepackedInt8Linear(Int8PanelLinear):
+    """8-bit integers with the float16 scales that they have in their file."""
 
+    exact = True
 
-class Int8PanelPacker:
-    """Packs weights in 8 bits; implements `quantization.WeightPacker`."""
+    def pack_rows(self, weight: Matrix, rows: slice, panels: Tensor) -> None:
+        """Copy integers and scales; weight: a `StoredMatrix` with `int8_groups`."""
+        copy_groups(*stored_groups(weight, rows, len(panels)), panels)
 
-    def pack(self, weight: Tensor) -> Int8PanelLinear:
-        """Quantize with a scale per output channel and group of inputs."""
-        return Int8PanelLinear(weight)
+    @staticmethod
+    def tile() -> Any:
+        """The micro-kernel of 8-bit weights with float16 scales."""
+        from app.model.cpu_kernels.repacked_int8_tile import repacked_int8_tile  # compiles
 
-    def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Int8PanelLinear]:
-        """Quantize the weight after `move_outliers`."""
-        norm, weight = move_outliers(norm, weight)
-        return norm.float(), Int8PanelLinear(weight)
-
-
-def quantized_bytes(width: int) -> int:
-    """Bytes of a quantized input row of `width` elements."""
-    return -(-width // GROUP) * INPUT_GROUP_BYTES
-
-
-def quantize(x: Tensor) -> Tensor:
-    """Quantize float32 [rows, width] to uint8 [rows, quantized_bytes(width)]."""
-    x, (rows, width) = x.contiguous(), x.shape
-    quantized = torch.empty(rows, quantized_bytes(width), dtype=torch.uint8)
-    count, job = np.array([rows], np.int64), np.zeros(1, ROW_JOB)
-    job["rows"], job["x"] = count.ctypes.data, x.data_ptr()
-    job["stride"] = job["width"] = width
-    job["quantized"], job["quantized_stride"] = quantized.data_ptr(), quantized.shape[1]
-    Program([KernelStage(quantize_rows, job)]).run()
-    return quantized
+        return repacked_int8_tile
 
 
 def pack_groups(weight: Tensor, panels: Tensor, zero_point: int = ZERO_POINT) -> None:
@@ -105,8 +65,24 @@ def pack_groups(weight: Tensor, panels: Tensor, zero_point: int = ZERO_POINT) ->
     blocks = weight.view(count, PANEL, groups, GROUP)
     scales = round_up_to_bfloat16(blocks.abs().amax(-1) / 127)  # [count, PANEL, groups]
     divisors = scales.float().clamp_min_(torch.finfo(torch.float32).tiny)
-    values = (blocks / divisors[..., None]).round_().to(torch.int16) + zero_point
-    quads = values.to(torch.uint8).view(count, PANEL, groups, GROUP // 4, 4)
+    values = (blocks / divisors[..., None]).round_().to(torch.int16)
+    _store(values, scales, panels, zero_point)
+
+
+def copy_groups(
+    values: Tensor, scales: Tensor, panels: Tensor, zero_point: int = ZERO_POINT
+) -> None:
+    """Copy int8 [count * PANEL, groups * GROUP] with float16 scales [count * PANEL, groups] into
+    `panels`, see `pack_groups`."""
+    count, groups, _ = panels.shape
+    blocks = values.view(count, PANEL, groups, GROUP).to(torch.int16)
+    _store(blocks, scales.view(count, PANEL, groups), panels, zero_point)
+
+
+def _store(values: Tensor, scales: Tensor, panels: Tensor, zero_point: int) -> None:
+    """values: int16 [count, PANEL, groups, GROUP]; scales: of 16 bits, [count, PANEL, groups]."""
+    count, _, groups, _ = values.shape
+    quads = (values + zero_point).to(torch.uint8).view(count, PANEL, groups, GROUP // 4, 4)
     panels[..., :SCALE_BYTES] = scales.transpose(1, 2).contiguous().view(torch.uint8)
     panels[..., SCALE_BYTES:] = quads.permute(0, 2, 3, 1, 4).flatten(2)
 

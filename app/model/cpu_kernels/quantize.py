@@ -12,10 +12,9 @@ from numba.extending import intrinsic
 from app.model.cpu_kernels.instruction_sets import call
 from app.model.cpu_kernels.int8_microkernel import (
     GROUP,
-    INPUT_CORRECTION,
     INPUT_GROUP_BYTES,
+    INPUT_NEGATIVE_SUM,
     INPUT_SCALE,
-    ZERO_POINT,
 )
 from app.model.cpu_kernels.intrinsics import BYTES, WORD, pointer
 from app.model.cpu_kernels.jit import jit
@@ -45,8 +44,7 @@ def _quantize_group(typing: Any, values: Any, group: Any) -> Any:
         narrow = ir.VectorType(ir.IntType(8), GROUP)
         _store(builder, builder.trunc(integers, narrow), args[1], 0)
         _store(builder, builder.fdiv(absmax, _FLOAT(127.0)), args[1], INPUT_SCALE)
-        correction = builder.mul(total, _INT(-ZERO_POINT))
-        _store(builder, correction, args[1], INPUT_CORRECTION)
+        _store(builder, builder.neg(total), args[1], INPUT_NEGATIVE_SUM)
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), emit

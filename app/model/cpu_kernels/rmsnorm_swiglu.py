@@ -111,3 +111,18 @@ def quantize_rows_and_errors(job_address, counter, thread, num_threads):
         quantize_row(x[row], job.width, groups)
         subtract_quantized(x[row], job.width, groups)
         quantize_row(x[row], job.width, groups + rows * job.quantized_stride)
+
+
+@kernel
+def add_error_results(job_address, counter, thread, num_threads):
+    """Add the results of rounding errors to those of their rows, see `quantize_rows_and_errors`.
+    x: of the next GEMM, [2 rows, stride]; out is not used."""
+    job = carray(_row_job_at(job_address), 1)[0]
+    rows = carray(pointer(job.rows), 1, np.int64)[0]
+    x = carray(pointer(job.x), (2 * rows, job.stride), np.float32)
+    while True:
+        row = fetch_add(counter, 1)
+        if row >= rows:
+            break
+        for i in range(job.width):
+            x[row, i] += x[rows + row, i]

@@ -11,14 +11,20 @@ from torch import Tensor
 
 from app.checkpoint.config import ModelConfig, RopeConfig
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
-from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, Int8PanelPacker
-from app.model.cpu_kernels.packed_weights import PanelLinear, PanelPacker
+from app.model.cpu_kernels.int8_microkernel import GROUP
+from app.model.cpu_kernels.packed_int4_weights import Int4PanelLinear
+from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, RepackedInt8Linear
+from app.model.cpu_kernels.packed_weights import PanelLinear
+from app.model.cpu_kernels.packers import panel_packer
+from app.model.cpu_kernels.quantized_linear import AnyPanelLinear
 from app.model.cpu_kernels.thread_pool import NoSharedOpenMPError
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.loading.build_weights import build_weights
 from app.model.runner import TorchRunner
+from app.model.stored_matrix import StoredMatrix
 
+_FLOATS = (torch.float32, torch.float16)
 _CONFIG = ModelConfig(
     architecture="qwen3",
     vocab_size=64,
@@ -42,22 +48,22 @@ _CONFIG = ModelConfig(
 )
 
 
-def kernels_match_torch(eight_bit: bool) -> bool:
+def kernels_match_torch(weight_bits: int | None) -> bool:
     """Whether all kernels of this precision run on two threads and agree with torch."""
     torch.set_num_threads(2)
     with torch.inference_mode():
-        return gemm_matches_torch(eight_bit) and layers_match_torch(eight_bit)
+        return gemm_matches_torch(weight_bits) and layers_match_torch(weight_bits)
 
 
-def gemm_matches_torch(eight_bit: bool) -> bool:
+def gemm_matches_torch(weight_bits: int | None) -> bool:
     """Whether the GEMM kernels of this precision run and agree with torch."""
     weight, x = _random("weight", 80, 128), _random("x", 17, 128)
-    linears = (
-        [Int8PanelLinear(weight)]
-        if eight_bit
-        else [PanelLinear(weight.to(kind)) for kind in (torch.float32, torch.float16)]
-    )
-    tolerance = 0.05 if eight_bit else 5e-3
+    linears: list[AnyPanelLinear] = [PanelLinear(weight.to(kind)) for kind in _FLOATS]
+    if weight_bits:
+        linears = [Int4PanelLinear(weight)] if weight_bits == 4 else []
+        # lm_head has 8 bits beside 4.
+        linears += [Int8PanelLinear(weight), RepackedInt8Linear(StoredMatrix([_Int8Rows(weight)]))]
+    tolerance = {8: 0.05, 4: 0.4, None: 5e-3}[weight_bits]
     try:
         return all(
             torch.allclose(linear(x), x @ weight.T, atol=tolerance * 11.3) for linear in linears
@@ -66,17 +72,37 @@ def gemm_matches_torch(eight_bit: bool) -> bool:
         return False
 
 
-def layers_match_torch(eight_bit: bool) -> bool:
+class _Int8Rows:
+    """A weight as 8-bit integers with float16 scales; implements `stored_matrix.RowReader`."""
+
+    dtype, int8_groups, int4_groups = torch.float32, True, False
+
+    def __init__(self, weight: Tensor) -> None:
+        self.shape = (weight.shape[0], weight.shape[1])
+        groups = weight.view(weight.shape[0], -1, GROUP)
+        self._scales = (groups.abs().amax(-1) / 127).half()
+        self._values = (groups / self._scales[..., None]).round().clamp(-127, 127).to(torch.int8)
+
+    def rows(self, rows: slice) -> Tensor:
+        """See `RowReader.rows`."""
+        return (self._values[rows] * self._scales[rows, :, None].float()).flatten(1)
+
+    def int8_rows(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """See `RowReader.int8_rows`."""
+        return self._values[rows].flatten(1), self._scales[rows]
+
+
+def layers_match_torch(weight_bits: int | None) -> bool:
     """Whether the compiled decoder agrees with the torch decoder on the same weights, for a
     prompt and one decoded token."""
     from app.model.cpu_kernels.decoder import CompiledDecoder
     from app.model.cpu_kernels.kv_cache import PanelCache
 
-    packer = Int8PanelPacker() if eight_bit else PanelPacker()
-    weights = build_weights(_CONFIG, _tensor, packer, torch.float32, lambda done, total: None)
+    packer = panel_packer(weight_bits)
+    weights = build_weights(_CONFIG, _tensor, packer, torch.float32)
     cpu = torch.device("cpu")
     slot_cache = SlotCache(_CONFIG, 2, 64, torch.float32, (cpu,) * _CONFIG.layers)
-    panel_cache = PanelCache(_CONFIG, 2, 64, torch.float16 if eight_bit else torch.float32)
+    panel_cache = PanelCache(_CONFIG, 2, 64, torch.float16 if weight_bits else torch.float32)
     runners = [
         TorchRunner(
             weights, panel_cache, CompiledDecoder(weights, panel_cache), _CONFIG.vocab_size
@@ -87,7 +113,7 @@ def layers_match_torch(eight_bit: bool) -> bool:
     for batch in (prompt, Batch((DecodeRow(1, 32, 9, True),), ())):
         compiled, reference = (runner.run(batch).logits for runner in runners)
         # Where values are rounded to 8 bits, a last-bit difference may become a whole step.
-        tolerance = (0.35 if eight_bit else 2e-3) * float(reference.abs().max())
+        tolerance = (0.35 if weight_bits else 2e-3) * float(reference.abs().max())
         if not torch.allclose(compiled, reference, rtol=0, atol=tolerance):
             return False
     return True
