@@ -20,28 +20,33 @@ from app.model.weights import Weights
 log = logging.getLogger(__name__)
 
 
-def cpu_packer(eight_bit: bool, kv_cache_dtype: str = "auto") -> WeightPacker:
+def cpu_packer(weight_bits: int | None, kv_cache_dtype: str = "auto") -> WeightPacker:
     """How the selected backend packs the weights. Logs a warning if it is torch's.
 
-    kv_cache_dtype: of --kv_cache_dtype.
+    weight_bits: 8, 4, or None for full precision; kv_cache_dtype: of --kv_cache_dtype.
 
     Raises:
-        StartupError: the backend is torch's, which keeps keys and values in float32 only.
+        StartupError: the backend is torch's, which keeps keys and values in float32 only, and has
+            no 4 bits.
     """
-    reason = _reason_for_torch(eight_bit)
+    reason = _reason_for_torch(weight_bits)
     if reason is None:
-        from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
-        from app.model.cpu_kernels.packed_weights import PanelPacker
+        from app.model.cpu_kernels.packers import panel_packer
 
-        return Int8PanelPacker() if eight_bit else PanelPacker()
+        return panel_packer(weight_bits)
+    if weight_bits == 4:
+        raise StartupError(
+            f"--load_in_4bit needs the compiled kernels, which cannot be used ({reason}); pass "
+            "--load_in_8bit"
+        )
     if kv_cache_dtype == "float16":
         raise StartupError(
             "--kv_cache_dtype float16 needs the compiled kernels, which cannot be used "
             f"({reason}); pass auto or float32"
         )
-    answers = "other answers" if eight_bit else "same answers"
+    answers = "other answers" if weight_bits else "same answers"
     log.warning("compiled kernels are not used (%s): slower, %s", reason, answers)
-    return Int8Packer() if eight_bit else FullPrecisionPacker(torch.float32)
+    return Int8Packer() if weight_bits else FullPrecisionPacker(torch.float32)
 
 
 def decoder_for(
@@ -68,7 +73,7 @@ def describe_kernels(decoder: Decoder) -> str:
     return kernels()
 
 
-def _reason_for_torch(eight_bit: bool) -> str | None:
+def _reason_for_torch(weight_bits: int | None) -> str | None:
     """Why the compiled kernels cannot be used; None if they can. They are compiled only on a CPU
     that has the features they need, and in a child process first."""
     if missing := missing_feature():
@@ -76,9 +81,9 @@ def _reason_for_torch(eight_bit: bool) -> str | None:
     try:
         from app.model.self_test_process import kernel_fault
 
-        if fault := kernel_fault(eight_bit):
+        if fault := kernel_fault(weight_bits):
             return fault
         from app.model.cpu_kernels.self_test import gemm_matches_torch
     except ImportError as error:
         return f"{error.name} cannot be imported"
-    return None if gemm_matches_torch(eight_bit) else "their results were wrong on this machine"
+    return None if gemm_matches_torch(weight_bits) else "their results were wrong on this machine"

@@ -73,12 +73,19 @@ def move_outliers(norm: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     norm: [in]; weight: [out, in].
     """
+    factors = outlier_factors(norm)
+    if factors is None:
+        return norm, weight
+    return norm.float() / factors, weight.float() * factors
+
+
+def outlier_factors(norm: Tensor) -> Tensor | None:
+    """The power of two of each channel in `move_outliers`, [in]; None if there is no outlier."""
     ratios = norm.abs().float() / norm.abs().float().median().clamp_min(1e-30)
     outliers = ratios > _OUTLIER
     if not outliers.any():
-        return norm, weight
-    factors = torch.where(outliers, ratios.clamp_min(1).log2().round().exp2(), 1.0)
-    return norm.float() / factors, weight.float() * factors
+        return None
+    return torch.where(outliers, ratios.clamp_min(1).log2().round().exp2(), 1.0)
 
 
 def _qlinear(quantized: Tensor, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from app.model.int8 import move_outliers, quantize_in_planes
 from app.model.linear import Linear
+from app.model.loading.quantization import WeightPacker
+from app.model.stored_matrix import Matrix, whole
 
 _BLOCK_ROWS = 2048  # rows of a weight that are converted to float32 at a time
 
@@ -52,17 +54,17 @@ def _quantize_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     return (rows / scales).round_().to(torch.int8), scales
 
 
-class GpuInt8Packer:
-    """Packs weights in 8 bits on a GPU; implements `quantization.WeightPacker`."""
+class GpuInt8Packer(WeightPacker):
+    """Packs weights in 8 bits on a GPU."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
 
-    def pack(self, weight: Tensor) -> Linear:
+    def pack(self, weight: Matrix) -> Linear:
         """Quantize with one scale per output channel."""
-        return GpuInt8Linear(weight)
+        return GpuInt8Linear(whole(weight))
 
-    def pack_after_norm(self, norm: Tensor, weight: Tensor) -> tuple[Tensor, Linear]:
+    def pack_after_norm(self, norm: Tensor, weight: Matrix) -> tuple[Tensor, Linear]:
         """Quantize the weight after `move_outliers`."""
-        norm, weight = move_outliers(norm, weight)
+        norm, weight = move_outliers(norm, whole(weight))
         return norm.to(self._dtype), GpuInt8Linear(weight)

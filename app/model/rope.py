@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.config import RopeConfig
+from app.checkpoint.rope import FREQUENCY_FACTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def _inverse_frequencies(rope: RopeConfig, dim: int) -> tuple[Tensor, float]:
         return unscaled / rope.options["factor"], 1.0
     if rope.kind == "llama3":
         return _llama3(unscaled, rope.options), 1.0
+    if rope.kind == FREQUENCY_FACTORS:
+        return unscaled / torch.tensor(rope.options["factors"]), 1.0
     if rope.kind == "yarn":
         return _yarn(rope, dim)
     return unscaled, 1.0

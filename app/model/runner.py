@@ -80,7 +80,7 @@ class TorchRunner:
         self.bytes_per_token, self.kv_cache_dtype = cache.bytes_per_token, cache.dtype
         self.prefill_chunk_tokens = PREFILL_CHUNK_TOKENS
         self.row_invariant = decoder.row_invariant
-        self._weights, self._cache, self.vocab_size = weights, cache, vocab_size
+        self.weights, self._cache, self.vocab_size = weights, cache, vocab_size
         self.decoder = decoder
         end = weights.lm_head_norm.device
         self._untrained = torch.tensor(untrained, device=end) if untrained else None
@@ -89,7 +89,7 @@ class TorchRunner:
     @torch.inference_mode()
     def run(self, batch: Batch, observe: Observer = no_observer) -> StepResult:
         """Compute a batch whose rows are in slot order. observe: see `Decoder.run`."""
-        weights = self._weights
+        weights = self.weights
         ids = [row.token for row in batch.decode_rows]
         slots = [row.slot for row in batch.decode_rows]
         positions = [row.position for row in batch.decode_rows]
@@ -154,7 +154,7 @@ class TorchRunner:
             if chunk.output is OutputKind.POOLED:
                 rows = hidden[first:last]
                 normed = rms_norm(
-                    rows, rows.shape[-1:], self._weights.norm, self._weights.config.norm_eps
+                    rows, rows.shape[-1:], self.weights.norm, self.weights.config.norm_eps
                 )
                 pooled.append(normed.double().sum(0).cpu())
             first = last

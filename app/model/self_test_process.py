@@ -30,23 +30,23 @@ _PROGRAM = (
 _PR_SET_PDEATHSIG = 1
 
 
-def kernel_fault(eight_bit: bool, limit_s: int = CPU_LIMIT_S) -> str | None:
+def kernel_fault(weight_bits: int | None, limit_s: int = CPU_LIMIT_S) -> str | None:
     """Why the compiled kernels must not be used on this machine; None if the self-test passed.
     A pass is recorded in the kernel cache, so the next start does not run it again.
 
     limit_s: CPU seconds of the child.
     """
-    if self_test_passed(eight_bit):
+    if self_test_passed(weight_bits):
         return None
-    fault = _run_self_test(eight_bit, limit_s)
+    fault = _run_self_test(weight_bits, limit_s)
     if fault is None:
-        record_self_test(eight_bit)
+        record_self_test(weight_bits)
     return fault
 
 
-def child_main(precision: str, parent: str, limit_s: str, expected: str) -> None:
+def child_main(weight_bits: str, parent: str, limit_s: str, expected: str) -> None:
     """The child process: prints a JSON object with the CPU features it sees, and whether the
-    kernels of `precision` ("8-bit" or "full") pass the self-test.
+    kernels of weights of `weight_bits` ("8", "4", or "" for full precision) pass the self-test.
 
     expected: the features that the parent sees. They differ where the parent is emulated and the
     child runs on the host CPU.
@@ -62,12 +62,12 @@ def child_main(precision: str, parent: str, limit_s: str, expected: str) -> None
         raise SystemExit(f"it ran on another CPU than the server: {', '.join(sorted(other)[:3])}")
     from app.model.cpu_kernels.self_test import kernels_match_torch
 
-    passed = kernels_match_torch(precision == "8-bit")
+    passed = kernels_match_torch(int(weight_bits) if weight_bits else None)
     sys.stdout.write(json.dumps({"features": sorted(features()), "passed": passed}) + "\n")
 
 
-def _run_self_test(eight_bit: bool, limit_s: int) -> str | None:
-    arguments = ["8-bit" if eight_bit else "full", str(os.getpid()), str(limit_s)]
+def _run_self_test(weight_bits: int | None, limit_s: int) -> str | None:
+    arguments = [str(weight_bits or ""), str(os.getpid()), str(limit_s)]
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-c", _PROGRAM, *arguments, ",".join(features())],
         stdin=subprocess.DEVNULL,

@@ -46,11 +46,17 @@ class Weights:
     lm_head: Linear  #: hidden -> vocab
     dtype: torch.dtype  #: of activations and of the KV cache
     device: torch.device  #: of the embedding; final norm and lm_head may be on another
+    mapped: bool = False  #: all of it is a file's pages, which processes share (--cache_dir)
+
+    @property
+    def linears(self) -> list[Linear]:
+        """All linear layers, lm_head first."""
+        linears = [self.lm_head]
+        for layer in self.layers:
+            linears += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]
+        return linears
 
     @property
     def nbytes(self) -> int:
         """Bytes of all matrices."""
-        linears = [self.lm_head]
-        for layer in self.layers:
-            linears += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]
-        return sum(linear.nbytes for linear in linears) + self.embedding.nbytes
+        return sum(linear.nbytes for linear in self.linears) + self.embedding.nbytes

@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from app.checkpoint.config import ModelConfig
 from app.model.loading.quantization import WeightPacker
+from app.model.stored_matrix import Matrix, pad_rows, stack, whole
 from app.model.weights import LayerWeights, Weights
 
-#: The tensor with a checkpoint name such as "model.norm.weight".
-Source = Callable[[str], Tensor]
-#: Called with the number of layers built and the total.
-Report = Callable[[int, int], None]
+#: The tensor with a checkpoint name such as "model.norm.weight"; a matrix may still be in its file.
+Source = Callable[[str], Matrix]
 
 #: torch's vectorized elementwise kernels compute the tail of a tensor by scalar code, whose bits
 #: differ. With rows of this multiple there is no tail in any batch.
@@ -26,20 +26,18 @@ ROW_MULTIPLE = 64
 
 
 def build_weights(
-    config: ModelConfig, source: Source, packer: WeightPacker, dtype: torch.dtype, report: Report
+    config: ModelConfig, source: Source, packer: WeightPacker, dtype: torch.dtype
 ) -> Weights:
     """Build every layer on the device of its tensors.
 
     dtype: of activations; float32 on a CPU.
     """
-    layers = []
-    for index in range(config.layers):
-        layers.append(_layer(config, source, packer, index, dtype))
-        report(index + 1, config.layers)
-    embedding = source("model.embed_tokens.weight")
-    norm = source("model.norm.weight")
-    head = embedding if config.tied_head else source("lm_head.weight")
-    lm_head_norm, packed_head = packer.pack_after_norm(norm, head)
+    layers = [_layer(config, source, packer, index, dtype) for index in range(config.layers)]
+    stored, norm = source("model.embed_tokens.weight"), whole(source("model.norm.weight"))
+    embedding = whole(stored)
+    tied = stored if packer.reads_rows else embedding
+    head = tied if config.tied_head else source("lm_head.weight")
+    lm_head_norm, packed_head = packer.pack_head(norm, head)
     return Weights(
         config=config,
         embedding=embedding,
@@ -59,19 +57,21 @@ def _layer(
     attention, mlp = prefix + "self_attn.", prefix + "mlp."
 
     def vector(name: str, present: bool = True) -> Tensor | None:
-        return source(name).to(dtype) if present else None
+        return whole(source(name)).to(dtype) if present else None
 
-    def fused(part: str, *names: str) -> Tensor:
-        return torch.cat([source(f"{part}{name}.weight") for name in names])
+    def fused(part: str, *names: str, multiple: int = 1) -> Matrix:
+        matrices = [_pad_rows(source(f"{part}{name}.weight"), multiple) for name in names]
+        return stack(matrices, copy=not packer.reads_rows)
 
     attention_norm, qkv = packer.pack_after_norm(
-        source(prefix + "input_layernorm.weight"), fused(attention, "q_proj", "k_proj", "v_proj")
+        whole(source(prefix + "input_layernorm.weight")),
+        fused(attention, "q_proj", "k_proj", "v_proj"),
     )
     mlp_norm, gate_up = packer.pack_after_norm(
-        source(prefix + "post_attention_layernorm.weight"),
-        _pad_rows(fused(mlp, "gate_proj", "up_proj"), 2),
+        whole(source(prefix + "post_attention_layernorm.weight")),
+        fused(mlp, "gate_proj", "up_proj", multiple=ROW_MULTIPLE),
     )
-    gate_bias = _joined([vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")])
+    gate_bias = [vector(f"{mlp}{n}_proj.bias", config.mlp_bias) for n in ("gate", "up")]
     return LayerWeights(
         attention_norm=attention_norm,
         qkv_proj=qkv,
@@ -84,7 +84,7 @@ def _layer(
         o_proj_bias=vector(attention + "o_proj.bias", config.o_bias),
         mlp_norm=mlp_norm,
         gate_up_proj=gate_up,
-        gate_up_proj_bias=None if gate_bias is None else _pad_rows(gate_bias, 2),
+        gate_up_proj_bias=_joined([None if b is None else _pad_vector(b) for b in gate_bias]),
         down_proj=packer.pack(_pad_columns(source(mlp + "down_proj.weight"))),
         down_proj_bias=vector(mlp + "down_proj.bias", config.mlp_bias),
         window=config.windows[index],
@@ -98,18 +98,17 @@ def _joined(parts: list[Tensor | None]) -> Tensor | None:
     return torch.cat(present) if present else None
 
 
-def _pad_rows(weight: Tensor, parts: int) -> Tensor:
-    """Pad each of the `parts` equal parts of the first dimension with zero rows."""
-    rows = weight.shape[0] // parts
-    missing = -rows % ROW_MULTIPLE
-    if not missing:
-        return weight
-    zeros = weight.new_zeros((missing, *weight.shape[1:]))
-    pairs = [(weight[first : first + rows], zeros) for first in range(0, rows * parts, rows)]
-    return torch.cat([tensor for pair in pairs for tensor in pair])
+def _pad_rows(weight: Matrix, multiple: int) -> Matrix:
+    """Pad a matrix with zero rows to a multiple of so many."""
+    missing = -weight.shape[0] % multiple
+    return pad_rows(weight, missing) if missing else weight
 
 
-def _pad_columns(weight: Tensor) -> Tensor:
+def _pad_vector(bias: Tensor) -> Tensor:
+    return pad(bias, (0, -bias.shape[0] % ROW_MULTIPLE))
+
+
+def _pad_columns(weight: Matrix) -> Matrix:
     """Pad the second dimension with zeros to ROW_MULTIPLE."""
     missing = -weight.shape[1] % ROW_MULTIPLE
-    return torch.nn.functional.pad(weight, (0, missing)) if missing else weight
+    return pad(whole(weight), (0, missing)) if missing else weight

@@ -1,13 +1,12 @@
 """`python wsgi.py convert IN OUT`: converts a model or LoRA from pickles to safetensors.
 
-Files are converted one at a time, so memory is needed for one only. OUT is renamed into place
-when it is complete.
+Files are converted one at a time, so memory is needed for one only. Quantized weights are
+converted by `convert_gguf.py` and `convert_quantized.py`.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -16,12 +15,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gguf.gguf_file import is_gguf
 from app.checkpoint.lora.adapter import PICKLE, SAFETENSORS
 from app.checkpoint.safetensors_index import INDEX, SINGLE
+from app.model.loading.convert_gguf import convert_gguf
+from app.model.loading.convert_quantized import convert_quantized, is_quantized
+from app.model.loading.new_directory import copy_descriptions, new_directory
 from app.model.loading.tensor_sources import load_pickle
 
 _BASE = "pytorch_model*.bin"
-_COPIED_SUFFIXES = (".json", ".jinja", ".model", ".txt", ".md")
 _PICKLE_INDEX = "pytorch_model.bin.index.json"
 
 
@@ -29,27 +31,23 @@ def convert(source: Path, target: Path) -> list[Path]:
     """Convert `source` into the new directory `target`; returns the written files of weights.
 
     Raises:
-        StartupError: `target` exists already, or `source` has no pickles or unreadable ones.
+        StartupError: `target` exists already, or `source` has neither pickles nor
+            quantized weights, or unreadable ones.
     """
+    if source.exists() and not source.is_dir() and is_gguf(source):
+        return convert_gguf(source, target)
     if not source.is_dir():
-        raise StartupError(f"{source} is not a directory")
-    if target.exists():
-        raise StartupError(f"{target} exists already: pass the name of a new directory")
+        raise StartupError(f"{source} is not a directory, nor a GGUF file")
     pickles = sorted(source.glob(_BASE)) or sorted(source.glob(PICKLE))
+    if not pickles and is_quantized(source):
+        return convert_quantized(source, target)
     if not pickles:
-        raise StartupError(f"{source} contains neither pytorch_model*.bin nor {PICKLE}")
-    partial = target.with_name(target.name + ".partial")
-    if partial.exists():
-        raise StartupError(f"{partial} is left over from an earlier conversion: remove it first")
-    try:
-        partial.mkdir(parents=True)
-        names = _write(pickles, partial)
-        _copy_rest(source, partial)
-        partial.rename(target)
-    except OSError as error:
-        raise StartupError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        raise StartupError(
+            f"{source} contains neither pytorch_model*.bin nor {PICKLE}, and no quantized weights"
+        )
+    with new_directory(target) as directory:
+        names = _write(pickles, directory)
+        copy_descriptions(source, directory, without=(_PICKLE_INDEX,))
     return [target / name for name in names]
 
 
@@ -85,11 +83,3 @@ def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         else tensor.contiguous()
         for name, tensor in tensors.items()
     }
-
-
-def _copy_rest(source: Path, target: Path) -> None:
-    """Copy configuration, tokenizer, licence and model card."""
-    for path in sorted(source.iterdir()):
-        wanted = path.suffix in _COPIED_SUFFIXES or path.name.upper().startswith("LICENSE")
-        if path.is_file() and wanted and path.name != _PICKLE_INDEX:
-            shutil.copyfile(path, target / path.name)

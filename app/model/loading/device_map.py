@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gguf.gguf_file import read_gguf
+from app.checkpoint.gguf.hf_config import config_values
 from app.model.loading.build_weights import Source
+from app.model.stored_matrix import whole
 
 #: A module's name ("" is the whole model) to its device.
 DeviceMap = Mapping[str, torch.device]
@@ -42,7 +45,13 @@ def device_map_for_memory(directory: Path, dtype: torch.dtype, memory: dict[int,
     from accelerate.utils import get_balanced_memory
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(directory, local_files_only=True)
+    if directory.is_file():  # GGUF
+        values = config_values(read_gguf(directory))
+        config = AutoConfig.for_model(values.pop("model_type"), **values)
+    else:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        if hasattr(config, "quantization_config"):  # weights are on the devices as floats
+            del config.quantization_config
     with init_empty_weights():
         model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
     model.tie_weights()
@@ -70,7 +79,7 @@ def on_devices(source: Source, device_map: DeviceMap, tied: bool) -> Source:
     embedding's device."""
 
     def moved(name: str) -> Tensor:
-        tensor = source(name)
+        tensor = whole(source(name))
         # The final norm is on the device of lm_head, which reads its output.
         like = {"model.norm.weight": "lm_head.weight"}.get(name, name)
         if like == "lm_head.weight" and (tied or not {"lm_head", ""} & device_map.keys()):

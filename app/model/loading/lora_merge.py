@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from app.checkpoint.expected_tensors import EMBEDDING, HEAD
 from app.checkpoint.lora.adapter import Lora, LoraDelta
 from app.model.loading.build_weights import Source
+from app.model.stored_matrix import Matrix, pad_rows, whole
 
 
 def merge_loras(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Source]]) -> Source:
@@ -22,7 +22,7 @@ def merge_loras(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Sourc
     base_tied: the base model's lm_head is its embedding.
     """
 
-    def source(name: str) -> Tensor:
+    def source(name: str) -> Matrix:
         replacing = [index for index, (lora, _) in enumerate(loras) if name in lora.replaced]
         first = replacing[-1] if replacing else 0
         if replacing:
@@ -38,21 +38,19 @@ def merge_loras(base: Source, base_tied: bool, loras: Sequence[tuple[Lora, Sourc
     return source
 
 
-def _add_delta(weight: Tensor, delta: LoraDelta, tensors: Source, embedding: bool) -> Tensor:
-    product = tensors(delta.b).float() @ tensors(delta.a).float()
+def _add_delta(weight: Matrix, delta: LoraDelta, tensors: Source, embedding: bool) -> Tensor:
+    product = whole(tensors(delta.b)).float() @ whole(tensors(delta.a)).float()
     product = (product.T if embedding else product) * delta.scale
     # The base model's vocabulary may be padded; an adapter's never is.
-    return weight[: len(product)].float() + product
+    return whole(weight)[: len(product)].float() + product
 
 
 def pad_vocabulary(source: Source, rows: int) -> Source:
     """`source` with embedding and lm_head padded with zeros to `rows` rows."""
 
-    def padded(name: str) -> Tensor:
-        tensor = source(name)
-        missing = rows - tensor.shape[0]
-        if name not in (EMBEDDING, HEAD) or missing <= 0:
-            return tensor
-        return torch.cat((tensor, tensor.new_zeros((missing, tensor.shape[1]))))
+    def padded(name: str) -> Matrix:
+        matrix = source(name)
+        missing = rows - matrix.shape[0]
+        return pad_rows(matrix, missing) if name in (EMBEDDING, HEAD) and missing > 0 else matrix
 
     return padded

@@ -6,6 +6,7 @@ bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def from_checkpoint(index: TensorIndex) -> Source:
+def from_checkpoint(index: TensorIndex) -> Callable[[str], Tensor]:
     """Tensors of safetensors files, read on demand to the CPU in their stored dtype."""
     files: dict[Path, Any] = {}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.types import SamplingParams
+from app.engine.request import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)

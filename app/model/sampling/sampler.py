@@ -14,7 +14,8 @@ from torch import Tensor
 from app.engine.batch import SampledToken, SamplingInput
 from app.engine.beam_search import BeamCandidate
 from app.engine.counter_rng import uniform
-from app.engine.types import TokenIds, TokenLogprob
+from app.engine.events import TokenLogprob
+from app.engine.token_ids import TokenIds
 from app.model.out_of_memory import raises_memory_error
 from app.model.sampling.beam_candidates import beam_candidates
 from app.model.sampling.penalties import apply_penalties
@@ -45,10 +46,9 @@ class TorchSampler:
         ]
 
     def _sample_tokens(self, logits: Tensor, inputs: list[SamplingInput]) -> list[int]:
-        best, ids = logits.max(-1)
-        chosen = ids.tolist()
+        best, chosen = _largest(logits)
         sizes: dict[int, list[int]] = {}
-        for row, (value, sampling) in enumerate(zip(best.tolist(), inputs, strict=True)):
+        for row, (value, sampling) in enumerate(zip(best, inputs, strict=True)):
             if not math.isfinite(value):
                 chosen[row] = -1
             elif not sampling.params.greedy:
@@ -107,6 +107,16 @@ class TorchSampler:
         logprobs = torch.log_softmax(logits[torch.tensor(rows)], -1)
         top, ids = logprobs.topk(min(MAX_TOP_LOGPROBS, logprobs.shape[-1]), -1)
         return {row: (logprobs[i], top[i], ids[i]) for i, row in enumerate(rows)}
+
+
+def _largest(logits: Tensor) -> tuple[list[float], list[int]]:
+    """Of each row the largest logit and its id, the lowest of equals; NaN if any is NaN."""
+    if logits.is_cpu:  # a tenth of the time of torch's `max`, which is not vectorized
+        array = logits.numpy()
+        ids = array.argmax(-1)
+        return array[range(len(ids)), ids].tolist(), ids.tolist()
+    best, positions = logits.max(-1)
+    return best.tolist(), positions.tolist()
 
 
 def _sample_vocabulary(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from app.engine.types import SamplingParams
+from app.engine.request import SamplingParams
 from app.model.sampling.nucleus import FilteredRow, TopLogits
 
 #: Rows with `top_k` below the first size use that many top logits, and so on. A row's size depends
