@@ -9,23 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from app.engine.model_info import ModelInfo
+from app.engine.request import ANONYMOUS, EmbeddingRequest, GenerationRequest, Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import (
-    ANONYMOUS,
-    EmbeddingRequest,
-    EngineState,
-    EngineStats,
-    GenerationRequest,
-    ModelInfo,
-    Owner,
-    TokenIds,
-)
+from app.engine.stats import DayUsage, EngineState, EngineStats
+from app.engine.token_ids import TokenIds
 
 
-class Engine(Protocol):
-    """A loaded (or still loading) model that answers many requests at once.
+class EngineStatus(Protocol):
+    """What probes, metrics and the page show of an engine, here or upstream.
 
-    Every method may be called from any thread. `state` and `stats` take no lock.
+    Any thread may ask. `state` and `stats` take no lock.
     """
 
     @property
@@ -39,6 +33,16 @@ class Engine(Protocol):
     @property
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
+
+
+class Engine(EngineStatus, Protocol):
+    """A loaded (or still loading) model that answers many requests at once.
+
+    Every method may be called from any thread.
+    """
+
+    def usage_today(self, owner: Owner) -> DayUsage:
+        """What the owner's key has used on this day (UTC)."""
 
     def check_capacity(self, owner: Owner = ANONYMOUS) -> None:
         """Refuse a request of this owner before its body is read. A request that passes may

@@ -19,22 +19,16 @@ from app.engine.errors import EngineError, GenerationFailed, ModelLoading, Shutt
 from app.engine.grammar_cache import GrammarCache
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
+from app.engine.model_info import ModelInfo
+from app.engine.request import ANONYMOUS, EmbeddingRequest, GenerationRequest, Owner
 from app.engine.request_handle import RequestHandle
 from app.engine.request_limits import RequestLimits
 from app.engine.sequence import Sequence as TokenSequence
-from app.engine.types import (
-    ANONYMOUS,
-    EmbeddingRequest,
-    EngineState,
-    EngineStats,
-    GenerationRequest,
-    ModelInfo,
-    Owner,
-    TokenIds,
-)
+from app.engine.stats import DayUsage, EngineState, EngineStats
+from app.engine.token_ids import TokenIds
 from app.engine.watchdog import HUNG_AFTER_S, StepWatchdog
 from app.structured_output.grammar_compiler import grammar_tokens
-from app.structured_output.json_constraint import JsonConstraint
+from app.structured_output.grammar_constraint import GrammarConstraint
 
 #: Seconds between two looks at whether a step hangs.
 WATCH_S = 0.25
@@ -110,6 +104,10 @@ class AsyncEngine:
         """The counters now, those of the cache as of the last step."""
         return self._metrics.snapshot(self._running, self._kv_usage_ratio)
 
+    def usage_today(self, owner: Owner) -> DayUsage:
+        """What the owner's key has used on this day (UTC)."""
+        return self._metrics.usage.today(owner.key_name)
+
     @property
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
@@ -140,17 +138,17 @@ class AsyncEngine:
         handle = RequestHandle(prompt_tokens, choices, self._wake, request.owner)
         handle.max_new_tokens = min(max_new_tokens)
 
-        def sequences(constraint: JsonConstraint | None = None) -> list[TokenSequence]:
+        def sequences(constraint: GrammarConstraint | None = None) -> list[TokenSequence]:
             return build_sequences.generation_sequences(
                 request, model, handle, max_new_tokens, constraint
             )
 
-        if request.json_schema is None:
+        if request.structured_output is None:
             return self._submit(handle, sequences())
         self._reserve(handle)
         begin = partial(self._begin, handle, sequences)
         grammars = self._grammars_of(model)
-        grammars.request(request.json_schema, request.answer_prefix, handle, begin)
+        grammars.request(request.structured_output, request.answer_prefix, handle, begin)
         return handle
 
     def embed(self, request: EmbeddingRequest) -> RequestHandle:
@@ -195,11 +193,11 @@ class AsyncEngine:
     def _begin(
         self,
         handle: RequestHandle,
-        sequences: Callable[[JsonConstraint], list[TokenSequence]],
-        grammar: JsonConstraint | EngineError,
+        sequences: Callable[[GrammarConstraint], list[TokenSequence]],
+        grammar: GrammarConstraint | EngineError,
     ) -> None:
         """Let a reserved request run, or fail it."""
-        if isinstance(grammar, JsonConstraint):
+        if isinstance(grammar, GrammarConstraint):
             built = sequences(grammar)
             handle.mark_prepared()
             self._inbox.put(lambda core: core.begin(handle, built))
@@ -228,6 +226,7 @@ class AsyncEngine:
 
     def _serve(self, on_ready: Callable[[ModelInfo], None]) -> None:
         self._model = model = self._load()
+        del self._load  # and what it keeps of the model's files
         self._core = core = EngineCore(model, self._metrics)
         with self._lock:
             if self._state is EngineState.LOADING:

@@ -11,7 +11,9 @@ from enum import Enum
 from typing import Any, Protocol
 
 from app.engine.beam_search import BeamCandidate
-from app.engine.types import SamplingParams, TokenIds, TokenLogprob
+from app.engine.events import TokenLogprob
+from app.engine.request import SamplingParams
+from app.engine.token_ids import TokenIds
 
 
 class OutputKind(Enum):
@@ -108,7 +110,9 @@ class SamplingInput:
     position: int = 0  #: number of tokens generated before
     seen: set[int] = field(default_factory=set)  #: of prompt and output, for repetition_penalty
     counts: dict[int, int] = field(default_factory=dict)  #: of the output's tokens
-    allowed: Any = None  #: bool array [vocab], the mask of a JSON schema; None: all tokens
+    allowed: Any = None  #: bool array [vocab], the mask of a grammar; None: all tokens
+    end_ids: TokenIds = ()  #: the tokens that end the answer
+    min_tokens: int = 0  #: `end_ids` are not sampled before the answer has so many tokens
 
     def append(self, token: int) -> None:
         """Count a generated token."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from app.engine.beam_search import BeamCandidate, BeamSearch
 from app.engine.detokenizer import Detokenizer
+from app.engine.events import FinishReason, OutputDelta
 from app.engine.sequence import Sequence
-from app.engine.types import FinishReason, OutputDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class BeamGroup:
     num_answers: int  #: how many of the best are returned
     lead: Sequence
     new_detokenizer: Callable[[], Detokenizer]
-    eos_ids: Set[int]  #: empty with ignore_eos
+    end_ids: Set[int]  #: tokens that end an answer
     members: list[Sequence] = field(default_factory=list)  #: in the order of the search's beams
     spare_slots: list[int] = field(default_factory=list)  #: reserved, not used by a beam now
     #: It was preempted once. Now all the cache that it may need is reserved, so that it is not
@@ -59,10 +59,10 @@ class BeamGroup:
         ]
 
     def _delta(self, index: int, tokens: tuple[int, ...]) -> OutputDelta:
-        ends_with_eos = tokens[-1] in self.eos_ids
+        ends_with_token = tokens[-1] in self.end_ids
         detokenizer = self.new_detokenizer()
         texts, stopped = [], False
-        for token in tokens[:-1] if ends_with_eos else tokens:
+        for token in tokens[:-1] if ends_with_token else tokens:
             text, stopped = detokenizer.push(token)
             texts.append(text)
             if stopped:
@@ -70,8 +70,10 @@ class BeamGroup:
         if not stopped:
             text, stopped = detokenizer.finish()
             texts.append(text)
-        reason = FinishReason.STOP if ends_with_eos or stopped else FinishReason.LENGTH
-        return OutputDelta(index, "".join(texts), tokens, (), reason)
+        reason = FinishReason.STOP if ends_with_token or stopped else FinishReason.LENGTH
+        reasoning, count = detokenizer.take_reasoning()
+        delta = OutputDelta(index, "".join(texts), tokens, (), reason, reasoning, count)
+        return replace(delta, stop_reason=detokenizer.stop_string)
 
     def reorder(self, survivors: list[BeamCandidate]) -> list[CopySlot]:
         """Replace the members by the next step's; returns the cache copies to make first.

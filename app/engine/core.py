@@ -5,14 +5,13 @@ Runs on the engine's thread; `async_engine` hands requests over and calls `step`
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
-from app.engine.batch import OutputKind, SamplingInput, StepResult
-from app.engine.beam_group import BeamGroup
+from app.engine.batch import OutputKind
 from app.engine.cache_slots import EvictSlot
 from app.engine.errors import EngineError
+from app.engine.events import Progress
 from app.engine.fairness import without_siblings
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
@@ -22,9 +21,7 @@ from app.engine.prefill_chunking import PrefillChunking
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
-from app.engine.types import Progress
-
-log = logging.getLogger(__name__)
+from app.engine.step_sampling import StepSampling
 
 
 class EngineCore:
@@ -47,6 +44,7 @@ class EngineCore:
         )
         self._model, self._metrics = model, metrics
         self._output = OutputProcessor(model, self.scheduler, metrics)
+        self._sampling = StepSampling(model, self.scheduler, self._output)
         self._buffer = self._output.buffer
         self._plan: Plan | None = None
         self._advanced = False  #: the last plan's tokens are counted as computed
@@ -121,8 +119,7 @@ class EngineCore:
         self._metrics.steps += 1
         self._output.add_prompt_logprobs(plan, result.target_logits)
         self._output.add_embeddings(plan, result.pooled)
-        self._sample(with_logits, result)
-        self._step_beams(with_logits, result)
+        self._sampling.sample(plan, with_logits, result)
         self._model.step_times.observe(plan.load, self._clock() - began)
         self._output.report_progress(plan)
         return True
@@ -180,79 +177,3 @@ class EngineCore:
             if chunk.output is OutputKind.LOGITS:
                 with_logits.append(sequence)
         return with_logits
-
-    # --- sampling
-
-    def _sample(self, with_logits: list[Sequence], result: StepResult) -> None:
-        """Sample one token for each sequence that is not a beam."""
-        rows = [row for row, sequence in enumerate(with_logits) if not sequence.beam_group]
-        rows, inputs = self._sampling_inputs(rows, with_logits)
-        if not rows:
-            return
-        sequences = [with_logits[row] for row in rows]
-        try:
-            logits = result.logits if len(rows) == len(with_logits) else result.logits[rows]
-            tokens = self._model.sampler.sample(logits, inputs)
-            for sequence, token in zip(sequences, tokens, strict=True):
-                with self._output.isolate_failures(sequence):
-                    self._output.append_token(sequence, token)
-        except MemoryError:
-            raise
-        except Exception:
-            log.exception("sampling failed; trying again, one request at a time")
-            self._sample_one_by_one(rows, sequences)
-
-    def _sampling_inputs(
-        self, rows: list[int], with_logits: list[Sequence]
-    ) -> tuple[list[int], list[SamplingInput]]:
-        """The sampler's input for each row, without the rows whose grammar failed."""
-        inputs: dict[int, SamplingInput] = {}
-        for row in rows:
-            with self._output.isolate_failures(with_logits[row]):
-                inputs[row] = with_logits[row].sampling_input()
-        return list(inputs), list(inputs.values())
-
-    def _sample_one_by_one(self, rows: list[int], sequences: list[Sequence]) -> None:
-        """Sample again after a failure, so that only the request that caused it fails.
-
-        The batch is run again, because the sampler changes logits in place. This must come before
-        `_step_beams`: until then the run writes the same values to the cache as before.
-        """
-        assert self._plan is not None
-        logits = self._model.runner.run(self._plan.batch).logits
-        for row, sequence in zip(rows, sequences, strict=True):
-            with self._output.isolate_failures(sequence):
-                (token,) = self._model.sampler.sample(logits[[row]], [sequence.sampling_input()])
-                self._output.append_token(sequence, token)
-
-    def _step_beams(self, with_logits: list[Sequence], result: StepResult) -> None:
-        """Advance every beam search by one token. All beams of a group have the same length, so
-        all of them are in the batch."""
-        groups: dict[int, tuple[BeamGroup, dict[int, int]]] = {}
-        for row, sequence in enumerate(with_logits):
-            if group := sequence.beam_group:
-                _, rows = groups.setdefault(id(group), (group, {}))
-                rows[id(sequence)] = row
-        for group, rows in groups.values():
-            with self._output.isolate_failures(group.lead):
-                member_rows = [rows[id(member)] for member in group.members]
-                self._step_beam_group(group, result.logits[member_rows])
-
-    def _step_beam_group(self, group: BeamGroup, logits: object) -> None:
-        """logits: [beams, vocab], in the order of the group's members."""
-        members, search = group.members, group.search
-        inputs = [member.sampling_input() for member in members]
-        candidates = self._model.sampler.beam_step(
-            logits, inputs, search.scores, search.num_candidates, search.min_tokens_to_keep
-        )
-        if not candidates:
-            self._output.fail_nan_logits(group.lead)
-            return
-        survivors = search.advance(candidates)
-        self._output.observe_latency(group.lead, first=group.lead.last_token_at == 0)
-        if not survivors:
-            self._output.finish(group.lead, group.deltas())
-            return
-        for copy in group.reorder(survivors):
-            self._model.runner.copy(copy.source, copy.target, copy.start, copy.end)
-        self.scheduler.replace_beams(members, group.members)

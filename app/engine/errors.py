@@ -5,14 +5,16 @@ EngineError
 │   ├── ContextExceeded     a prompt that leaves no tokens for an answer
 │   ├── EmptyPrompt         no tokens
 │   ├── UnknownToken        an id that is not in the vocabulary
-│   └── UnsupportedSchema   a JSON schema that is invalid or not supported
+│   └── UnsupportedGrammar  a structured output that is invalid or not supported
 ├── Unavailable             not now
 │   ├── ModelLoading
 │   ├── Overloaded          too many requests in flight
 │   ├── OutOfMemory         accepted, then failed to free memory for the others
-│   └── ShuttingDown
+│   ├── ShuttingDown
+│   └── UpstreamUnreachable the upstream has not answered yet
+├── UpstreamError           the upstream refused the request, or failed
 ├── GenerationFailed        accepted, then failed by a fault of the server
-└── StructuredOutputFailed  accepted, then the schema's grammar exceeded a limit
+└── StructuredOutputFailed  accepted, then the answer's grammar exceeded a limit
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class InvalidRequest(EngineError):
     def __init__(
         self,
         message: str,
-        field: Literal["prompt", "max_tokens", "json_schema", "logit_bias"] = "prompt",
+        field: Literal[
+            "prompt", "max_tokens", "structured_output", "logit_bias", "stop_token_ids"
+        ] = "prompt",
     ) -> None:
         super().__init__(message)
         self.field = field
@@ -60,11 +64,11 @@ class UnknownToken(InvalidRequest):
     """A token id is not in the vocabulary."""
 
 
-class UnsupportedSchema(InvalidRequest):
-    """The JSON schema is invalid, or uses something that is not supported."""
+class UnsupportedGrammar(InvalidRequest):
+    """What answers must match is invalid, or uses something that is not supported."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, "json_schema")
+        super().__init__(message, "structured_output")
 
 
 class Unavailable(EngineError):
@@ -95,9 +99,40 @@ class ShuttingDown(Unavailable):
     retry_after_s = 5
 
 
+class UpstreamUnreachable(Unavailable):
+    """The upstream has not answered since the start: nothing is known of its models."""
+
+    retry_after_s = 2
+
+
+class UpstreamError(EngineError):
+    """The upstream refused a request, with a status below 500, or failed."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        code: str | None = None,
+        *,
+        error_type: str | None = None,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        """status: of our response; code: names the failure; error_type: None: the usual one of
+        the status; param: the client's field that is wrong."""
+        super().__init__(message)
+        self.status, self.code, self.param = status, code, param
+        self.error_type, self.retry_after_s = error_type, retry_after_s
+
+    @property
+    def is_refusal(self) -> bool:
+        """The request was wrong, and nothing failed."""
+        return self.status < 500 and self.status != 429
+
+
 class GenerationFailed(EngineError):
     """An accepted request failed by a fault of the server."""
 
 
 class StructuredOutputFailed(EngineError):
-    """The grammar of a request's schema exceeded a limit in the middle of an answer."""
+    """The grammar of a request exceeded a limit in the middle of an answer."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.engine.batch import Runner, Sampler
+from app.engine.model_info import ModelInfo
 from app.engine.step_time import UNTIMED, StepTimeModel
-from app.engine.types import ModelInfo
 from app.tokenizer.tokenizer import Tokenizer
 
 

@@ -1,5 +1,5 @@
 """Buffers each request's events and flushes them to its handle. Requests also end here: each is
-counted once as completed, failed or cancelled."""
+counted once as completed, failed or cancelled, and its tokens once for its API key."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from app.engine.errors import EngineError, InvalidRequest
+from app.engine.events import Event, OutputDelta, Progress
 from app.engine.metrics import EngineMetrics
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
-from app.engine.types import Event, OutputDelta, Progress
 
 #: Events of steps shorter than this are gathered: a reader cannot see such steps apart.
 SHORT_STEP_S = 0.010
@@ -45,11 +45,22 @@ class OutputBuffer:
     def open(self, handle: RequestHandle, sequences: list[Sequence]) -> None:
         """Open a request with the sequences that it waits for."""
         self._open[handle] = list(sequences)
-        self._metrics.prompt_tokens += handle.prompt_tokens
+        handle.queued = True
+        self._metrics.usage.count(
+            handle.owner.key_name, requests=1, prompt_tokens=handle.prompt_tokens
+        )
 
     def add_event(self, sequence: Sequence, event: Event) -> None:
-        """Keep an event for the next flush. Consecutive deltas of one choice are joined."""
-        events = self._events[sequence.handle]
+        """Keep an event for the next flush, and count its tokens. Consecutive deltas of one
+        choice are joined."""
+        handle = sequence.handle
+        if isinstance(event, OutputDelta) and event.token_ids:
+            new = len(event.token_ids)
+            handle.generation_tokens += new
+            self._metrics.usage.count(handle.owner.key_name, generation_tokens=new)
+        if isinstance(event, OutputDelta) and event.reasoning_tokens:
+            handle.reasoning_tokens = (handle.reasoning_tokens or 0) + event.reasoning_tokens
+        events = self._events[handle]
         if events and isinstance(event, OutputDelta) and isinstance(events[-1], OutputDelta):
             joined = _joined(events[-1], event)
             if joined is not None:
@@ -62,9 +73,8 @@ class OutputBuffer:
         unfinished = self._open[sequence.handle]
         unfinished.remove(sequence)
         if not unfinished:
-            del self._open[sequence.handle]
+            self._end(sequence.handle)
             self._metrics.completed += 1
-            sequence.handle.ended = True
 
     def finish(self, sequence: Sequence, deltas: list[OutputDelta]) -> None:
         """Add the last deltas of a sequence, each with its finish reason."""
@@ -76,24 +86,24 @@ class OutputBuffer:
 
     def cancel(self, handle: RequestHandle) -> list[Sequence]:
         """End a cancelled request; returns its unfinished sequences."""
+        unfinished = self._end(handle)
         self._metrics.cancelled += 1
-        handle.ended = True
         self._events.pop(handle, None)
         handle.end()
-        return self._open.pop(handle)
+        return unfinished
 
     def fail(self, handle: RequestHandle, error: EngineError) -> list[Sequence]:
         """End a request with an error, after its buffered events; returns its unfinished
         sequences. An InvalidRequest counts as completed: the server did not fail."""
+        unfinished = self._end(handle)
         if isinstance(error, InvalidRequest):
             self._metrics.completed += 1
         else:
             self._metrics.failed += 1
-        handle.ended = True
         if events := self._events.pop(handle, None):
             handle.send(tuple(events))
         handle.fail(error)
-        return self._open.pop(handle)
+        return unfinished
 
     def flush(self) -> None:
         """Send the buffered events, at most one `send` per request.
@@ -117,6 +127,12 @@ class OutputBuffer:
             if handle not in self._open:
                 handle.end()
 
+    def _end(self, handle: RequestHandle) -> list[Sequence]:
+        """Close a request, before it is counted as ended; returns its unfinished sequences."""
+        handle.ended = True
+        self._metrics.usage.count(handle.owner.key_name, cached_tokens=handle.cached_tokens)
+        return self._open.pop(handle)
+
 
 def _joined(before: OutputDelta, after: OutputDelta) -> OutputDelta | None:
     """Two deltas of one choice as one; None if they are of two choices, or one is the last."""
@@ -127,4 +143,6 @@ def _joined(before: OutputDelta, after: OutputDelta) -> OutputDelta | None:
         before.text + after.text,
         before.token_ids + after.token_ids,
         before.logprobs + after.logprobs,
+        reasoning=before.reasoning + after.reasoning,
+        reasoning_tokens=before.reasoning_tokens + after.reasoning_tokens,
     )

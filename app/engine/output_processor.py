@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from app.engine.batch import OutputKind, PrefillChunk, SampledToken
 from app.engine.errors import EngineError, GenerationFailed, StructuredOutputFailed
+from app.engine.events import Embedding, FinishReason, OutputDelta, Progress, PromptLogprobs
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
 from app.engine.output_buffer import OutputBuffer
@@ -18,16 +20,13 @@ from app.engine.pooling import mean_pooled_embedding
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
-from app.engine.types import Embedding, FinishReason, OutputDelta, Progress, PromptLogprobs
-from app.structured_output.json_constraint import ConstraintFailed
+from app.structured_output.grammar_constraint import ConstraintFailed
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two reports of a waiting request's place in the queue.
 PROGRESS_INTERVAL_S = 1.0
-_STRUCTURED_OUTPUT_FAILED = (
-    "the answer could not be kept to its schema to the end; simplify the schema"
-)
+_STRUCTURED_OUTPUT_FAILED = "the answer could not be kept to its grammar to the end; simplify it"
 
 
 class OutputProcessor:
@@ -71,14 +70,15 @@ class OutputProcessor:
         if not self.buffer.is_open(sequence.handle):
             return  # another choice of the same request has just failed
         self.observe_latency(sequence, first=sequence.num_generated_tokens == 0)
-        self._metrics.generation_tokens += 1
-        text, reason = sequence.append(sampled.token_id, self._model.eos_ids, sampled.logprob)
+        text, reason = sequence.append(sampled.token_id, sampled.logprob)
         logprobs = sequence.release_logprobs()
-        delta = OutputDelta(sequence.index, text, (sampled.token_id,), logprobs, reason)
+        thinking, count = sequence.take_reasoning()
+        ids = (sampled.token_id,)
+        delta = OutputDelta(sequence.index, text, ids, logprobs, reason, thinking, count)
         if reason is None:
             self.buffer.add_event(sequence, delta)
         else:
-            self.finish(sequence, [delta])
+            self.finish(sequence, [replace(delta, stop_reason=sequence.stop_string)])
 
     def finish(self, sequence: Sequence, deltas: list[OutputDelta]) -> None:
         """Send the last deltas of a sequence and free its slots."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from app.engine.errors import EngineError
-from app.engine.types import ANONYMOUS, Event, Owner
+from app.engine.events import Event
+from app.engine.request import ANONYMOUS, Owner
 
 _END = None
 
@@ -33,6 +34,9 @@ class RequestHandle:
         self.cancelled = False
         # The engine's thread writes these; any thread may read them.
         self.cached_tokens = 0  #: prompt tokens found in the cache, so not computed again
+        self.generation_tokens = 0  #: over all choices
+        self.reasoning_tokens: int | None = None  #: of the thinking; None: none so far
+        self.queued = False  #: its prompt tokens are counted; not while its grammar is compiled
         self.last_sent_at = 0.0  #: when events were last sent, monotonic
         self.output_started = False  #: an event other than Progress was sent
         self.ended = False  #: counted in the engine's metrics as completed, failed or cancelled

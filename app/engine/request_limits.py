@@ -6,8 +6,8 @@ from weakref import WeakSet
 
 from app.engine.errors import Overloaded
 from app.engine.metrics import EngineMetrics
+from app.engine.request import Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import Owner
 
 
 class RequestLimits:

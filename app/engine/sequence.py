@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.engine.batch import SamplingInput
 from app.engine.detokenizer import Detokenizer
+from app.engine.events import FinishReason, TokenLogprob
+from app.engine.reasoning_constraint import ReasoningConstraint
 from app.engine.request_handle import RequestHandle
-from app.engine.types import FinishReason, TokenLogprob
-from app.structured_output.json_constraint import JsonConstraint
+from app.structured_output.grammar_constraint import GrammarConstraint
 
 if TYPE_CHECKING:
     from app.engine.beam_group import BeamGroup
@@ -32,12 +33,12 @@ class Sequence:
     prompt_length: int
     max_tokens: int = 0
     sampling: SamplingInput = field(default_factory=SamplingInput)
-    ignore_eos: bool = False
+    end_ids: Set[int] = frozenset()  #: tokens that end it
     detokenizer: Detokenizer | None = None  #: None: an embedding
     num_computed_tokens: int = 0
     slot: int = -1  #: -1 while it waits
     pooled: Any = None  #: sum of the final hidden states so far, for an embedding
-    constraint: JsonConstraint | None = None  #: of the request's JSON schema
+    constraint: GrammarConstraint | ReasoningConstraint | None = None  #: what the answer must match
     prompt_logprobs: int | None = None  #: alternatives per prompt token; None: no prompt logprobs
     next_prompt_logprob: int = 1  #: position in the prompt of the next logprob to send
     was_scheduled: bool = False  #: it has had a slot before
@@ -102,34 +103,43 @@ class Sequence:
         return self.beam_group is None or not self.beam_group.reserved
 
     def append(
-        self, token: int, eos_ids: Set[int], logprob: TokenLogprob | None = None
+        self, token: int, logprob: TokenLogprob | None = None
     ) -> tuple[str, FinishReason | None]:
         """Append a generated token. Returns the text that is now certain, and the finish reason
         if the answer ends here.
 
         Raises:
-            ConstraintFailed: the grammar of the JSON schema exceeded a limit.
+            ConstraintFailed: the grammar exceeded a limit.
         """
         detokenizer = self.detokenizer
         assert detokenizer is not None
         self.tokens.append(token)
         self.sampling.append(token)
-        if token in eos_ids and not self.ignore_eos:
+        if token in self.end_ids:
             return detokenizer.finish()[0], FinishReason.STOP
+        text, stopped = detokenizer.push(token, logprob)
         complete = False
         if self.constraint is not None:
             self.constraint.accept(token)
             complete = self.constraint.complete
-        text, stopped = detokenizer.push(token, logprob)
         if not stopped and (complete or self.num_generated_tokens >= self.max_tokens):
             rest, stopped = detokenizer.finish()
             reason = FinishReason.STOP if stopped or complete else FinishReason.LENGTH
             return text + rest, reason
         return text, FinishReason.STOP if stopped else None
 
+    @property
+    def stop_string(self) -> str | None:
+        """The stop string that has ended the answer; None: none has."""
+        return self.detokenizer.stop_string if self.detokenizer else None
+
     def release_logprobs(self) -> tuple[TokenLogprob, ...]:
         """The logprobs of the text returned last."""
         return self.detokenizer.release_logprobs() if self.detokenizer else ()
+
+    def take_reasoning(self) -> tuple[str, int]:
+        """Text and tokens of the thinking that are new."""
+        return self.detokenizer.take_reasoning() if self.detokenizer else ("", 0)
 
     def sampling_input(self) -> SamplingInput:
         """What the sampler needs for the next token. Raises ConstraintFailed."""

@@ -61,6 +61,7 @@ class StepTimeModel:
         deviations = _FIRST_GUESS * np.maximum(self._weights, typical)
         self._first_variance = deviations**2
         self._covariance = np.diag(self._first_variance)
+        self._drift = np.diag(_DRIFT**2 * self._first_variance)
 
     def seconds(self, load: StepLoad) -> float:
         """Expected duration of a step."""
@@ -77,11 +78,10 @@ class StepTimeModel:
         projected = covariance @ x
         gain = projected / (x @ projected + _NOISE**2)
         self._weights = [max(0.0, w) for w in (self._weights + gain * surprise).tolist()]
-        covariance = covariance - np.outer(gain, projected)
-        covariance += np.diag(_DRIFT**2 * self._first_variance)
+        covariance = covariance - gain[:, None] * projected + self._drift
         # What no step shows stays as uncertain as at first.
-        shrink = np.sqrt(np.minimum(1, self._first_variance / np.diag(covariance)))
-        self._covariance = covariance * np.outer(shrink, shrink)
+        shrink = np.sqrt(np.minimum(1, self._first_variance / covariance.diagonal()))
+        self._covariance = covariance * shrink * shrink[:, None]
 
 
 def _slopes(points: Sequence[tuple[int, float]]) -> list[float]:

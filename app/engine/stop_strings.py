@@ -19,8 +19,10 @@ class StopStringMatcher:
         self._dropping = drop_leading_space
         self._pending = ""
         self._cut_off = 0
-        self._stopped = False
         self.dropped = 0  #: characters of leading white space that were removed
+        #: What cut the text: of stop strings that begin at the same place the shortest, which is
+        #: complete first.
+        self.found: str | None = None
 
     @property
     def held_back(self) -> int:
@@ -30,12 +32,12 @@ class StopStringMatcher:
     @property
     def stopped(self) -> bool:
         """True once a stop string has cut the text."""
-        return self._stopped
+        return self.found is not None
 
     def push(self, text: str) -> tuple[str, bool]:
         """Take new text. Returns the text that can be sent, and whether a stop string was found;
         after that nothing more is returned."""
-        if self._stopped:
+        if self.stopped:
             self._cut_off += len(text)
             return "", True
         if self._dropping:
@@ -63,7 +65,8 @@ class StopStringMatcher:
         return pending
 
     def _cut(self, pending: str, start: int) -> str:
-        self._stopped = True
+        matches = (stop for stop in self._stops if pending.startswith(stop, start))
+        self.found = min(matches, key=len)
         self._pending, self._cut_off = "", len(pending) - start
         return pending[:start]
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.engine.errors import ContextExceeded, EmptyPrompt, InvalidRequest, UnknownToken
-from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams, TokenIds
+from app.engine.request import EmbeddingRequest, GenerationRequest
+from app.engine.token_ids import TokenIds
 
 if TYPE_CHECKING:  # tests' engine checks requests without a model
     from app.engine.loaded_model import LoadedModel
@@ -19,9 +20,9 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
 
     Raises:
         InvalidRequest: a prompt is empty, has unknown token ids or is too long, or `logit_bias`
-            names an unknown token.
+            or `stop_token_ids` names an unknown token.
     """
-    check_logit_bias(request.params, model.info.vocab_size)
+    check_token_ids(request, model.info.vocab_size)
     limits = []
     for index, prompt in enumerate(request.prompts):
         with _item(index):
@@ -29,13 +30,19 @@ def check_generation(request: GenerationRequest, model: LoadedModel) -> list[int
     return limits
 
 
-def check_logit_bias(params: SamplingParams, vocab_size: int) -> None:
-    """Raises UnknownToken when `logit_bias` names a token that is not in the vocabulary."""
-    for token, _ in params.logit_bias:
+def check_token_ids(request: GenerationRequest, vocab_size: int) -> None:
+    """Raises UnknownToken when `logit_bias` or `stop_token_ids` names a token that is not in the
+    vocabulary."""
+    problem = f"is not in the vocabulary of {vocab_size} tokens"
+    for token, _ in request.params.logit_bias:
         if token >= vocab_size:
-            problem = f"is not in the vocabulary of {vocab_size} tokens"
             error = UnknownToken(f"logit_bias.{token}: {problem}", "logit_bias")
             error.item = token
+            raise error
+    for index, token in enumerate(request.stop_token_ids):
+        if token >= vocab_size:
+            error = UnknownToken(f"stop_token_ids.{index}: {problem}", "stop_token_ids")
+            error.item = index
             raise error
 
 
