@@ -1,1 +1,1 @@
-"""JSON schemas to token masks: checked in a child process, compiled with llguidance, cached."""
+"""Schemas and grammars to token masks: checked in a child process, compiled with llguidance."""

@@ -1,6 +1,6 @@
-"""Compiles JSON schemas to matchers of the grammar library (llguidance), within limits.
+"""Compiles grammars to matchers of the grammar library (llguidance), within limits.
 
-The child process that validates schemas imports this too.
+The child process that validates grammars imports this too.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.structured_output.schema_errors import client_message
 from app.tokenizer.tokenizer import Tokenizer
 
-#: Of a schema's JSON text.
-MAX_SCHEMA_BYTES = 1 << 20
+#: Of the text of a StructuredOutput.
+MAX_TEXT_BYTES = 1 << 20
 #: The library's limits for a grammar and for a step in it. Exceeding one is an error, not a long
 #: wait. Objects with thousands of optional properties need more items than its defaults allow.
 _LIMITS: dict[str, Any] = {
@@ -25,18 +24,10 @@ _LIMITS: dict[str, Any] = {
     "max_grammar_size": 500_000,
     "verbose_errors": False,
 }
-#: White space allowed between the parts of a JSON text: what models write. Without it they give
-#: other answers (an empty list, where they would begin a new line), and without a limit small
-#: models never stop.
-_WHITE_SPACE = r" |\r?\n( {0,40}|\t{0,10})"
-_OPTIONS: dict[str, Any] = {"whitespace_flexible": True, "whitespace_pattern": _WHITE_SPACE}
-#: Without \u: a name written with it would not be recognised as the name that it is.
-_ESCAPES = 'nrbtf"\\'
-_CONTROLS = {*map(chr, range(32)), "\x7f"} - set("\n\r\b\t\f")
 
 
-class InvalidSchema(ValueError):
-    """The schema is invalid or not supported; the message is one line for the client."""
+class InvalidGrammar(ValueError):
+    """It is invalid or not supported; the message is the library's: see `client_message`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +55,10 @@ def grammar_tokens(tokenizer: Tokenizer, eos_ids: Iterable[int]) -> GrammarToken
 
 
 class GrammarCompiler:
-    """Compiles schemas for one vocabulary. Any thread may use it."""
+    """Compiles grammars for one vocabulary. Any thread may use it."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
-        import llguidance  # imported with the first schema
+        import llguidance  # imported with the first grammar
 
         self._library = llguidance
         self._limits = llguidance.LLParserLimits(**_LIMITS)
@@ -76,23 +67,17 @@ class GrammarCompiler:
         self._tokens = llguidance.LLTokenizer(wrapper, eos_token=list(tokens.eos_ids))
         vocabulary.greedy = self._tokens.greedy_tokenize
 
-    def compile(self, schema: str) -> Any:
+    def compile(self, grammar: str) -> Any:
         """The library's matcher in the grammar's first state.
 
-        schema: JSON text, as `Verdict.text` has it.
+        grammar: of the library, as `library_grammar` gives it and `Verdict.text` has it.
 
         Raises:
-            InvalidSchema: the library refuses it.
+            InvalidGrammar: the library refuses it.
         """
-        matcher_type = self._library.LLMatcher
-        options: Any = {**_OPTIONS, "json_allowed_escapes": _escapes(schema)}
-        try:
-            grammar = matcher_type.grammar_from_json_schema(schema, overrides=options)
-        except ValueError as error:
-            raise InvalidSchema(client_message(str(error))) from None
-        matcher = matcher_type(self._tokens, grammar, log_level=0, limits=self._limits)
+        matcher = self._library.LLMatcher(self._tokens, grammar, log_level=0, limits=self._limits)
         if matcher.is_error():
-            raise InvalidSchema(client_message(matcher.get_error()))
+            raise InvalidGrammar(matcher.get_error())
         return matcher
 
     def tokenize(self, text: str) -> list[int]:
@@ -101,16 +86,6 @@ class GrammarCompiler:
         data = text.encode()
         tokens: list[int] = self._tokens.tokenize_bytes(data)
         return tokens if self._tokens.decode_bytes(tokens) == data else []
-
-
-def may_need_unicode_escapes(schema: str) -> bool:
-    """Whether an instance of the schema may need a character written as \\u…"""
-    return any(each in schema or f"\\u{ord(each):04x}" in schema for each in _CONTROLS)
-
-
-def _escapes(schema: str) -> str:
-    """The letters allowed after a backslash: u only if a character cannot be written without."""
-    return _ESCAPES + "u" if may_need_unicode_escapes(schema) else _ESCAPES
 
 
 class _Vocabulary:

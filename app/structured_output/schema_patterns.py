@@ -1,4 +1,4 @@
-"""Translates a JSON schema's regular expressions to the syntax of the grammar library.
+"""Translates regular expressions to the syntax of the grammar library.
 
 JSON Schema uses ECMAScript's regular expressions, but many clients validate with those of their
 own language. Where these differ, a pattern is narrowed to what all of them match.
@@ -32,15 +32,35 @@ _GROUP = re.compile(r"\(\?(:|P?<(?![=!])[^>]*>|[ims]+[:)]|[ims]*-[ims]+[:)])")
 _UNSUPPORTED_ESCAPES = {"b": "word boundaries", "B": "word boundaries", "k": "backreferences"}
 
 
-def translate_pattern(pattern: str) -> tuple[str, bool]:
+def translate_pattern(pattern: str, *, in_json: bool = True) -> tuple[str, bool]:
     """The pattern in the library's syntax, and whether it was narrowed: whether there are texts
     that only some languages match, and that the translated pattern does not.
+
+    in_json: it is a pattern of JSON strings, so no character that needs a \\u escape matches.
 
     Raises:
         UnsupportedPattern: the pattern cannot be translated.
     """
-    translator = _Translator(pattern)
+    translator = _Translator(pattern, in_json)
     return translator.translate(), translator.narrowed
+
+
+def portable_pattern(pattern: str) -> str:
+    """The pattern with classes that are the same in every language, its characters written out: in
+    the syntax that regular expressions have in common.
+
+    Raises:
+        UnsupportedPattern: the pattern cannot be translated.
+    """
+    translated, _ = translate_pattern(pattern, in_json=False)
+    return _ESCAPED.sub(_written_out, translated)
+
+
+def _written_out(escape: re.Match[str]) -> str:
+    if escape[1] is None:
+        return escape[0]
+    character = chr(int(escape[1], 16))
+    return "\\" + character if character.isascii() and character.isprintable() else character
 
 
 @dataclass(slots=True)
@@ -48,6 +68,7 @@ class _Translator:
     """Translates a pattern in one pass."""
 
     text: str
+    in_json: bool
     position: int = 0
     narrowed: bool = False
 
@@ -172,13 +193,14 @@ class _Translator:
         return self.text[self.position + ahead : self.position + ahead + 1]
 
     def _without_escaped(self, translated: str) -> str:
-        """A class without the characters of _NEED_ESCAPE; unchanged if it has none."""
-        if _PLAIN.fullmatch(translated):
+        """A class in JSON without the characters of _NEED_ESCAPE; unchanged if it has none."""
+        if not self.in_json or _PLAIN.fullmatch(translated):
             return translated
         self.narrowed = True
         return f"[{translated}&&[^{_NEED_ESCAPE}]]"
 
 
+_ESCAPED = re.compile(r"\\(?:x\{([0-9a-f]+)\}|.)", re.DOTALL)
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 _PLAIN = re.compile(r"\[(?!\^)([0-9A-Za-z_]|\\x\{(?!7f)([2-9a-f][0-9a-f]|[0-9a-f]{3,})\}|-)*\]")
 

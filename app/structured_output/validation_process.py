@@ -1,4 +1,4 @@
-"""Starts, asks and ends the child process that validates schemas."""
+"""Starts, asks and ends the child process that validates structured outputs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from app.structured_output.grammar_compiler import GrammarTokens
+from app.structured_output.structured_output import StructuredOutput
 from app.structured_output.validation_worker import WALL_LIMIT_S, read_frame, write_frame
 from app.structured_output.verdict import Verdict
 
@@ -31,15 +32,15 @@ class ValidationProcessDied(Exception):
 
 
 class ValidationProcess:
-    """The child, started with the first schema. Used by one thread, which must live as long as
+    """The child, started with the first validation. Used by one thread, which must live as long as
     the server: the child ends with the thread that started it."""
 
     def __init__(self, tokens: GrammarTokens) -> None:
         self._tokens = tokens
         self._child: subprocess.Popen[bytes] | None = None
 
-    def validate(self, schema: str, abandoned: Callable[[], bool]) -> Verdict | None:
-        """The verdict on a schema; None when `abandoned` became true before.
+    def validate(self, output: StructuredOutput, abandoned: Callable[[], bool]) -> Verdict | None:
+        """The verdict on a structured output; None when `abandoned` became true before.
 
         Raises:
             ValidationProcessDied: there is no verdict; the next call starts another child.
@@ -48,18 +49,18 @@ class ValidationProcess:
         child = self._running_child()
         assert child.stdin is not None and child.stdout is not None
         try:
-            write_frame(child.stdin, schema.encode())
+            write_frame(child.stdin, marshal.dumps((output.kind.value, output.text)))
             aborted = False
             deadline = time.monotonic() + REPLY_TIMEOUT_S
             while not select.select([child.stdout], [], [], POLL_S)[0]:
                 if time.monotonic() > deadline:
-                    raise ValidationProcessDied("the process that validates schemas hangs")
+                    raise ValidationProcessDied("the process that validates grammars hangs")
                 if not aborted and abandoned():
                     aborted = True
                     write_frame(child.stdin, b"")
             reply = read_frame(child.stdout)
             if reply is None:
-                raise ValidationProcessDied("the process that validates schemas has ended")
+                raise ValidationProcessDied("the process that validates grammars has ended")
             verdict = Verdict(*marshal.loads(reply))  # noqa: S302 - written by our own child
             return None if aborted else verdict
         except (ValidationProcessDied, OSError, ValueError, EOFError) as error:
@@ -98,6 +99,6 @@ class ValidationProcess:
             start_new_session=True,
         )
         assert child.stdin is not None
-        _log.debug("schemas are validated in process %d", child.pid)
+        _log.debug("grammars are validated in process %d", child.pid)
         write_frame(child.stdin, marshal.dumps(astuple(self._tokens)))
         return child

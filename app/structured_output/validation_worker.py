@@ -1,15 +1,14 @@
-"""The child process that validates schemas, each in a fork of its own.
+"""The child process that validates structured outputs, each in a fork of its own.
 
-It is started with the vocabulary and gets one schema at a time. A schema may exhaust the time or
-memory allowed, or overflow the library's stack: that ends its fork only.
+It is started with the vocabulary and gets one StructuredOutput at a time. One may exhaust the time
+or memory allowed, or overflow the library's stack: that ends its fork only.
 
-    stdin   the vocabulary, then schemas; an empty frame aborts the current validation
-    stdout  one verdict for each schema
+    stdin   the vocabulary, then structured outputs; an empty frame aborts the current validation
+    stdout  one verdict for each
 """
 
 from __future__ import annotations
 
-import json
 import marshal
 import os
 import resource
@@ -28,16 +27,17 @@ from typing import IO, Any, TypeVar
 from app.structured_output.grammar_compiler import (
     GrammarCompiler,
     GrammarTokens,
-    InvalidSchema,
-    may_need_unicode_escapes,
+    InvalidGrammar,
 )
-from app.structured_output.schema_dialect import forbid_additional_properties, translate_schema
-from app.structured_output.schema_errors import TOO_LARGE, TOO_SLOW, client_message, with_location
-from app.structured_output.schema_exactness import InexactSchema, narrow_to_exact
-from app.structured_output.schema_satisfiability import UnsatisfiableSchema, remove_unsatisfiable
+from app.structured_output.library_errors import TOO_LARGE, TOO_SLOW, client_message
+from app.structured_output.library_grammar import library_grammar
+from app.structured_output.schema_exactness import InexactSchema
+from app.structured_output.schema_patterns import UnsupportedPattern
+from app.structured_output.schema_satisfiability import UnsatisfiableSchema
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 from app.structured_output.verdict import Verdict
 
-#: Processor time and wall-clock time for one schema.
+#: Processor time and wall-clock time for one validation.
 CPU_LIMIT_S = 2.0
 WALL_LIMIT_S = 15.0
 #: Limits of a grammar's first steps, since all running answers wait for each step: the first
@@ -80,7 +80,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def main(parent: int) -> None:
-    """Validate schemas until stdin ends."""
+    """Validate structured outputs until stdin ends."""
     die_with_parent(parent)
     for signal_number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signal_number, signal.SIG_IGN)  # it ends with the server, not before
@@ -92,9 +92,11 @@ def main(parent: int) -> None:
         return
     tokens = GrammarTokens(*marshal.loads(vocabulary))  # noqa: S302 - written by our parent
     compiler = GrammarCompiler(tokens)
-    while (schema := read_frame(_FullReader(source))) is not None:  # type: ignore[arg-type]
-        if schema:  # an empty frame here is an abort that came after the verdict
-            verdict = _validate_in_fork(compiler, schema.decode(), source)
+    while (frame := read_frame(_FullReader(source))) is not None:  # type: ignore[arg-type]
+        if frame:  # an empty frame here is an abort that came after the verdict
+            kind, text = marshal.loads(frame)  # noqa: S302 - written by our parent
+            output = StructuredOutput(StructuredOutputKind(kind), text)
+            verdict = _validate_in_fork(compiler, output, source)
             write_frame(target, marshal.dumps(tuple(verdict)))
 
 
@@ -112,12 +114,14 @@ class _FullReader:
         return data
 
 
-def _validate_in_fork(compiler: GrammarCompiler, schema: str, source: IO[bytes]) -> Verdict:
-    """Validate a schema in a fork, until a limit or an abort from `source`."""
+def _validate_in_fork(
+    compiler: GrammarCompiler, output: StructuredOutput, source: IO[bytes]
+) -> Verdict:
+    """Validate in a fork, until a limit or an abort from `source`."""
     read_end, write_end = os.pipe()
     parent, child = os.getpid(), os.fork()
     if child == 0:
-        _run_fork(compiler, schema, parent, write_end)
+        _run_fork(compiler, output, parent, write_end)
     os.close(write_end)
     try:
         ready, _, _ = select.select([read_end, source.fileno()], [], [], WALL_LIMIT_S)
@@ -137,7 +141,9 @@ def _validate_in_fork(compiler: GrammarCompiler, schema: str, source: IO[bytes])
     return Verdict(False, TOO_SLOW if timed_out else TOO_LARGE, 0, True)
 
 
-def _run_fork(compiler: GrammarCompiler, schema: str, parent: int, write_end: int) -> None:
+def _run_fork(
+    compiler: GrammarCompiler, output: StructuredOutput, parent: int, write_end: int
+) -> None:
     """The fork's main function. Never returns."""
     try:
         die_with_parent(parent)
@@ -145,7 +151,7 @@ def _run_fork(compiler: GrammarCompiler, schema: str, parent: int, write_end: in
         signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
         limit = _memory_bytes() + MEMORY_LIMIT_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        verdict = _in_thread(COMPILE_STACK_BYTES, lambda: validate_schema(compiler, schema))
+        verdict = _in_thread(COMPILE_STACK_BYTES, lambda: validate(compiler, output))
         os.write(write_end, marshal.dumps(tuple(verdict)))
     finally:
         os._exit(0)
@@ -166,23 +172,18 @@ def _memory_bytes(column: int = 0) -> int:
         return 1 << 30 if column == 0 else 0
 
 
-def validate_schema(compiler: GrammarCompiler, schema: str) -> Verdict:
-    """Translate, compile and try a schema, without the process's limits."""
+def validate(compiler: GrammarCompiler, output: StructuredOutput) -> Verdict:
+    """Translate, compile and try a structured output, without the process's limits."""
     try:
-        value: Any = json.loads(schema)
-        changed = translate_schema(value)
-        changed |= remove_unsatisfiable(value)
-        changed |= narrow_to_exact(value)
-        text = json.dumps(value) if changed else schema
-        if may_need_unicode_escapes(text):
-            forbid_additional_properties(value)
-            text = json.dumps(value)
+        grammar = library_grammar(output)
         before = _memory_bytes(1)
-        matcher = compiler.compile(text)
+        matcher = compiler.compile(grammar)
         _in_thread(STEP_STACK_BYTES, lambda: _try_steps(matcher))
-        return Verdict(True, text, max(0, _memory_bytes(1) - before), True)
-    except InvalidSchema as error:
-        return Verdict(False, with_location(str(error), value), 0, True)
+        return Verdict(True, grammar, max(0, _memory_bytes(1) - before), True)
+    except InvalidGrammar as error:
+        return Verdict(False, client_message(str(error), output), 0, True)
+    except UnsupportedPattern as error:
+        return Verdict(False, f"a pattern with {error} is not supported", 0, True)
     except (UnsatisfiableSchema, InexactSchema) as error:
         return Verdict(False, str(error), 0, True)
     except (MemoryError, RecursionError):
@@ -199,7 +200,7 @@ def _try_steps(matcher: Any) -> None:
     """Take a grammar's first steps.
 
     Raises:
-        InvalidSchema: the library reports an error.
+        InvalidGrammar: the library reports an error.
         _TooSlow: they take too long.
     """
     started_at = time.process_time()
@@ -211,7 +212,7 @@ def _try_steps(matcher: Any) -> None:
             # The highest ids are often long tokens, and do not always end a name.
             matcher.consume_token(highest_token(mask))
         if matcher.is_error():
-            raise InvalidSchema(client_message(matcher.get_error()))
+            raise InvalidGrammar(matcher.get_error())
         now = time.process_time()
         durations.append(now - step_started_at)
         if durations[-1] > (STEP_S if len(durations) > 1 else FIRST_STEP_S):
@@ -226,11 +227,11 @@ def highest_token(mask: bytes) -> int:
     """The highest token id in a bit mask.
 
     Raises:
-        InvalidSchema: the mask is empty.
+        InvalidGrammar: the mask is empty.
     """
     token = int.from_bytes(mask, "little").bit_length() - 1
     if token < 0:
-        raise InvalidSchema(client_message("unsatisfiable schema"))
+        raise InvalidGrammar("unsatisfiable schema")
     return token
 
 

@@ -1,4 +1,4 @@
-"""The result of validating a schema."""
+"""The result of validating a structured output."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Verdict(NamedTuple):
-    """Whether a schema can be used."""
+    """Whether it can be used."""
 
     valid: bool
-    text: str  #: the schema to compile, or the error message for the client
+    text: str  #: the grammar to compile, or the error message for the client
     size_bytes: int  #: memory of the grammar after its first steps
     cacheable: bool  #: another validation would give the same result

@@ -1,4 +1,4 @@
-"""The tokens that may come next in an answer that must match a JSON schema.
+"""The tokens that may come next in an answer that must match a grammar.
 
 The parsing is llguidance's. It also stops at its own limits; here that is an error, never the end
 of an answer.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Reasons of the library to stop that mean a complete instance; the others are limits.
+#: Reasons of the library to stop that mean a complete answer; the others are limits.
 _COMPLETE = ("NoExtension", "NoExtensionBias", "EndOfSentence")
 
 #: Processor time of a mask above which it is slow, and how many slow masks an answer may have.
@@ -21,11 +21,11 @@ _SLOW_MASK_S, _MAX_SLOW_MASKS = 0.25, 3
 
 
 class ConstraintFailed(Exception):
-    """The library stopped at one of its limits in the middle of an answer; the text so far is not
-    an instance of the schema."""
+    """The library stopped at one of its limits in the middle of an answer; the text so far is no
+    whole answer."""
 
 
-class JsonConstraint:
+class GrammarConstraint:
     """One answer's state in a grammar. Used by one thread at a time."""
 
     def __init__(self, matcher: Any, vocab_size: int) -> None:
@@ -45,15 +45,15 @@ class JsonConstraint:
 
     @property
     def can_end(self) -> bool:
-        """True when the text so far is an instance, so that the answer may end here. Raises
+        """True when the text so far matches, so that the answer may end here. Raises
         ConstraintFailed."""
         can_end = bool(self._matcher.is_accepting())
         self._check()
         return can_end
 
-    def copy(self) -> JsonConstraint:
+    def copy(self) -> GrammarConstraint:
         """An independent constraint in the same state."""
-        return JsonConstraint(self._matcher.deep_copy(), self._vocab_size)
+        return GrammarConstraint(self._matcher.deep_copy(), self._vocab_size)
 
     def allowed(self) -> NDArray[np.bool_]:
         """The tokens that may come next, bool [vocab]; at least one. Raises ConstraintFailed."""

@@ -1,25 +1,40 @@
 """Translates the grammar library's error messages for the client.
 
 The library's messages may have stack traces, source file names and internals of the grammar, so
-only the parts that are known to be about the schema are passed on.
+only the parts that are known to be about the client's text are passed on.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from app.structured_output.schema_traversal import nodes, pointer
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 
-INVALID = "it is not a valid JSON schema"
-CANNOT_BE_KEPT = "no answer can be kept to this schema"
-TOO_LARGE = "it is too large or too intricate to keep an answer to it; simplify the schema"
-TOO_SLOW = "it takes too long to make a grammar of it; simplify the schema"
+INVALID: Mapping[StructuredOutputKind, str] = {
+    StructuredOutputKind.JSON_SCHEMA: "it is not a valid JSON schema",
+    StructuredOutputKind.REGEX: "it is not a regular expression",
+    StructuredOutputKind.CHOICE: "it is not a list of choices",
+    StructuredOutputKind.GRAMMAR: "it is not a Lark or GBNF grammar",
+    StructuredOutputKind.STRUCTURAL_TAG: "these are no structural tags",
+}
+CANNOT_BE_KEPT = "no answer can be kept to it"
+TOO_LARGE = "it is too large or too intricate to keep an answer to it; simplify it"
+TOO_SLOW = "it takes too long to make a grammar of it; simplify it"
 _MAX_CHARACTERS = 160
+#: Faults in the text of a Lark grammar, which say nothing of the library.
+_IN_LARK = re.compile(
+    r"(?:at )?(\d+)\(\d+\): (lexer error|unknown name: .*|circular reference in token .*"
+    r"|Expected token .*?(?= \(at|$)|& is only supported for tokens.*|duplicate (?:rule|token).*"
+    r"|range end must be .*)"
+)
 
 _Template = Callable[[re.Match[str]], str]
 _MESSAGES: tuple[tuple[str, _Template], ...] = (
-    (r"^Invalid schema", lambda m: INVALID),
+    (r"^not a GBNF grammar: (Rule '[^']+' not found|No 'root' rule found)$", lambda m: m[1]),
+    (r"^Invalid schema", lambda m: INVALID[StructuredOutputKind.JSON_SCHEMA]),
     (
         r"Unimplemented keys: \[(.*)\]",
         lambda m: "keywords that are not supported: " + m[1].replace('"', ""),
@@ -45,28 +60,36 @@ _MESSAGES: tuple[tuple[str, _Template], ...] = (
     (r"min/maxProperties only supported", lambda m: "minProperties and maxProperties are supported "
      "only where all properties are required"),
     (r"circular references", lambda m: "a $ref in a circle stands beside other keywords"),
-    (r"[Uu]nsatisfiable schema|is unsatisfiable|Regex is empty", lambda m: CANNOT_BE_KEPT),
+    (r"[Uu]nsatisfiable schema|is unsatisfiable|Regex is empty|NoExtension",
+     lambda m: CANNOT_BE_KEPT),
     (r"too large|too big|too many|too complex|fuel|limit|exceeded|Unable to determine|max is",
      lambda m: TOO_LARGE),
 )  # fmt: skip
 
 
-def client_message(message: str) -> str:
-    """One line for the client."""
+def client_message(message: str, output: StructuredOutput) -> str:
+    """One line for the client, from the library's message about `output`."""
+    if output.kind is StructuredOutputKind.GRAMMAR and (match := _IN_LARK.match(message)):
+        rewritten = "::=" in output.text or "%json" in output.text  # its lines are others
+        return _shortened(match[2] if rewritten else f"line {match[1]}: {match[2]}")
     for pattern, template in _MESSAGES:
         if match := re.search(pattern, message):
             line = " ".join(template(match).split())
-            return line if len(line) <= _MAX_CHARACTERS else line[: _MAX_CHARACTERS - 1] + "…"
-    return INVALID
+            return _with_location(_shortened(line), output)
+    return INVALID[output.kind]
 
 
-def with_location(message: str, schema: object) -> str:
-    """The message with the first location in the schema that it is about, if it names one."""
+def _shortened(line: str) -> str:
+    return line if len(line) <= _MAX_CHARACTERS else line[: _MAX_CHARACTERS - 1] + "…"
+
+
+def _with_location(message: str, output: StructuredOutput) -> str:
+    """The message with the first location in a schema that it is about, if it names one."""
     match = re.match(r"keywords that are not supported: ([$\w]+)|(format|type) '(.*?)' is", message)
-    if match is None:
+    if match is None or output.kind is not StructuredOutputKind.JSON_SCHEMA:
         return message
     keyword, value = match[1] or match[2], match[3]
-    for path, node in sorted(nodes(schema), key=lambda each: each[0]):
+    for path, node in sorted(nodes(json.loads(output.text)), key=lambda each: each[0]):
         if keyword in node and (value is None or node[keyword] == value):
             return f"{message}; at {pointer((*path, keyword))}"
     return message
