@@ -16,6 +16,8 @@ class FunctionCall:
     name: str
     arguments: Mapping[str, object] | str  #: a string if the model wrote no valid JSON object
     id: str | None = None
+    #: The JSON text of the object, as the model wrote it; None: any text that spells it will do.
+    arguments_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class ChatMessage:
     tool_calls: tuple[FunctionCall, ...] = ()
     tool_call_id: str | None = None  #: which call a tool message answers
     name: str | None = None  #: the author's name
+    reasoning_content: str | None = None  #: the assistant's thinking before the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,16 @@ class ChatTemplateError(Exception):
 
 
 class ReservedCharacterError(Exception):
-    """A message contains U+E0FF, the character of `SPECIAL_TOKEN_GUARD`.
+    """A message or a tool contains U+E0FF, the character of `SPECIAL_TOKEN_GUARD`.
 
-    message_index: index of the message in the conversation. in_tool_calls: whether the character
-    is in the message's tool calls instead of its text.
+    message_index: index of the message in the conversation. key: the message's key that has the
+    character; "" for its text. tool_index: index of the tool, if it is in one.
     """
 
-    def __init__(self, message_index: int, in_tool_calls: bool = False) -> None:
-        super().__init__(f"message {message_index} contains U+E0FF")
+    def __init__(
+        self, message_index: int = 0, key: str = "", tool_index: int | None = None
+    ) -> None:
+        super().__init__("a message or a tool contains U+E0FF")
         self.message_index = message_index
-        self.in_tool_calls = in_tool_calls
+        self.key = key
+        self.tool_index = tool_index

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.prompts import ChatMessage, Prompt
-from app.prompts.tool_text import tool_calls_as_text, tool_results_as_text
+from app.prompts.tool_definitions import ToolDefinition
+from app.prompts.tool_text import (
+    tool_calls_as_text,
+    tool_results_as_text,
+    tools_in_system_message,
+)
 
 INTRODUCTION = (
     "Below is an instruction that describes a task. "
@@ -24,15 +29,19 @@ def render_instruction(instruction: str) -> Prompt:
 
 
 def render_alpaca_chat(
-    messages: Sequence[ChatMessage], *, continue_final_message: bool = False
+    messages: Sequence[ChatMessage],
+    *,
+    tools: Sequence[ToolDefinition] = (),
+    continue_final_message: bool = False,
 ) -> Prompt:
-    """A conversation. The texts of all system messages replace the introduction, and tool calls
-    and their results are written as text.
+    """A conversation. The texts of all system messages replace the introduction. Tools follow the
+    first of them, or the introduction; they, tool calls and their results are written as text.
 
     continue_final_message: end the prompt with the last message's text instead of the header of
     a new response.
     """
     messages = tool_results_as_text(tool_calls_as_text(messages))
+    messages = tools_in_system_message(messages, tools, default_text=INTRODUCTION)
     introduction = INTRODUCTION
     if systems := [message.text for message in messages if message.role == "system"]:
         introduction = SYSTEM_SEPARATOR.join(text for text in systems if text)

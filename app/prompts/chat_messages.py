@@ -6,10 +6,12 @@ null, arguments as an object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.prompts import ChatMessage, FunctionCall, ReservedCharacterError
+from app.prompts.sandbox.json_object import JsonObject
 from app.prompts.special_token_guard import guard_embedded_text, guard_special_tokens
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
@@ -44,20 +46,27 @@ def to_template_messages(
     return result
 
 
-def contains_escaped_guard(messages: Sequence[ChatMessage]) -> bool:
-    """Whether a user wrote the escape sequence of the guard character."""
+def contains_escaped_guard(messages: Sequence[ChatMessage], more: Iterable[str] = ()) -> bool:
+    """Whether a user wrote the escape sequence of the guard character, in a message or in one of
+    `more` texts."""
     escaped = ascii(SPECIAL_TOKEN_GUARD).strip("'")
-    return any(escaped in text.lower() for message in messages for text in _texts(message))
+    texts = itertools.chain(more, *map(_texts, messages))
+    return any(escaped in text.lower() for text in texts)
 
 
 def _to_dict(index: int, message: ChatMessage, special_texts: tuple[str, ...]) -> dict[str, Any]:
     if SPECIAL_TOKEN_GUARD in message.text:
         raise ReservedCharacterError(index)
+    if SPECIAL_TOKEN_GUARD in (message.reasoning_content or ""):
+        raise ReservedCharacterError(index, "reasoning_content")
     if any(SPECIAL_TOKEN_GUARD in text for text in _texts(message)):
-        raise ReservedCharacterError(index, in_tool_calls=True)
+        raise ReservedCharacterError(index, "tool_calls")
     result: dict[str, Any] = {"role": message.role}
     if message.has_text:
         result["content"] = guard_special_tokens(message.text, special_texts)
+    if message.reasoning_content is not None and message.role == "assistant":
+        guarded = guard_special_tokens(message.reasoning_content, special_texts)
+        result["reasoning_content"] = guarded
     if message.tool_calls:
         result["tool_calls"] = [_call_to_dict(call, special_texts) for call in message.tool_calls]
     for key, text in (("tool_call_id", message.tool_call_id), ("name", message.name)):
@@ -68,10 +77,10 @@ def _to_dict(index: int, message: ChatMessage, special_texts: tuple[str, ...]) -
 
 def _call_to_dict(call: FunctionCall, special_texts: tuple[str, ...]) -> dict[str, Any]:
     arguments = call.arguments if isinstance(call.arguments, str) else dict(call.arguments)
-    function = {
-        "name": guard_embedded_text(call.name, special_texts),
-        "arguments": _guard_json(arguments, special_texts),
-    }
+    guarded = _guard_json(arguments, special_texts)
+    if call.arguments_text is not None:
+        guarded = JsonObject(guarded, guard_embedded_text(call.arguments_text, special_texts))
+    function = {"name": guard_embedded_text(call.name, special_texts), "arguments": guarded}
     result = {"type": "function", "function": function}
     if call.id is None:
         return result
@@ -95,6 +104,7 @@ def _guard_json(value: Any, special_texts: tuple[str, ...]) -> Any:
 def _texts(message: ChatMessage) -> list[str]:
     """All strings of a message, including those nested in arguments."""
     texts = [message.text, message.tool_call_id or "", message.name or ""]
+    texts.append(message.reasoning_content or "")
     stack: list[Any] = []
     for call in message.tool_calls:
         texts += [call.name, call.id or ""]

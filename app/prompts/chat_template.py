@@ -18,9 +18,12 @@ from app.prompts.chat_messages import (
     contains_escaped_guard,
     to_template_messages,
 )
+from app.prompts.chat_template_kwargs import ChatTemplateKwargs, guard_kwargs, texts_of
 from app.prompts.sandbox.budget import BUDGET, RenderBudget
 from app.prompts.sandbox.environment import ChatEnvironment
 from app.prompts.sandbox.instrument import add_counters
+from app.prompts.sandbox.json_object import JsonObject, text_of
+from app.prompts.tool_definitions import ToolDefinition, check_tools, to_template_tools
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 #: Concurrent renderings. They hold the GIL, so more would not be faster, and each may use as
@@ -29,6 +32,7 @@ _RENDER_SLOTS = BoundedSemaphore(4)
 _POLL_INTERVAL_S = 0.05
 #: Maximum length of a template: about ten times the longest known; compiles within two seconds.
 _MAX_CHARACTERS = 1 << 17
+NO_KWARGS: ChatTemplateKwargs = {}
 #: The guard character as an escape sequence of JSON or Python.
 _ESCAPED_GUARD = re.compile(r"\\+u" + f"{ord(SPECIAL_TOKEN_GUARD):04x}")
 
@@ -51,30 +55,44 @@ def render_messages(
     messages: Sequence[ChatMessage],
     template: ChatTemplate,
     *,
+    tools: Sequence[ToolDefinition] = (),
     typed_content: bool = False,
     continue_final_message: bool = False,
+    kwargs: ChatTemplateKwargs = NO_KWARGS,
     check_cancelled: Callable[[], None] = never_cancelled,
 ) -> Prompt:
     """Render `messages` with `template`, followed by the beginning of the next answer.
 
-    typed_content: give the template contents as lists of one text part. continue_final_message:
-    end the prompt with the last message's text instead. check_cancelled: called every few
-    milliseconds; an exception that it raises ends the rendering and is raised here.
+    tools: the template's variable of this name. typed_content: give the template contents as
+    lists of one text part. continue_final_message: end the prompt with the last message's text
+    instead. kwargs: more variables, checked by `check_chat_template_kwargs`. check_cancelled:
+    called every few milliseconds; an exception that it raises ends the rendering and is raised
+    here.
 
     Raises:
-        ReservedCharacterError: a message contains U+E0FF.
+        ReservedCharacterError: a message or a tool contains U+E0FF.
         ChatTemplateError: the template rejects this conversation, or exceeds its budget.
     """
     if continue_final_message and "content" not in template.source:  # transformers' own test
         raise ChatTemplateError("it has no place to go on with a message from")
+    check_tools(tools)
     template_messages = to_template_messages(
         messages,
         template.special_texts,
         typed_content=typed_content,
         continue_final_message=continue_final_message,
     )
-    text = _render(template, template_messages, continue_final_message, check_cancelled)
-    if "\\" in text and not contains_escaped_guard(messages):
+    variables = {
+        "tools": to_template_tools(tools, template.special_texts),
+        "documents": None,
+        **guard_kwargs(kwargs, template.special_texts),
+        "add_generation_prompt": not continue_final_message,
+        **dict(template.named_tokens),
+        "messages": template_messages,
+    }
+    text = _render(template, variables, len(messages) + len(tools), check_cancelled)
+    given = {"tools": list(tools), **kwargs}
+    if "\\" in text and not contains_escaped_guard(messages, texts_of(given)):
         text = _ESCAPED_GUARD.sub(SPECIAL_TOKEN_GUARD, text)
     if continue_final_message:
         text = _cut_at_sentinel(text, messages[-1].text)
@@ -94,24 +112,16 @@ def _cut_at_sentinel(text: str, last_text: str) -> str:
 
 def _render(
     template: ChatTemplate,
-    messages: list[dict[str, Any]],
-    continue_final_message: bool,
+    variables: dict[str, Any],
+    num_messages: int,
     check_cancelled: Callable[[], None],
 ) -> str:
     while not _RENDER_SLOTS.acquire(timeout=_POLL_INTERVAL_S):
         check_cancelled()
-    budget = RenderBudget(len(messages), _approximate_bytes(messages), check_cancelled)
+    budget = RenderBudget(num_messages, _approximate_bytes(variables), check_cancelled)
     token = BUDGET.set(budget)
     try:
-        text = compile_template(template.source).render(
-            {
-                "tools": None,
-                "documents": None,
-                "add_generation_prompt": not continue_final_message,
-                **dict(template.named_tokens),
-                "messages": messages,
-            }
-        )
+        text = compile_template(template.source).render(variables)
     except ChatTemplateError:
         raise
     except Exception as error:  # a template can raise any exception
@@ -133,9 +143,9 @@ def _describe(error: Exception) -> str:
     return f"{name}: {message}"
 
 
-def _approximate_bytes(messages: list[dict[str, Any]]) -> int:
-    """The total length of the messages' values."""
-    total, stack = 0, list[Any](messages)
+def _approximate_bytes(variables: dict[str, Any]) -> int:
+    """The total length of the strings in the variables' values."""
+    total, stack = 0, list[Any](variables.values())
     while stack:
         value = stack.pop()
         if isinstance(value, str):
@@ -144,6 +154,7 @@ def _approximate_bytes(messages: list[dict[str, Any]]) -> int:
             stack += value
         elif isinstance(value, dict):
             stack += value.values()
+            total += len(text_of(value)) if isinstance(value, JsonObject) else 0
     return total
 
 

@@ -9,6 +9,11 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.safe_open import read_text
 from app.prompts import ChatTemplateError
 from app.prompts.chat_template import ChatTemplate
+from app.prompts.chat_template_kwargs import (
+    ChatTemplateKwargs,
+    KwargsRefused,
+    check_chat_template_kwargs,
+)
 from app.prompts.template_features import TemplateFeatures, detect_features
 
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -36,11 +41,27 @@ def read_chat_template(name: str) -> str:
     return source
 
 
+def check_kwargs_setting(kwargs: ChatTemplateKwargs | None) -> ChatTemplateKwargs:
+    """The variables of --chat_template_kwargs; None: there are none.
+
+    Raises:
+        StartupError: one cannot be set.
+    """
+    try:
+        check_chat_template_kwargs(kwargs or {})
+    except KwargsRefused as error:
+        where = f"{error.path} " if error.path else ""
+        raise StartupError(f"--chat_template_kwargs: {where}{error}") from None
+    return kwargs or {}
+
+
 class TemplateTokens(Protocol):
     """The part of `app.tokenizer.tokenizer.Tokenizer` that chat templates use."""
 
     @property
     def chat_template(self) -> str | None: ...
+    @property
+    def tool_chat_template(self) -> str | None: ...
     @property
     def named_tokens(self) -> tuple[tuple[str, str], ...]: ...
     @property
@@ -48,27 +69,32 @@ class TemplateTokens(Protocol):
 
 
 def check_tokenizer_template(tokenizer: TemplateTokens, directory: Path) -> TemplateFeatures | None:
-    """Check the chat template of the tokenizer in `directory`; None if it has none.
+    """Check the chat templates of the tokenizer in `directory`; None if it has none.
 
     Raises:
-        StartupError: it fails for every conversation.
+        StartupError: one fails for every conversation.
     """
     if tokenizer.chat_template is None:
         return None
-    template = ChatTemplate(
-        tokenizer.chat_template, tokenizer.named_tokens, tokenizer.special_texts
-    )
-    return check_template(template, f"the chat template in {directory}")
+    tokens = tokenizer.named_tokens, tokenizer.special_texts
+    template = ChatTemplate(tokenizer.chat_template, *tokens)
+    features = check_template(template, f"the chat template in {directory}")
+    if tokenizer.tool_chat_template is not None:
+        template = ChatTemplate(tokenizer.tool_chat_template, *tokens)
+        check_template(template, f"the chat template tool_use in {directory}", with_tools=True)
+    return features
 
 
-def check_template(template: ChatTemplate, name: str) -> TemplateFeatures:
+def check_template(
+    template: ChatTemplate, name: str, *, with_tools: bool = False
+) -> TemplateFeatures:
     """Render sample conversations with `template`; `name` stands for it in error messages.
 
     Raises:
         StartupError: it fails for every conversation.
     """
     try:
-        return detect_features(template)
+        return detect_features(template, with_tools=with_tools)
     except ChatTemplateError as error:
         raise StartupError(
             f"{name} does not work: {error}; pass --chat_template with a Jinja file, or one of "

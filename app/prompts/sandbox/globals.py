@@ -17,6 +17,7 @@ from jinja2.parser import Parser
 from jinja2.utils import Namespace, generate_lorem_ipsum
 
 from app.prompts.sandbox.budget import BUDGET
+from app.prompts.sandbox.json_object import dump_json
 
 
 class Generation(Extension):
@@ -74,6 +75,8 @@ def to_json(
     sort_keys: bool = False,
 ) -> str:
     # Jinja's own filter escapes for HTML, which a model would read.
+    if not (ensure_ascii or sort_keys or indent is not None or separators):
+        return dump_json(value)
     return json.dumps(
         value,
         ensure_ascii=ensure_ascii,
