@@ -110,6 +110,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (engine_errors.Overloaded, 503, SERVER_ERROR, "overloaded"),
     (engine_errors.OutOfMemory, 503, SERVER_ERROR, "overloaded"),
     (engine_errors.ShuttingDown, 503, SERVER_ERROR, "shutting_down"),
+    (engine_errors.UpstreamUnreachable, 503, SERVER_ERROR, "upstream_unreachable"),
     (engine_errors.Unavailable, 503, SERVER_ERROR, "overloaded"),
     (engine_errors.StructuredOutputFailed, 500, SERVER_ERROR, "json_schema_failed"),
 )
@@ -118,6 +119,8 @@ _TABLE: tuple[tuple[type[Exception], int, str, str | None], ...] = (
 def describe(exc: Exception, request_id: str) -> Failure:
     """What to tell the client about `exc`; an exception that is no refusal is a fault of
     ours, of which the client learns the request's id and nothing else."""
+    if isinstance(exc, engine_errors.UpstreamError):
+        return _of_upstream(exc)
     cause = exc.cause if isinstance(exc, FieldRefused) else exc
     for kind, status, error_type, code in _TABLE:
         if isinstance(cause, kind):
@@ -131,6 +134,19 @@ def describe(exc: Exception, request_id: str) -> Failure:
             )
     message = f"The server failed on this request. Its id, for whoever runs it: {request_id}"
     return Failure(status=500, message=message, type=SERVER_ERROR)
+
+
+def _of_upstream(error: engine_errors.UpstreamError) -> Failure:
+    usual = SERVER_ERROR if error.status >= 500 else INVALID_REQUEST
+    usual = RATE_LIMITED if error.status == 429 else usual
+    return Failure(
+        status=error.status,
+        message=str(error),
+        type=error.error_type or usual,
+        code=error.code,
+        param=error.param,
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def _param(exc: Exception) -> str | None:

@@ -65,8 +65,9 @@ class StrictInteger(fields.Field[int]):
         maximum: int = _INT64_MAX,
         *,
         absent: int | None = None,
+        required: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(required=required, error_messages={"required": "is required"})
         self.minimum, self.maximum, self.absent = minimum, maximum, absent
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
+from functools import cache
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError, missing
 
 from app.protocol.errors import BadRequest
 from app.protocol.fields import Nested, below, unread_keys
@@ -19,16 +21,38 @@ def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
     """
     given = {name: value for name, value in data.items() if value is not None}
     try:
-        return dict(schema.load(given, unknown=EXCLUDE))
+        return dict(_narrowed(schema, given).load(given, unknown=EXCLUDE))
     except ValidationError as error:
         raise first_fault(error.messages) from None
+
+
+def _narrowed(schema: Schema, given: Mapping[str, object]) -> Schema:
+    """The schema with only the fields that are given or needed: it has some 230, and a look
+    at each of them takes a fifth of a millisecond, for half a dozen that a request gives."""
+    needed = _needed(schema)
+    smaller = copy(schema)
+    smaller.load_fields = {
+        name: field for name, field in schema.load_fields.items() if name in given or name in needed
+    }
+    return smaller
+
+
+@cache
+def _needed(schema: Schema) -> frozenset[str]:
+    """Fields to load also where they are not given."""
+    return frozenset(
+        name
+        for name, field in schema.load_fields.items()
+        if field.required or field.load_default is not missing or field.data_key is not None
+    )
 
 
 def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
     """Dotted paths of what `data`, which the schema has read, gives and nothing reads, sorted."""
     paths = list(unread_keys(data, *schema.fields))
     for name, field in schema.fields.items():
-        if isinstance(field, Nested) and data.get(name) is not None:
+        # In this order: a look at a protocol costs 20 µs, and few fields are given.
+        if data.get(name) is not None and isinstance(field, Nested):
             paths += below(name, field.unread(data[name]))
     return tuple(sorted(paths))
 

@@ -26,6 +26,7 @@ _OLDER_ROLES = {"function": "was replaced by tool; it "}
 #: Keys of a message that would change the answer; null and empty ask for nothing.
 _UNSUPPORTED = ("function_call", "audio", "images", "videos", "files", "prefix", "partial")
 _READ = ("role", "name", "tool_calls", "tool_call_id", "refusal")
+_READ_OF_ASSISTANTS = (*_READ, "reasoning_content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,17 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None  #: the call that a tool's message answers
     name: str | None = None  #: whose message it is: a tool's, as a rule
+    reasoning_content: str | None = None  #: the thinking of an assistant's turn
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePaths:
+    """Where the request has the parts of one message: dotted paths."""
+
+    text: str
+    name: str = ""
+    reasoning_content: str = ""
+    tool_calls: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +58,8 @@ class Conversation:
 
     messages: tuple[Message, ...]
     classic: bool
-    #: Dotted path of each message's text, below `messages`; "" for a plain string.
-    paths: tuple[str, ...]
+    paths: tuple[MessagePaths, ...]  #: of each message
+    field: str = "messages"  #: the request's field that holds them
 
 
 class Messages(fields.Field[Conversation]):
@@ -60,7 +72,8 @@ class Messages(fields.Field[Conversation]):
         if isinstance(value, str):
             if not value:
                 raise ValidationError("must not be empty")
-            return Conversation((Message("user", value),), classic=True, paths=("",))
+            where = MessagePaths(str(attr))
+            return Conversation((Message("user", value),), classic=True, paths=(where,))
         if not isinstance(value, list):
             raise ValidationError("must be a list of messages, or one string")
         if not value:
@@ -70,7 +83,7 @@ class Messages(fields.Field[Conversation]):
         classic = "message" in keys
         if classic:
             _refuse_tools(messages)
-        paths = tuple(f"{index}.{key}" for index, key in enumerate(keys))
+        paths = tuple(_paths(f"{attr}.{index}", key) for index, key in enumerate(keys))
         return Conversation(messages, classic, paths)
 
     def unread(self, value: str | list[dict[str, Any]]) -> Iterator[str]:
@@ -108,12 +121,22 @@ class Messages(fields.Field[Conversation]):
                 "name": nullable,
                 "tool_call_id": nullable,
                 "refusal": nullable,
+                "reasoning_content": nullable,
             },
             "required": ["role"],
             "anyOf": [classic, openai, called, refused],
         }
         text = {"type": "string", "minLength": 1}
         return {"anyOf": [{"type": "array", "items": message, "minItems": 1}, text]}
+
+
+def _paths(path: str, text_key: str) -> MessagePaths:
+    return MessagePaths(
+        text=f"{path}.{text_key}",
+        name=f"{path}.name",
+        reasoning_content=f"{path}.reasoning_content",
+        tool_calls=f"{path}.tool_calls",
+    )
 
 
 def _message(item: object) -> Message:
@@ -128,14 +151,17 @@ def _message(item: object) -> Message:
     name = item.get("name")
     if not isinstance(name, str | None):
         raise ValidationError({"name": ["must be a string"]})
+    thinking = item.get("reasoning_content")
+    if not isinstance(thinking, str | None):
+        raise ValidationError({"reasoning_content": ["must be a string"]})
     refusal = _refusal(item, role)
     key = text_key(item)
     value = item.get(key)
     if value is None and (refusal or calls):
-        return Message(role, refusal, bool(refusal), calls, call_id, name)
+        return Message(role, refusal, bool(refusal), calls, call_id, name, thinking)
     text = read_text(key, value, may_refuse=role == "assistant")
     text = "\n".join(filter(None, (text, refusal)))
-    return Message(role, text, True, calls, call_id, name)
+    return Message(role, text, True, calls, call_id, name, thinking)
 
 
 def _refusal(item: dict[str, object], role: Role) -> str:
@@ -150,7 +176,8 @@ def _refusal(item: dict[str, object], role: Role) -> str:
 
 def _unread(item: dict[str, Any]) -> Iterator[str]:
     key = text_key(item)
-    yield from unread_keys(item, key, *_READ, *_UNSUPPORTED)
+    read = _READ_OF_ASSISTANTS if item["role"] == "assistant" else _READ
+    yield from unread_keys(item, key, *read, *_UNSUPPORTED)
     yield from below(key, unread_parts(item.get(key)))
     for index, call in enumerate(item.get("tool_calls") or ()):
         yield from below(f"tool_calls.{index}", unread_in_call(call))

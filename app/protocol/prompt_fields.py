@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from app.engine.types import TokenIds
+from app.engine.token_ids import TokenIds
 from app.protocol.fields import JsonSchema, as_integer, read_items
 
 TextOrIds = str | TokenIds
@@ -49,8 +49,8 @@ class Texts(fields.Field[tuple[TextOrIds, ...]]):
             "anyOf": [
                 text,
                 _list_of(text, self.max_items),
-                _list_of(_ID),
-                _list_of(_list_of(_ID), self.max_items),
+                _list_of(ID_SCHEMA),
+                _list_of(_list_of(ID_SCHEMA), self.max_items),
             ]
         }
 
@@ -64,14 +64,14 @@ class Ids(fields.Field[TokenIds]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TokenIds:
         if not isinstance(value, list):
             raise ValidationError("must be a list of token ids")
-        return _ids(value) if value else ()
+        return read_ids(value)
 
     def json_schema(self) -> JsonSchema:
         """What the field may be, for the API's description."""
-        return {"type": "array", "items": _ID}
+        return {"type": "array", "items": ID_SCHEMA}
 
 
-_ID: JsonSchema = {"type": "integer", "minimum": 0}
+ID_SCHEMA: JsonSchema = {"type": "integer", "minimum": 0}
 
 
 def _list_of(items: JsonSchema, max_items: int | None = None) -> JsonSchema:
@@ -96,6 +96,11 @@ def _ids(value: object) -> TokenIds:
         raise ValidationError(_KINDS)
     if not value:
         raise ValidationError("must not be empty")
+    return read_ids(value)
+
+
+def read_ids(value: list[object]) -> TokenIds:
+    """Token ids. Raises ValidationError with the index of the first that is none."""
     return tuple(_id(index, token) for index, token in enumerate(value))
 
 

@@ -9,59 +9,77 @@ from typing import Any, ClassVar
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
+from app.protocol.aliases import given_name
+from app.protocol.answer_format import read_answer_format
 from app.protocol.fields import (
     Ignored,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
-    Unsupported,
     refused,
 )
-from app.protocol.generation_fields import LogitBias, Stop, StreamOptions
+from app.protocol.generation_fields import (
+    LogitBias,
+    PromptCacheKey,
+    Stop,
+    StopTokenIds,
+    StreamOptions,
+)
 from app.protocol.loading import field_error
+from app.protocol.response_format import ResponseFormat
+from app.protocol.structured_outputs import structured_outputs_fields
 from app.protocol.unsupported import OF_GENERATION
 
 
-class GenerationSchema(Schema):
-    """What /v1/completions and /v1/chat/completions have in common."""
-
-    class Meta:
-        """What would change the answer and is not served."""
-
-        include: ClassVar[dict[str, Field[None]]] = refused(OF_GENERATION)
+class SamplingSchema(Schema):
+    """How tokens are chosen, where an answer ends, and how it is sent: the same in every API."""
 
     model = StrictString()
-    max_tokens = StrictInteger(1, absent=-1)
+    min_tokens = StrictInteger(0)
     temperature = StrictNumber(0, 2)
     top_p = StrictNumber(0, 1)
     top_k = StrictInteger(0, absent=-1)
     min_p = StrictNumber(0, 1)
-    num_beams = StrictInteger(1, 16)
     repetition_penalty = StrictNumber(0, 10, above_minimum=True)
     do_sample = StrictBoolean()
-    n = StrictInteger(1, 8)
     stop = Stop()
+    stop_token_ids = StopTokenIds()
     stream = StrictBoolean()
     stream_options = StreamOptions()
     return_progress = StrictBoolean()
     seed = StrictInteger()
     ignore_eos = StrictBoolean()
     user = StrictString()
-
     logit_bias = LogitBias()
     presence_penalty = StrictNumber(-2, 2)
     frequency_penalty = StrictNumber(-2, 2)
 
-    tool_choice = Unsupported("none", "auto")
 
+class GenerationSchema(SamplingSchema):
+    """What /v1/completions and /v1/chat/completions have in common."""
+
+    class Meta:
+        """Fields whose names stand in tables."""
+
+        include: ClassVar[dict[str, Field[Any]]] = {
+            **structured_outputs_fields(),
+            # What would change the answer and is not served.
+            **refused(OF_GENERATION),
+        }
+
+    max_tokens = StrictInteger(1, absent=-1)
+    min_new_tokens = StrictInteger(0)
+    num_beams = StrictInteger(1, 16)
+    n = StrictInteger(1, 8)
+    response_format = ResponseFormat()
+    prompt_cache_key = PromptCacheKey()
     # They change nothing here.
     metadata = Ignored()
     store = Ignored()
     service_tier = Ignored()
     safety_identifier = Ignored()
-    prompt_cache_key = Ignored()
     prompt_cache_options = Ignored()
     prompt_cache_retention = Ignored()
     moderation = Ignored()
@@ -81,12 +99,10 @@ class Defaults:
     max_tokens: int | None  #: None: what is left of the context
 
 
-#: Other names of fields. Where a route has both, the alias wins.
-FIELD_ALIASES: Mapping[str, str] = {"max_completion_tokens": "max_tokens"}
-
 #: Of the fields whose default is the same on every route, and changes nothing.
 NEUTRAL_DEFAULTS: Mapping[str, object] = {
     "min_p": 0,
+    "min_tokens": 0,
     "num_beams": 1,
     "repetition_penalty": 1,
     "presence_penalty": 0,
@@ -100,6 +116,8 @@ NEUTRAL_DEFAULTS: Mapping[str, object] = {
 COMPLETION_DEFAULTS = Defaults(temperature=0.1, top_p=0.75, top_k=40, max_tokens=128)
 CLASSIC_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=40, max_tokens=128)
 OPENAI_CHAT_DEFAULTS = Defaults(temperature=0.7, top_p=1.0, top_k=0, max_tokens=None)
+RESPONSES_DEFAULTS = Defaults(temperature=1.0, top_p=1.0, top_k=0, max_tokens=None)
+MESSAGES_DEFAULTS = Defaults(temperature=1.0, top_p=1.0, top_k=0, max_tokens=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +132,7 @@ class Streaming:
 def read_generation(
     values: Mapping[str, Any], defaults: Defaults, logprobs: int | None
 ) -> GenerationRequest:
-    """How to generate, from what GenerationSchema has read; the prompts are still missing.
+    """How to generate, from values under GenerationSchema's names; the prompts are still missing.
 
     logprobs: alternatives to report for each token; None: no logprobs.
 
@@ -127,6 +145,7 @@ def read_generation(
     if num_beams > 1 and logprobs is not None:
         raise field_error("logprobs", "is not supported with num_beams over 1")
     name = given_name(values, "max_tokens")
+    answer_format = read_answer_format(values)
     return GenerationRequest(
         prompts=(),
         params=_sampling_params(values, defaults, logprobs),
@@ -134,8 +153,11 @@ def read_generation(
         num_beams=num_beams,
         max_tokens=values.get(name),
         default_max_tokens=None if name in values else defaults.max_tokens,
+        min_tokens=_min_tokens(values, values.get(name, defaults.max_tokens)),
         stop=values.get("stop", ()),
+        stop_token_ids=values.get("stop_token_ids", ()),
         ignore_eos=values.get("ignore_eos", False),
+        structured_output=answer_format.output if answer_format else None,
     )
 
 
@@ -153,10 +175,12 @@ def read_streaming(values: Mapping[str, Any]) -> Streaming:
     )
 
 
-def given_name(values: Mapping[str, Any], name: str) -> str:
-    """The name under which the client gave a field: an alias, which wins, or the field's."""
-    aliases = (alias for alias, meant in FIELD_ALIASES.items() if meant == name)
-    return next((alias for alias in aliases if alias in values), name)
+def _min_tokens(values: Mapping[str, Any], max_tokens: int | None) -> int:
+    name = given_name(values, "min_tokens")
+    min_tokens: int = values.get(name, 0)
+    if max_tokens is not None and min_tokens > max_tokens:
+        raise field_error(name, f"must be at most the limit of tokens, which is {max_tokens}")
+    return min_tokens
 
 
 def _sampling_params(

@@ -22,6 +22,7 @@ class ToolCall:
     #: As templates want them: the object that the client's JSON text spells. The text itself
     #: where it spells none, since it is what a model wrote and the next turn may be about it.
     arguments: Mapping[str, object] | str
+    arguments_text: str | None = None  #: the text that spells the object, if that is what came
 
 
 #: Of one tool call.
@@ -93,18 +94,32 @@ def _call(item: object) -> ToolCall:
     function = item.get("function")
     if not isinstance(function, dict):
         raise ValidationError({"function": ["must be an object with name and arguments"]})
+    try:
+        return read_function_call(call_id, function)
+    except ValidationError as error:
+        raise ValidationError({"function": error.messages}) from None
+
+
+def read_function_call(call_id: str | None, function: Mapping[str, object]) -> ToolCall:
+    """A call by the function's name and arguments.
+
+    Raises:
+        ValidationError: what is wrong, by key.
+    """
     name = function.get("name")
     if not isinstance(name, str) or not name:
-        raise ValidationError({"function": {"name": ["must be a string that is not empty"]}})
-    return ToolCall(call_id, name, _arguments(function.get("arguments")))
+        raise ValidationError({"name": ["must be a string that is not empty"]})
+    given = function.get("arguments")
+    arguments = _arguments(given)
+    is_spelled = isinstance(given, str) and given.strip() and not isinstance(arguments, str)
+    return ToolCall(call_id, name, arguments, str(given).strip() if is_spelled else None)
 
 
 def _arguments(value: object) -> Mapping[str, object] | str:
     if value is None or isinstance(value, dict):
         return value or {}
     if not isinstance(value, str):
-        message = "must be the JSON text of an object"
-        raise ValidationError({"function": {"arguments": [message]}})
+        raise ValidationError({"arguments": ["must be the JSON text of an object"]})
     if not value.strip():
         return {}
     try:

@@ -2,6 +2,7 @@
 
 Each name comes with the values that request nothing, usually its server's default; null always
 does. Any other value is refused, so that an answer is never taken for one that honours the field.
+Those of one route alone are in its folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ _OPENAI: Unserved = {
     "modalities": (["text"],),
     "prediction": (),
     "web_search_options": (),
-    "reasoning_effort": ("none",),
     "verbosity": ("medium",),
 }
 #: Other ways to turn thinking on or off, to bound it or to tell it from the answer.
@@ -25,18 +25,12 @@ _THINKING: Unserved = {
     "reasoning": ({},),
     "thinking": ({}, {"type": "disabled"}),
     "think": (False,),
-    "enable_thinking": (),
     "include_reasoning": (True,),
     "separate_reasoning": (True,),
-    "reasoning_format": ("none", "auto"),
-    "reasoning_budget": (-1,),
-    "thinking_budget": (),
-    "thinking_token_budget": (),
     "thinking_forced_open": (False,),
 }
 _PROMPT: Unserved = {
     "chat_template": (),
-    "chat_template_kwargs": ({},),
     "template": ("",),
     "raw": (False,),
     "system": ("",),
@@ -76,19 +70,10 @@ _PROMPT: Unserved = {
 }
 #: What the text must be like.
 _SHAPE: Unserved = {
-    "structured_outputs": ({},),
-    "guided_json": (),
-    "guided_regex": (),
-    "guided_choice": (),
-    "guided_grammar": (),
     "guided_whitespace_pattern": (),
-    "grammar": ("",),
     "grammar_string": ("",),
     "grammar_lazy": (False,),
     "grammar_triggers": ([],),
-    "ebnf": ("",),
-    "regex": ("",),
-    "json_schema": ({},),
     "format": ("",),
     "response_schema": ({},),
     "response_mime_type": ("", "text/plain"),
@@ -104,10 +89,7 @@ _END: Unserved = {
     "num_predict": (-1,),
     "max_time": (),
     "t_max_predict_ms": (0, -1),
-    "min_tokens": (0,),
     "min_length": (0,),
-    "min_new_tokens": (0,),
-    "stop_token_ids": ([],),
     "stop_regex": ("", []),
     "stop_strings": ("", []),
     "stop_sequences": ("", []),
@@ -209,7 +191,7 @@ _SAMPLING: Unserved = {
     "num_return_sequences": (1,),
 }
 #: Objects that hold fields which the sender meant to be beside them.
-_WRAPPED: Unserved = {"extra_body": ({},), "model_kwargs": ({},), "options": ({},)}
+WRAPPED: Unserved = {"extra_body": ({},), "model_kwargs": ({},), "options": ({},)}
 
 #: Of both text routes.
 OF_GENERATION: Unserved = {
@@ -219,37 +201,5 @@ OF_GENERATION: Unserved = {
     **_SHAPE,
     **_END,
     **_SAMPLING,
-    **_WRAPPED,
-}
-
-OF_EMBEDDINGS: Unserved = {
-    "prompt_template": ("none",),
-    "prompt": ("",),
-    "prompt_name": ("",),
-    "instruction": ("",),
-    "input_type": (),
-    "task": ("",),
-    "task_type": ("",),
-    "messages": ([],),
-    "images": ([],),
-    "chat_template": (),
-    "add_special_tokens": (True,),
-    "truncate": (False, "NONE"),
-    "truncation": (False,),
-    "truncate_prompt_tokens": (),
-    "late_chunking": (False,),
-    "pooling": ("mean",),
-    "pooling_type": ("mean", "MEAN"),
-    "normalize": (True,),
-    "normalized": (True,),
-    "embd_normalize": (2,),
-    "use_activation": (True,),
-    "embed_dtype": ("float32",),
-    "output_dtype": ("float",),
-    "output_dimension": (),
-    "embedding_type": ("float",),
-    "embedding_types": (["float"],),
-    "endianness": ("native", "little"),
-    "lora_path": (),
-    **_WRAPPED,
+    **WRAPPED,
 }
