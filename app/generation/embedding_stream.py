@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.connection.request_context import RequestContext
+from app.engine.events import Embedding
 from app.engine.request_handle import RequestHandle
-from app.engine.types import Embedding
 
 
 class EmbeddingStream:
@@ -13,7 +13,11 @@ class EmbeddingStream:
     def __init__(self, handle: RequestHandle, inputs: int, context: RequestContext) -> None:
         """inputs: how many vectors will come."""
         self._handle, self._inputs, self._context = handle, inputs, context
-        self.prompt_tokens = handle.prompt_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all inputs; an upstream tells it with the vectors."""
+        return self._handle.prompt_tokens
 
     def collect(self) -> tuple[bytes, ...]:
         """Wait for all vectors, little-endian float32 each.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from app.connection.weighted_semaphore import encode_semaphore
 from app.engine import Engine
 from app.engine.errors import ContextExceeded, InvalidRequest
-from app.engine.types import TokenIds
+from app.engine.token_ids import TokenIds
 from app.generation.request import FieldNames
 from app.prompts import Prompt
 from app.protocol.errors import FieldRefused
@@ -86,7 +86,8 @@ def engine_errors_as_fields(fields: FieldNames) -> Iterator[None]:
         names = {
             "prompt": f"{fields.prompt}.{error.item}" if fields.is_list else fields.prompt,
             "max_tokens": fields.max_tokens,
-            "json_schema": fields.json_schema,
+            "structured_output": fields.structured_output,
             "logit_bias": f"logit_bias.{error.item}",
+            "stop_token_ids": f"stop_token_ids.{error.item}",
         }
         raise FieldRefused(error, names[error.field]) from error

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from app.connection.request_context import RequestContext
 from app.engine import Engine
-from app.engine.request_handle import RequestHandle
-from app.engine.types import EmbeddingRequest, ModelInfo, Owner, TokenIds
+from app.engine.errors import Unavailable
+from app.engine.model_info import ModelInfo
+from app.engine.request import EmbeddingRequest, GenerationRequest, Owner
+from app.engine.stats import DayUsage
+from app.engine.token_ids import TokenIds
+from app.generation.chat_prompt import ChatPrompt, render_chat
 from app.generation.embedding_stream import EmbeddingStream
 from app.generation.encoding import (
     check_ids,
@@ -15,13 +20,9 @@ from app.generation.encoding import (
     encode_items,
     engine_errors_as_fields,
 )
-from app.generation.prompt_echo import PromptEcho
-from app.generation.rendering import (
-    instruction_renderer,
-    plain_prompt,
-    render_conversation,
-    unshown_names,
-)
+from app.generation.prompt_echo import prompt_echoes
+from app.generation.reasoning import reasoning_of
+from app.generation.rendering import instruction_renderer, plain_prompt
 from app.generation.request import (
     ChatInput,
     FieldNames,
@@ -29,8 +30,12 @@ from app.generation.request import (
     TextEmbeddingRequest,
     TextRequest,
 )
+from app.generation.results import TokenizedPrompt
 from app.generation.served_model import ServedModel
+from app.generation.submission import max_tokens_cut, submit
 from app.generation.text_stream import TextStream
+from app.generation.tool_call_deltas import ToolCallCounter, ToolCallDeltas
+from app.generation.tool_calling import format_in_use, with_tool_calls
 from app.prompts import Prompt
 from app.protocol.loading import field_error
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
@@ -45,11 +50,21 @@ class LocalTextEngine:
 
     engine: Engine
     served: ServedModel
+    tool_calls: ToolCallCounter = field(default_factory=ToolCallCounter)
 
     @property
     def info(self) -> ModelInfo:
         """Facts about the model. Raises Unavailable until it is loaded."""
         return self.engine.info
+
+    @property
+    def sampling_defaults(self) -> Mapping[str, float]:
+        """The model's own, of fields that a request does not give, by name; none until it is
+        loaded: errors in a request can be reported even then."""
+        try:
+            return self.info.sampling_defaults
+        except Unavailable:
+            return {}
 
     def check_capacity(self, owner: Owner) -> None:
         """Raises Unavailable when nothing of this owner would be accepted now."""
@@ -75,55 +90,94 @@ class LocalTextEngine:
             raise field_error(request.fields.prompt, f"has {total} tokens in all; {limit}")
         with engine_errors_as_fields(request.fields):
             handle = self.engine.embed(EmbeddingRequest(inputs, context.owner))
+        context.handles.append(handle)
         return EmbeddingStream(handle, len(inputs), context)
 
     def tokenize(
         self, source: str | ChatInput, template: str | None, context: RequestContext
-    ) -> tuple[TokenIds, str]:
+    ) -> TokenizedPrompt:
         """The tokens that `generate` would read, and the text they are made of."""
+        unread: tuple[str, ...] = ()
         if isinstance(source, ChatInput):
-            prompt, fields = self._render_chat(source, context), FieldNames("messages")
+            rendered = render_chat(source, self.served, self.info, context)
+            prompt, unread = rendered.prompt, rendered.unread_fields
+            fields = FieldNames(source.conversation.field)
         else:
             render = instruction_renderer(template or self.served.prompt_template)
             prompt, fields = render(source), FieldNames("prompt")
         with engine_errors_as_fields(fields):
-            return encode(self.engine, prompt), _text_of(prompt)
+            return TokenizedPrompt(encode(self.engine, prompt), _text_of(prompt), unread)
 
-    def tokenize_bare(self, text: str, template: str | None) -> tuple[TokenIds, str]:
+    def tokenize_bare(self, text: str, template: str | None) -> TokenizedPrompt:
         """The tokens of a text alone, without BOS. The text of a special token is that
         token: this is how clients look its id up, and nothing is generated from it."""
         prompt, info = instruction_renderer(template or "none")(text), self.info
         with engine_errors_as_fields(FieldNames("prompt")):
             if prompt.text in info.special_texts:
                 index = info.special_texts.index(prompt.text)
-                return (info.special_ids[index],), _text_of(prompt)
+                return TokenizedPrompt((info.special_ids[index],), _text_of(prompt))
             tokens, bos = encode(self.engine, prompt), self.engine.encode("")
-        return tokens[len(bos) :] if tokens[: len(bos)] == bos else tokens, _text_of(prompt)
+        bare = tokens[len(bos) :] if tokens[: len(bos)] == bos else tokens
+        return TokenizedPrompt(bare, _text_of(prompt))
 
     def detokenize(self, tokens: TokenIds) -> str:
         """The text of token ids, special tokens left out."""
         check_ids(tokens, self.info.vocab_size, "tokens")
         return self.engine.decode(tokens)
 
+    def usage_today(self, owner: Owner) -> DayUsage:
+        """What the owner's key has used on this day (UTC)."""
+        return self.engine.usage_today(owner)
+
     def _generate_chat(
         self, request: TextRequest, chat: ChatInput, context: RequestContext
     ) -> TextStream:
-        prompt = self._render_chat(chat, context)
-        unread = unshown_names(chat.conversation, self.served, self.info)
+        rendered = render_chat(chat, self.served, self.info, context)
+        unread = rendered.unread_fields
+        if chat.thinking_budget is not None and not rendered.may_think:
+            unread += (request.fields.thinking_budget,)
+        calls, tool_use = None, chat.tool_use
         with engine_errors_as_fields(request.fields):
-            generation = replace(
-                request.generation,
-                prompts=(encode(self.engine, prompt),),
-                answer_prefix=chat.continued_text,
-                # White space after a text that is continued belongs to the answer.
-                drop_leading_space=not chat.continue_final_message,
-                owner=context.owner,
-            )
-            handle = self.engine.generate(generation)
-            if generation.json_schema is not None:
-                _wait_until_prepared(handle, context)
-        cut = _max_tokens_cut(handle, generation.max_tokens)
-        return TextStream(handle, generation.n, context, max_tokens_cut=cut, unread_fields=unread)
+            generation = self._chat_generation(request, chat, rendered, context)
+            if tool_use:
+                kind = format_in_use(self.served, self.info)
+                generation = with_tool_calls(generation, tool_use, kind, self.served, self.info)
+                calls = ToolCallDeltas(kind, tool_use, generation.n, self.tool_calls)
+            handle = submit(self.engine, generation, context)
+        cut = max_tokens_cut(handle, generation.max_tokens)
+        return TextStream(
+            handle,
+            generation.n,
+            context,
+            token_texts=self.info.token_texts,
+            tool_calls=calls,
+            max_tokens_cut=cut,
+            unread_fields=unread,
+            may_think=rendered.may_think,
+        )
+
+    def _chat_generation(
+        self,
+        request: TextRequest,
+        chat: ChatInput,
+        rendered: ChatPrompt,
+        context: RequestContext,
+    ) -> GenerationRequest:
+        is_free = request.generation.structured_output is None
+        prompt = rendered.prompt
+        reasoning = reasoning_of(
+            chat, rendered.template, prompt.text, self.engine, drop_space=is_free
+        )
+        return replace(
+            request.generation,
+            prompts=(encode(self.engine, prompt),),
+            # Thinking that is continued is no part of the answer.
+            answer_prefix="" if reasoning else chat.continued_text,
+            # White space after a text that is continued belongs to the answer.
+            drop_leading_space=not chat.continue_final_message and is_free,
+            reasoning=reasoning,
+            owner=context.owner,
+        )
 
     def _generate_text(
         self, request: TextRequest, source: PromptInput, context: RequestContext
@@ -134,67 +188,21 @@ class LocalTextEngine:
         generation = replace(
             request.generation,
             prompts=prompts,
-            drop_leading_space=template == "alpaca" and isinstance(source.prompts[0], str),
+            drop_leading_space=template == "alpaca"
+            and isinstance(source.prompts[0], str)
+            and request.generation.structured_output is None,
             owner=context.owner,
         )
         with engine_errors_as_fields(request.fields):
-            handle = self.engine.generate(generation)
-        echoes = self._echoes(source, template, prompts, generation.prompt_logprobs is not None)
+            handle = submit(self.engine, generation, context)
+        scored = generation.prompt_logprobs is not None
+        echoes = prompt_echoes(source, render, prompts, self.engine, scored=scored)
         choices = len(prompts) * generation.n
-        cut = _max_tokens_cut(handle, generation.max_tokens)
-        return TextStream(handle, choices, context, echoes, max_tokens_cut=cut)
-
-    def _render_chat(self, chat: ChatInput, context: RequestContext) -> Prompt:
-        return render_conversation(
-            chat.conversation,
-            self.served,
-            self.info,
-            context,
-            continue_final_message=chat.continue_final_message,
-        )
-
-    def _echoes(
-        self, source: PromptInput, template: str, prompts: tuple[TokenIds, ...], scored: bool
-    ) -> list[PromptEcho]:
-        """The prompts as the model sees them, where they are to be echoed."""
-        if not source.echo:
-            return []
-        render = instruction_renderer(template)
-        return [
-            PromptEcho(
-                render(item).text if isinstance(item, str) else self.engine.decode(item),
-                ids,
-                self.info.token_bytes,
-                scored=scored,
-            )
-            for item, ids in zip(source.prompts, prompts, strict=True)
-        ]
+        cut = max_tokens_cut(handle, generation.max_tokens)
+        texts = self.info.token_texts
+        return TextStream(handle, choices, context, echoes, token_texts=texts, max_tokens_cut=cut)
 
 
 def _text_of(prompt: Prompt) -> str:
     """The prompt's text without the marks that keep users' texts from being special tokens."""
     return prompt.text.replace(SPECIAL_TOKEN_GUARD, "") if prompt.allow_special else prompt.text
-
-
-def _max_tokens_cut(handle: RequestHandle, max_tokens: int | None) -> int | None:
-    """What the engine cut `max_tokens` to; None: it was not asked for, or not cut."""
-    limit = handle.max_new_tokens
-    return limit if max_tokens is not None and limit < max_tokens else None
-
-
-def _wait_until_prepared(handle: RequestHandle, context: RequestContext) -> None:
-    """Wait until all that can be wrong with an accepted request is known. Nothing can be written
-    meanwhile to tell a client that only stopped sending from one that left: both have left.
-
-    Raises:
-        EngineError: it is refused after all.
-        ClientGone, DeadlinePassed: nothing waits for the answer any more.
-    """
-    try:
-        with context.connection.watch_disconnect(handle.cancel):
-            while not handle.wait_until_prepared(context.wait_timeout_s()):
-                context.raise_if_disconnected()
-        context.raise_if_disconnected()
-    except BaseException:
-        handle.cancel()
-        raise

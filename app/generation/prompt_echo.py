@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.engine.types import OutputDelta, TokenIds, TokenLogprob
+from app.engine import Engine
+from app.engine.events import OutputDelta, TokenLogprob
+from app.engine.token_ids import TokenIds
+from app.generation.request import PromptInput
+from app.prompts import Prompt
 from app.tokenizer.token_offsets import OffsetDetokenizer
 
 
@@ -39,6 +43,29 @@ class PromptEcho:
         length = len(self._text)
         moved = (replace(each, offset=each.offset + length) for each in delta.logprobs)
         return replace(delta, logprobs=tuple(moved))
+
+
+def prompt_echoes(
+    source: PromptInput,
+    render: Callable[[str], Prompt],
+    prompts: tuple[TokenIds, ...],
+    engine: Engine,
+    *,
+    scored: bool,
+) -> list[PromptEcho]:
+    """The prompts as the model sees them, where they are to be echoed. prompts: those of `source`,
+    rendered and encoded; scored: see `PromptEcho`."""
+    if not source.echo:
+        return []
+    return [
+        PromptEcho(
+            render(item).text if isinstance(item, str) else engine.decode(item),
+            ids,
+            engine.info.token_bytes,
+            scored=scored,
+        )
+        for item, ids in zip(source.prompts, prompts, strict=True)
+    ]
 
 
 def _offsets(text: str, ids: TokenIds, token_bytes: Sequence[bytes]) -> list[int]:

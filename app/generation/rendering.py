@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.connection.request_context import RequestContext
-from app.engine.types import ModelInfo
+from app.engine.model_info import ModelInfo
 from app.generation.served_model import ServedModel
 from app.prompts import ChatMessage, ChatTemplateError, FunctionCall, Prompt, ReservedCharacterError
 from app.prompts.alpaca import render_alpaca_chat, render_instruction
-from app.prompts.chat_template import ChatTemplate
+from app.prompts.chat_template import NO_KWARGS, ChatTemplate
+from app.prompts.chat_template_kwargs import ChatTemplateKwargs
 from app.prompts.render_chat import render_with_template
-from app.protocol.errors import BadRequest
+from app.prompts.tool_definitions import ToolDefinition
+from app.protocol.loading import field_error
 from app.protocol.messages import Conversation, Message
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
-
-_SHOWS_NAMES = re.compile(r"\bmessage(\.name\b|\[['\"]name['\"]\])")
 
 
 def instruction_renderer(template: str) -> Callable[[str], Prompt]:
@@ -31,18 +30,21 @@ def render_conversation(
     context: RequestContext,
     *,
     continue_final_message: bool,
+    tools: Sequence[ToolDefinition] = (),
+    kwargs: ChatTemplateKwargs = NO_KWARGS,
 ) -> Prompt:
     """The conversation up to where the model goes on: with a new turn, or with the last one
     if `continue_final_message`: by the template of --chat_template, the tokenizer's, or Alpaca.
+    tools: offered to the model. kwargs: variables for the template.
 
     Raises:
         BadRequest: the template does not take this conversation.
         ClientGone, DeadlinePassed: nothing waits for the answer any more.
     """
     turns = [to_chat_message(message) for message in conversation.messages]
-    template, name = _template(served.chat_template, info)
+    template, name = template_in_use(served.chat_template, info, with_tools=bool(tools))
     if template is None:
-        return render_alpaca_chat(turns, continue_final_message=continue_final_message)
+        return render_alpaca_chat(turns, tools=tools, continue_final_message=continue_final_message)
 
     def check() -> None:
         context.raise_if_disconnected()
@@ -53,49 +55,57 @@ def render_conversation(
             return render_with_template(
                 turns,
                 template,
+                tools=tools,
                 continue_final_message=continue_final_message,
+                kwargs=kwargs,
                 check_cancelled=check,
             )
     except ChatTemplateError as error:
-        message = f"messages: {name} refuses this conversation: {error}"
-        raise BadRequest(message, "messages") from error
+        field = conversation.field
+        raise field_error(field, f"{name} refuses this conversation: {error}") from error
     except ReservedCharacterError as error:
-        index = error.message_index
-        field = f"{index}.tool_calls" if error.in_tool_calls else conversation.paths[index]
-        path = f"messages.{field}".rstrip(".")
-        message = (
-            f"{path}: U+{ord(SPECIAL_TOKEN_GUARD):04X} is a private character this server reserves"
-        )
-        raise BadRequest(message, path) from error
+        code = f"U+{ord(SPECIAL_TOKEN_GUARD):04X}"
+        path = _path_of(error, conversation)
+        raise field_error(path, f"{code} is a private character this server reserves") from error
 
 
-def unshown_names(
-    conversation: Conversation, served: ServedModel, info: ModelInfo
-) -> tuple[str, ...]:
-    """Paths of the names of speakers that the template in use does not tell the model."""
-    source = served.chat_template or info.chat_template
-    if source is not None and _SHOWS_NAMES.search(source):
-        return ()
-    turns = enumerate(conversation.messages)
-    return tuple(f"messages.{i}.name" for i, turn in turns if turn.name and turn.role != "tool")
+def _path_of(error: ReservedCharacterError, conversation: Conversation) -> str:
+    """Dotted path of the field with the reserved character."""
+    if error.tool_index is not None:
+        return f"tools.{error.tool_index}"
+    path: str = getattr(conversation.paths[error.message_index], error.key or "text")
+    return path
 
 
-def _template(source: str | None, info: ModelInfo) -> tuple[ChatTemplate | None, str]:
+def source_in_use(source: str | None, info: ModelInfo, *, with_tools: bool) -> str | None:
+    """Jinja source of the template to use; None: Alpaca. source: an operator's."""
+    if source is not None or info.chat_template is None:
+        return source
+    return (with_tools and info.tool_chat_template) or info.chat_template
+
+
+def template_in_use(
+    source: str | None, info: ModelInfo, *, with_tools: bool
+) -> tuple[ChatTemplate | None, str]:
     """The template to use and what to call it. One that an operator names gets the vocabulary's
     BOS and EOS also where the tokenizer's files do not name them."""
+    used = source_in_use(source, info, with_tools=with_tools)
+    if used is None:
+        return None, ""
     if source is None:
-        if info.chat_template is None:
-            return None, ""
-        template = ChatTemplate(info.chat_template, info.named_tokens, info.special_texts)
+        template = ChatTemplate(used, info.named_tokens, info.special_texts)
         return template, "the model's own chat template"
     defaults = {"bos_token": info.bos_text, "eos_token": info.eos_text}
     named = {name: text for name, text in defaults.items() if text} | dict(info.named_tokens)
-    template = ChatTemplate(source, tuple(named.items()), info.special_texts)
+    template = ChatTemplate(used, tuple(named.items()), info.special_texts)
     return template, "the template of --chat_template"
 
 
 def to_chat_message(message: Message) -> ChatMessage:
-    calls = (FunctionCall(call.name, call.arguments, call.id) for call in message.tool_calls)
+    calls = (
+        FunctionCall(call.name, call.arguments, call.id, call.arguments_text)
+        for call in message.tool_calls
+    )
     return ChatMessage(
         role="system" if message.role == "developer" else message.role,
         text=message.text,
@@ -103,6 +113,7 @@ def to_chat_message(message: Message) -> ChatMessage:
         tool_calls=tuple(calls),
         tool_call_id=message.tool_call_id,
         name=message.name,
+        reasoning_content=message.reasoning_content,
     )
 
 

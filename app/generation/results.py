@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.engine.types import FinishReason, TokenLogprob
+from app.engine.events import FinishReason, TokenLogprob
+from app.engine.token_ids import TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCall:
+    """A call of a tool, as the model wrote it."""
+
+    name: str
+    arguments: str  #: JSON text, or what there is of it
+    id: str | None = None  #: an upstream's own; None: the route makes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,8 @@ class Choice:
     finish_reason: FinishReason
     logprobs: tuple[TokenLogprob, ...] = ()
     prompt_tokens: int = 0  #: how many of `logprobs` are the echoed prompt's
+    reasoning: str = ""  #: the thinking before it
+    tool_calls: tuple[GeneratedCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0  #: prompt tokens that were found in the cache
+    #: Tokens of the choices' thinking, its tags left out; None: the model does not think.
+    reasoning_tokens: int | None = None
 
 
 class Completion(NamedTuple):
@@ -32,3 +46,11 @@ class Completion(NamedTuple):
 
     choices: tuple[Choice, ...]
     usage: Usage
+
+
+class TokenizedPrompt(NamedTuple):
+    """The tokens of a prompt, and the text they are made of."""
+
+    tokens: TokenIds
+    text: str
+    unread_fields: tuple[str, ...] = ()  #: paths of what the chat template does not read

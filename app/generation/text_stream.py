@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.connection.request_context import RequestContext
+from app.engine.events import FinishReason, OutputDelta, Progress, PromptLogprobs, TokenLogprob
+from app.engine.model_info import NO_TOKEN_TEXTS, TokenTexts
 from app.engine.request_handle import RequestHandle
-from app.engine.types import FinishReason, OutputDelta, Progress, PromptLogprobs, TokenLogprob
 from app.generation.prompt_echo import PromptEcho
-from app.generation.results import Choice, Completion, Usage
+from app.generation.results import Choice, Completion, GeneratedCall, Usage
+from app.generation.tool_call_deltas import ToolCallDeltas
+from app.tool_calls.events import CallBegin
 
 
 class TextStream:
@@ -22,16 +25,22 @@ class TextStream:
         context: RequestContext,
         echoes: Sequence[PromptEcho] = (),
         *,
+        token_texts: TokenTexts = NO_TOKEN_TEXTS,
+        tool_calls: ToolCallDeltas | None = None,
         max_tokens_cut: int | None = None,
         unread_fields: tuple[str, ...] = (),
+        may_think: bool = False,
     ) -> None:
-        """choices: of all prompts together; echoes: one for each prompt, where that is asked
-        for; max_tokens_cut: what `max_tokens` was cut to, if it was; unread_fields: paths of
-        what the model's template does not show to the model."""
-        self.context = context
+        """choices: of all prompts together; echoes: one for each prompt, where that is asked for;
+        token_texts: what the ids of its logprobs stand for; tool_calls: finds calls in the text,
+        where tools are offered; max_tokens_cut: what `max_tokens` was cut to, if it was;
+        unread_fields: paths of what the model's template does not show to the model; may_think:
+        the model is one that thinks, or can."""
+        self.context, self.token_texts = context, token_texts
         self.max_tokens_cut, self.unread_fields = max_tokens_cut, unread_fields
         self._handle, self._choices, self._echoes = handle, choices, echoes
-        self._completion_tokens = 0
+        self._tool_calls = tool_calls
+        self._may_think = may_think
         self._begun: set[int] = set()  #: choices whose prompt was echoed
         self._waiting: dict[int, list[OutputDelta]] = {}  #: by prompt, until all of it is scored
 
@@ -44,7 +53,10 @@ class TextStream:
     def usage(self) -> Usage:
         """Tokens so far."""
         handle = self._handle
-        return Usage(handle.prompt_tokens, self._completion_tokens, handle.cached_tokens)
+        thought = handle.reasoning_tokens
+        if thought is None and self._may_think:
+            thought = 0
+        return Usage(handle.prompt_tokens, handle.generation_tokens, handle.cached_tokens, thought)
 
     def next_deltas(self) -> list[OutputDelta | Progress]:
         """Wait for news of the request, and take all there is; [] after at most a second.
@@ -60,8 +72,9 @@ class TextStream:
             elif isinstance(event, PromptLogprobs):
                 deltas += self._scored(event)
             elif isinstance(event, OutputDelta):
-                self._completion_tokens += len(event.token_ids)
-                deltas += self._after_prompt(event)
+                deltas += (
+                    self._tool_calls.split(event) if self._tool_calls else self._after_prompt(event)
+                )
         return deltas
 
     def collect(self) -> Completion:
@@ -72,13 +85,23 @@ class TextStream:
             EngineError: the request failed.
         """
         choices = [_Collected() for _ in range(self._choices)]
+        for delta in self.all_deltas():
+            choices[delta.index].add(delta)
+        return Completion(tuple(choice.finished() for choice in choices), self.usage)
+
+    def all_deltas(self) -> Iterator[OutputDelta]:
+        """All deltas as they come, for an answer that is sent whole.
+
+        Raises:
+            ClientGone, DeadlinePassed: nothing waits for the answer any more.
+            EngineError: the request failed.
+        """
         with self.context.cancel_on_disconnect(self.cancel):
             while not self.done:
                 for delta in self.next_deltas():
                     if isinstance(delta, OutputDelta):
-                        choices[delta.index].add(delta)
+                        yield delta
                 self.context.raise_if_disconnected()
-        return Completion(tuple(choice.finished() for choice in choices), self.usage)
 
     def wake(self) -> None:
         """End a wait in `next_deltas` now. Any thread may call it."""
@@ -125,16 +148,32 @@ class _Collected:
     """One choice while it is collected."""
 
     texts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     prompt_tokens: int = 0
     finish_reason: FinishReason = FinishReason.STOP
+    tool_calls: list[tuple[CallBegin, list[str]]] = field(default_factory=list)  #: with arguments
 
     def add(self, delta: OutputDelta) -> None:
         self.texts.append(delta.text)
+        self.reasoning.append(delta.reasoning)
+        if isinstance(delta.tool_call, CallBegin):
+            self.tool_calls.append((delta.tool_call, []))
+        elif delta.tool_call is not None:
+            self.tool_calls[-1][1].append(delta.tool_call.text)
         self.logprobs += delta.logprobs
         self.prompt_tokens += len(delta.logprobs) if delta.is_prompt else 0
         self.finish_reason = delta.finish_reason or self.finish_reason
 
     def finished(self) -> Choice:
-        text = "".join(self.texts)
-        return Choice(text, self.finish_reason, tuple(self.logprobs), self.prompt_tokens)
+        calls = tuple(
+            GeneratedCall(call.name, "".join(pieces), call.id) for call, pieces in self.tool_calls
+        )
+        return Choice(
+            "".join(self.texts),
+            self.finish_reason,
+            tuple(self.logprobs),
+            self.prompt_tokens,
+            "".join(self.reasoning),
+            calls,
+        )
