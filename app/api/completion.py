@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from app.api.completion_meta import CompletionMeta
+from app.api.chunks import Chunks
 from app.api.json_http import json_response
-from app.api.logprobs import LogprobFormatter
 from app.api.response_headers import ResponseHeaders
-from app.api.sse import Chunks, sse_response
+from app.api.sse import sse_response
 from app.generation.text_stream import TextStream
 from app.protocol.sampling import Streaming
 
@@ -21,8 +20,6 @@ class AcceptedCompletion(ABC):
     """A request that the engine has accepted; a route adds the shapes of its answer."""
 
     stream: TextStream
-    meta: CompletionMeta
-    logprobs: LogprobFormatter | None  #: where logprobs are asked for
     streaming: Streaming
     ignored: tuple[str, ...]  #: paths of what was not read
 

@@ -35,17 +35,22 @@ class CompletionMeta:
         }
 
 
-def new_completion_meta(prefix: str, engine: TextEngine) -> CompletionMeta:
-    """With a fresh id; `prefix` is "cmpl" or "chatcmpl"."""
-    created, model = int(time.time()), engine.served.model_name
+def new_completion_meta(
+    prefix: str, engine: TextEngine, requested: str | None = None
+) -> CompletionMeta:
+    """With a fresh id. prefix: "cmpl" or "chatcmpl"; requested: the model that the client named."""
+    created, model = int(time.time()), engine.served.name_of(requested)
     return CompletionMeta(f"{prefix}-{shortuuid.uuid()}", created, model, engine.info.fingerprint)
 
 
 def usage_body(usage: Usage) -> dict[str, object]:
-    """`usage` of the text routes."""
-    return {
+    """`usage` of the text routes; tokens of thinking where the model is one that thinks."""
+    body: dict[str, object] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
     }
+    if usage.reasoning_tokens is not None:
+        body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return body

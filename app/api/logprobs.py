@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from app.engine.types import ModelInfo, TokenLogprob
+from app.engine.events import TokenLogprob
+from app.engine.model_info import TokenTexts
 
 #: What OpenAI writes for "so unlikely that it makes no difference"; JSON has no infinity.
 _MIN_LOGPROB = -9999.0
@@ -13,9 +14,8 @@ _MIN_LOGPROB = -9999.0
 class LogprobFormatter:
     """Builds both shapes for one model. Immutable."""
 
-    def __init__(self, info: ModelInfo) -> None:
-        self._token_bytes = info.token_bytes
-        self._special = dict(zip(info.special_ids, info.special_texts, strict=True))
+    def __init__(self, texts: TokenTexts) -> None:
+        self._token_bytes, self._special = texts.token_bytes, texts.special
 
     def chat(self, tokens: Sequence[TokenLogprob]) -> dict[str, object]:
         """`logprobs` of a chat choice."""

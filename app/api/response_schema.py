@@ -47,6 +47,12 @@ class CachedTokens(ResponseSchema):
     cached_tokens = integer()
 
 
+class ReasoningTokens(ResponseSchema):
+    """Part of Usage."""
+
+    reasoning_tokens = integer()
+
+
 class Usage(ResponseSchema):
     """Tokens of one request."""
 
@@ -54,3 +60,4 @@ class Usage(ResponseSchema):
     completion_tokens = integer()
     total_tokens = integer()
     prompt_tokens_details = fields.Nested(CachedTokens, required=True)
+    completion_tokens_details = fields.Nested(ReasoningTokens)

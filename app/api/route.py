@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from flask import Response
 from marshmallow import Schema
 
+from app.api.sse_format import OPENAI_SSE, SseFormat
 from app.translations import Translation
 
 #: Statuses of a route that reads a body and asks the engine, and of one that only looks up.
-ENGINE_ERRORS = (400, 401, 404, 413, 415, 429, 500, 503, 504)
+ENGINE_ERRORS = (400, 401, 404, 413, 415, 429, 500, 502, 503, 504)
 LOOKUP_ERRORS = (401, 429, 503)
 
 
@@ -26,7 +27,10 @@ class Route:
     view: Callable[..., Response] | None = None  #: None: middleware answers it
     request: type[Schema] | None = None
     response: type[Schema] | None = None  #: None: plain text
+    #: Instead, for requests with the header anthropic-version.
+    anthropic_response: type[Schema] | None = None
     chunk: type[Schema] | None = None  #: an event of its stream, if it streams
+    sse_format: SseFormat = OPENAI_SSE  #: how these are written
     errors: tuple[int, ...] = ()
     needs_key: bool = True
     defaults: Mapping[str, object] = field(default_factory=dict)  #: of the request's fields

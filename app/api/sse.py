@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
 from flask import Response, g, request
 
-from app.api.json_http import encode_json
+from app.api.chunks import Chunks
 from app.api.response_headers import ResponseHeaders
-from app.engine.types import OutputDelta, Progress
-from app.generation.results import Usage
+from app.engine.events import OutputDelta, Progress
 from app.generation.text_stream import TextStream
+from app.protocol.api_family import ANTHROPIC_VERSION, ApiFamily, api_family
 from app.protocol.error_body import error_body
 from app.protocol.errors import describe
 
@@ -24,22 +23,7 @@ PING_AFTER_S = 15.0
 #: where nothing else is, for a proxy on the way takes the first write and fails at the second.
 PROBE_EVERY_S = 0.2
 
-_PING = b": ping\n\n"
 _log = logging.getLogger(__name__)
-
-
-class Chunks(Protocol):
-    """A route's shapes."""
-
-    @property
-    def return_progress(self) -> bool:
-        """Whether the client wants comments on queue and prompt before the first text."""
-
-    def delta(self, delta: OutputDelta) -> list[dict[str, object]]:
-        """Chunks for new text, the end of a choice, or both."""
-
-    def closing(self, usage: Usage) -> list[dict[str, object]]:
-        """Chunks after the last choice's end."""
 
 
 class StreamCut(ConnectionResetError):
@@ -52,7 +36,8 @@ class StreamCut(ConnectionResetError):
 
 def sse_response(stream: TextStream, chunks: Chunks, headers: ResponseHeaders) -> Response:
     """The response whose body is the request's deltas."""
-    events = write_events(stream, chunks, g.request_id, request.path)
+    family = api_family(request.path, request.headers.get(ANTHROPIC_VERSION))
+    events = write_events(stream, chunks, g.request_id, family)
     response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -62,11 +47,14 @@ def sse_response(stream: TextStream, chunks: Chunks, headers: ResponseHeaders) -
     return response
 
 
-def write_events(stream: TextStream, chunks: Chunks, request_id: str, path: str) -> Iterator[bytes]:
-    """The body, all events that are there at once in one write; errors in the form of `path`.
+def write_events(
+    stream: TextStream, chunks: Chunks, request_id: str, family: ApiFamily
+) -> Iterator[bytes]:
+    """The body, all events that are there at once in one write; errors in the form of `family`.
 
     Raises:
-        StreamCut: the client has gone, or has just been sent an error event.
+        StreamCut: the client has gone, or has just been sent an error event that does not say
+            that it is the last.
     """
     try:
         with stream.context.connection.watch_disconnect(stream.cancel, stream.wake):
@@ -77,14 +65,18 @@ def write_events(stream: TextStream, chunks: Chunks, request_id: str, path: str)
         failure = describe(error, request_id)
         if failure.status == 500:
             _log.exception("a stream failed", extra={"fields": {"request_id": request_id}})
-        yield _data(error_body(failure, path))
-        raise StreamCut from error
+        yield _write(chunks.failed(error_body(failure, family, request_id)), chunks)
+        if chunks.sse_format.end:  # without it the body must not look complete
+            raise StreamCut from error
     finally:
         stream.cancel()
 
 
 def _write_deltas(stream: TextStream, chunks: Chunks) -> Iterator[bytes]:
-    connection = stream.context.connection
+    connection, ping = stream.context.connection, chunks.sse_format.ping
+    opening = _write(chunks.opening(stream.usage), chunks)
+    if opening:
+        yield opening
     written_at = time.monotonic()
     silence_s = PING_AFTER_S  # until a ping
     pinged = False
@@ -98,14 +90,13 @@ def _write_deltas(stream: TextStream, chunks: Chunks) -> Iterator[bytes]:
         if data and pinged:
             # Clients that strip what they receive join a comment to what comes next: once more
             # in one write with it, they read both.
-            data, pinged = _PING + data, False
+            data, pinged = ping + data, False
         elif not data and time.monotonic() - written_at >= silence_s:
-            data, pinged = _PING, True
+            data, pinged = ping, True
         if data:
             yield data
             written_at = time.monotonic()
-    closing = chunks.closing(stream.usage)
-    yield b"".join(map(_data, closing)) + b"data: [DONE]\n\n"
+    yield _write(chunks.closing(stream.usage), chunks) + chunks.sse_format.end
 
 
 def _events(news: Sequence[OutputDelta | Progress], chunks: Chunks) -> bytes:
@@ -114,7 +105,7 @@ def _events(news: Sequence[OutputDelta | Progress], chunks: Chunks) -> bytes:
     progress = [each for each in news if isinstance(each, Progress)]
     comments = [_comment(progress[-1])] if progress and chunks.return_progress else []
     deltas = [each for each in news if isinstance(each, OutputDelta)]
-    data = [_data(chunk) for delta in deltas for chunk in chunks.delta(delta)]
+    data = [_write(chunks.delta(delta), chunks) for delta in deltas]
     return b"".join(comments + data)
 
 
@@ -124,5 +115,5 @@ def _comment(progress: Progress) -> bytes:
     return b": prefill %d/%d\n\n" % (progress.prefilled_tokens, progress.prompt_tokens)
 
 
-def _data(body: dict[str, object]) -> bytes:
-    return b"data: " + encode_json(body).encode() + b"\n\n"
+def _write(events: Iterable[dict[str, object]], chunks: Chunks) -> bytes:
+    return b"".join(map(chunks.sse_format.write, events))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.chat_completions.request import read_chat
 from app.api.chat_completions.response import ChatChunks, chat_body, classic_chat_body
 from app.api.completion import AcceptedCompletion
-from app.api.completion_meta import new_completion_meta
+from app.api.completion_meta import CompletionMeta, new_completion_meta
 from app.api.logprobs import LogprobFormatter
 from app.connection.request_context import RequestContext
 from app.generation.text_engine import TextEngine
 from app.protocol.messages import Conversation
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedChat(AcceptedCompletion):
     """Answers in the dialect of the conversation."""
 
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
     conversation: Conversation
 
     def body(self) -> dict[str, object]:
@@ -33,8 +32,9 @@ class AcceptedChat(AcceptedCompletion):
         return chat_body(self.meta, choices, usage, self.logprobs)
 
     def chunks(self) -> ChatChunks:
-        """The shapes of the answer's chunks, the same in both dialects."""
-        return ChatChunks(self.meta, self.logprobs, self.streaming)
+        """The shapes of the answer's chunks."""
+        classic = self.conversation.classic
+        return ChatChunks(self.meta, self.logprobs, self.streaming, classic=classic)
 
 
 def start_chat(
@@ -46,14 +46,12 @@ def start_chat(
         RequestRefused: it is wrong, or can never be served.
         Unavailable: not now.
     """
-    request = read_chat(data)
+    request = read_chat(data, engine.sampling_defaults)
     stream = engine.generate(request.text, context)
-    if request.has_tools:
-        _log.warning("tools are not served yet: a request that offers some is answered in text")
     return AcceptedChat(
         stream=stream,
-        meta=new_completion_meta("chatcmpl", engine),
-        logprobs=LogprobFormatter(engine.info) if request.logprobs else None,
+        meta=new_completion_meta("chatcmpl", engine, request.text.model),
+        logprobs=LogprobFormatter(stream.token_texts) if request.logprobs else None,
         streaming=request.streaming,
         ignored=request.ignored,
         conversation=request.conversation,

@@ -35,12 +35,31 @@ class ChatLogprobs(ResponseSchema):
     refusal = nullable_string()
 
 
+class CalledFunction(ResponseSchema):
+    """Which function is called, and with what: JSON text."""
+
+    name = string()
+    arguments = string()
+
+
+class ToolCallBody(ResponseSchema):
+    """A call of a tool."""
+
+    id = string()
+    type = string("function")
+    function = fields.Nested(CalledFunction, required=True)
+
+
 class AnswerMessage(ResponseSchema):
-    """One turn; `refusal` is always null and left out for classic clients."""
+    """One turn; `refusal` is always null and left out for classic clients. `content` is null
+    beside `tool_calls` without text. `reasoning_content` is there where the model has thought, but
+    not for classic clients."""
 
     role = string()
-    content = string()
+    content = nullable_string()
+    reasoning_content = string(optional=True)
     refusal = fields.String(allow_none=True)
+    tool_calls = fields.List(fields.Nested(ToolCallBody))
 
 
 class ChatChoice(ResponseSchema):
@@ -48,7 +67,7 @@ class ChatChoice(ResponseSchema):
 
     index = integer()
     message = fields.Nested(AnswerMessage, required=True)
-    finish_reason = nullable_string("stop", "length")
+    finish_reason = nullable_string("stop", "length", "tool_calls")
     logprobs = fields.Nested(ChatLogprobs, allow_none=True)
 
 
@@ -59,11 +78,29 @@ class ChatCompletion(Completion):
     choices = list_of(fields.Nested(ChatChoice))
 
 
+class FunctionDelta(ResponseSchema):
+    """What is new of a called function."""
+
+    name = string(optional=True)
+    arguments = string()
+
+
+class ToolCallDelta(ResponseSchema):
+    """What is new of a call: first all but its arguments, then pieces of these."""
+
+    index = integer()
+    id = string(optional=True)
+    type = string("function", optional=True)
+    function = fields.Nested(FunctionDelta, required=True)
+
+
 class ChatDelta(ResponseSchema):
-    """What is new in a turn."""
+    """What is new in a turn; `content` is null before a call without text."""
 
     role = string("assistant", optional=True)
-    content = string(optional=True)
+    content = fields.String(allow_none=True)
+    reasoning_content = string(optional=True)
+    tool_calls = fields.List(fields.Nested(ToolCallDelta))
 
 
 class ChatChunkChoice(ResponseSchema):
@@ -71,7 +108,7 @@ class ChatChunkChoice(ResponseSchema):
 
     index = integer()
     delta = fields.Nested(ChatDelta, required=True)
-    finish_reason = nullable_string("stop", "length")
+    finish_reason = nullable_string("stop", "length", "tool_calls")
     logprobs = fields.Nested(ChatLogprobs, allow_none=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.completion import AcceptedCompletion
-from app.api.completion_meta import new_completion_meta
+from app.api.completion_meta import CompletionMeta, new_completion_meta
 from app.api.completions.request import read_completion
 from app.api.completions.response import CompletionChunks, completion_body
 from app.api.logprobs import LogprobFormatter
@@ -19,6 +19,8 @@ from app.generation.text_engine import TextEngine
 class AcceptedText(AcceptedCompletion):
     """Returns the best choices, where more are generated than are wanted."""
 
+    meta: CompletionMeta
+    logprobs: LogprobFormatter | None  #: where logprobs are asked for
     best_of: int
     n: int
 
@@ -42,12 +44,12 @@ def start_completion(
         RequestRefused: it is wrong, or can never be served.
         Unavailable: not now.
     """
-    request = read_completion(data)
+    request = read_completion(data, engine.sampling_defaults)
     stream = engine.generate(request.text, context)
     return AcceptedText(
         stream=stream,
-        meta=new_completion_meta("cmpl", engine),
-        logprobs=LogprobFormatter(engine.info) if request.logprobs else None,
+        meta=new_completion_meta("cmpl", engine, request.text.model),
+        logprobs=LogprobFormatter(stream.token_texts) if request.logprobs else None,
         streaming=request.streaming,
         ignored=request.ignored,
         best_of=request.best_of,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from app.engine.types import GenerationRequest
-from app.generation.request import FieldNames, PromptInput, TextRequest
-from app.protocol.fields import StrictBoolean, StrictInteger, StrictString, Unsupported
+from marshmallow.fields import Field
+
+from app.api.completions.unsupported import OF_COMPLETIONS
+from app.engine.request import GenerationRequest
+from app.generation.request import PromptInput, TextRequest, field_names
+from app.protocol.fields import StrictBoolean, StrictInteger, StrictString, Unsupported, refused
 from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.prompt_fields import TextOrIds, Texts, is_list_of_items
 from app.protocol.sampling import (
@@ -26,6 +29,11 @@ MAX_CHOICES = 128
 class CompletionsSchema(GenerationSchema):
     """The request's fields."""
 
+    class Meta:
+        """What only chats have."""
+
+        include: ClassVar[dict[str, Field[None]]] = refused(OF_COMPLETIONS)
+
     prompt = Texts(max_items=MAX_CHOICES)
     prompt_template = StrictString("alpaca", "none")
     max_tokens = StrictInteger(0, absent=-1)
@@ -33,8 +41,8 @@ class CompletionsSchema(GenerationSchema):
     echo = StrictBoolean()
     logprobs = StrictInteger(0, 5)
     suffix = Unsupported("")
-    response_format = Unsupported({"type": "text"})
     tools = Unsupported([])
+    tool_choice = Unsupported("none", "auto")
     # Of chat alone: an answer without their effect would not be what was asked for.
     max_completion_tokens = Unsupported(-1)
     continue_final_message = Unsupported(False)
@@ -59,13 +67,15 @@ class CompletionRequest:
         return self.text.generation.n
 
 
-def read_completion(data: Mapping[str, object]) -> CompletionRequest:
-    """The request that `data` makes.
+def read_completion(
+    data: Mapping[str, object], sampling_defaults: Mapping[str, float]
+) -> CompletionRequest:
+    """The request that `data` makes. sampling_defaults: the model's own, by field.
 
     Raises:
         BadRequest: a field is missing, wrong or not served.
     """
-    values = load(_SCHEMA, data)
+    values = {**sampling_defaults, **load(_SCHEMA, data)}
     prompts: tuple[TextOrIds, ...] = values["prompt"]
     n, echo = values.get("n", 1), values.get("echo", False)
     best_of = values.get("best_of", n)
@@ -88,8 +98,9 @@ def read_completion(data: Mapping[str, object]) -> CompletionRequest:
     text = TextRequest(
         input=PromptInput(prompts, template, echo),
         generation=generation,
-        fields=FieldNames("prompt", is_list=is_list_of_items(data["prompt"])),
+        fields=field_names(values, "prompt", is_list=is_list_of_items(data["prompt"])),
         model=values.get("model"),
+        prompt_cache_key=values.get("prompt_cache_key"),
     )
     ignored = ignored_fields(_SCHEMA, data)
     return CompletionRequest(text, streaming, logprobs is not None, n, ignored)

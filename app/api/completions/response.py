@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from app.api.chunks import Chunks
 from app.api.completion_meta import CompletionMeta, usage_body
 from app.api.logprobs import LogprobFormatter
-from app.engine.types import OutputDelta
+from app.engine.events import OutputDelta
 from app.generation.results import Choice, Usage
 from app.protocol.sampling import Streaming
 
@@ -28,38 +28,36 @@ def completion_body(
     return meta.body(_KIND, bodies, usage=usage_body(usage))
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionChunks:
-    """The answer in chunks; see `app.api.sse.Chunks`."""
+class CompletionChunks(Chunks):
+    """The answer in chunks."""
 
-    meta: CompletionMeta
-    logprobs: LogprobFormatter | None  #: where logprobs are asked for
-    streaming: Streaming
-
-    @property
-    def return_progress(self) -> bool:
-        """Whether the client wants comments on queue and prompt before the first text."""
-        return self.streaming.return_progress
+    def __init__(
+        self, meta: CompletionMeta, logprobs: LogprobFormatter | None, streaming: Streaming
+    ) -> None:
+        """logprobs: where they are asked for."""
+        self.return_progress = streaming.return_progress
+        self._meta, self._logprobs = meta, logprobs
+        self._include_usage = streaming.include_usage
 
     def delta(self, delta: OutputDelta) -> list[dict[str, object]]:
         """New text, and the end of a choice, each in its own chunk."""
         chunks = []
         if delta.text or delta.logprobs:
-            formatter = self.logprobs if delta.logprobs else None
+            formatter = self._logprobs if delta.logprobs else None
             scores = None if formatter is None else formatter.completion(delta.logprobs)
             chunks.append(self._chunk([_choice(delta.index, delta.text, None, scores)]))
         if delta.finish_reason is not None:
-            chunks.append(self._chunk([_choice(delta.index, "", delta.finish_reason.value)]))
+            end = _choice(delta.index, "", delta.finish_reason.value)
+            chunks.append(self._chunk([end | self.stop_reason(delta)]))
         return chunks
 
     def closing(self, usage: Usage) -> list[dict[str, object]]:
         """The usage chunk, if asked for."""
-        include_usage = self.streaming.include_usage
-        return [{**self._chunk([]), "usage": usage_body(usage)}] if include_usage else []
+        return [{**self._chunk([]), "usage": usage_body(usage)}] if self._include_usage else []
 
     def _chunk(self, choices: list[dict[str, object]]) -> dict[str, object]:
-        usage = {"usage": None} if self.streaming.include_usage else {}
-        return self.meta.body(_KIND, choices, **usage)
+        usage = {"usage": None} if self._include_usage else {}
+        return self._meta.body(_KIND, choices, **usage)
 
 
 def _choice(

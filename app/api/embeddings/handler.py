@@ -43,4 +43,4 @@ def start_embeddings(
     """
     request = read_embeddings(data)
     stream = engine.embed(request.text, context)
-    return AcceptedEmbeddings(request, stream, engine.served.model_name)
+    return AcceptedEmbeddings(request, stream, engine.served.name_of(request.text.model))

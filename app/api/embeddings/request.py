@@ -9,11 +9,11 @@ from typing import ClassVar
 from marshmallow import Schema
 from marshmallow.fields import Field
 
+from app.api.embeddings.unsupported import OF_EMBEDDINGS
 from app.generation.request import FieldNames, TextEmbeddingRequest
 from app.protocol.fields import Ignored, StrictInteger, StrictString, refused
 from app.protocol.loading import ignored_fields, load
 from app.protocol.prompt_fields import Texts, is_list_of_items
-from app.protocol.unsupported import OF_EMBEDDINGS
 
 MAX_INPUTS = 2048
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from app.api.response_schema import ResponseSchema
+from app.api.response_schema import ResponseSchema, integer, list_of, string
 
 
 class Model(ResponseSchema):
@@ -20,7 +20,29 @@ class Model(ResponseSchema):
 
 
 class ModelList(ResponseSchema):
-    """Every served name."""
+    """Every served name; `models` is for Codex, and empty."""
 
     object = fields.String(required=True, validate=validate.Equal("list"))
     data = fields.List(fields.Nested(Model), required=True)
+    models = fields.List(fields.Dict(), required=True, validate=validate.Length(max=0))
+
+
+class AnthropicModel(ResponseSchema):
+    """One served name, for requests with the header anthropic-version."""
+
+    type = string("model")
+    id = string()
+    display_name = string()
+    created_at = string()
+    lifecycle = string("active")
+    max_input_tokens = integer()
+    max_tokens = integer()
+
+
+class AnthropicModelList(ResponseSchema):
+    """Every served name, for requests with the header anthropic-version."""
+
+    data = list_of(fields.Nested(AnthropicModel))
+    has_more = fields.Boolean(required=True)
+    first_id = string()
+    last_id = string()

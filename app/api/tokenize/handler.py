@@ -26,12 +26,12 @@ def tokenize(
     engine.served.check_model(request.model)
     source, template = request.source, request.template
     if request.bare and isinstance(source, str):
-        tokens, text = engine.tokenize_bare(source, template)
+        tokens, text, unread = engine.tokenize_bare(source, template)
     else:
-        tokens, text = engine.tokenize(source, template, context)
+        tokens, text, unread = engine.tokenize(source, template, context)
     length = engine.info.max_model_len
     body = tokenize_body(tokens, text, length, count_only=request.count_only)
-    return body, ResponseHeaders(request.ignored)
+    return body, ResponseHeaders(tuple(sorted((*request.ignored, *unread))))
 
 
 def detokenize(data: Mapping[str, object], engine: TextEngine) -> TokenizeResponse:

@@ -8,16 +8,18 @@ from typing import Any
 
 from marshmallow import Schema
 
-from app.engine.types import TokenIds
+from app.engine.token_ids import TokenIds
 from app.generation.request import ChatInput
 from app.protocol.continuation import read_continue_final_message
 from app.protocol.fields import StrictBoolean, StrictString, Unsupported
 from app.protocol.loading import field_error, ignored_fields, load
 from app.protocol.messages import Conversation, Messages
 from app.protocol.prompt_fields import Ids
+from app.protocol.template_fields import TemplateFieldsSchema, read_template_fields
+from app.protocol.tools import Tool, Tools
 
 
-class TokenizeSchema(Schema):
+class TokenizeSchema(TemplateFieldsSchema):
     """The request's fields: `prompt` as /v1/completions reads it, or `messages` as
     /v1/chat/completions does."""
 
@@ -31,8 +33,7 @@ class TokenizeSchema(Schema):
     count_only = StrictBoolean()
     return_token_strs = Unsupported(False)
     chat_template = Unsupported()
-    chat_template_kwargs = Unsupported({})
-    tools = Unsupported([])
+    tools = Tools()
 
 
 class DetokenizeSchema(Schema):
@@ -87,7 +88,7 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeRequest:
             "add_special_tokens", "is for a prompt: a chat's tokens are its template's"
         )
     return TokenizeRequest(
-        source=prompt if conversation is None else _chat_input(values, conversation),
+        source=_chat_input(values, conversation) or prompt,
         template=values.get("prompt_template"),
         bare=conversation is None and special is False,
         count_only=bool(values.get("count_only")),
@@ -96,8 +97,21 @@ def read_tokenize(data: Mapping[str, object]) -> TokenizeRequest:
     )
 
 
-def _chat_input(values: Mapping[str, Any], conversation: Conversation) -> ChatInput:
-    return ChatInput(conversation, read_continue_final_message(values, conversation))
+def _chat_input(values: Mapping[str, Any], conversation: Conversation | None) -> ChatInput | None:
+    template = read_template_fields(values, conversation)
+    tools: tuple[Tool, ...] = values.get("tools", ())
+    if conversation is None:
+        if tools:
+            raise field_error("tools", "is only for messages")
+        return None
+    if tools and conversation.classic:
+        raise field_error("tools", "needs messages with content, not message")
+    return ChatInput(
+        conversation,
+        read_continue_final_message(values, conversation),
+        template,
+        tuple(tool.definition for tool in tools),
+    )
 
 
 def read_detokenize(data: Mapping[str, object]) -> DetokenizeRequest:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.engine.types import ModelInfo, TokenIds
+from app.engine.model_info import ModelInfo
+from app.engine.token_ids import TokenIds
 
 
 def tokenize_body(
