@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.engine.async_engine import AsyncEngine
+    from app.server.lifecycle import StartedEngine
     from config import Config
 
 ROOT = Path(__file__).resolve().parent
@@ -68,12 +68,25 @@ def load() -> Flask:
                 "start it in the folder of both, without --preload; or use python wsgi.py"
             )
         config = Config.from_env(os.environ)
-        return serve(config, worker.current, _engine(config))
+        engine, app = _of_upstream(config) if config.UPSTREAM else _of_this_process(config)
+        serve(config, worker.current, engine, app)
+        return app
     except Exception as error:
         exit_with_error(error, EXIT_NO_RESTART)
 
 
-def _engine(config: Config) -> AsyncEngine:
+def _of_upstream(config: Config) -> tuple[StartedEngine, Flask]:
+    from app import create_app_over
+    from app.generation.served_model import served_model
+    from app.upstream.build import build_upstream_engine
+    from app.upstream.text_engine import UpstreamTextEngine
+
+    engine = build_upstream_engine(config)
+    return engine, create_app_over(config, engine, UpstreamTextEngine(engine, served_model(config)))
+
+
+def _of_this_process(config: Config) -> tuple[StartedEngine, Flask]:
+    from app import create_app
     from app.checkpoint.hardware.cpu_features import check_cpu_features
 
     check_cpu_features()  # on a CPU too old for numpy, importing it would kill the process
@@ -81,7 +94,8 @@ def _engine(config: Config) -> AsyncEngine:
     from app.checkpoint.check import check_model
     from app.tokenizer.vocab_size import read_vocab_size
 
-    return build_engine(config, check_model(config, read_vocab_size))
+    engine = build_engine(config, check_model(config, read_vocab_size))
+    return engine, create_app(config, engine)
 
 
 if __name__ == "__main__":

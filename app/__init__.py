@@ -11,25 +11,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.engine import Engine
+    from app.engine import Engine, EngineStatus
+    from app.generation.text_engine import TextEngine
+    from config import Config
 
 
-def create_app(config: object, engine: Engine) -> Flask:
-    """The web application around `engine`, loaded or still loading.
-
-    `config` is a `config.Config`, or has its upper-case attributes.
+def create_app(config: Config, engine: Engine) -> Flask:
+    """The web application around `engine` of this process, loaded or still loading.
 
     Raises:
         StartupError: the chat template, the API keys or the pages' files cannot be read.
     """
+    from app.generation.local_engine import LocalTextEngine
+    from app.generation.served_model import served_model
+
+    return create_app_over(config, engine, LocalTextEngine(engine, served_model(config)))
+
+
+def create_app_over(config: Config, engine: EngineStatus, text_engine: TextEngine) -> Flask:
+    """The web application around a text engine. engine: what it says of its state.
+
+    Raises:
+        StartupError: the API keys or the pages' files cannot be read.
+    """
     # Imported here, so that the engine can be imported without a web framework.
     from flask import Flask
 
+    from app.api.responses.item_store import ItemStore
     from app.api.routes import api_blueprint
     from app.assets import serve_assets
     from app.connection.disconnect_watcher import DisconnectWatcher
-    from app.generation.local_engine import LocalTextEngine
-    from app.generation.served_model import ServedModel
     from app.middleware.access_control import register_access_control
     from app.middleware.base_path import BasePath
     from app.middleware.error_handlers import register_error_handlers
@@ -41,24 +52,15 @@ def create_app(config: object, engine: Engine) -> Flask:
     from app.middleware.security_headers import add_security_headers
     from app.openapi import openapi_blueprint
     from app.playground import playground_blueprint
-    from app.prompts.template_selection import read_chat_template
-    from config import served_name
 
     app = Flask(__name__, template_folder="../templates", static_folder=None)
     app.config.from_object(config)
     # PathNormalizer answers "//v1" where a redirect would lose a POST's body.
     app.url_map.merge_slashes = False
-    template = app.config["CHAT_TEMPLATE"]
     app.extensions["engine"] = engine
+    app.extensions["text_engine"] = text_engine
+    app.extensions["item_store"] = ItemStore()
     app.extensions["watcher"] = DisconnectWatcher()
-    served = ServedModel(
-        model_name=app.config["MODEL_NAME"],
-        prompt_template=app.config["PROMPT_TEMPLATE"],
-        aliases=app.config["MODEL_ALIAS"],
-        chat_template=None if template is None else read_chat_template(template),
-        parent=served_name(app.config["BASE_MODEL"]) if app.config["LORA_MODEL"] else None,
-    )
-    app.extensions["text_engine"] = LocalTextEngine(engine, served)
     registry = register_request_log(app)
     select_language(app)
     register_access_control(app)

@@ -14,7 +14,7 @@ from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import torch_environment
 from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
-from app.engine.types import ModelFacts, ModelInfo
+from app.engine.model_info import ModelFacts, ModelInfo
 from app.model.threads import limit_openmp_spin
 from app.prompts.template_selection import check_tokenizer_template
 from app.tokenizer.chinese import supports_chinese
@@ -42,10 +42,11 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.batch_invariance import batch_variant_kernel
     from app.model.cpu_backend import describe_kernels
     from app.model.loading.load import load_runner, max_model_len  # torch: seconds to import
+    from app.model.loading.storage import describe_storage
     from app.model.sampling.sampler import TorchSampler
     from app.model.step_profile import profile_steps
 
-    tokenizer = load_tokenizer(checked.tokenizer_directory)
+    tokenizer = load_tokenizer(checked.tokenizer_source)
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
@@ -53,7 +54,8 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     variant = batch_variant_kernel(runner)
     cached = str(runner.kv_cache_dtype).removeprefix("torch.")
     length = max_model_len(config, checked)
-    info = _info(config, checked, tokenizer, length, cached, kernels, variant)
+    stored = describe_storage(config, checked, runner.weights)
+    info = _info(config, checked, tokenizer, length, cached, kernels, variant, stored)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
     return LoadedModel(
         runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, profile_steps(runner)
@@ -68,9 +70,11 @@ def _info(
     cached: str,
     kernels: str | None,
     variant: str | None,
+    stored: str,
 ) -> ModelInfo:
     """cached: dtype of the KV cache; kernels: which kernels compute, None on a GPU; variant: the
-    kernel that is not batch-invariant, None if all are."""
+    kernel that is not batch-invariant, None if all are; stored: how quantized weights are
+    stored, else ""."""
     dtype = precision(config, checked)
     loras = " + ".join(["", *(lora.settings.directory.name for lora in checked.loras)])
     weights = checked.memory.weights / 2**30
@@ -80,6 +84,7 @@ def _info(
         hidden_size=checked.model.hidden_size,
         vocab_size=tokenizer.vocab_size,
         chat_template=tokenizer.chat_template,
+        tool_chat_template=tokenizer.tool_chat_template,
         bos_text=tokenizer.bos_text,
         eos_text=tokenizer.eos_text,
         named_tokens=tokenizer.named_tokens,
@@ -87,7 +92,7 @@ def _info(
         special_ids=tokenizer.special_ids,
         token_bytes=tokenizer.token_bytes,
         description=f"{checked.model.architecture}{loras}, {dtype} on {checked.device}, "
-        f"{weights:.2f} GiB, KV cache in {cached}{compute}, "
+        f"{stored and stored + ', '}{weights:.2f} GiB, KV cache in {cached}{compute}, "
         f"batch_invariant={'yes' if variant is None else 'no'}",
         facts=ModelFacts(
             architecture=checked.model.architecture,
@@ -101,5 +106,6 @@ def _info(
             batch_variant_kernel=variant or "",
         ),
         loaded_at=int(time.time()),
+        sampling_defaults=checked.sampling_defaults,
         fingerprint=fingerprint(config, checked),
     )

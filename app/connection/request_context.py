@@ -1,14 +1,15 @@
-"""One request's client, deadline and cache owner."""
+"""One request's client, deadline, cache owner, and what the engine does for it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.connection.client_connection import ClientConnection
-from app.engine.types import ANONYMOUS, Owner
+from app.engine.request import ANONYMOUS, Owner
+from app.engine.request_handle import RequestHandle
 from app.protocol.errors import ClientGone, DeadlinePassed
 
 #: Upper bound of one wait for the engine; events and disconnects end it earlier.
@@ -23,6 +24,8 @@ class RequestContext:
     connection: ClientConnection
     deadline: float  #: monotonic
     owner: Owner = ANONYMOUS  #: of the request's slots and cached prompts
+    handles: list[RequestHandle] = field(default_factory=list)  #: accepted by the engine
+    request_id: str = ""  #: as in the log and the response's headers
 
     def wait_timeout_s(self) -> float:
         """How long to wait for the next event. Raises DeadlinePassed after the deadline."""

@@ -8,7 +8,7 @@ from flask import Flask, g, request
 
 from app.connection.client_connection import ClientConnection
 from app.connection.request_context import RequestContext
-from app.engine.types import Owner
+from app.engine.request import Owner
 from app.middleware.api_keys import ApiKey, ApiKeyFile
 from app.middleware.credentials import presented_keys
 from app.middleware.proxy import is_loopback, rate_limit_identity
@@ -31,7 +31,7 @@ def register_authentication(
         address = rate_limit_identity(request.remote_addr)
         deadline = g.started_at + timeout_s if timeout_s else math.inf
         connection = ClientConnection(request.environ, app.extensions["watcher"])
-        g.request_context = RequestContext(address, connection, deadline)
+        g.request_context = RequestContext(address, connection, deadline, request_id=g.request_id)
         access = access_of_endpoint(request.endpoint)
         # CORS preflights carry no key, and OPTIONS runs no view.
         if access is Access.PUBLIC or request.method == "OPTIONS":
@@ -44,20 +44,26 @@ def register_authentication(
             raise key
         if key is not None:
             g.request_context = RequestContext(
-                key.name, connection, deadline, _cache_owner(key, keys)
+                key.name,
+                connection,
+                deadline,
+                _cache_owner(key, keys),
+                request_id=g.request_id,
             )
 
 
 def _cache_owner(key: ApiKey, keys: ApiKeyFile | None) -> Owner:
     """The owner of the request's slots and cached prompts. The limit per key only applies if
     there is more than one."""
-    return Owner(key.scope, limited=keys is not None and keys.has_several)
+    limited = keys is not None and keys.has_several
+    return Owner(key.scope, limited=limited, key_name=key.name)
 
 
 def _check_key(keys: ApiKeyFile) -> ApiKey | KeyRefused:
     headers = request.headers
     presented = presented_keys(headers.get("Authorization"), headers.get("X-Api-Key"))
     if not presented:
-        return KeyRefused("This server requires an API key: Authorization: Bearer YOUR_KEY")
+        either = "Authorization: Bearer YOUR_KEY, or x-api-key: YOUR_KEY"
+        return KeyRefused(f"This server requires an API key: {either}")
     valid = [key for key in map(keys.find, presented) if key is not None]
     return valid[0] if valid else KeyRefused("The API key is invalid")

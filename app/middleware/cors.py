@@ -10,7 +10,13 @@ from flask_cors import CORS
 
 #: Not the playground's page and forms.
 _API_PATHS = r"/(v1/.*|tokenize|detokenize|tokenizer_info|health|ready|openapi\.json)"
-_EXPOSED_HEADERS = ("X-Request-Id", "X-Ignored-Parameters", "X-Max-Tokens-Cut", "Retry-After")
+_EXPOSED_HEADERS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Ignored-Parameters",
+    "X-Max-Tokens-Cut",
+    "Retry-After",
+)
 _PREFLIGHT_MAX_AGE_S = 600
 
 

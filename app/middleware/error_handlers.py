@@ -13,6 +13,7 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
 from app.middleware.locale import LANGUAGES
+from app.protocol.api_family import ANTHROPIC_VERSION, api_family
 from app.protocol.error_body import error_body
 from app.protocol.errors import INVALID_REQUEST, SERVER_ERROR, Failure, describe
 from app.translations import TRANSLATIONS
@@ -72,8 +73,7 @@ def _response(failure: Failure) -> Response:
         page = _page(failure)
         response = Response(page, status=failure.status, mimetype="text/html")
     else:
-        body = json.dumps(error_body(failure, request.path), ensure_ascii=False)
-        response = Response(body, status=failure.status, mimetype="application/json")
+        response = _json(failure)
     if failure.retry_after_s is not None:
         response.headers["Retry-After"] = str(failure.retry_after_s)
     if failure.status == 401:
@@ -81,6 +81,12 @@ def _response(failure: Failure) -> Response:
     if failure.code == "request_timeout":
         response.headers["X-Should-Retry"] = "false"  # OpenAI's clients would repeat it
     return response
+
+
+def _json(failure: Failure) -> Response:
+    family = api_family(request.path, request.headers.get(ANTHROPIC_VERSION))
+    body = json.dumps(error_body(failure, family, g.request_id), ensure_ascii=False)
+    return Response(body, status=failure.status, mimetype="application/json")
 
 
 def _page(failure: Failure) -> str:

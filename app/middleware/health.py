@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, jsonify
 
-from app.engine import Engine
-from app.engine.types import EngineState, ModelFacts
+from app.engine import EngineStatus
+from app.engine.model_info import ModelFacts
+from app.engine.stats import EngineState
 from app.middleware.model_facts import model_facts
 
 
@@ -22,7 +23,7 @@ def health_blueprint() -> Blueprint:
 
     @blueprint.get("/ready")
     def ready() -> Response:
-        engine: Engine = current_app.extensions["engine"]
+        engine: EngineStatus = current_app.extensions["engine"]
         state = engine.state
         response = jsonify(status=state.value, **_batch_invariance(model_facts(engine)))
         if state is not EngineState.READY:

@@ -15,8 +15,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from app.engine import Engine
-from app.engine.types import EngineStats
+from app.engine import EngineStatus
+from app.engine.stats import EngineStats
+from app.generation.tool_call_deltas import ToolCallCounter
 from app.middleware.model_facts import model_facts
 
 PREFIX = "westlake"
@@ -29,14 +30,31 @@ def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        engine: Engine = current_app.extensions["engine"]
+        engine: EngineStatus = current_app.extensions["engine"]
         # A new registry for each request, because tests replace the app's engine.
         reading = CollectorRegistry(auto_describe=False)
+        counter: ToolCallCounter = current_app.extensions["text_engine"].tool_calls
+        reading.register(ToolCallCollector(counter))
         reading.register(EngineCollector(engine.stats, model_facts(engine).batch_invariant))
         text = generate_latest(reading) + generate_latest(registry)
         return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return blueprint
+
+
+class ToolCallCollector(Collector):
+    """What was found in the answers to requests with tools."""
+
+    def __init__(self, counter: ToolCallCounter) -> None:
+        self._counter = counter
+
+    def collect(self) -> Iterator[Metric]:
+        """One counter with two labels."""
+        text = "Tool calls in answers; unparsed: broken, or of a tool that was not offered."
+        calls = CounterMetricFamily(f"{PREFIX}_tool_calls", text, labels=["outcome"])
+        calls.add_metric(["parsed"], self._counter.parsed)
+        calls.add_metric(["unparsed"], self._counter.unparsed)
+        yield calls
 
 
 class EngineCollector(Collector):
@@ -61,6 +79,7 @@ class EngineCollector(Collector):
         for reason, count in self._stats.finished:
             finished.add_metric([str(reason)], count)
         yield finished
+        yield from _usage_by_key(self._stats)
         for name, text, buckets, total in _histograms(self._stats):
             bounds = [(_bound(bound), count) for bound, count in buckets]
             yield HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets=bounds, sum_value=total)
@@ -75,6 +94,7 @@ def _gauges(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
 def _counters(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
     yield "prompt_tokens", "Prompt tokens processed.", stats.prompt_tokens
     yield "generation_tokens", "Tokens generated.", stats.generation_tokens
+    yield "engine_steps", "Forward passes of the model, each for one batch.", stats.steps
     yield (
         "prefix_cache_queries",
         "Prompt tokens looked up in the prefix cache.",
@@ -93,6 +113,20 @@ def _counters(stats: EngineStats) -> Iterable[tuple[str, str, float]]:
         "Requests cancelled: the client disconnected, or a timeout.",
         stats.cancelled,
     )
+
+
+def _usage_by_key(stats: EngineStats) -> Iterator[Metric]:
+    """The label is the name of an API key, "anonymous" on a server without keys."""
+    for name, text in (
+        ("requests", "Requests of each API key."),
+        ("prompt_tokens", "Prompt tokens of each API key."),
+        ("generation_tokens", "Tokens generated for each API key."),
+        ("cached_tokens", "Prompt tokens of each API key found in the prefix cache."),
+    ):
+        family = CounterMetricFamily(f"{PREFIX}_key_{name}", text, labels=["key"])
+        for key_name, usage in stats.usage_by_key:
+            family.add_metric([key_name], getattr(usage, name))
+        yield family
 
 
 def _histograms(

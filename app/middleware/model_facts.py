@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.engine import Engine
+from app.engine import EngineStatus
 from app.engine.errors import Unavailable
-from app.engine.types import ModelFacts
+from app.engine.model_info import ModelFacts
 
 
-def model_facts(engine: Engine) -> ModelFacts:
+def model_facts(engine: EngineStatus) -> ModelFacts:
     """The facts; empty while the model loads."""
     try:
         return engine.info.facts

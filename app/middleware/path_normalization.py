@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 
 #: A model's name may contain slashes.
 _MODEL_PATH = re.compile(r"/+(?:v1/+)?models/+(.*[^/])/*", re.DOTALL)
-_MISSING_V1 = frozenset(("/completions", "/chat/completions", "/embeddings", "/models"))
+_MISSING_V1 = frozenset(
+    (
+        "/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/messages",
+        "/messages/count_tokens",
+        "/models",
+        "/responses",
+        "/responses/input_tokens",
+    )
+)
+#: A base URL that ends in /v1, of clients that add it themselves, as Anthropic's.
+_DOUBLED_V1 = "/v1/v1/"
 _OUTSIDE_V1 = frozenset(("/tokenize", "/detokenize", "/tokenizer_info"))
 
 
@@ -36,6 +49,8 @@ def normalize_path(path: str) -> str:
     if match := _MODEL_PATH.fullmatch(path):
         return f"/v1/models/{match[1]}"
     normalized = re.sub("//+", "/", path).rstrip("/")
+    if normalized.startswith(_DOUBLED_V1):
+        normalized = normalized.removeprefix("/v1")
     if normalized in _MISSING_V1:
         return f"/v1{normalized}"
     return normalized if normalized in _OUTSIDE_V1 or normalized.startswith("/v1/") else path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from apispec import APISpec
@@ -11,8 +12,10 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from app.api.route import Route
-from app.openapi.response_schemas import Error
+from app.api.sse_format import SseFormat
+from app.openapi.response_schemas import ERROR_SCHEMAS
 from app.openapi.routes import ROUTES
+from app.protocol.api_family import ANTHROPIC_VERSION, api_family
 from app.translations import TRANSLATIONS
 
 Document = dict[str, Any]
@@ -72,10 +75,8 @@ def _operations(route: Route) -> dict[str, Any]:
         "responses": _responses(route),
         "security": [{"key": []}, {}] if route.needs_key else [],
     }
-    if "{" in route.path:
-        name = route.path.partition("{")[2].partition("}")[0]
-        text = {"type": "string"}
-        operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": text}]
+    if parameters := list(_parameters(route)):
+        operation["parameters"] = parameters
     if route.request is None:
         return {"get": operation}
     content: dict[str, Any] = {"schema": route.request}
@@ -86,35 +87,66 @@ def _operations(route: Route) -> dict[str, Any]:
     return {"post": operation}
 
 
+def _parameters(route: Route) -> Iterator[dict[str, Any]]:
+    """Of the path, and the header that chooses the shape of the answer."""
+    text = {"type": "string"}
+    if "{" in route.path:
+        name = route.path.partition("{")[2].partition("}")[0]
+        yield {"name": name, "in": "path", "required": True, "schema": text}
+    if route.anthropic_response is not None:
+        yield {"name": ANTHROPIC_VERSION, "in": "header", "required": False, "schema": text}
+
+
 def _responses(route: Route) -> dict[str, Any]:
     if route.response is None:
         content: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
     else:
-        content = {"application/json": {"schema": route.response}}
+        content = {"application/json": {"schema": _schema(route.response, route)}}
     if route.chunk is not None:
-        content["text/event-stream"] = {"schema": _event(route.chunk)}
+        content["text/event-stream"] = {"schema": _event(route.chunk, route.sse_format)}
     responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
     if route.path == "/ready":
         responses["503"] = {"description": "Not now", "content": content}
+    error = {"application/json": {"schema": _error_schema(route)}}
     for status in route.errors:
-        error = {"application/json": {"schema": Error}}
         responses[str(status)] = {"description": "Refused or failed", "content": error}
     return responses
 
 
-def _event(chunk: type[Schema]) -> dict[str, Any]:
-    """A server-sent event that carries a chunk; the last one carries [DONE] instead."""
+def _schema(response: type[Schema], route: Route) -> object:
+    """Of an answer, which may have one of two shapes."""
+    other = route.anthropic_response
+    return response if other is None else {"anyOf": [response, other]}
+
+
+def _error_schema(route: Route) -> object:
+    if route.anthropic_response is not None:
+        return {"anyOf": list(ERROR_SCHEMAS.values())}
+    return ERROR_SCHEMAS[api_family(route.path, None)]
+
+
+def _event(chunk: type[Schema], sse_format: SseFormat) -> dict[str, Any]:
+    """A server-sent event that carries a chunk, with its type as its name, or without a name and
+    with [DONE] as the last one."""
     reference = {"$ref": f"#/components/schemas/{_name(chunk)}"}
-    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": reference}
-    data = {"anyOf": [text, {"const": "[DONE]"}]}
-    return {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    data: dict[str, Any] = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": reference,
+    }
+    if sse_format.named:
+        properties = {"event": {"type": "string"}, "data": data}
+    else:
+        properties = {"data": {"anyOf": [data, {"const": "[DONE]"}]}}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _describe(schema: dict[str, Any], route: Route) -> None:
     """Add the meanings and defaults of a request's fields."""
     schema["additionalProperties"] = True  # ignored, and named in a header
     for name, field in schema["properties"].items():
-        if name in _ENGLISH.fields and "x-refused" not in field:
+        has_effect = not {"x-refused", "x-without-effect"} & set(field)
+        if name in _ENGLISH.fields and has_effect:
             field["description"] = _ENGLISH.fields[name]
             field["x-description-zh"] = _CHINESE.fields[name]
         if route.defaults.get(name) is not None:

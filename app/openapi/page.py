@@ -99,6 +99,8 @@ def _answer(document: Document, kind: str, schema: dict[str, Any]) -> Documented
     if content is schema:
         return DocumentedResponse(kind, name, json.dumps(value, ensure_ascii=False, indent=2))
     event = json.dumps(value, ensure_ascii=False)
+    if "event" in schema["properties"]:
+        return DocumentedResponse(kind, name, f"event: {value['type']}\ndata: {event}")
     return DocumentedResponse(kind, name, f"data: {event}\n\ndata: [DONE]")
 
 
@@ -143,7 +145,8 @@ def _range(field: dict[str, Any]) -> str:
 def _content_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """What an event of a stream carries; other schemas are what they say."""
     data = schema.get("properties", {}).get("data", {})
-    content: dict[str, Any] = data["anyOf"][0]["contentSchema"] if data else schema
+    text = data["anyOf"][0] if "anyOf" in data else data
+    content: dict[str, Any] = text["contentSchema"] if text else schema
     return content
 
 
@@ -154,4 +157,6 @@ def _resolved(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ref_name(schema: dict[str, Any]) -> str:
+    """The component that a schema is; of two, the first."""
+    schema = schema["anyOf"][0] if "anyOf" in schema else schema
     return str(schema.get("$ref", "")).rpartition("/")[2]

@@ -6,7 +6,8 @@ import json
 
 from flask import Response, current_app, g, render_template, request
 
-from app.engine import Engine
+from app.api.json_http import text_engine
+from app.engine import EngineStatus
 from app.engine.errors import EngineError
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
@@ -32,7 +33,7 @@ class DocumentViews:
             t=TRANSLATIONS[lang].docs,
             lang=lang,
             chosen=g.chosen_language,
-            model=current_app.config["MODEL_NAME"],
+            model=text_engine().served.model_name,
             routes=describe_routes(self._document, lang, chinese=_knows_chinese()),
             root=request.url_root.rstrip("/"),
         )
@@ -41,7 +42,7 @@ class DocumentViews:
 
 def _knows_chinese() -> bool:
     """Whether the served model may be asked in Chinese, as far as is known now."""
-    engine: Engine = current_app.extensions["engine"]
+    engine: EngineStatus = current_app.extensions["engine"]
     try:
         return engine.info.facts.chinese
     except EngineError:

@@ -20,7 +20,7 @@ _NOTE = (
     "Every flag is also an environment variable: --base_model is WESTLAKE_BASE_MODEL; a flag "
     "wins over its variable. Dashes work for underscores. gunicorn wsgi:app starts the same "
     "server from the variables alone. python wsgi.py convert IN OUT rewrites a pickled model or "
-    "LoRA as safetensors."
+    "LoRA, a GGUF file or a quantized directory as a directory of plain safetensors."
 )
 #: On the command line only.
 CHECK, CONVERT = "CHECK", "convert"
@@ -95,8 +95,9 @@ def convert_paths(arguments: Sequence[str]) -> tuple[Path, Path] | None:
         return None
     if len(arguments) != 3 or any(argument.startswith("-") for argument in arguments[1:]):
         raise ConfigError(
-            "convert takes two directories: python wsgi.py convert IN OUT writes the pickles of "
-            "the model or LoRA in IN as safetensors into the new directory OUT"
+            "convert takes two paths: python wsgi.py convert IN OUT writes the pickles of the "
+            "model or LoRA in IN, the GGUF file IN, or the quantized weights in IN, as plain "
+            "safetensors into the new directory OUT"
         )
     return Path(arguments[1]).expanduser(), Path(arguments[2]).expanduser()
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from app.checkpoint.check import CheckedModel
+from app.checkpoint.generation_config import GENERATION_CONFIG
 from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import kernels
 from app.checkpoint.lora.adapter import Lora
+from app.prompts import ChatTemplateError
+from app.prompts.chat_template import ChatTemplate
+from app.prompts.reasoning_tags import mentions_reasoning_tags
+from app.prompts.template_selection import read_chat_template
+from app.prompts.template_variables import thinking_switch
+from app.prompts.tool_format import tool_format_of
 from app.tokenizer.tokenizer import Tokenizer
 from config import Config
 
@@ -20,7 +27,7 @@ def format_check_report(config: Config, checked: CheckedModel, tokenizer: Tokeni
         (
             "",
             f"{model.architecture}, {model.layers} layers, width {model.hidden_size}, "
-            f"{model.dtype}{', pickled' if checked.pickled else ''}",
+            f"{_stored(checked)}",
         ),
     ]
     for lora in checked.loras:
@@ -29,12 +36,22 @@ def format_check_report(config: Config, checked: CheckedModel, tokenizer: Tokeni
         ("vocabulary", _vocabulary(checked)),
         ("tokenizer", f"{_reader(checked)} in {checked.tokenizer_directory}"),
         ("chat template", _template(config, tokenizer)),
+        ("thinking", _thinking(config, tokenizer)),
+        ("tool calls", _tool_format(config, tokenizer)),
+        ("sampling", _sampling(checked)),
         ("context", _context_line(config, checked)),
         ("device", checked.device),
         *_compute(config, checked),
         *_memory(config, checked),
     ]
     return "\n".join(f"{name:15}{text}" for name, text in lines)
+
+
+def _stored(checked: CheckedModel) -> str:
+    if not checked.quantization:
+        return f"{checked.model.dtype}{', pickled' if checked.pickled else ''}"
+    types = ", ".join(f"{kind} {share:.0%}" for kind, share in checked.type_shares.items())
+    return f"{checked.parameters / 1e6:,.0f} M parameters, {checked.quantization}: {types}"
 
 
 def _lora(lora: Lora) -> str:
@@ -59,6 +76,8 @@ def _vocabulary(checked: CheckedModel) -> str:
 
 
 def _reader(checked: CheckedModel) -> str:
+    if checked.tokenizer_directory.is_file():
+        return "GGUF vocabulary"
     if (checked.tokenizer_directory / "tokenizer.model").is_file():
         return "sentencepiece (tokenizer.model)"
     return "tokenizers (tokenizer.json)"
@@ -68,6 +87,40 @@ def _template(config: Config, tokenizer: Tokenizer) -> str:
     if config.CHAT_TEMPLATE is not None:
         return config.CHAT_TEMPLATE
     return "the tokenizer's own" if tokenizer.chat_template else "none: Alpaca is used"
+
+
+def _thinking(config: Config, tokenizer: Tokenizer) -> str:
+    named = config.CHAT_TEMPLATE
+    source = tokenizer.chat_template if named is None else read_chat_template(named)
+    if not mentions_reasoning_tags(source):
+        return "none: its template has no <think>"
+    switch = thinking_switch(source)
+    switched = f"switched by {switch}" if switch else "always on"
+    return f"<think> … </think> is reasoning_content, {switched}"
+
+
+def _tool_format(config: Config, tokenizer: Tokenizer) -> str:
+    if config.TOOL_PARSER is not None:
+        return config.TOOL_PARSER
+    source = tokenizer.tool_chat_template or tokenizer.chat_template
+    if config.CHAT_TEMPLATE is not None:
+        source = read_chat_template(config.CHAT_TEMPLATE)
+    template = None
+    if source is not None:
+        template = ChatTemplate(source, tokenizer.named_tokens, tokenizer.special_texts)
+    try:
+        return f"{tool_format_of(template)}, as the chat template has it"
+    except ChatTemplateError:
+        return "unknown: the chat template fails"
+
+
+def _sampling(checked: CheckedModel) -> str:
+    """Where the defaults of sampling parameters come from."""
+    defaults = checked.sampling_defaults
+    if not defaults:
+        return "the server's defaults"
+    named = ", ".join(f"{name} {value:g}" for name, value in defaults.items())
+    return f"{named} ({GENERATION_CONFIG}); the server's defaults for others"
 
 
 def _context_line(config: Config, checked: CheckedModel) -> str:
@@ -88,9 +141,9 @@ def _compute(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
 
 
 def _memory(config: Config, checked: CheckedModel) -> list[tuple[str, str]]:
-    table = checked.memory
+    table, bits = checked.memory, config.weight_bits
     items = [
-        ("matrices" + (" (8 bits)" if config.LOAD_IN_8BIT else ""), table.linears),
+        ("matrices" + (f" ({bits} bits)" if bits else ""), table.linears),
         ("head", table.head),
         ("embedding", table.embedding),
         ("norms, biases", table.small),

@@ -13,21 +13,13 @@ from gunicorn.workers import gthread
 from app.middleware.proxy import rate_limit_identity
 from app.server import timed_socket
 from app.server.lingering_close import LingeringCloser
+from app.server.overloaded_response import overloaded_response
 from app.server.request_buffer import RequestBuffer
 from app.server.timed_socket import TimedSocket
 
 #: Seconds without progress before a read or a write fails: a client that sends nothing before
 #: or during a request, or does not read what is sent to it.
 IO_TIMEOUT_S = 10.0
-
-_OVERLOADED_BODY = (
-    b'{"error": {"message": "Too many large requests are being sent; try again in a moment", '
-    b'"type": "server_error", "param": null, "code": "overloaded"}}'
-)
-_OVERLOADED_RESPONSE = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_OVERLOADED_BODY)
-) + _OVERLOADED_BODY
 
 _lingering_closer = LingeringCloser()
 
@@ -82,7 +74,7 @@ class HardenedConnection(gthread.TConn):  # type: ignore[misc]
     def reject(self) -> None:
         """Send 503 `overloaded` and close."""
         with suppress(OSError):  # disconnected, or its receive buffer is full
-            self.sock.send(_OVERLOADED_RESPONSE)
+            self.sock.send(overloaded_response(self.buffer.data))
         self.close(graceful=True)
 
 

@@ -18,6 +18,8 @@ from gunicorn.glogging import Logger as GunicornLogger
 #: The worker's exit code that makes gunicorn's master stop instead of restarting it (gunicorn's
 #: Arbiter.APP_LOAD_ERROR).
 EXIT_NO_RESTART = 4
+#: These tell how far a start is, which may take minutes: logged at any level.
+_LOADING = ("app.model.loading.progress", "app.model.weight_cache")
 _ORDINARY_EXIT = ("Shutting down: Master", "Reason: App failed to load.")
 MAX_CHARACTERS = 4000
 _INDENT = "    "
@@ -113,6 +115,8 @@ class Logger(GunicornLogger):  # type: ignore[misc]
         formatter = JsonFormatter() if self.log_format == "json" else TextFormatter()
         app_logger = logging.getLogger("app")
         app_logger.setLevel(self.error_log.level)
+        for name in _LOADING:
+            logging.getLogger(name).setLevel(logging.INFO)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
             handler.addFilter(GunicornFilter())

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.checkpoint.errors import StartupError
-from app.checkpoint.hub import local_directory
+from app.checkpoint.hub import local_directory, local_model
 from app.checkpoint.safe_open import MIB
 from app.checkpoint.vocabulary import VocabSize
 from config import Config
@@ -29,6 +29,8 @@ BASE_MEMORY_BYTES, MEMORY_PER_FILE_BYTE = 256 * MIB, 20
 #: Wall-clock limit: WALL_FACTOR times the CPU limit plus WALL_EXTRA_S, for a child that sleeps.
 WALL_FACTOR, WALL_EXTRA_S = 5, 20.0
 _TOKENIZER_FILES, _MAX_TOKENIZER_BYTES = ("tokenizer.json", "tokenizer.model"), 64 * MIB
+#: A GGUF file's size says nothing of its vocabulary's: this is twice that of the largest known.
+_GGUF_HEADER_BYTES = 20 * MIB
 #: One thread per library: memory that threads reserve counts against the limit.
 _CHILD_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
@@ -93,15 +95,14 @@ def _with_local_directories(config: Config) -> Config:
     """`config` with local directories for Hub names, and without a GPU: the child must not wait
     for downloads or drivers."""
 
-    def directory_of(name: str, flag: str) -> str:
-        return str(local_directory(name, flag, allow_pickle=config.ALLOW_PICKLE))
-
+    pickles = config.ALLOW_PICKLE
+    loras = (local_directory(n, "--lora_model", allow_pickle=pickles) for n in config.LORA_MODEL)
+    tokenizer = config.TOKENIZER_PATH
     return replace(
         config,
-        BASE_MODEL=directory_of(config.BASE_MODEL, "--base_model"),
-        LORA_MODEL=tuple(directory_of(name, "--lora_model") for name in config.LORA_MODEL),
-        TOKENIZER_PATH=config.TOKENIZER_PATH
-        and directory_of(config.TOKENIZER_PATH, "--tokenizer_path"),
+        BASE_MODEL=str(local_model(config.BASE_MODEL, "--base_model", allow_pickle=pickles)),
+        LORA_MODEL=tuple(map(str, loras)),
+        TOKENIZER_PATH=tokenizer and str(local_model(tokenizer, "--tokenizer_path")),
         ONLY_CPU=True,
         GPUS=(),
         DTYPE="auto",
@@ -111,6 +112,8 @@ def _with_local_directories(config: Config) -> Config:
 def _bytes_to_read(config: Config) -> int:
     """Size of the largest tokenizer file, at most what may be read. Other files are small."""
     names = (config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH)
-    paths = [Path(name) / file for name in names if name is not None for file in _TOKENIZER_FILES]
-    sizes = [path.stat().st_size for path in paths if path.is_file()]
-    return min(max(sizes, default=0), _MAX_TOKENIZER_BYTES)
+    given = [Path(name) for name in names if name is not None]
+    paths = [path / file for path in given for file in _TOKENIZER_FILES]
+    sizes = [min(path.stat().st_size, _MAX_TOKENIZER_BYTES) for path in paths if path.is_file()]
+    headers = [min(path.stat().st_size, _GGUF_HEADER_BYTES) for path in given if path.is_file()]
+    return max([*sizes, *headers], default=0)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from app.checkpoint.check import check_without_memory
 from app.checkpoint.errors import StartupError
+from app.checkpoint.gguf.gguf_file import GgufFile, model_name
 from app.checkpoint.vocabulary import VocabSize
-from app.tokenizer import fast_tokenizer, sentencepiece_tokenizer
+from app.tokenizer.gguf import gguf_tokenizer
 from app.tokenizer.smoke_test import check_tokenizer
 from app.tokenizer.tokenizer import load_tokenizer
 from app.tokenizer.vocab_size import get_vocab_size
@@ -28,7 +29,7 @@ from config import Config
 
 _PR_SET_PDEATHSIG = 1
 #: Imported before the limits are set, so that the libraries' own memory does not count.
-READERS = (fast_tokenizer, sentencepiece_tokenizer)
+READERS = (gguf_tokenizer,)  # and, by it, those of directories
 
 
 def main(parent: int) -> None:
@@ -39,9 +40,9 @@ def main(parent: int) -> None:
     _report_opened_files(config)
     sizes: list[VocabSize] = []
 
-    def load_and_probe(directory: Path) -> VocabSize:
-        tokenizer = load_tokenizer(directory)
-        check_tokenizer(tokenizer, directory)
+    def load_and_probe(source: Path | GgufFile) -> VocabSize:
+        tokenizer = load_tokenizer(source)
+        check_tokenizer(tokenizer, source if isinstance(source, Path) else source.path)
         sizes.append(get_vocab_size(tokenizer))
         return sizes[0]
 
@@ -79,9 +80,9 @@ def _limit_resources(cpu_s: float, max_bytes: int) -> None:
 
 
 def _report_opened_files(config: Config) -> None:
-    """Write the path of each file in the model's directories before it is opened."""
-    directories = [config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH]
-    prefixes = tuple(f"{name}/" for name in directories if name is not None)
+    """Write the path of each of the model's files before it is opened."""
+    names = [config.BASE_MODEL, *config.LORA_MODEL, config.TOKENIZER_PATH]
+    prefixes = tuple(_prefix(Path(name)) for name in names if name is not None)
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and str(arguments[0]).startswith(prefixes):
@@ -90,6 +91,11 @@ def _report_opened_files(config: Config) -> None:
             sys.stdout.flush()
 
     sys.addaudithook(audit)
+
+
+def _prefix(path: Path) -> str:
+    """What the paths of a model's files begin with: of a GGUF file's parts, too."""
+    return str(path.with_name(model_name(path))) if path.is_file() else f"{path}/"
 
 
 if __name__ == "__main__":

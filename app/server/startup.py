@@ -16,12 +16,15 @@ from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.cpu_features import check_cpu_features
 from app.checkpoint.memory import check_memory
 from app.middleware.api_keys import ApiKeyFile
-from app.prompts.template_selection import check_tokenizer_template, read_chat_template
+from app.prompts.template_selection import (
+    check_kwargs_setting,
+    check_tokenizer_template,
+    read_chat_template,
+)
 from app.server.check_report import format_check_report
 from app.server.log import announce, safe_line
 from app.server.preflight import run_preflight
-from app.tokenizer.config_files import read_tokenizer_files
-from app.tokenizer.tokenizer import load_tokenizer
+from app.tokenizer.tokenizer import load_tokenizer, load_tokenizer_files
 from config import Config, ConfigError
 
 T = TypeVar("T")
@@ -73,13 +76,19 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
         check_address(address)
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
+    check_kwargs_setting(config.CHAT_TEMPLATE_KWARGS)
     if config.API_KEYS_FILE is not None:
         ApiKeyFile(config.API_KEYS_FILE)
+    if config.UPSTREAM is not None:
+        from app.upstream.build import upstream_address  # an HTTP library, for this alone
+
+        upstream_address(config)
+        return
     vocab_size = run_preflight(config)
     checked = check_model(config, lambda directory: vocab_size)
-    directory = checked.tokenizer_directory
-    if config.CHAT_TEMPLATE is None and read_tokenizer_files(directory).chat_template is not None:
-        check_tokenizer_template(load_tokenizer(directory), directory)
+    source = checked.tokenizer_source
+    if config.CHAT_TEMPLATE is None and load_tokenizer_files(source).chat_template is not None:
+        check_tokenizer_template(load_tokenizer(source), checked.tokenizer_directory)
 
 
 def run_check(config: Config) -> None:
@@ -88,12 +97,20 @@ def run_check(config: Config) -> None:
     Raises:
         StartupError: what is wrong, in one line; possibly after the report is printed.
     """
-    check_cpu_features()
+    if config.UPSTREAM is None:
+        check_cpu_features()
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
+    check_kwargs_setting(config.CHAT_TEMPLATE_KWARGS)
+    if config.UPSTREAM is not None:
+        from app.upstream.build import upstream_address
+        from app.upstream.report import upstream_report
+
+        sys.stdout.write(upstream_report(upstream_address(config)) + "\n")
+        return
     vocab_size = run_preflight(config)
     checked = check_without_memory(config, lambda directory: vocab_size)
-    tokenizer = load_tokenizer(checked.tokenizer_directory)
+    tokenizer = load_tokenizer(checked.tokenizer_source)
     sys.stdout.write(format_check_report(config, checked, tokenizer) + "\n")
     sys.stdout.flush()
     if config.CHAT_TEMPLATE is None:

@@ -35,6 +35,7 @@ from app.server.hardened_connection import HardenedConnection
 from app.server.pending_connections import PendingConnections
 from app.server.process_limits import set_process_limits
 from app.server.request_buffer import RequestStage
+from app.server.running_requests import RunningRequests
 from app.server.upload_slots import UploadSlots
 
 #: Connections per client whose request is not complete; trusted proxies may have more.
@@ -60,7 +61,8 @@ current: HardenedWorker | None = None
 
 
 class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
-    """The one worker process. Its main thread calls all methods but `handle`."""
+    """The one worker process. Its main thread calls all methods but `handle` and what that calls:
+    `handle_request` and `_keepalive_after`."""
 
     #: Called once when the worker begins to stop, on a separate thread, with the seconds that
     #: running requests may still take.
@@ -75,6 +77,8 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         global current
         current = self
         set_process_limits()
+        #: Those whose response has perhaps begun.
+        self.running_requests = RunningRequests()
         self._pending: PendingConnections[HardenedConnection] = PendingConnections(
             MAX_PENDING_PER_CLIENT
         )
@@ -227,6 +231,15 @@ class HardenedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         unread = conn.parser.unreader.take_buffered() + conn.sock.take_unread()
         idle_timeout_s = self.cfg.keepalive if self.alive else gthread.STOP_KEEPALIVE_LINGER
         self._await_request(conn, idle_timeout_s, unread)
+
+    def handle_request(self, req: Any, conn: HardenedConnection) -> bool:
+        """Respond, unless the process is about to exit."""
+        if not self.running_requests.begin():
+            return False
+        try:
+            return bool(super().handle_request(req, conn))
+        finally:
+            self.running_requests.end()
 
     def _keepalive_after(self, conn: HardenedConnection, keepalive: bool) -> bool:
         """False: close the connection. gunicorn discards here what the application did not read

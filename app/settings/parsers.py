@@ -7,8 +7,10 @@ Imports the standard library only. A parser raises ValueError with a message tha
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 _HOST = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}"
@@ -37,6 +39,17 @@ def boolean(text: str) -> bool:
     if text.lower() in ("0", "false", "no", "off"):
         return False
     raise ValueError("expected 1, true, yes, on or 0, false, no, off")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError('expected a JSON object: {"name": value}')
+    return value
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -75,6 +88,14 @@ def list_of(pattern: str, expected: str) -> Callable[[str], tuple[str, ...]]:
 
 names = list_of(NAME, "names of 1 to 200 characters without blanks: a,b")
 directories = list_of(r"(?s).+", "a directory or a Hub name, or several: A,B")
+
+
+def upstream_url(text: str) -> str:
+    """An http or https address, with or without a path; without a slash at its end."""
+    url = text.rstrip("/")
+    if not re.fullmatch(rf"https?://({_HOST}|{_IPV6})(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*", url):
+        raise ValueError("expected an address such as http://localhost:8000/v1, without a key")
+    return url
 
 
 def host_names(text: str) -> tuple[str, ...]:
