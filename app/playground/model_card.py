@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.engine import Engine
+from app.engine import EngineStatus
 from app.engine.errors import EngineError
-from app.engine.types import ModelInfo
+from app.engine.model_info import ModelInfo
 from app.playground.purpose import purpose, short_count
 from app.prompts.template_selection import TEMPLATE_NAMES
 from app.translations import Translation
@@ -30,20 +30,26 @@ class ModelCard:
     purpose: str  #: what it is for; "" until it is known
 
 
-def model_card(settings: Settings, engine: Engine, words: Translation) -> ModelCard:
-    """What is known of the model now; more once it is loaded."""
+def model_card(
+    name: str, settings: Settings, engine: EngineStatus, words: Translation
+) -> ModelCard:
+    """What is known of the model now; more once it is loaded. name: in responses."""
     try:
         info = engine.info
     except EngineError:
         info = None
     base, given = str(settings["BASE_MODEL"]), settings["CHAT_TEMPLATE"]
     has_template = info is not None and info.chat_template is not None
-    if is_embedded(base):
+    upstream = settings["UPSTREAM"] is not None
+    if upstream:
+        kind = "chat"
+    elif is_embedded(base):
         kind = "embedded"
     else:
         kind = "chat" if given or has_template else "base"
-    rows = (*_of_settings(settings), *(_of_model(info, words) if info else ()))
-    if given or info:
+    rows = (("name", name),) if upstream else _of_settings(name, settings)
+    rows = (*rows, *(_of_model(info, words) if info else ()))
+    if given or (info and not upstream):
         rows = (*rows, ("template", _template(str(given or ""), has_template, words)))
     return ModelCard(
         tuple((words.page[f"card_{name}"], text) for name, text in rows if text),
@@ -58,10 +64,10 @@ def _purpose(kind: str, info: ModelInfo, settings: Settings, words: Translation)
     return purpose(kind, facts.parameters, words, chinese=facts.chinese, adapted=adapted)
 
 
-def _of_settings(settings: Settings) -> tuple[tuple[str, str], ...]:
+def _of_settings(name: str, settings: Settings) -> tuple[tuple[str, str], ...]:
     loras = settings["LORA_MODEL"]
     assert isinstance(loras, tuple)
-    name, directory = str(settings["MODEL_NAME"]), _place(str(settings["BASE_MODEL"]))
+    directory = _place(str(settings["BASE_MODEL"]))
     return (
         ("name", name),
         ("directory", directory if directory != name else ""),
@@ -77,13 +83,14 @@ def _place(name: str) -> str:
 def _of_model(info: ModelInfo, words: Translation) -> tuple[tuple[str, str], ...]:
     facts = info.facts
     threads = words.page["card_threads_count"].format(count=facts.threads)
+    context = words.page["card_tokens"].format(count=f"{info.max_model_len:,}")
     computes = (facts.device, facts.kernels, threads if facts.threads else "")
     return (
         ("architecture", facts.architecture),
         ("parameters", short_count(facts.parameters, words)),
         ("precision", facts.precision),
         ("computes", " · ".join(filter(None, computes))),
-        ("context", words.page["card_tokens"].format(count=f"{info.max_model_len:,}")),
+        ("context", context if info.max_model_len else ""),
     )
 
 

@@ -15,7 +15,7 @@ from app.api.json_http import request_context, text_engine
 from app.connection.body import read_body
 from app.connection.request_context import RequestContext
 from app.connection.weighted_semaphore import parse_semaphore
-from app.engine import Engine
+from app.engine import EngineStatus
 from app.engine.errors import EngineError
 from app.generation.text_engine import TextEngine
 from app.playground.csrf import is_cross_site
@@ -102,7 +102,10 @@ def model() -> Response:
 
 def _card() -> ModelCard:
     return model_card(
-        current_app.config, current_app.extensions["engine"], TRANSLATIONS[g.language]
+        text_engine().served.model_name,
+        current_app.config,
+        current_app.extensions["engine"],
+        TRANSLATIONS[g.language],
     )
 
 
@@ -113,10 +116,10 @@ def _complete(form: Form, engine: TextEngine, context: RequestContext) -> Outcom
 
 
 def _chat(form: Form, engine: TextEngine, context: RequestContext) -> Outcome:
-    choices, _ = start_chat(chat_request(form), engine, context).stream.collect()
+    (choice, *_), _ = start_chat(chat_request(form), engine, context).stream.collect()
     new = [
         {"role": "user", "content": form.text("message")},
-        {"role": "assistant", "content": choices[0].text},
+        {"role": "assistant", "content": choice.text, "reasoning": choice.reasoning},
     ]
     # The turn has moved into the history; the field is empty for the next one.
     fields = tuple(pair for pair in form.fields if pair[0] != "message")
@@ -192,8 +195,8 @@ def _error_text(outcome: Outcome, words: Mapping[str, str]) -> ErrorText | None:
 
 def _template_context(lang: str) -> dict[str, object]:
     """What the page knows about the server; `bootstrap` is the part its scripts read."""
-    engine: Engine = current_app.extensions["engine"]
-    model = current_app.config["MODEL_NAME"]
+    engine: EngineStatus = current_app.extensions["engine"]
+    model = text_engine().served.model_name
     return {
         "model": model,
         "state": engine.state.value,

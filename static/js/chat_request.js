@@ -2,6 +2,7 @@
 
 import { buildRequest } from "./api_request.js";
 import { bootstrap } from "./bootstrap.js";
+import { toMessage } from "./chat_messages.js";
 import { byId } from "./element.js";
 import { selectedModel } from "./models.js";
 import { requestOptions } from "./parameters.js";
@@ -24,8 +25,5 @@ export function buildChatRequest(
 export function requestForTurns(turns) {
   const system = byId("chat-system").value;
   const opening = system.trim() ? [{ role: "system", content: system }] : [];
-  return buildChatRequest(
-    [...opening, ...turns.map(({ role, content }) => ({ role, content }))],
-    false,
-  );
+  return buildChatRequest([...opening, ...turns.map(toMessage)], false);
 }

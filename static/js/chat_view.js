@@ -48,8 +48,9 @@ export function updateAnswer(answer, event) {
   const view = turnView(answer.node.id);
   if (event === "sent") drawMeter(answer.conversation, answer);
   if (event === "state") view?.setState(...answer.state);
+  if (event === "calls") view?.writeCalls(answer.node.calls);
   if (event !== "text") return;
-  view?.write(answer.node.content, answer.stats);
+  view?.write(answer.node, answer.stats);
   checkRepetition("chat", answer.node.content);
 }
 

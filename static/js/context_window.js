@@ -14,11 +14,11 @@ const MAX_MESSAGE_TOKENS = 64;
 export async function fitToContext(
   system,
   turns,
-  { model, length, maxTokens, isContinuation, signal },
+  { model, length, maxTokens, tools, isContinuation, signal },
 ) {
   const systemMessages = system.trim() ? [{ role: "system", content: system }] : [];
   const all = [...systemMessages, ...turns];
-  if (length && maxTokensOf(all) + answerTokens(length, maxTokens) <= length)
+  if (length && maxTokensOf(all, tools) + answerTokens(length, maxTokens) <= length)
     return { messages: all, truncated: 0, count: null, length };
   let keptTurns = turns;
   for (;;) {
@@ -27,6 +27,7 @@ export async function fitToContext(
       model,
       messages,
       ...(isContinuation ? { continue_final_message: true } : {}),
+      ...(tools ? { tools } : {}),
       count_only: true,
     };
     const reply = await apiFetchJson("/tokenize", { body: JSON.stringify(fields), signal });
@@ -49,15 +50,19 @@ const answerTokens = (length, maxTokens) =>
   Number.isInteger(maxTokens) ? maxTokens : Math.min(MIN_ANSWER_TOKENS, Math.floor(length / 4));
 
 // An upper bound of the messages' tokens: each token has at least one byte.
-function maxTokensOf(messages) {
-  const bytes = new TextEncoder().encode(messages.map(({ content }) => content).join("")).length;
+function maxTokensOf(messages, tools) {
+  const texts = messages.map((message) =>
+    message.tool_calls ? JSON.stringify(message) : message.content,
+  );
+  if (tools) texts.push(JSON.stringify(tools, null, 4));
+  const bytes = new TextEncoder().encode(texts.join("")).length;
   return MAX_TEMPLATE_TOKENS + MAX_MESSAGE_TOKENS * messages.length + bytes;
 }
 
 // Drops about `ratio` of the text, at least one turn, up to the next user turn.
 function withoutOldest(turns, ratio, isContinuation) {
   const minTurns = isContinuation ? 2 : 1;
-  const size = (turn) => turn.content.length + 16;
+  const size = (turn) => JSON.stringify(turn).length;
   const total = turns.reduce((sum, turn) => sum + size(turn), 0);
   let dropped = 0;
   let droppedSize = 0;

@@ -4,6 +4,7 @@ import { t, UserError } from "./bootstrap.js";
 import { activePath } from "./conversation_tree.js";
 import { validateConversation } from "./conversation_validation.js";
 
+const AUTHORS = { user: "you", assistant: "assistant" };
 const FORMAT = "westlake-conversations";
 const MAX_BYTES = 20_000_000;
 
@@ -34,8 +35,10 @@ export function toMarkdown(conversation) {
   const parts = [`# ${conversation.title}`];
   if (conversation.system.trim())
     parts.push(`> ${conversation.system.trim().replaceAll("\n", "\n> ")}`);
-  for (const { role, content } of activePath(conversation)) {
-    parts.push(`**${t(role === "user" ? "you" : "assistant")}**`, content);
+  for (const { role, content, calls = [], call } of activePath(conversation)) {
+    const author = role === "tool" ? t("result_of", { name: call.name }) : t(AUTHORS[role]);
+    const fenced = calls.map(({ name, arguments: text }) => `\`${name}(${text})\``);
+    parts.push(`**${author}**`, ...[content, ...fenced].filter((part) => part));
   }
   return `${parts.join("\n\n")}\n`;
 }

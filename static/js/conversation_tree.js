@@ -75,6 +75,14 @@ export function removeTurn(conversation, node) {
   return removed;
 }
 
+// What a turn may have, and another window may have taken away.
+const UNSET = {
+  speed: undefined,
+  usage: undefined,
+  reasoning: undefined,
+  reasoningSeconds: undefined,
+};
+
 // Merges the stored version of a conversation, as changed by another window. Turns are matched by
 // id and their objects are kept. The path to `live` (the turn being generated here, or null) is
 // kept; returns its turns that are missing in the stored version.
@@ -82,8 +90,7 @@ export function mergeStored(conversation, stored, live) {
   const { nodes } = conversation;
   const needed = new Set(live ? activePath(conversation, live.id) : []);
   for (const [id, node] of Object.entries(stored.nodes)) {
-    if (node.id !== live?.id)
-      nodes[id] = Object.assign(nodes[id] ?? {}, { speed: undefined, usage: undefined }, node);
+    if (node.id !== live?.id) nodes[id] = Object.assign(nodes[id] ?? {}, UNSET, node);
   }
   for (const node of Object.values(nodes)) {
     if (!stored.nodes[node.id] && !needed.has(node)) delete nodes[node.id];

@@ -1,7 +1,8 @@
 // Validates untrusted conversations, from files or from storage.
-const ROLES = new Set(["user", "assistant"]);
+const ROLES = new Set(["user", "assistant", "tool"]);
 const MAX_TURNS = 5000;
 const MAX_CHARACTERS = 4_000_000;
+const MAX_OPTION_CHARACTERS = 100_000; // a JSON schema
 
 // Returns a new object with only the known fields. Throws TypeError, whose message is a translation
 // key.
@@ -37,7 +38,32 @@ export function validateTurn(value, index = 0) {
   };
   const speed = validSpeed(value.speed);
   const usage = validUsage(value.usage);
-  return { ...node, ...(speed && { speed }), ...(usage && { usage }) };
+  const thinking = validThinking(value);
+  const calls = Array.isArray(value.calls) ? value.calls.map(validCall) : null;
+  const call = value.role === "tool" ? validCall(value.call) : null;
+  return {
+    ...node,
+    ...thinking,
+    ...(speed && { speed }),
+    ...(usage && { usage }),
+    ...(calls && { calls }),
+    ...(call && { call }),
+  };
+}
+
+function validThinking({ reasoning, reasoningSeconds }) {
+  if (!isText(reasoning, MAX_CHARACTERS)) return {};
+  return {
+    reasoning,
+    reasoningSeconds: Number.isFinite(reasoningSeconds) ? reasoningSeconds : null,
+  };
+}
+
+// A tool call: of an answer, or the one that a result belongs to.
+function validCall(value) {
+  const isCall = isRecord(value) && isText(value.id, 200) && isText(value.name, 200);
+  check(isCall && isText(value.arguments, MAX_CHARACTERS), "damaged_turn");
+  return { id: value.id, name: value.name, arguments: value.arguments };
 }
 
 function validUsage(value) {
@@ -49,7 +75,8 @@ function validSpeed(value) {
   if (!isRecord(value)) return null;
   const { tokens, exact, perSecond, first, finish } = value;
   const isNumberOrNull = (each) => each === null || Number.isFinite(each);
-  const isKnown = finish === null || ["stop", "length", "context", "stopped"].includes(finish);
+  const isKnown =
+    finish === null || ["stop", "length", "context", "stopped", "tool_calls"].includes(finish);
   if (!Number.isFinite(tokens) || !isNumberOrNull(perSecond) || !isNumberOrNull(first) || !isKnown)
     return null;
   return { tokens, exact: exact === true, perSecond, first, finish };
@@ -57,7 +84,9 @@ function validSpeed(value) {
 
 function validOptions(value) {
   if (!isRecord(value)) return {};
-  return Object.fromEntries(Object.entries(value).filter(([, text]) => isText(text, 2000)));
+  return Object.fromEntries(
+    Object.entries(value).filter(([, text]) => isText(text, MAX_OPTION_CHARACTERS)),
+  );
 }
 
 function endsAtRoot(nodes, node) {

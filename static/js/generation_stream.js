@@ -2,7 +2,8 @@
 import { ApiError, apiFetch } from "./api_client.js";
 import { readEvents } from "./sse.js";
 
-// Yields {waiting}, {read, of}, {text, index, logprobs}, {finish, index} and {usage}.
+// Yields {waiting}, {read, of}, {reasoning, index}, {text, index, logprobs}, {calls, index} (a
+// chunk's tool_calls), {finish, index} and {usage}.
 // Throws ApiError for an error event and for a connection that breaks.
 export async function* streamGeneration(path, body, signal) {
   const response = await apiFetch(path, { body, signal });
@@ -31,8 +32,11 @@ function* parseChunk(chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error);
   for (const choice of chunk.choices) {
     const { index, logprobs = null } = choice;
+    const reasoning = choice.delta?.reasoning_content;
+    if (reasoning) yield { reasoning, index };
     const text = choice.delta ? choice.delta.content : choice.text;
     if (text || logprobs) yield { text: text ?? "", index, logprobs };
+    if (choice.delta?.tool_calls) yield { calls: choice.delta.tool_calls, index };
     if (choice.finish_reason) yield { finish: choice.finish_reason, index };
   }
   if (chunk.usage) yield { usage: chunk.usage };

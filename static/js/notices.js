@@ -4,6 +4,7 @@ import { openKeyDialog } from "./api_key.js";
 import { t } from "./bootstrap.js";
 import { byId, element, iconButton } from "./element.js";
 import { describeError, inputOf } from "./error_texts.js";
+import { showServerError } from "./json_editor.js";
 import { pollReadiness } from "./readiness.js";
 
 // Temporary conditions: shown as information and removed when the model is ready.
@@ -36,6 +37,7 @@ export function showFailure(tab, error, retry = null, onDismiss = () => {}) {
   );
   box.hidden = false;
   const parameter = inputOf(tab, error.param);
+  showServerError(parameter, error.param, error.message);
   shown.set(tab, { error, retry, onDismiss, parameter, value: parameter?.value });
   if (isTemporary) pollReadiness();
 }

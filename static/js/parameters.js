@@ -3,10 +3,17 @@
 
 import { bootstrap } from "./bootstrap.js";
 import { byId } from "./element.js";
+import { jsonMessage } from "./json_editor.js";
 import { rangeMessage } from "./number_validation.js";
 import { startPanel } from "./panel.js";
 import { addResetButton, updateParameterBadge } from "./parameter_badges.js";
+import { startToolExamples } from "./tool_examples.js";
 
+// Fields written as JSON: what the request has of the parsed text.
+const JSON_FIELDS = {
+  response_format: (schema) => ({ type: "json_schema", json_schema: { name: "answer", schema } }),
+  tools: (tools) => tools,
+};
 const ZERO_MEANS_GREEDY = new Set(["temperature", "top_p"]);
 
 export function startParameters(tab) {
@@ -20,6 +27,7 @@ export function startParameters(tab) {
     const name = target.dataset.preset;
     if (name !== undefined) applyPreset(tab, bootstrap.presets[name]);
   });
+  if (byId(`${tab}-tools`)) startToolExamples(panel, byId(`${tab}-tools`));
   changed(tab);
 }
 
@@ -32,8 +40,18 @@ export function requestOptions(tab, texts = readParameters(tab)) {
 function value(name, text) {
   if (name === "stop") return text.split("\n").filter((line) => line);
   if (name === "do_sample") return text !== "false";
+  if (JSON_FIELDS[name]) return fromJson(text, JSON_FIELDS[name]);
   // Invalid numbers are sent unchanged: the server's error names the field.
   return Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+// Text that is no JSON is sent unchanged, like invalid numbers.
+function fromJson(text, toField) {
+  try {
+    return toField(JSON.parse(text));
+  } catch {
+    return text;
+  }
 }
 
 // All non-empty inputs of the form, to save with a conversation.
@@ -100,7 +118,7 @@ function updateRow(row, input) {
   const slider = row.querySelector("[type=range]");
   if (slider) slider.value = input.value.trim() || slider.dataset.default;
   row.classList.toggle("set", isChanged(input.value.trim(), slider?.dataset.default));
-  const message = rangeMessage(input);
+  const message = rangeMessage(input) || jsonMessage(input);
   if (message) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
   const errorText = row.querySelector(".field-error");

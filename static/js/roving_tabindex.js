@@ -1,6 +1,6 @@
 // Roving tabindex for a list whose rows have buttons: one tab stop; left and right arrows move
 // within a row, up and down to the same button of the next row.
-const BUTTONS = "button:not(.editing *)";
+const BUTTONS = "button:not(.editing *), summary";
 const SCROLLABLE = "pre[tabindex], .scroll[tabindex]";
 
 export class RovingTabindex {

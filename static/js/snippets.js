@@ -46,7 +46,18 @@ $answer${text}
 const OPENAI = {
   "/v1/chat/completions": [
     "chat.completions",
-    new Set(["model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "seed"]),
+    new Set([
+      "model",
+      "messages",
+      "max_tokens",
+      "temperature",
+      "top_p",
+      "n",
+      "stop",
+      "seed",
+      "response_format",
+      "tools",
+    ]),
   ],
   "/v1/completions": [
     "completions",

@@ -35,7 +35,18 @@ export async function submitMessage(conversation, text) {
   );
 }
 
-// Generates another answer to a user turn.
+// Answers an answer's tool calls with their results, in the same order, and goes on.
+export async function submitResults(conversation, node, results) {
+  if (runningAnswer(conversation.id)) return;
+  let last = node;
+  node.calls.forEach((call, index) => {
+    last = Object.assign(addTurn(conversation, last.id, "tool", results[index]), { call });
+    saveTurn(conversation, last);
+  });
+  await regenerate(conversation, last);
+}
+
+// Generates another answer to a user turn, or to the last result of a tool.
 export async function regenerate(conversation, question) {
   finishQueue(
     conversation,

@@ -7,7 +7,7 @@ import { focusComposer } from "./composer.js";
 import { deleteTurns, saveHead, saveTurn, undoable } from "./conversation_store.js";
 import { activePath, addTurn, removeTurn, showBranch } from "./conversation_tree.js";
 import { runningAnswer, sentRequest } from "./running_answers.js";
-import { continueAnswer, regenerate } from "./submit.js";
+import { continueAnswer, regenerate, submitResults } from "./submit.js";
 import { focusTurn } from "./thread.js";
 import { offerUndo } from "./undo.js";
 
@@ -37,7 +37,8 @@ export function turnActions({ current, draw, onRestore }) {
   };
   return {
     regenerate: (node) =>
-      regenerate(current(), node.role === "user" ? node : current().nodes[node.parent]),
+      regenerate(current(), node.role === "assistant" ? current().nodes[node.parent] : node),
+    sendResults: (node, results) => submitResults(current(), node, results),
     continueAnswer: (node) => continueAnswer(current(), node),
     show: (node, action) => {
       showBranch(current(), node);
