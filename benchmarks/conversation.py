@@ -18,7 +18,7 @@ limit_openmp_spin()  # before torch
 
 import torch  # noqa: E402
 
-from app.engine.types import TokenIds  # noqa: E402
+from app.engine.token_ids import TokenIds  # noqa: E402
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402

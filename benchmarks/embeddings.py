@@ -23,7 +23,9 @@ import torch  # noqa: E402
 from transformers import AutoModel  # noqa: E402
 
 from app.engine.async_engine import AsyncEngine  # noqa: E402
-from app.engine.types import Embedding, EmbeddingRequest, TokenIds  # noqa: E402
+from app.engine.events import Embedding  # noqa: E402
+from app.engine.request import EmbeddingRequest  # noqa: E402
+from app.engine.token_ids import TokenIds  # noqa: E402
 from benchmarks.engine_load import SILENCE_S, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402

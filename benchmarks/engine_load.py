@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from app.engine.async_engine import AsyncEngine
+from app.engine.events import OutputDelta
 from app.engine.loaded_model import LoadedModel
+from app.engine.request import GenerationRequest, SamplingParams
 from app.engine.request_handle import RequestHandle
-from app.engine.types import GenerationRequest, OutputDelta, SamplingParams, TokenIds
+from app.engine.token_ids import TokenIds
 
 SILENCE_S = 300.0
 

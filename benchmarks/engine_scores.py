@@ -23,9 +23,13 @@ from tests.harness.without_tokenizer import load_without_tokenizer  # noqa: E402
 CHUNKS = 16  #: of a prompt in a step
 
 
-def score(directory: Path, texts: Sequence[Text], load_in_8bit: bool) -> dict[str, TokenScores]:
-    """Each text's scores by its name; every sequence starts with an empty cache."""
-    runner = load_without_tokenizer(directory, LOAD_IN_8BIT=load_in_8bit).runner
+def score(
+    directory: Path, texts: Sequence[Text], weight_bits: int | None
+) -> dict[str, TokenScores]:
+    """Each text's scores by its name; every sequence starts with an empty cache. weight_bits: 8,
+    4, or None for full precision."""
+    quantized = {f"LOAD_IN_{weight_bits}BIT": True} if weight_bits else {}
+    runner = load_without_tokenizer(directory, **quantized).runner
     scored = {}
     for text in texts:
         logprobs: list[float] = []

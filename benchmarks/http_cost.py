@@ -17,7 +17,7 @@ from app.model.threads import limit_openmp_spin
 
 limit_openmp_spin()  # before torch
 
-from app.engine.types import TokenIds  # noqa: E402
+from app.engine.token_ids import TokenIds  # noqa: E402
 from benchmarks.engine_load import ask, greedy, random_ids, start  # noqa: E402
 from benchmarks.http_load import closed_loop  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402

@@ -1,6 +1,6 @@
 """Writes SmolLM2 with each weight moved by chance inside its quantization step.
 
-The checkpoint that `make smollm2` makes holds values that four bits can hold (GGUF's Q4_1: blocks
+The checkpoint in build/smollm2 holds values that four bits can hold (GGUF's Q4_1: blocks
 of 32 inputs with 16 levels each; the token embeddings: Q8_0). A quantizer that finds those levels
 again loses nothing, which says little of a model whose weights are arbitrary. These are.
 """

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 from app.model.threads import limit_openmp_spin
 
@@ -54,14 +55,10 @@ class Limits:
             _faster(self.int8_gemm, other.int8_gemm),
         )
 
-    def read_share(self, bytes_per_s: float) -> float:
-        """Of the read bandwidth, 0 to 1; raises LimitExceededError beyond."""
-        return share(bytes_per_s, max(self.read.values()), "read bandwidth")
-
-    def gemm_share(self, operations_per_s: float, eight_bit: bool) -> float:
-        """Of the GEMM peak, 0 to 1; raises LimitExceededError beyond."""
-        peaks = self.int8_gemm if eight_bit else self.float_gemm
-        return share(operations_per_s, max(peaks.values()), "GEMM peak")
+    def gemm_peak(self, quantized: bool) -> float:
+        """Operations a second, the best of the probes. quantized: products of 8 bits, also where
+        the weights have 4."""
+        return max((self.int8_gemm if quantized else self.float_gemm).values())
 
 
 def _faster(probes: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
@@ -78,10 +75,11 @@ def share(measured: float, limit: float, name: str) -> float:
     return measured / limit
 
 
-def stored_bytes(eight_bit: bool) -> float:
-    """Bytes of memory that a weight of a float16 checkpoint takes in the engine."""
+def stored_bytes(bits: Literal[4, 8] | None) -> float:
+    """Bytes of memory that a weight of a float16 checkpoint takes in the engine. bits: that it is
+    rounded to."""
     weight = torch.zeros(256, 256, dtype=torch.float16)
-    return cpu_packer(eight_bit).pack(weight).nbytes / weight.numel()
+    return cpu_packer(bits).pack(weight).nbytes / weight.numel()
 
 
 def measure() -> Limits:
@@ -128,7 +126,7 @@ def _torch_gemms() -> tuple[dict[str, float], dict[str, float]]:
 
 def _our_gemm(shape: tuple[int, int], rows: int, eight_bit: bool) -> tuple[float, int]:
     """Seconds of one product, and the bytes of its weights. shape: [out, in]."""
-    linear = cpu_packer(eight_bit).pack(torch.full(shape, 0.01, dtype=torch.float16))
+    linear = cpu_packer(8 if eight_bit else None).pack(torch.full(shape, 0.01, dtype=torch.float16))
     x: Tensor = torch.ones(rows, shape[1])
     return _best_s(lambda: linear(x)), linear.nbytes
 

@@ -24,7 +24,7 @@ class Places:
 
 
 def checkpoint(places: Places, dtype: str) -> Path:
-    """A directory as transformers writes them. SmolLM2 has one, in float16: `make smollm2`."""
+    """A directory as transformers writes them. SmolLM2 has one, in float16: tools/smollm2.py."""
     if places.model == SMOLLM2:
         return places.models / SMOLLM2
     import torch

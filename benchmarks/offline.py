@@ -22,7 +22,8 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: E402
 
 from app.engine.async_engine import AsyncEngine  # noqa: E402
-from app.engine.types import OutputDelta, TokenIds  # noqa: E402
+from app.engine.events import OutputDelta  # noqa: E402
+from app.engine.token_ids import TokenIds  # noqa: E402
 from benchmarks.engine_load import greedy, random_ids, start  # noqa: E402
 from benchmarks.random_model import write_model  # noqa: E402
 from benchmarks.report import finish, median  # noqa: E402

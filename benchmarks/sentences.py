@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.report import median
+
 #: How models of `benchmarks.quality` are called.
 _MODELS = {
     "smollm2": "SmolLM2-135M-Instruct",
@@ -71,6 +73,13 @@ _SENTENCES = {
         "CPU time a token, {streams} streams of the embedded model: {http_us_per_token:.0f} µs "
         "over HTTP, {engine_us_per_token:.0f} µs the engine alone ({ratio:.2f} ×)."
     ),
+    "upstream": (
+        "In front of an upstream of 100 streams, 2,000 tokens a second in all: "
+        "{throughput_ratio:.1%} of its throughput, first token {first_token_added_ms:.1f} ms "
+        "later, 99 % of the gaps at most {gap_p99_ms:.0f} ms ({gap_p99_direct_ms:.0f} without it, "
+        "50 being the upstream's own), {cpu_us_per_token:.0f} µs of CPU time a token, "
+        "{memory_mib:.0f} MiB."
+    ),
     "neighbour": (
         "Beside another busy process: {beside_tokens_per_s:.0f} of {alone_tokens_per_s:.0f} tokens "
         "a second ({kept:.0%} kept)."
@@ -88,7 +97,7 @@ def said(run: dict[str, Any]) -> str | None:
     sentence = _SENTENCES.get(run["benchmark"])
     if sentence is None:
         return None
-    words = run | {"bits": " in 8 bits ¹" if run.get("load_in_8bit") else ""}
+    words = run | {"bits": _bits(run)}
     if run["benchmark"] == "limits":
         kinds = ("read", "float_gemm", "int8_gemm")
         words |= {kind: max(run[kind].values()) / 1e9 for kind in kinds}
@@ -107,10 +116,14 @@ def said(run: dict[str, Any]) -> str | None:
     return sentence.format(**words)
 
 
+def _bits(run: dict[str, Any]) -> str:
+    return next((f" in {n} bits ¹" for n in (4, 8) if run.get(f"load_in_{n}bit")), "")
+
+
 def _share(run: dict[str, Any]) -> str:
     if "read_shares" not in run:
         return ""
-    limit = max(run["limits"]["read"].values())
+    limit = median([max(each["read"].values()) for each in run["limits"]])
     return f" ({run['read_shares']['1']:.0%} of the {limit / 1e9:.1f} GB/s it can read, at 1)"
 
 

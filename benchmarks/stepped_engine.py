@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from app.engine import build_sequences, validation
 from app.engine.core import EngineCore
+from app.engine.events import OutputDelta
 from app.engine.loaded_model import LoadedModel
 from app.engine.metrics import EngineMetrics
+from app.engine.request import Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import OutputDelta, Owner, TokenIds
+from app.engine.token_ids import TokenIds
 from benchmarks.engine_load import greedy
 from benchmarks.timed_runner import TimedRunner
 

@@ -46,10 +46,11 @@ OTHER_PEERS: tuple[Run, ...] = (
     ("online", "--ours", "16bit", "--peers", "transformers-batching", "--clients", "16"),
     ("online", "--ours", "16bit", "--peers", "vllm-fp32", "--clients", "1", "--rates", "1",
      "--rounds", "1"),
-    ("seven_billion", "--load_in_8bit", "--peers", "Q4_K_M", "--rows", "1,4"),
+    ("seven_billion", "--load_in_4bit", "--peers", "Q4_0,Q4_K_M", "--rows", "1,4,16"),
 )  # fmt: skip
 REST: tuple[Run, ...] = (
     ("conversation", *HALF),
+    ("agent_session",),
     ("long_prompt", *HALF),
     ("long_prompt", *HALF, "--load_in_8bit"),
     ("fairness",),
@@ -57,6 +58,7 @@ REST: tuple[Run, ...] = (
     ("embeddings", *FULL, "--load_in_8bit"),
     ("embeddings", "--embedded"),
     ("http_cost",),
+    ("upstream",),
     ("start",),
     ("neighbour",),
     ("curves", *HALF),
