@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--tier unit`: that tier alone. `-m unit` chooses the same, after importing them all."""
     parser.addoption("--tier", choices=sorted({UNIT, *TIERS.values()}))
+    parser.addoption(
+        "--through",
+        metavar="URL",
+        help="send the conformance tests' requests through a second server, in front of the "
+        'upstream URL, or "westlake": a server with the embedded model',
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

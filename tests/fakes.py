@@ -22,24 +22,21 @@ from app.engine.errors import (
     ShuttingDown,
     UnknownToken,
 )
-from app.engine.types import (
-    ANONYMOUS,
+from app.engine.events import (
     Embedding,
-    EmbeddingRequest,
-    EngineState,
-    EngineStats,
     Event,
     FinishReason,
-    GenerationRequest,
-    ModelInfo,
     OutputDelta,
-    Owner,
     Progress,
     PromptLogprobs,
-    TokenIds,
     TokenLogprob,
 )
-from app.engine.validation import check_logit_bias
+from app.engine.model_info import ModelInfo
+from app.engine.request import ANONYMOUS, EmbeddingRequest, GenerationRequest, Owner
+from app.engine.stats import DayUsage, EngineState, EngineStats
+from app.engine.token_ids import TokenIds
+from app.engine.usage import UsageByKey
+from app.engine.validation import check_token_ids
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
@@ -82,6 +79,7 @@ class ScriptedEngine:
     bytes_per_event: int = 5  #: not a character's: deltas must not split one
     first_delay_s: float = 0.0  #: before any text
     delay_s: float = 0.0  #: before each further piece of text
+    cached_tokens: int = 0  #: of each prompt, that were found in the cache
     progress: tuple[Progress, ...] = ()
     logprobs_come_late: bool = False  #: later choices begin before the prompt's logprobs
     refusal: EngineError | None = None  #: raised by generate and embed
@@ -90,6 +88,7 @@ class ScriptedEngine:
     requests: list[GenerationRequest | EmbeddingRequest] = field(default_factory=list)
     handles: list[ScriptedHandle] = field(default_factory=list)
     encoded: list[tuple[str, bool]] = field(default_factory=list)
+    usage: UsageByKey = field(default_factory=UsageByKey)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -102,17 +101,23 @@ class ScriptedEngine:
     def stats(self) -> EngineStats:
         handles = list(self.handles)
         ends = [handle.end for handle in handles]
+        by_key = self.usage.totals()
         return EngineStats(
             running=ends.count(None),
             accepted=len(handles),
             completed=ends.count("completed"),
             failed=ends.count("failed"),
             cancelled=ends.count("cancelled"),
-            prompt_tokens=sum(handle.prompt_tokens for handle in handles),
+            prompt_tokens=sum(usage.prompt_tokens for _, usage in by_key),
+            generation_tokens=sum(usage.generation_tokens for _, usage in by_key),
+            usage_by_key=by_key,
             finished=(("stop", 1), ("length", 0)),
             ttft_seconds=((0.1, 1), (float("inf"), 2)),
             ttft_sum_seconds=0.5,
         )
+
+    def usage_today(self, owner: Owner) -> DayUsage:
+        return self.usage.today(owner.key_name)
 
     def encode(self, text: str, *, allow_special: bool = False) -> TokenIds:
         if text:
@@ -138,7 +143,7 @@ class ScriptedEngine:
         return TokenLogprob(token, -(1 + token % 8) / 8, top)
 
     def generate(self, request: GenerationRequest) -> ScriptedHandle:
-        check_logit_bias(request.params, self.info.vocab_size)
+        check_token_ids(request, self.info.vocab_size)
         longest = max(map(len, request.prompts))
         room = self.info.max_model_len - longest
         if room < (request.max_tokens != 0):
@@ -188,7 +193,9 @@ class ScriptedEngine:
             if self.refusal is not None:
                 raise self.refusal
             self._check_capacity()
-            handle = ScriptedHandle(self, sum(map(len, prompts)), events)
+            handle = ScriptedHandle(self, sum(map(len, prompts)), events, request.owner)
+            name = request.owner.key_name
+            self.usage.count(name, requests=1, prompt_tokens=handle.prompt_tokens)
             self.requests.append(request)
             self.handles.append(handle)
         return handle
@@ -206,35 +213,57 @@ class ScriptedEngine:
     def _deltas(self, request: GenerationRequest, index: int) -> list[OutputDelta]:
         if request.max_tokens == 0:
             return [OutputDelta(index, "", (), finish_reason=FinishReason.LENGTH)]
-        text = self.answer(request, index)
-        if request.drop_leading_space:
+        text, reasoning = self.answer(request, index), request.reasoning
+        if request.drop_leading_space and reasoning is None:
             text = text.lstrip()
-        for stop in request.stop:
-            text = text.split(stop)[0]
+        stops = [stop for stop in request.stop if reasoning is None and stop in text]
+        stop_reason = min(stops, key=lambda stop: (text.index(stop), len(stop)), default=None)
+        if stop_reason is not None:
+            text = text.partition(stop_reason)[0]
         data = text.encode()
         limit = request.max_tokens or request.default_max_tokens or len(data) + 1
         reason = FinishReason.LENGTH if len(data) >= limit else FinishReason.STOP
-        detokenizer, deltas = Detokenizer(TOKEN_BYTES, (), False), []
+        stop, drop = (request.stop, request.drop_leading_space) if reasoning else ((), False)
+        detokenizer = Detokenizer(TOKEN_BYTES, stop, drop, reasoning=reasoning)
+        deltas: list[OutputDelta] = []
         ids = [FIRST_BYTE + byte for byte in data[:limit]]
         count = request.params.logprobs
+        stopped = False
         for start in range(0, len(ids), self.bytes_per_event):
             part = ids[start : start + self.bytes_per_event]
-            logprobs = [None if count is None else self.logprob(token, count) for token in part]
-            new = "".join(detokenizer.push(*each)[0] for each in zip(part, logprobs, strict=True))
-            deltas.append(OutputDelta(index, new, tuple(part), detokenizer.release_logprobs()))
-        rest, _ = detokenizer.finish()
+            new = ""
+            for token in part:
+                text, stopped = detokenizer.push(
+                    token, None if count is None else self.logprob(token, count)
+                )
+                new += text
+            logprobs, thinking = detokenizer.release_logprobs(), detokenizer.take_reasoning()
+            deltas.append(OutputDelta(index, new, tuple(part), logprobs, None, *thinking))
+            if stopped:
+                reason, stop_reason = FinishReason.STOP, detokenizer.stop_string
+                break
         last = deltas.pop() if deltas else OutputDelta(index, "")
+        rest, thinking, tokens = detokenizer.finish()[0], *detokenizer.take_reasoning()
         logprobs = last.logprobs + detokenizer.release_logprobs()
-        text = last.text + rest
-        return [*deltas, replace(last, text=text, logprobs=logprobs, finish_reason=reason)]
+        last = replace(last, text=last.text + rest, logprobs=logprobs, finish_reason=reason)
+        if reason is FinishReason.STOP:
+            last = replace(last, stop_reason=stop_reason or detokenizer.stop_string)
+        thinking = last.reasoning + thinking
+        tokens += last.reasoning_tokens
+        return [*deltas, replace(last, reasoning=thinking, reasoning_tokens=tokens)]
 
 
 class ScriptedHandle:
     """Has the methods of `app.engine.request_handle.RequestHandle` that HTTP calls."""
 
-    def __init__(self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event]) -> None:
+    def __init__(
+        self, engine: ScriptedEngine, prompt_tokens: int, events: list[Event], owner: Owner
+    ) -> None:
         self.prompt_tokens = prompt_tokens
-        self.cached_tokens = 0
+        self.owner = owner
+        self.cached_tokens, self.generation_tokens = engine.cached_tokens, 0
+        self.reasoning_tokens: int | None = None
+        self.queued = True
         self.max_new_tokens = 0
         self.end: str | None = None  #: "completed", "failed" or "cancelled"
         self._engine = engine
@@ -267,6 +296,12 @@ class ScriptedHandle:
         self._next_at = time.monotonic() + engine.delay_s
         self._taken += 1
         self._pieces += 1
+        if isinstance(event, OutputDelta):
+            new = len(event.token_ids)
+            self.generation_tokens += new
+            engine.usage.count(self.owner.key_name, generation_tokens=new)
+            if event.reasoning_tokens:
+                self.reasoning_tokens = (self.reasoning_tokens or 0) + event.reasoning_tokens
         if self.done and self.end is None:
             self.end = "completed"
         return [event]

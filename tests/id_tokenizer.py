@@ -12,7 +12,7 @@ class IdTokenizer:
     """Implements `app.tokenizer.tokenizer.Tokenizer`."""
 
     bos_id, bos_text, eos_text = 1, "", ""
-    chat_template = None
+    chat_template = tool_chat_template = None
     named_tokens: tuple[tuple[str, str], ...] = ()
     special_texts: tuple[str, ...] = ()
     special_ids: tuple[int, ...] = ()

@@ -1,10 +1,9 @@
-"""All tests, in three pytest processes: one for tests with limits in seconds, two beside it.
+"""All tests, in five pytest processes: one for tests with limits in seconds, four beside it.
 
 Tests with limits mostly wait, for a server, a browser or a client. What they leave of the cores
 goes to the unit tests and to all other tests without limits, which run at the lowest priority. The
-few tests marked `quiet` wait until those have ended. The unit tests measure the coverage of app/:
-under coverage Python takes 1.7 times as long, so no other test is measured. Arguments go to all
-three processes.
+few tests marked `quiet` wait until those have ended. Coverage is not measured here: under it Python
+takes 1.7 times as long. Arguments go to all processes.
 """
 
 from __future__ import annotations
@@ -37,10 +36,12 @@ WITH_LIMITS = (
     "server/test_worker.py",
     "stack",
 )
-#: The others that are no unit tests.
-WITHOUT_LIMITS = tuple(sorted(TIERS.keys() - set(WITH_LIMITS)))
+#: The others that are no unit tests, in halves of about the same time.
+FIRST_WITHOUT_LIMITS = ("cpus", "fuzz")
+WITHOUT_LIMITS = tuple(sorted(TIERS.keys() - {*WITH_LIMITS, *FIRST_WITHOUT_LIMITS}))
 LOWEST = ("nice", "-n", "19")
-UNIT_TESTS = "--unit-tests"
+#: Folders of unit tests that take half of their time together.
+FIRST_UNIT_TESTS = ("api", "engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,13 @@ class Beside:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run all three; returns 0 if all passed, else the first exit status that is not 0."""
+    """Run all five; returns 0 if all passed, else the first exit status that is not 0."""
     # The cache of what failed last belongs to the process in front.
     others = [*arguments, "-p", "no:cacheprovider"]
     beside = [
-        _start([sys.executable, "-m", "tests.run", UNIT_TESTS, *others]),
+        _start(_unit_tests(others, FIRST_UNIT_TESTS)),
+        _start(_unit_tests(others, other_unit_tests())),
+        _start(_pytest(others, FIRST_WITHOUT_LIMITS)),
         _start(_pytest(others, WITHOUT_LIMITS)),
     ]
     try:
@@ -69,24 +72,22 @@ def main(arguments: Sequence[str]) -> int:
         for each in beside:
             _kill(each.process)
             _print(each.output)
-    print(f"exit statuses: {statuses[0]} of the tests with limits, {statuses[1]} of the unit tests,"
-          f" {statuses[2]} of the others")  # fmt: skip
+    front, *units, one, other = statuses
+    print(f"exit statuses: {front} of the tests with limits, {units} of the unit tests, {one} and "
+          f"{other} of the others")  # fmt: skip
     return next((status for status in statuses if status), 0)
 
 
-def run_unit_tests(arguments: Sequence[str]) -> int:
-    """Run the unit tests under coverage, and print how much of app/ they cover."""
-    environ = dict(os.environ)
-    if sys.version_info >= (3, 12):
-        environ["COVERAGE_CORE"] = "sysmon"  # costs little, and is not there before 3.12
-    python, *words = _pytest([*arguments, "--tier", UNIT], ())
-    command = [python, "-m", "coverage", "run", *words]
-    status = subprocess.run(command, env=environ, check=False).returncode
-    command = [python, "-m", "coverage", "report", "--format=total"]
-    total = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    print(f"coverage of app/ by the unit tests, compiled kernels apart: {total} % of lines "
-          "(for each file: python -m coverage report)", flush=True)  # fmt: skip
-    return status
+def other_unit_tests() -> tuple[str, ...]:
+    """What lies in tests/ beside FIRST_UNIT_TESTS and may be or hold unit tests."""
+    entries = (*FOLDER.glob("test_*.py"), *FOLDER.glob("*/"))
+    names = {path.name for path in entries if not path.name.startswith(("_", "."))}
+    return tuple(sorted(names - set(FIRST_UNIT_TESTS)))
+
+
+def _unit_tests(arguments: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """The command of one process of unit tests."""
+    return _pytest([*arguments, "--tier", UNIT], paths)
 
 
 def _start(command: Sequence[str]) -> Beside:
@@ -115,6 +116,4 @@ def _print(output: IO[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [UNIT_TESTS]:
-        sys.exit(run_unit_tests(sys.argv[2:]))
     sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ import numpy as np
 from app.engine.batch import Batch, OutputKind, SampledToken, SamplingInput, StepResult
 from app.engine.beam_search import BeamCandidate
 from app.engine.loaded_model import LoadedModel
-from app.engine.types import ModelInfo
+from app.engine.model_info import ModelInfo
 from tests.id_tokenizer import IdTokenizer
 
 VOCAB = 1000

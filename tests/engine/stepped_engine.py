@@ -8,19 +8,13 @@ from dataclasses import dataclass, field, replace
 from app.engine import build_sequences, validation
 from app.engine.batch import Batch
 from app.engine.core import EngineCore
+from app.engine.events import Embedding, Event, OutputDelta
 from app.engine.metrics import EngineMetrics
+from app.engine.request import EmbeddingRequest, GenerationRequest, Owner
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
 from app.engine.step_time import StepLoad, StepTimeModel
-from app.engine.types import (
-    Embedding,
-    EmbeddingRequest,
-    Event,
-    GenerationRequest,
-    OutputDelta,
-    Owner,
-    TokenIds,
-)
+from app.engine.token_ids import TokenIds
 from tests.engine.fakes import VOCAB, CountingRunner, fake_model
 
 HEAVY, LIGHT = Owner("heavy", limited=True), Owner("light", limited=True)

@@ -16,7 +16,9 @@ from tests.event_stream import EventStream, read_events
 TIMEOUT_S = 60.0
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
+RESPONSES = "/v1/responses"
 EMBEDDINGS = "/v1/embeddings"
+MESSAGES = "/v1/messages"
 
 Body = Mapping[str, object] | bytes
 _SAMPLE = re.compile(r"^westlake_(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.async_engine import AsyncEngine
+from app.engine.events import Embedding, FinishReason, OutputDelta, TokenLogprob
 from app.engine.request_handle import RequestHandle
-from app.engine.types import Embedding, FinishReason, OutputDelta, TokenLogprob
 
 WAIT_S = 120.0
 
@@ -42,9 +42,12 @@ class Choice:
     """One collected answer."""
 
     text: str = ""
+    reasoning: str = ""
+    reasoning_tokens: int = 0
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     reason: FinishReason | None = None
+    stop_reason: str | None = None
 
 
 def collect(handle: RequestHandle) -> list[Choice]:
@@ -58,9 +61,12 @@ def collect(handle: RequestHandle) -> list[Choice]:
                 choice = choices.setdefault(event.index, Choice())
                 assert choice.reason is None, "a delta after the end"
                 choice.text += event.text
+                choice.reasoning += event.reasoning
+                choice.reasoning_tokens += event.reasoning_tokens
                 choice.tokens += event.token_ids
                 choice.logprobs += event.logprobs
                 choice.reason = event.finish_reason
+                choice.stop_reason = event.stop_reason
     return [choices[index] for index in sorted(choices)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.checkpoint.check import check_model
 from app.engine.loaded_model import LoadedModel
-from app.engine.types import ModelInfo
+from app.engine.model_info import ModelInfo
 from app.model.loading.load import load_runner, max_model_len
 from app.model.sampling.sampler import TorchSampler
 from app.model.step_profile import profile_steps
