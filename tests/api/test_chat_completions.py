@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from app.tokenizer.added_tokens import SPECIAL_TOKEN_GUARD
 from tests.fakes import BOS, INFO, ScriptedEngine
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import EmbeddingRequest
+from app.engine.request import EmbeddingRequest
 from tests.fakes import BOS, FIRST_BYTE, ScriptedEngine
 
 A = (BOS, FIRST_BYTE + ord("a"))

@@ -21,7 +21,7 @@ from app.engine.errors import (
     Unavailable,
     UnknownToken,
 )
-from app.engine.types import EngineState
+from app.engine.stats import EngineState
 from config import Config
 from tests.fakes import ScriptedEngine
 

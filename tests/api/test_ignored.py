@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import GenerationRequest
-from app.protocol.unsupported import OF_EMBEDDINGS, OF_GENERATION, Unserved
+from app.api.completions.unsupported import OF_COMPLETIONS
+from app.api.embeddings.unsupported import OF_EMBEDDINGS
+from app.api.responses.unsupported import OF_RESPONSES
+from app.engine.request import GenerationRequest
+from app.protocol.unsupported import OF_GENERATION, Unserved
 from tests.fakes import INFO, ScriptedEngine
 
 USER: dict[str, Any] = {"role": "user", "content": "你好"}
@@ -121,9 +123,8 @@ def test_a_json_object_may_have_a_schema(
     fields = {"response_format": {"type": "json_object", **given}}
     assert post(client, "chat/completions", {**CHAT, **fields}).status_code == 200
     (request,) = engine.requests
-    assert isinstance(request, GenerationRequest) and request.json_schema is not None
-
-    assert json.loads(request.json_schema) == kept
+    assert isinstance(request, GenerationRequest) and request.structured_output is not None
+    assert json.loads(request.structured_output.text) == kept
 
 
 #: For each refused name a value that is none of its harmless ones.
@@ -139,8 +140,9 @@ def asking(no_op: tuple[object, ...]) -> list[object]:
     ("route", "good", "names"),
     [
         ("chat/completions", CHAT, OF_GENERATION),
-        ("completions", {"prompt": "a"}, OF_GENERATION),
+        ("completions", {"prompt": "a"}, {**OF_GENERATION, **OF_COMPLETIONS}),
         ("embeddings", {"input": "a"}, OF_EMBEDDINGS),
+        ("responses", {"input": "a"}, OF_RESPONSES),
     ],
 )
 def test_what_would_change_the_answer_is_refused(
@@ -160,34 +162,16 @@ def test_what_would_change_the_answer_is_refused(
 #: The names the contract's readers look for first.
 FIRST = (
     "allowed_token_ids include_stop_str_in_output truncate_prompt_tokens prompt_logprobs "
-    "return_token_ids logits_processors guided_json guided_regex guided_choice guided_grammar "
-    "structured_outputs grammar functions function_call audio modalities prediction "
+    "return_token_ids logits_processors functions function_call audio modalities prediction "
     "web_search_options chat_template chat_template_kwargs enable_thinking reasoning_effort "
-    "mirostat typical_p bad_words min_tokens stop_token_ids length_penalty early_stopping "
+    "mirostat typical_p bad_words length_penalty early_stopping "
     "dry_multiplier xtc_probability"
 ).split()
 
 
 def test_none_of_the_known_names_is_missing() -> None:
-    assert set(FIRST) <= set(OF_GENERATION)
+    assert set(FIRST) <= {*OF_GENERATION, *OF_COMPLETIONS}
     assert {"normalize", "truncate_prompt_tokens"} <= set(OF_EMBEDDINGS)
-
-
-@pytest.mark.parametrize("choice", [{}, {"tool_choice": "auto"}, {"tool_choice": "none"}])
-@pytest.mark.parametrize("stream", [False, True])
-def test_tools_are_answered_in_text(
-    client: FlaskClient,
-    caplog: pytest.LogCaptureFixture,
-    choice: dict[str, Any],
-    stream: bool,
-) -> None:
-    body = {**CHAT, "tools": TOOLS, "parallel_tool_calls": True, "stream": stream, **choice}
-    with caplog.at_level(logging.INFO, "app.api.chat_completions.handler"):
-        response = post(client, "chat/completions", body)
-    assert response.status_code == 200
-    assert response.headers["X-Ignored-Parameters"] == "tools"
-    assert "答" in response.text
-    assert len([r for r in caplog.records if "tools" in r.getMessage()]) == 1
 
 
 def test_no_tools_are_not_named(client: FlaskClient) -> None:
@@ -200,16 +184,10 @@ def test_no_tools_are_not_named(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({**CHAT, "tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
         (
-            {
-                **CHAT,
-                "tools": TOOLS,
-                "tool_choice": {"type": "function", "function": {"name": "f"}},
-            },
-            "tool_choice",
+            {**CHAT, "tools": TOOLS, "tool_choice": {"type": "allowed_tools"}},
+            "tool_choice.allowed_tools",
         ),
-        ({**CHAT, "tools": TOOLS, "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
         ({**CHAT, "tools": {"a": 1}}, "tools"),
         ({**CHAT, "tools": ["a"]}, "tools.0"),
         ({**CHAT, "tools": TOOLS, "num_beams": 2}, "tools"),
@@ -219,7 +197,7 @@ def test_no_tools_are_not_named(client: FlaskClient) -> None:
         ({**CHAT, "function_call": {"name": "f"}}, "function_call"),
     ],
 )
-def test_tools_that_must_be_used_are_refused(
+def test_tools_that_are_not_served_are_refused(
     client: FlaskClient, body: dict[str, Any], param: str
 ) -> None:
     response = post(client, "chat/completions", body)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import GenerationRequest
+from app.engine.request import GenerationRequest
 from tests.fakes import INFO, ScriptedEngine
 
 USER = [{"role": "user", "content": "你好"}]

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.types import GenerationRequest
+from app.engine.request import GenerationRequest
 from config import Config
 from tests.event_stream import read_events
 from tests.fakes import BOS, FIRST_BYTE, ScriptedEngine

@@ -228,11 +228,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         (COMPLETIONS, {"prompt": "a", name: value}, name)
         for name, value in {
             "suffix": "b",
-            "response_format": {"type": "json_object"},
-            "guided_regex": "a*",
-            "grammar": "root ::= [a]",
             "prompt_embeds": "AA==",
-            "stop_token_ids": [2],
             "max_completion_tokens": 5,
             "continue_final_message": True,
         }.items()
@@ -253,9 +249,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             "modalities": ["text", "audio"],
             "prediction": {"type": "content"},
             "web_search_options": {},
-            "reasoning_effort": "high",
+            "reasoning_effort": "highest",
+            "enable_thinking": "false",
             "chat_template": "{{ 1 }}",
-            "chat_template_kwargs": {"a": 1},
+            "chat_template_kwargs": [1],
             "prompt_template": "none",
             "continue_final_message": True,
             "max_completion_tokens": 0,

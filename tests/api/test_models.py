@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.types import EngineState
+from app.engine.stats import EngineState
 from config import Config
 from tests.fakes import ScriptedEngine
 
@@ -22,7 +22,8 @@ MODEL = {
 
 
 def test_list(client: FlaskClient) -> None:
-    assert client.get("/v1/models").get_json() == {"object": "list", "data": [MODEL]}
+    expected = {"object": "list", "data": [MODEL], "models": []}
+    assert client.get("/v1/models").get_json() == expected
 
 
 def test_one(client: FlaskClient) -> None:
@@ -97,3 +98,27 @@ def test_a_loras_parent_is_the_base_model(
     client = create_app(config, engine).test_client()
     (listed,) = client.get("/v1/models").get_json()["data"]
     assert (listed["id"], listed["parent"]) == (name or parent, parent)
+
+
+VERSION = {"anthropic-version": "2023-06-01"}
+
+
+def test_anthropics_list(engine: ScriptedEngine) -> None:
+    client = create_app(Config(MODEL_NAME="a", MODEL_ALIAS=("b/c",)), engine).test_client()
+    one, other = (
+        {
+            "type": "model",
+            "id": name,
+            "display_name": name,
+            "created_at": "2023-11-14T22:13:20Z",
+            "lifecycle": "active",
+            "max_input_tokens": 2048,
+            "max_tokens": 2048,
+        }
+        for name in ("a", "b/c")
+    )
+    page = {"data": [one, other], "has_more": False, "first_id": "a", "last_id": "b/c"}
+    assert client.get("/v1/models", headers=VERSION).get_json() == page
+    assert client.get("/v1/models?limit=1000&beta=true", headers=VERSION).get_json() == page
+    assert client.get("/v1/models/b/c", headers=VERSION).get_json() == other
+    assert client.get("/v1/models/d", headers=VERSION).get_json()["type"] == "error"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import EmbeddingRequest, GenerationRequest
+from app.engine.request import EmbeddingRequest, GenerationRequest
 from tests.fakes import ScriptedEngine
 
 ROUTES: dict[str, dict[str, Any]] = {

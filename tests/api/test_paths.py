@@ -21,8 +21,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "completions": {"prompt": "a"},
     "chat/completions": {"messages": [{"role": "user", "content": "a"}]},
     "embeddings": {"input": "a"},
+    "responses": {"input": "a"},
 }
 SPELLINGS = ("/v1/{}", "/{}", "//v1/{}", "/v1//{}", "/v1/{}/", "/{}/", "//{}", "//v1///{}///")
+SPELLINGS += ("/v1/v1/{}",)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

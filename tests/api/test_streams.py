@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from app.api import sse
 from app.connection import request_context
 from app.engine.errors import GenerationFailed, ShuttingDown
-from app.engine.types import Progress
+from app.engine.events import Progress
 from tests.event_stream import EventStream, read_events
 from tests.fakes import INFO, ScriptedEngine
 
@@ -162,6 +162,20 @@ def test_progress_becomes_comments(client: FlaskClient, engine: ScriptedEngine, 
         "prefill 512/900",
         "prefill 900/900",
     ]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_stop_string_is_named_beside_progress(client: FlaskClient, route: str) -> None:
+    stop = stream(client, route).text(0)[3:5]
+
+    def last_choice(**fields: Any) -> dict[str, Any]:
+        choice: dict[str, Any] = stream(client, route, **fields).chunks[-1]["choices"][0]
+        assert choice["finish_reason"] == "stop"
+        return choice
+
+    assert last_choice(stop=["nowhere", stop], return_progress=True)["stop_reason"] == stop
+    assert "stop_reason" not in last_choice(return_progress=True), "it ended by itself"
+    assert "stop_reason" not in last_choice(stop=[stop]), "nobody asked"
 
 
 def test_ping_in_silence(

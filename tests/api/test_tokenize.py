@@ -9,11 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.types import EngineState
+from app.engine.stats import EngineState
 from config import Config
 from tests.fakes import BOS, FIRST_BYTE, INFO, ScriptedEngine
 
 USER = {"role": "user", "content": "你好"}
+TOOL = {"type": "function", "function": {"name": "get_weather"}}
 
 
 def tokenize(client: FlaskClient, **fields: Any) -> dict[str, Any]:
@@ -113,7 +114,9 @@ def test_ignored_fields_are_named(client: FlaskClient) -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [USER], "chat_template": "x"}, "chat_template"),
-        ({"messages": [USER], "tools": [{}]}, "tools"),
+        ({"messages": [USER], "tools": [{}]}, "tools.0.type"),
+        ({"prompt": "a", "tools": [TOOL]}, "tools"),
+        ({"messages": "a", "tools": [TOOL]}, "tools"),
     ],
 )
 def test_tokenize_refuses(client: FlaskClient, fields: dict[str, Any], param: str) -> None:

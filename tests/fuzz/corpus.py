@@ -241,23 +241,26 @@ def _refused() -> Iterator[Case]:
         "tool_choice": "required",
         "functions": [{"name": "f"}],
         "function_call": {"name": "f"},
-        "grammar": "root ::= [a]",
-        "regex": "a*",
-        "guided_json": {"type": "object"},
-        "guided_regex": "(a+)+$",
-        "guided_choice": ["a"],
+        "grammar": "root ::= [a",
+        "regex": "(?=a)",
+        "guided_json": {"type": "no-such-type"},
+        "guided_regex": "(a",
+        "guided_choice": [],
         "guided_grammar": "g",
-        "structured_outputs": {"regex": "a"},
+        "structured_outputs": {},
         "prompt_embeds": "AAAA",
         "chat_template": "{% for a in range(10**9) %}x{% endfor %}",
-        "chat_template_kwargs": {"a": 1},
         "bad_words": ["a"],
-        "stop_token_ids": [5],
+        "stop_token_ids": {"5": 1},
         "audio": {"voice": "a"},
         "prediction": {"type": "content"},
         "web_search_options": {},
         "documents": [{"url": "http://192.0.2.1/"}],
     }
+    yield from _fields(13, COMPLETIONS, "chat_template_kwargs", {"chat_template_kwargs": {"a": 1}})
+    for name, value in (("messages", []), ("bos_token", "a"), ("namespace", 1), ("a" * 99, 1)):
+        fields = {"chat_template_kwargs": {name: value}}
+        yield from _fields(13, CHAT, f"chat_template_kwargs.{name[:64]}", fields)
     for name, value in both.items():
         yield from _fields(13, COMPLETIONS, name, {name: value})
         yield from _fields(13, CHAT, name, {name: value})

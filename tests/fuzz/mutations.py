@@ -31,6 +31,15 @@ SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("/v1/completions", {"prompt": [[5, 6], [7]], "num_beams": 4, "stream": True}),
     (
+        "/v1/completions",
+        {
+            "prompt": "a",
+            "structured_outputs": {"choice": ["a", "杭州"]},
+            "min_tokens": 1,
+            "stop_token_ids": [5],
+        },
+    ),
+    (
         "/v1/chat/completions",
         {
             "messages": [
@@ -52,6 +61,96 @@ SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
                 "type": "json_schema",
                 "json_schema": {"name": "n", "schema": {"type": "object"}},
             },
+        },
+    ),
+    ("/v1/responses", {"input": "你好", "max_output_tokens": 5, "instructions": "s"}),
+    (
+        "/v1/responses",
+        {
+            "input": [
+                {"role": "developer", "content": [{"type": "input_text", "text": "s"}]},
+                {"type": "message", "role": "user", "content": "a"},
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "b"}]},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": "d"},
+            ],
+            "tools": [{"type": "function", "name": "f", "parameters": {}}, {"type": "mcp"}],
+            "tool_choice": {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [{"type": "function", "name": "f"}],
+            },
+            "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+            "reasoning": {"effort": "low", "summary": "auto"},
+            "include": ["message.output_text.logprobs"],
+            "top_logprobs": 3,
+            "metadata": {"a": "b"},
+            "truncation": "auto",
+            "parallel_tool_calls": False,
+            "stream": True,
+        },
+    ),
+    ("/v1/responses/input_tokens", {"input": [{"role": "user", "content": "a"}], "tools": []}),
+    ("/v1/messages", {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5}),
+    (
+        "/v1/messages",
+        {
+            "max_tokens": 9,
+            "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "a"}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "b", "signature": "c"},
+                        {"type": "text", "text": "d"},
+                        {"type": "tool_use", "id": "e", "name": "f", "input": {"g": [1, None]}},
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "e",
+                            "content": [{"type": "text", "text": "h"}],
+                            "is_error": True,
+                        }
+                    ],
+                },
+                {"role": "system", "content": "i"},
+            ],
+            "tools": [
+                {"name": "f", "input_schema": {"type": "object"}, "strict": False},
+                {"type": "web_search_20260318", "name": "web_search"},
+            ],
+            "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+            "stop_sequences": ["x", "。"],
+            "temperature": 0.7,
+            "top_k": 5,
+            "stream": True,
+        },
+    ),
+    (
+        "/v1/messages",
+        {
+            "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+            "max_tokens": 5,
+            "thinking": {"type": "enabled", "budget_tokens": 1024, "display": "summarized"},
+            "output_config": {
+                "effort": "low",
+                "format": {"type": "json_schema", "schema": {"type": "object"}},
+            },
+            "metadata": {"user_id": "u"},
+        },
+    ),
+    (
+        "/v1/messages/count_tokens",
+        {
+            "messages": [{"role": "user", "content": "a"}],
+            "system": "s",
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "tool", "name": "f"},
         },
     ),
     ("/v1/embeddings", {"input": ["a", "b"], "encoding_format": "base64", "dimensions": 4}),

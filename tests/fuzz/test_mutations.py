@@ -14,7 +14,7 @@ from app import create_app
 from config import Config
 from tests.fakes import ScriptedEngine
 from tests.fuzz.answers import check_answer
-from tests.fuzz.mutations import requests
+from tests.fuzz.mutations import SEEDS, requests
 
 QUICK = settings(
     max_examples=12_000,
@@ -35,6 +35,7 @@ class Fuzzed:
         app = create_app(Config(PROMPT_TEMPLATE="none"), self.engine)
         self.client: FlaskClient = app.test_client()
         self.statuses: Counter[int] = Counter()
+        self.paths: Counter[str] = Counter()
 
     def send(self, path: str, body: bytes) -> None:
         """Send one, look at the answer, and every hundredth time at a good request's."""
@@ -42,8 +43,9 @@ class Fuzzed:
         with self.client.post(path, data=body, content_type="application/json") as answer:
             data = answer.data
         assert time.monotonic() - began < LIMIT_S
-        check_answer(answer.status_code, answer.content_type, data)
+        check_answer(answer.status_code, answer.content_type, data, path)
         self.statuses[answer.status_code] += 1
+        self.paths[path] += 1
         if self.statuses.total() % 100 == 0:
             good = self.client.post("/v1/completions", json={"prompt": "你好"})
             assert good.status_code == 200
@@ -78,3 +80,5 @@ def test_two_hundred_thousand() -> None:
 
     send()
     assert fuzzed.statuses.total() >= 200_000
+    assert set(fuzzed.paths) == {path for path, _ in SEEDS}
+    assert min(fuzzed.paths.values()) >= 5_000, fuzzed.paths

@@ -28,7 +28,8 @@ def check(case: schemathesis.Case) -> None:
     # What fits the description may still be refused: fields limit each other (n and best_of),
     # and the vocabulary and the context are the model's.
     response = case.call_and_validate(excluded_checks=[positive_data_acceptance])
-    check_answer(response.status_code, response.headers["content-type"][0], response.content)
+    kind, sent = response.headers["content-type"][0], {name.lower() for name in case.headers or ()}
+    check_answer(response.status_code, kind, response.content, case.operation.path, sent)
 
 
 @schema.parametrize()

@@ -43,3 +43,23 @@ def test_our_faults_on_a_page(app: Flask, client: FlaskClient) -> None:
     assert response.status_code == 500
     assert "r7" in response.text
     assert "NoneType" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "status", "kind"),
+    [
+        ("/v1/messages/batches", "POST", {}, 404, "not_found_error"),
+        ("/v1/messages/batches", "GET", {}, 404, "not_found_error"),
+        ("/v1/models/gpt-4o", "GET", {"Anthropic-Version": "2023-06-01"}, 404, "not_found_error"),
+        ("/v1/models", "DELETE", {"Anthropic-Version": "2023-06-01"}, 405, "invalid_request_error"),
+    ],
+)
+def test_anthropics_form(
+    client: FlaskClient, path: str, method: str, headers: dict[str, str], status: int, kind: str
+) -> None:
+    headers = {"X-Request-Id": "mine-1", **headers}
+    response = client.open(path, method=method, headers=headers)
+    body = response.get_json()
+    assert (response.status_code, response.headers["Request-Id"]) == (status, "mine-1")
+    message = body["error"].pop("message")
+    assert message and body == {"type": "error", "error": {"type": kind}, "request_id": "mine-1"}

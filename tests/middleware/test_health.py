@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import EngineState, ModelFacts
+from app.engine.model_info import ModelFacts
+from app.engine.stats import EngineState
 from tests.fakes import ScriptedEngine
 
 

@@ -10,7 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.types import EngineState, EngineStats, ModelFacts
+from app.engine.model_info import ModelFacts
+from app.engine.stats import EngineState, EngineStats
 from tests.fakes import ScriptedEngine
 
 NAMES = """requests_running requests_waiting kv_cache_usage_ratio prompt_tokens_total

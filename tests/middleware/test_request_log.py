@@ -49,7 +49,8 @@ def test_one_line_each_without_texts(client: FlaskClient, caplog: pytest.LogCapt
     lines = [TextFormatter().format(record) for record in records]
     assert len(lines) == 2
     expected = "answered method=POST path=/v1/completions status=200 client=127.0.0.1 request_id=r1"
-    assert re.fullmatch(rf".* INFO {expected} ms=\d+\.\d", lines[0])
+    tokens = r"prompt_tokens=\d+ completion_tokens=\d+ cached_tokens=0"
+    assert re.fullmatch(rf".* INFO {expected} ms=\d+\.\d {tokens}", lines[0])
     assert "path=/v1/a\\x0ab\\x1b[31mxxx" in lines[1] and len(lines[1]) < 400
     entry = json.loads(JsonFormatter().format(records[1]))
     assert (entry["status"], entry["message"]) == (404, "answered")

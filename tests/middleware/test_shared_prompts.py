@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import ANONYMOUS, Owner
+from app.engine.request import ANONYMOUS, Owner
 from app.middleware import api_keys as keys_module
 from config import Config
 from tests.fakes import ScriptedEngine

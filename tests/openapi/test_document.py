@@ -18,9 +18,12 @@ from tests.fakes import ScriptedEngine
 
 DOCUMENT = build_document()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-REQUESTS = {
+MESSAGE: list[Any] = [{"role": "user", "content": "a"}]
+REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     "/v1/completions": ("CompletionsRequest", {"prompt": "a"}),
     "/v1/chat/completions": ("ChatRequest", {"messages": "a"}),
+    "/v1/messages": ("MessagesRequest", {"messages": MESSAGE, "max_tokens": 100}),
+    "/v1/messages/count_tokens": ("CountTokensRequest", {"messages": MESSAGE}),
     "/v1/embeddings": ("EmbeddingsRequest", {"input": "a"}),
     "/tokenize": ("TokenizeRequest", {"prompt": "a"}),
     "/detokenize": ("DetokenizeRequest", {"tokens": [5]}),
@@ -42,6 +45,17 @@ COMPANY = {
     "max_completion_tokens": {},
     "tools": {"messages": [{"role": "user", "content": "a"}]},
 }
+#: Fields of chat templates: for messages with `content`.
+OF_TEMPLATES = (
+    *("chat_template_kwargs", "enable_thinking", "reasoning_effort"),
+    *("thinking_budget", "thinking_token_budget", "reasoning_budget"),
+)
+
+
+def company(path: str, name: str) -> dict[str, Any]:
+    if name in OF_TEMPLATES and path != "/v1/completions":
+        return {"messages": [{"role": "user", "content": "a"}], "prompt": None}
+    return COMPANY.get(name, {})
 
 
 def test_its_schemas_are_schemas() -> None:
@@ -88,15 +102,22 @@ def test_every_field_takes_what_the_document_says(client: FlaskClient, path: str
         for probe in PROBES:
             if (path, name) == ("/tokenize", "messages") or name == "model" or probe == 2**40:
                 continue  # not both; a name that is not served; more than fits
-            response = client.post(path, json={**body, **COMPANY.get(name, {}), name: probe})
+            response = client.post(path, json={**body, **company(path, name), name: probe})
             error = response.get_json(silent=True) if response.status_code == 400 else None
-            refused = error is not None and (error["error"]["param"] or "").split(".")[0] == name
+            refused = error is not None and _refused_field(error).split(".")[0] == name
             valid = validator.is_valid(probe) and not (probe is None and name in required)
             if (name, probe) in _BY_CONTEXT:
                 continue
             assert refused is not valid, (name, probe, response.text[:300])
             tried += 1
     assert tried > 30
+
+
+def _refused_field(body: dict[str, Any]) -> str:
+    """The path in an error; Anthropic's shape has it in the message alone."""
+    error = body["error"]
+    path: str | None = error["param"] if "param" in error else error["message"].partition(":")[0]
+    return path or ""
 
 
 #: Right for themselves, wrong beside the other fields of the request.
@@ -126,5 +147,6 @@ def test_examples_are_answered_as_described(client: FlaskClient, path: str) -> N
     )
     wrong = client.post(path, json={})
     assert str(wrong.status_code) in operation["responses"]
-    error = {"$ref": "#/components/schemas/Error", "components": DOCUMENT["components"]}
+    name = "AnthropicError" if path.startswith("/v1/messages") else "Error"
+    error = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     Draft202012Validator(error).validate(wrong.get_json())
