@@ -19,16 +19,11 @@ from app.engine.errors import (
     ShuttingDown,
     UnknownToken,
 )
+from app.engine.events import FinishReason
 from app.engine.loaded_model import LoadedModel
+from app.engine.request import EmbeddingRequest, GenerationRequest, Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import (
-    EmbeddingRequest,
-    EngineState,
-    EngineStats,
-    FinishReason,
-    GenerationRequest,
-    Owner,
-)
+from app.engine.stats import EngineState, EngineStats
 from tests.engine.fakes import CHUNK, VOCAB, CountingRunner, FollowingSampler, expected, fake_model
 from tests.harness.in_process import collect, collect_vectors, start
 from tests.harness.waiting import wait_until
@@ -65,18 +60,18 @@ def test_stop_strings_end_an_answer_without_leaking() -> None:
     prompt = (5, 6)
     tokens = expected(prompt, 10)
     stop = f"{tokens[3]}.{str(tokens[4])[0]}"
-    request = GenerationRequest((prompt,), max_tokens=50, stop=(stop,))
+    request = GenerationRequest((prompt,), max_tokens=50, stop=("never", stop))
     (choice,) = collect(engine.generate(request))
     assert choice.text == "".join(f"{token}." for token in tokens[:3])
-    assert choice.reason is FinishReason.STOP
+    assert (choice.reason, choice.stop_reason) == (FinishReason.STOP, stop)
     assert engine.stats.finished == (("stop", 1), ("length", 0))
 
 
 def test_lengths_are_cut_to_the_context() -> None:
     engine = serve(fake_model(CountingRunner(positions=64)))
     prompt = tuple(range(3, 63))
-    (rest,) = collect(engine.generate(GenerationRequest((prompt,))))
-    assert len(rest.tokens) == 4
+    (rest,) = collect(engine.generate(GenerationRequest((prompt,), stop=("never",))))
+    assert len(rest.tokens) == 4 and rest.stop_reason is None
     (cut,) = collect(engine.generate(GenerationRequest((prompt,), default_max_tokens=128)))
     assert len(cut.tokens) == 4
     for asked in (4, 5, 8_000, 2**63 - 1):
@@ -205,7 +200,7 @@ def test_one_broken_row_fails_alone() -> None:
     sampler = FollowingSampler()
     sampler.broken = lambda sampling: sampling.params.seed == 13 and sampling.position == 4
     engine = serve(fake_model(CountingRunner(), sampler))
-    from app.engine.types import SamplingParams
+    from app.engine.request import SamplingParams
 
     handles = [
         engine.generate(

@@ -6,7 +6,7 @@ import pytest
 
 from app.engine.beam_search import BeamCandidate
 from app.engine.errors import OutOfMemory
-from app.engine.types import OutputDelta
+from app.engine.events import OutputDelta
 from tests.engine.stepped_engine import HEAVY, LIGHT, SteppedEngine, prompt_of
 
 BEAMS = 4

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from app.engine.detokenizer import Detokenizer
-from app.engine.types import TokenLogprob
+from app.engine.events import TokenLogprob
 
 #: Ids below 256 are bytes; then a word, a control token, and a blank before a word.
 TOKENS = (*(bytes([value]) for value in range(256)), "杭州".encode(), b"", b" a")
@@ -109,3 +109,11 @@ def test_released_tokens_are_the_first_ones_and_cover_the_text(seed: int) -> Non
     if len(released) > 1 and "\ufffd" not in raw:
         for (token, start), (_, end) in itertools.pairwise(released):
             assert raw[start:end] in (TOKENS[token].decode(errors="replace"), "")
+
+
+def test_a_special_token_that_is_text_in_this_answer() -> None:
+    detokenizer = Detokenizer(TOKENS, ("<b>",), False, {CONTROL: b"<call>"})
+    steps = [detokenizer.push(token) for token in (*"杭".encode()[:2], CONTROL, *b"<", BLANK)]
+    assert steps == [("", False), ("", False), ("\ufffd<call>", False), ("", False), ("< a", False)]
+    stopped = Detokenizer(TOKENS, ("call",), False, {CONTROL: b"<call>"})
+    assert stopped.push(CONTROL) == ("<", True)

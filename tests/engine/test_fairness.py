@@ -15,13 +15,11 @@ from app.engine.beam_search import BeamSearch
 from app.engine.detokenizer import Detokenizer
 from app.engine.prefill_chunking import PrefillChunking
 from app.engine.prefill_counter import HEAD_START
+from app.engine.request import Owner
 from app.engine.request_handle import RequestHandle
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
-from app.engine.types import (
-    Owner,
-    TokenIds,
-)
+from app.engine.token_ids import TokenIds
 from tests.engine.fakes import CHUNK, expected
 from tests.engine.stepped_engine import HEAVY, LIGHT, SteppedEngine, prompt_of
 

@@ -14,13 +14,9 @@ from app.engine.async_engine import AsyncEngine
 from app.engine.batch import Batch, SampledToken, SamplingInput
 from app.engine.engine_loop import FAULTS_ALLOWED
 from app.engine.errors import EngineError, GenerationFailed, OutOfMemory, ShuttingDown
+from app.engine.request import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.engine.request_handle import RequestHandle
-from app.engine.types import (
-    EmbeddingRequest,
-    EngineState,
-    GenerationRequest,
-    SamplingParams,
-)
+from app.engine.stats import EngineState
 from tests.engine.fakes import CountingRunner, FollowingSampler, expected, fake_model
 from tests.engine.test_async_engine import serve, settled
 from tests.harness.in_process import collect, collect_vectors

@@ -10,18 +10,23 @@ from typing import Any
 
 import pytest
 
-from app.engine import grammar_cache
-from app.engine.errors import EngineError, InvalidRequest, UnsupportedSchema
+from app.engine import compiled_grammars
+from app.engine.errors import EngineError, InvalidRequest, UnsupportedGrammar
 from app.engine.grammar_cache import GrammarCache
+from app.engine.request import Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import Owner
 from app.structured_output.grammar_compiler import GrammarCompiler, grammar_tokens
-from app.structured_output.json_constraint import JsonConstraint
+from app.structured_output.grammar_constraint import GrammarConstraint
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 from app.structured_output.validation_process import ValidationProcess
 from app.tokenizer.tokenizer import load_tokenizer
 
-Result = JsonConstraint | EngineError
+Result = GrammarConstraint | EngineError
 SMALL = '{"enum": ["ab", "cd"]}'
+
+
+def json_schema(text: str) -> StructuredOutput:
+    return StructuredOutput(StructuredOutputKind.JSON_SCHEMA, text)
 
 
 @pytest.fixture
@@ -35,12 +40,19 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What this process compiled, in order."""
     schemas, compile = list[str](), GrammarCompiler.compile
 
-    def noted(self: GrammarCompiler, schema: str) -> Any:
-        schemas.append(schema)
-        return compile(self, schema)
+    def noted(self: GrammarCompiler, grammar: str) -> Any:
+        schemas.append(without_options(grammar))
+        return compile(self, grammar)
 
     monkeypatch.setattr(GrammarCompiler, "compile", noted)
     return schemas
+
+
+def without_options(grammar: str) -> str:
+    """The schema that a grammar was made of."""
+    (schema,) = (each["json_schema"] for each in json.loads(grammar)["grammars"])
+    del schema["x-guidance"]
+    return json.dumps(schema)
 
 
 def ask(of: GrammarCache, schema: str, answer_prefix: str = "", owner: str = "") -> list[Result]:
@@ -51,7 +63,7 @@ def ask(of: GrammarCache, schema: str, answer_prefix: str = "", owner: str = "")
         results.append(each)
         done.set()
 
-    of.request(schema, answer_prefix, handle(owner), on_compiled)
+    of.request(json_schema(schema), answer_prefix, handle(owner), on_compiled)
     assert done.wait(30)
     return results
 
@@ -62,13 +74,13 @@ def handle(owner: str = "") -> RequestHandle:
 
 def test_a_schema_is_compiled_once(grammars: GrammarCache, compiled: list[str]) -> None:
     first, second = *ask(grammars, SMALL), *ask(grammars, SMALL)
-    assert isinstance(first, JsonConstraint) and isinstance(second, JsonConstraint)
+    assert isinstance(first, GrammarConstraint) and isinstance(second, GrammarConstraint)
     assert first is not second and compiled == [SMALL]
 
 
 def test_an_error_is_cached(grammars: GrammarCache, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = ask(grammars, '{"type": "no"}')
-    assert isinstance(first, UnsupportedSchema)
+    assert isinstance(first, UnsupportedGrammar)
 
     def lost(*_: object) -> None:
         raise AssertionError("it is tried again")
@@ -81,7 +93,7 @@ def test_an_error_is_cached(grammars: GrammarCache, monkeypatch: pytest.MonkeyPa
 def test_the_cache_is_bounded(
     grammars: GrammarCache, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grammar_cache, "MAX_GRAMMARS", 2)
+    monkeypatch.setattr(compiled_grammars, "MAX_GRAMMARS", 2)
     schemas = [json.dumps({"const": number}) for number in range(3)]
     for schema in (*schemas, schemas[2], schemas[0]):
         ask(grammars, schema)
@@ -95,7 +107,7 @@ def test_owners_take_turns(grammars: GrammarCache, compiled: list[str]) -> None:
     handles = [handle("greedy") for _ in range(6)]
     for index, each in enumerate(handles):
         schema = json.dumps({**json.loads(slow), "multipleOf": 99_991 + 2 * index})
-        grammars.request(schema, "", each, lambda _: compiled_count.release())
+        grammars.request(json_schema(schema), "", each, lambda _: compiled_count.release())
     ask(grammars, '{"const": "mine"}', owner="modest")
     assert len(compiled) <= 4, "the modest one waited for all of the greedy one's"
     for each in handles:
@@ -104,6 +116,6 @@ def test_owners_take_turns(grammars: GrammarCache, compiled: list[str]) -> None:
 
 def test_an_answer_prefix(grammars: GrammarCache) -> None:
     (fits,) = ask(grammars, SMALL, '"a')
-    assert isinstance(fits, JsonConstraint) and fits.allowed().sum() >= 1
+    assert isinstance(fits, GrammarConstraint) and fits.allowed().sum() >= 1
     (refused,) = ask(grammars, SMALL, '"x')
     assert isinstance(refused, InvalidRequest) and refused.field == "prompt"

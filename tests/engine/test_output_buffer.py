@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.engine.errors import EngineError, GenerationFailed
+from app.engine.events import FinishReason, OutputDelta
 from app.engine.metrics import EngineMetrics
 from app.engine.output_buffer import GATHER_S, SHORT_STEP_S, OutputBuffer
 from app.engine.request_handle import RequestHandle
 from app.engine.sequence import Sequence
-from app.engine.types import FinishReason, OutputDelta
 
 Buffered = tuple[OutputBuffer, RequestHandle, Sequence]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from app.engine.prefill_budget import MAX_SLOWDOWN
+from app.engine.request import Owner
 from app.engine.step_time import StepLoad
-from app.engine.types import Owner
 from tests.engine.stepped_engine import (
     HEAVY,
     LIGHT,

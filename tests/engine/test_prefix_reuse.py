@@ -7,8 +7,9 @@ import pytest
 
 from app.engine.cache_slots import common_prefix_length
 from app.engine.errors import GenerationFailed
+from app.engine.request import Owner
 from app.engine.request_handle import RequestHandle
-from app.engine.types import Owner, TokenIds
+from app.engine.token_ids import TokenIds
 from tests.engine.fakes import CHUNK, expected
 from tests.engine.stepped_engine import HEAVY, LIGHT, SteppedEngine, prompt_of
 

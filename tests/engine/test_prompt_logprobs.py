@@ -8,9 +8,11 @@ from typing import Any
 from app.engine.batch import Batch, StepResult
 from app.engine.build_sequences import generation_sequences
 from app.engine.core import EngineCore
+from app.engine.events import PromptLogprobs, TokenLogprob
 from app.engine.metrics import EngineMetrics
+from app.engine.request import GenerationRequest
 from app.engine.request_handle import RequestHandle
-from app.engine.types import GenerationRequest, PromptLogprobs, TokenIds, TokenLogprob
+from app.engine.token_ids import TokenIds
 from tests.engine.fakes import CountingRunner, FollowingSampler, fake_model
 from tests.engine.test_async_engine import serve
 from tests.harness.in_process import collect

@@ -41,8 +41,12 @@ def test_any_pieces_give_what_the_whole_text_gives(
 ) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8).map(sorted))
     pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
-    out, stopped = run(StopStringMatcher(stops, drop), pieces)
+    finder = StopStringMatcher(stops, drop)
+    out, stopped = run(finder, pieces)
     assert ("".join(out), stopped) == plain_rule(text, stops, drop)
+    rest = (text.lstrip() if drop else text)[len("".join(out)) :]
+    matches = [stop for stop in stops if stopped and rest.startswith(stop)]
+    assert finder.found == min(matches, key=len, default=None)
 
 
 @settings(max_examples=500, deadline=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.structured_output.grammar_compiler import grammar_tokens
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 from app.structured_output.validation_process import ValidationProcess
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.hostile_schemas.schemas import all_schemas
@@ -30,7 +31,9 @@ def test_nearly_all_that_the_library_compiles_is_accepted() -> None:
     process = ValidationProcess(grammar_tokens(tokenizer, tokenizer.eos_ids))
     refused = []
     for name, schema in all_schemas():
-        verdict = process.validate(json.dumps(schema), lambda: False)
+        verdict = process.validate(
+            StructuredOutput(StructuredOutputKind.JSON_SCHEMA, json.dumps(schema)), lambda: False
+        )
         assert verdict is not None
         if name.startswith(ENDLESS):
             assert not verdict[0]

@@ -20,7 +20,7 @@ from app.prompts import ChatMessage, ChatTemplateError
 from app.prompts.chat_template import ChatTemplate, render_messages
 from app.prompts.render_chat import render_with_template
 from app.protocol.errors import ClientGone, DeadlinePassed
-from app.protocol.messages import Conversation, Message
+from app.protocol.messages import Conversation, Message, MessagePaths
 from tests.fakes import INFO
 from tests.prompts.test_like_transformers import FAMILIES
 
@@ -220,7 +220,9 @@ def test_rendering_ends_with_its_client_and_its_deadline(
 ) -> None:
     source = "{% if messages[0].content == 'go' %}" + HOSTILE["nested loops"] + "{% endif %}"
     served = ServedModel("m", "alpaca", chat_template=source + "{{ messages[0].content }}")
-    conversation = Conversation((Message("user", "go"),), classic=False, paths=("0.content",))
+    conversation = Conversation(
+        (Message("user", "go"),), classic=False, paths=(MessagePaths("messages.0.content"),)
+    )
     with pytest.raises(error):
         render_conversation(conversation, served, INFO, context, continue_final_message=False)
 

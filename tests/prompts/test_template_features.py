@@ -27,6 +27,7 @@ class FakeTokenizer:
 
     named_tokens = (("bos_token", "<s>"),)
     special_texts = ("<s>",)
+    tool_chat_template: str | None = None
 
     def __init__(self, source: str | None) -> None:
         self.chat_template = source

@@ -1,4 +1,4 @@
-"""Checks which JSON values the grammar of a schema accepts."""
+"""Checks which JSON values and texts a grammar accepts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.structured_output.grammar_compiler import GrammarCompiler, grammar_tokens
-from app.structured_output.validation_worker import validate_schema
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
+from app.structured_output.validation_worker import validate
 from app.tokenizer.tokenizer import load_tokenizer
 from config import EMBEDDED_MODEL
 
@@ -22,9 +23,22 @@ class GrammarTester:
         self.compiler = GrammarCompiler(grammar_tokens(load_tokenizer(Path(EMBEDDED_MODEL)), [2]))
 
     def verdict(self, schema: dict[str, Any]) -> tuple[bool, str]:
-        """Whether the schema is valid, and the schema that is compiled or the reason."""
-        is_valid, text, _, _ = validate_schema(self.compiler, json.dumps(schema))
+        """Whether the schema is valid, and the grammar that is compiled or the reason."""
+        return self.verdict_on(
+            StructuredOutput(StructuredOutputKind.JSON_SCHEMA, json.dumps(schema))
+        )
+
+    def verdict_on(self, output: StructuredOutput) -> tuple[bool, str]:
+        """Whether it is valid, and the grammar that is compiled or the reason."""
+        is_valid, text, _, _ = validate(self.compiler, output)
         return is_valid, text
+
+    def accepted_texts(self, output: StructuredOutput, texts: Iterable[str]) -> list[str]:
+        """The texts that the grammar accepts as whole answers."""
+        is_valid, grammar = self.verdict_on(output)
+        assert is_valid, grammar
+        matcher = self.compiler.compile(grammar)
+        return [text for text in texts if self._accepts(matcher, text)]
 
     def accepted_values(self, schema: dict[str, Any], values: Iterable[T]) -> list[T]:
         """The values that the schema's grammar accepts."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.structured_output.schema_errors import client_message
+from app.structured_output.library_errors import client_message
 from app.structured_output.schema_exactness import InexactSchema, narrow_to_exact
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 
 INT64 = 2**63 - 1
 
@@ -88,6 +89,6 @@ def test_a_property_may_have_any_name() -> None:
     ],
 )
 def test_the_library_s_internals_are_not_shown(message: str) -> None:
-    text = client_message(message)
+    text = client_message(message, StructuredOutput(StructuredOutputKind.JSON_SCHEMA, "{}"))
     assert text and "\n" not in text
     assert not any(word in text for word in ("panic", "::", ".rs", "fuel", "lexer", "unwrap"))

@@ -17,15 +17,23 @@ import psutil
 import pytest
 
 from app.structured_output.grammar_compiler import grammar_tokens
+from app.structured_output.library_grammar import library_grammar
+from app.structured_output.structured_output import StructuredOutput, StructuredOutputKind
 from app.structured_output.validation_process import ValidationProcess, ValidationProcessDied
 from app.structured_output.validation_worker import CPU_LIMIT_S
 from app.tokenizer.tokenizer import load_tokenizer
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-VALID = '{"type": "integer"}'
+
+
+def schema(text: str) -> StructuredOutput:
+    return StructuredOutput(StructuredOutputKind.JSON_SCHEMA, text)
+
+
+VALID = schema('{"type": "integer"}')
 #: Takes more CPU time than a validation may use.
-SLOW = json.dumps({"type": "integer", "multipleOf": 10_000_019})
+SLOW = schema(json.dumps({"type": "integer", "multipleOf": 10_000_019}))
 #: Children of this process that other tests have started.
 OTHERS: set[int] = set()
 
@@ -48,14 +56,16 @@ def the_child() -> psutil.Process:
     return child
 
 
-def chain(length: int) -> str:
+def chain(length: int) -> StructuredOutput:
     """A chain of references that overflows the library's stack."""
     links: dict[str, Any] = {
         f"d{n}": {"type": "object", "properties": {"n": {"$ref": f"#/$defs/d{n + 1}"}},
                   "required": ["n"]}
         for n in range(length)
     }  # fmt: skip
-    return json.dumps({"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {"type": "null"}}})
+    return schema(
+        json.dumps({"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {"type": "null"}}})
+    )
 
 
 def test_it_inherits_two_pipes_and_has_its_own_session(process: ValidationProcess) -> None:
@@ -68,13 +78,13 @@ def test_it_inherits_two_pipes_and_has_its_own_session(process: ValidationProces
     assert "torch" not in "".join(each.path for each in child.memory_maps())
 
 
-@pytest.mark.parametrize("schema", [chain(20_000), SLOW])
+@pytest.mark.parametrize("output", [chain(20_000), SLOW])
 def test_a_crash_does_not_affect_the_next_validation(
-    process: ValidationProcess, schema: str
+    process: ValidationProcess, output: StructuredOutput
 ) -> None:
     assert process.validate(VALID, never)
     child = the_child()
-    verdict = process.validate(schema, never)
+    verdict = process.validate(output, never)
     assert verdict is not None and not verdict[0] and "simplify" in verdict[1]
     assert process.validate(VALID, never) is not None
     assert the_child() == child and not child.children()
@@ -86,7 +96,12 @@ def test_an_abandoned_validation_is_stopped(process: ValidationProcess) -> None:
     assert process.validate(SLOW, lambda: next(looks) >= 3) is None
     assert not the_child().children(), "the validation is still running"
     assert sum(the_child().cpu_times()[:4]) - used < CPU_LIMIT_S
-    assert process.validate(VALID, never) == (True, VALID, pytest.approx(0, abs=1 << 24), True)
+    assert process.validate(VALID, never) == (
+        True,
+        library_grammar(VALID),
+        pytest.approx(0, abs=1 << 24),
+        True,
+    )
 
 
 def test_a_killed_child_is_replaced(process: ValidationProcess) -> None:
