@@ -16,7 +16,7 @@ from benchmarks.gguf_model import write_gguf
 from benchmarks.jittered_model import jittered
 from benchmarks.llama_scores import read_scores
 from benchmarks.quality_inputs import NAMES, Sequence, Text, embedded_model_texts, real_model_texts
-from benchmarks.quality_limits import EMBEDDED_MODEL, REAL_MODEL, exceeded
+from benchmarks.quality_limits import EMBEDDED_MODEL, REAL_MODEL, exceeded, exceeded_in_4_bits
 from benchmarks.token_scores import Summary, TokenScores, compare, summary
 from benchmarks.word_tokenizer import write_tokenizer
 from config import EMBEDDED_MODEL as EMBEDDED_DIRECTORY
@@ -75,6 +75,13 @@ def test_texts_count_alike_in_the_mean_and_tokens_in_agreement() -> None:
 )  # fmt: skip
 def test_limits(ours: Summary, q8_0: Summary | None, says: list[str]) -> None:
     assert exceeded(REAL_MODEL, ours, q8_0) == says
+
+
+def test_4_bits_lose_no_more_than_those_of_others() -> None:
+    peers = {"q4_0": Summary(0.05, 0.06, 0.9), "q4_1": Summary(0.04, 0.05, 0.9)}
+    assert exceeded_in_4_bits(Summary(0.04, 0.09, 0.5), peers) == []
+    says = "mean loss +4.50% in 4 bits, limit +4.00% (q4_1)"
+    assert exceeded_in_4_bits(Summary(0.045, 0.05, 0.9), peers) == [says]
 
 
 def test_the_embedded_model_has_one_limit() -> None:

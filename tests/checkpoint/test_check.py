@@ -154,12 +154,13 @@ def test_refuses_a_base_model_that_is_not_a_directory(base: str, words: str) -> 
 
 @pytest.mark.parametrize("name", ["llama.Q4_K_M.gguf", "LLAMA.GGUF"])
 def test_gguf_files_are_named_in_the_error(tmp_path: Path, name: str) -> None:
-    """The file, and a directory that contains only the file, as after a download."""
+    """A broken file, and a directory that contains only the file, as after a download."""
     (tmp_path / name).write_bytes(b"GGUF\3\0\0\0")
     (tmp_path / "README.md").write_text("a model")
-    for base in (tmp_path, tmp_path / name):
-        with pytest.raises(StartupError, match="GGUF files are not supported"):
-            check_model(Config(BASE_MODEL=str(base)))
+    with pytest.raises(StartupError, match=f"holds GGUF files: pass one of them, .*{name}"):
+        check_model(Config(BASE_MODEL=str(tmp_path)))
+    with pytest.raises(StartupError, match=f"{name} is truncated"):
+        check_model(Config(BASE_MODEL=str(tmp_path / name)))
 
 
 def test_a_hub_name_without_a_hub_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

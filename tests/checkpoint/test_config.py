@@ -23,7 +23,6 @@ from tests.harness.model_directory import write_config
         ({"architectures": "LlamaForCausalLM"}, ["architectures"]),
         ({"auto_map": {"AutoModel": "x.Y"}}, ["auto_map", "own code"]),
         ({"trust_remote_code": True}, ["trust_remote_code"]),
-        ({"quantization_config": {"quant_method": "gptq"}}, ["gptq", "quantiz"]),
         ({"hidden_act": "gelu"}, ["hidden_act", "gelu"]),
         ({"torch_dtype": "float8_e4m3fn"}, ["dtype", "float8_e4m3fn"]),
         ({"num_attention_heads": 5}, ["num_attention_heads 5"]),

@@ -33,12 +33,12 @@ SHAPES = {
     "Chinese-Alpaca-2-7B": ("Llama", 4096, 11008, 32, 32, 32, 128, 55296, 4096, False),
     "Chinese-Alpaca-2-13B": ("Llama", 5120, 13824, 40, 40, 40, 128, 55296, 4096, False),
 }
-ROW = re.compile(r"^\| ([^|]+?) \| ([\d.]+) GB \| ([\d.]+) GB \| ([\d.]+) GB \| (.+?) \|$", re.M)
+ROW = re.compile(r"^\| ([^|]+?) " + 4 * r"\| ([\d.]+) GB " + r"\| (.+?) \|$", re.M)
 ROWS = {row[0]: row[1:] for row in ROW.findall(PAGE)}
 
 
-def gigabytes(directory: Path, name: str) -> tuple[str, str, str]:
-    """Weights in 16 bits and in 8 bits, and the KV cache of 4,096 tokens in 16 bits."""
+def gigabytes(directory: Path, name: str) -> tuple[str, ...]:
+    """Weights in 16, 8 and 4 bits, and the KV cache of 4,096 tokens in 16 bits."""
     kind, hidden, inner, layers, heads, kv_heads, head_dim, vocab, positions, tied = SHAPES[name]
     config = {
         "architectures": [f"{kind}ForCausalLM"],
@@ -56,30 +56,30 @@ def gigabytes(directory: Path, name: str) -> tuple[str, str, str]:
     (directory / "config.json").write_text(json.dumps(config))
     model = read_config(directory)
     index = TensorIndex(directory, {})
-    wide, narrow = (
+    tables = [
         memory_table(
             model,
             index,
             kv_cache_mb=None,
             kv_cache_dtype="float32",
             available=None,
-            eight_bit=eight,
+            weight_bits=bits,
             positions=model.max_positions,
         )
-        for eight in (False, True)
-    )
-    sizes = (wide.needed, narrow.needed, 4096 * wide.kv_bytes_per_token)
-    return tuple(f"{size / 1e9:.1f}" for size in sizes)  # type: ignore[return-value]
+        for bits in (None, 8, 4)
+    ]
+    sizes = (*(table.needed for table in tables), 4096 * tables[0].kv_bytes_per_token)
+    return tuple(f"{size / 1e9:.1f}" for size in sizes)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_memory(tmp_path: Path, name: str) -> None:
-    assert ROWS[name][:3] == gigabytes(tmp_path, name)
+    assert ROWS[name][:4] == gigabytes(tmp_path, name)
 
 
 def test_untested_models_are_marked() -> None:
     assert set(ROWS) == set(SHAPES)
-    tried = [name for name, row in ROWS.items() if row[3].startswith("tried")]
+    tried = [name for name, row in ROWS.items() if row[4].startswith("tried")]
     assert tried == ["SmolLM2-135M-Instruct"]
-    assert all(row[3].startswith("untried") for name, row in ROWS.items() if name not in tried)
+    assert all(row[4].startswith("untried") for name, row in ROWS.items() if name not in tried)
     assert len(PAGE.splitlines()) <= 120

@@ -66,9 +66,9 @@ def watched_self_tests() -> list[set[str]]:
 
 def main(precision: str, prompts: str, tokens: str, forced: str) -> None:
     """forced: a JSON list of tokens for each prompt."""
-    eight_bit = precision == "8-bit"
     seen = watched_self_tests()
-    config = Config(ONLY_CPU=True, LOAD_IN_8BIT=eight_bit, THREADS=1)
+    quantized = {f"LOAD_IN_{bits}BIT": precision == f"{bits}-bit" for bits in (4, 8)}
+    config = Config(ONLY_CPU=True, THREADS=1, **quantized)
     loaded = load(config, check_model(config, read_vocab_size))
     lists = json.loads(forced) or [[]] * int(prompts)
     answers = [

@@ -6,7 +6,9 @@ with the first of them, at the lowest priority.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -61,8 +63,14 @@ def here(machine: Report) -> Answers:
 
 
 @pytest.fixture(scope="session")
-def compiled(machine: Report) -> dict[str, Answers]:
-    """Its answers by the precision of its compiled kernels, fed the same tokens."""
+def compiled(machine: Report) -> Callable[[str], Answers]:
+    """Its answers in a precision of its compiled kernels, fed the same tokens."""
     assert "torch" not in machine.kernels, "this machine has no compiled kernels to compare with"
-    eight_bit = answers("8-bit", PROMPTS, TOKENS, machine.answers)
-    return {"full": machine.answers, "8-bit": eight_bit.answers}
+
+    @cache
+    def in_precision(precision: str) -> Answers:
+        if precision == "full":
+            return machine.answers
+        return answers(precision, PROMPTS, TOKENS, machine.answers).answers
+
+    return in_precision

@@ -36,7 +36,7 @@ def test_haswell_tries_its_kernels_and_answers(here: Answers, haswell: Report) -
 
 def test_a_self_test_on_the_host_cpu_is_refused(tmp_path: Path) -> None:
     """Here a child of the emulated Python is not emulated, as without the script."""
-    program = "from app.model.self_test_process import kernel_fault; print(kernel_fault(False))"
+    program = "from app.model.self_test_process import kernel_fault; print(kernel_fault(None))"
     done = subprocess.run(
         [*emulating("Haswell", Path(sys.executable)), "-c", program],
         env=environment(NUMBA_CACHE_DIR=str(tmp_path)),

@@ -108,7 +108,7 @@ FAULTS = [
 def fault(copy: Path, program: str = "", limit_s: int = 60) -> list[str]:
     """The command of a process that runs the self-test and prints the fault."""
     program += "from app.model.self_test_process import kernel_fault\n"
-    program += f"print(kernel_fault(False, {limit_s}))"
+    program += f"print(kernel_fault(None, {limit_s}))"
     return ["env", f"PYTHONPATH={copy}", sys.executable, "-c", program]
 
 

@@ -88,7 +88,7 @@ def assert_same(checked_model: CheckedModel, model: Any) -> None:
     """The merged tensors are those of peft's merged model."""
     with torch.inference_mode():
         source: Source
-        source, config = _merged_source(checked_model, checked_model.model)
+        source, config = _merged_source(Config(), checked_model, checked_model.model)
     theirs = {
         name.replace("base_model.model.", ""): tensor
         for name, tensor in model.named_parameters(remove_duplicate=False)
@@ -181,7 +181,7 @@ def test_a_pickled_adapter_and_base(bases: dict[str, Path], tmp_path: Path) -> N
 
 def test_merged_weights_are_float32_and_others_stay(bases: dict[str, Path], tmp_path: Path) -> None:
     lora = adapter(bases["llama"], 0, tmp_path, {"target_modules": ["q_proj"]})
-    source, _ = _merged_source(found := checked(bases["llama"], lora), found.model)
+    source, _ = _merged_source(Config(), found := checked(bases["llama"], lora), found.model)
     assert source("model.layers.0.self_attn.q_proj.weight").dtype == torch.float32
     assert source("model.layers.0.self_attn.o_proj.weight").dtype == torch.float16
     assert source("model.embed_tokens.weight").dtype == torch.float16

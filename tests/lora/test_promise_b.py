@@ -10,7 +10,7 @@ import pytest
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import EmbeddingRequest, GenerationRequest, SamplingParams
+from app.engine.request import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
 from tests.harness.in_process import collect, collect_vectors, start

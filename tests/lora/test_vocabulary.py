@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.checkpoint.vocabulary import TrainedRows, Vocabulary
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from app.model.loading.load import load_runner
 from app.tokenizer.vocab_size import read_vocab_size
 from config import Config
@@ -102,4 +102,4 @@ def test_the_memory_table_predicts_the_weights(
         runner, _ = load_runner(config, checked, checked.vocabulary.tokens)
         predicted = checked.memory.linears + checked.memory.embedding + checked.memory.head
         # the mlp is padded from 176 to 192
-        assert predicted <= runner._weights.nbytes <= predicted * 1.1
+        assert predicted <= runner.weights.nbytes <= predicted * 1.1

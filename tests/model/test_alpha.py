@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.ntk_scaling import scale_rope
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SaveModel
 from tests.model.test_promise_b import assert_greedy, prompts

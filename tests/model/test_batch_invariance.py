@@ -18,8 +18,8 @@ from app.model import batch_invariance, forward
 from app.model.batch_invariance import batch_variant_kernel
 from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
 from app.model.cpu_kernels.packed_weights import PanelPacker
+from app.model.cpu_kernels.packers import panel_packer
 from app.model.differing_stage import HEAD, NOT_REPEATED
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
@@ -48,7 +48,7 @@ def load(save_model: SaveModel) -> Callable[..., Weights]:
     def loaded(packer: WeightPacker, kind: str = "llama") -> Weights:
         directory = directories[kind]
         config, source = read_config(directory), from_checkpoint(read_index(directory))
-        return build_weights(config, source, packer, torch.float32, lambda done, total: None)
+        return build_weights(config, source, packer, torch.float32)
 
     return loaded
 
@@ -58,7 +58,7 @@ def runner_of(weights: Weights, slots: int = 40, positions: int = 256) -> TorchR
     cache: Cache
     decoder: Decoder
     if hasattr(weights.lm_head, "panels"):
-        cached = torch.float16 if weights.lm_head.eight_bit else torch.float32
+        cached = torch.float16 if weights.lm_head.quantized_inputs else torch.float32
         cache = PanelCache(weights.config, slots, positions, cached)
         decoder = CompiledDecoder(weights, cache)
     else:
@@ -84,7 +84,8 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PACKERS = [
     pytest.param(PanelPacker(), id="compiled"),
-    pytest.param(Int8PanelPacker(), id="compiled 8-bit"),
+    pytest.param(panel_packer(8), id="compiled 8-bit"),
+    pytest.param(panel_packer(4), id="compiled 4-bit"),
     pytest.param(TORCH, id="torch"),
     pytest.param(Int8Packer(), id="torch 8-bit"),
 ]
@@ -180,7 +181,7 @@ COMPILED_FULL = [StageName.ATTENTION_NORM, StageName.MLP_NORM, StageName.SWIGLU]
     ("packer", "stage"),
     [
         *((PanelPacker(), stage) for stage in COMPILED + COMPILED_FULL),
-        *((Int8PanelPacker(), stage) for stage in COMPILED),
+        *((panel_packer(8), stage) for stage in COMPILED),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else type(value).__name__,
 )

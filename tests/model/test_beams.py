@@ -17,7 +17,9 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import GenerationRequest, SamplingParams, TokenIds
+from app.engine.events import FinishReason
+from app.engine.request import GenerationRequest, SamplingParams
+from app.engine.token_ids import TokenIds
 from tests.harness.in_process import collect, engine_of
 from tests.model.conftest import SavedModel, SaveModel
 from tests.model.test_promise_b import TIE, prompts
@@ -111,6 +113,33 @@ def test_answers_are_those_of_transformers(
                 )
                 assert abs(gap) < TIE, f"{choice.tokens} is not {theirs}"
         assert other <= count // 10
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_min_tokens_are_those_of_transformers(
+    saved: SavedModel, engine: AsyncEngine, beams: int
+) -> None:
+    wanted = tuple(prompts(beams, 400)[:8])
+    params = SamplingParams(temperature=0)
+    request = GenerationRequest(wanted, params, num_beams=beams, max_tokens=24, min_tokens=16)
+    ended = 0
+    for prompt, choice in zip(wanted, collect(engine.generate(request)), strict=True):
+        theirs = generated(saved.reference, prompt, settings(beams, 24, 1.0, min_new_tokens=16))
+        assert choice.tokens == theirs and not set(choice.tokens[:16]) & set(EOS)
+        ended += len(choice.tokens) < 24
+    free = collect(engine.generate(replace(request, min_tokens=0)))
+    assert ended < len(wanted) or any(len(choice.tokens) < 16 for choice in free)
+
+
+def test_a_stop_token_completes_a_beam(engine: AsyncEngine) -> None:
+    prompt = prompts(1, 400)[30]
+    params = SamplingParams(temperature=0)
+    request = GenerationRequest((prompt,), params, num_beams=4, max_tokens=12, ignore_eos=True)
+    (free,) = collect(engine.generate(request))
+    stop = free.tokens[5]
+    (choice,) = collect(engine.generate(replace(request, stop_token_ids=(stop,))))
+    assert stop not in choice.tokens[:-1]
+    assert (choice.reason is FinishReason.STOP) is (choice.tokens[-1] == stop)
 
 
 def test_the_n_best_come_in_order(saved: SavedModel, engine: AsyncEngine) -> None:

@@ -12,16 +12,21 @@ from torch import Tensor
 
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
+from app.checkpoint.hf_directory import read_directory
 from app.checkpoint.safetensors_index import read_index
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.linear import TorchLinear
 from app.model.loading.build_weights import build_weights
+from app.model.loading.convert import convert
 from app.model.loading.device_map import DeviceMap, device_map_for_memory, device_of, on_devices
 from app.model.loading.quantization import FullPrecisionPacker
+from app.model.loading.quantized_source import from_quantized
 from app.model.loading.tensor_sources import from_checkpoint
 from app.model.runner import TorchRunner
+from app.model.stored_matrix import whole
 from app.model.weights import Weights
+from tests.harness.quantized_model import Gptq, write_quantized
 from tests.model.conftest import SaveModel
 from tests.model.fake_devices import FakeDevices
 from tests.model.test_loading import outputs, runner_of, weights_of
@@ -58,7 +63,7 @@ def split_weights(directory: Path, device_map: DeviceMap) -> Weights:
     config = read_config(directory)
     source = on_devices(from_checkpoint(read_index(directory)), device_map, config.tied_head)
     full = torch.float32
-    return build_weights(config, source, FullPrecisionPacker(full), full, lambda done, total: None)
+    return build_weights(config, source, FullPrecisionPacker(full), full)
 
 
 def split_runner(weights: Weights, devices: Sequence[torch.device]) -> TorchRunner:
@@ -107,3 +112,27 @@ def test_the_fake_devices_see_a_tensor_on_the_wrong_device(directory: Path, misp
         weights = replace(weights, layers=(*weights.layers[:-1], last))
         with pytest.raises(RuntimeError, match="different devices"):
             outputs(split_runner(weights, devices))
+
+
+def test_a_quantized_directory_is_unpacked_and_split(tmp_path: Path) -> None:
+    """The map is that of the plain model: what is on the devices is not quantized."""
+    shape = {"num_hidden_layers": LAYERS, "hidden_size": 64, "intermediate_size": 96}
+    write_quantized(tmp_path / "a", Gptq(group=32), **shape, model_type="llama")
+    convert(tmp_path / "a", tmp_path / "b")
+    device_map = split_over(tmp_path / "a", (0, 1, 2))
+    assert device_map == split_over(tmp_path / "b", (0, 1, 2))
+    model, tensors, _ = read_directory(tmp_path / "a")
+    read = from_quantized(tensors)
+    values = {name: whole(read(name)) for name in tensors}  # fake devices know no CPU
+    with FakeDevices():
+        source = on_devices(values.__getitem__, device_map, model.tied_head)
+        full = torch.float32
+        packer = FullPrecisionPacker(full)
+        weights = build_weights(model, source, packer, full)
+        devices = [layer.device for layer in weights.layers]
+        assert len(set(devices)) > 1
+        found = outputs(split_runner(weights, devices))
+        alone = split_weights(tmp_path / "b", {"": GPUS[0]})
+        expected = outputs(split_runner(alone, [GPUS[0]] * LAYERS))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert torch.equal(ours, theirs)

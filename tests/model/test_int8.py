@@ -16,7 +16,9 @@ from sentencepiece import SentencePieceProcessor
 from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import GenerationRequest, PromptLogprobs, SamplingParams, TokenIds
+from app.engine.events import PromptLogprobs
+from app.engine.request import GenerationRequest, SamplingParams
+from app.engine.token_ids import TokenIds
 from app.model.int8 import Int8Linear, move_outliers, quantize_in_planes
 from app.prompts.alpaca import render_instruction
 from config import EMBEDDED_MODEL, Config

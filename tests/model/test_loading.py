@@ -17,7 +17,7 @@ from app.checkpoint.config import ModelConfig, read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from app.model import cpu_backend
 from app.model.cpu_backend import cpu_packer, decoder_for
 from app.model.kv_cache import SlotCache
@@ -34,8 +34,8 @@ CPU = torch.device("cpu")
 
 
 def built(config: ModelConfig, source: Source) -> Weights:
-    packer = cpu_packer(eight_bit=False)
-    return build_weights(config, source, packer, torch.float32, lambda done, total: None)
+    packer = cpu_packer(None)
+    return build_weights(config, source, packer, torch.float32)
 
 
 def weights_of(directory: Path) -> Weights:
@@ -168,7 +168,7 @@ def test_the_dtype_of_the_kv_cache(save_model: SaveModel, eight_bit: bool) -> No
 def test_float16_is_refused_where_the_kernels_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_backend, "_reason_for_torch", lambda eight_bit: "they were ended")
     with pytest.raises(StartupError, match=r"kv_cache_dtype float16 needs .*\(they were ended\)"):
-        cpu_packer(eight_bit=False, kv_cache_dtype="float16")
+        cpu_packer(None, kv_cache_dtype="float16")
 
 
 def resident_mib() -> float:

@@ -12,7 +12,7 @@ import pytest
 from app.checkpoint.config import read_config
 from app.checkpoint.errors import StartupError
 from app.checkpoint.rope import MAX_POSITIONS
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from app.server.startup import run_check
 from config import Config
 from tests.harness.in_process import collect, engine_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.engine.async_engine import AsyncEngine
+from app.engine.request import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.engine.request_handle import RequestHandle
-from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from tests.harness.in_process import Choice, collect, collect_vectors, engine_of, start
 from tests.harness.waiting import wait_until
@@ -47,12 +47,12 @@ def requests(seed: int) -> list[GenerationRequest]:
     return made
 
 
-@pytest.fixture(scope="module", params=["float16", "float32", "8-bit"])
+@pytest.fixture(scope="module", params=["float16", "float32", "8-bit", "4-bit"])
 def engine(request: pytest.FixtureRequest, save_model: SaveModel) -> Iterator[AsyncEngine]:
-    """16-bit storage, packed float32, and 8 bits; grouped queries."""
-    eight_bit = request.param == "8-bit"
-    saved = save_model("llama", "float16" if eight_bit else request.param, seed=3)
-    engine = engine_of(saved.directory, LOAD_IN_8BIT=eight_bit)
+    """16-bit storage, packed float32, 8 and 4 bits; grouped queries."""
+    quantized = {f"LOAD_IN_{bits}BIT": request.param == f"{bits}-bit" for bits in (4, 8)}
+    dtype = "float16" if any(quantized.values()) else request.param
+    engine = engine_of(save_model("llama", dtype, seed=3).directory, **quantized)
     yield engine
     engine.drain(0)
 

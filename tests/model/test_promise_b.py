@@ -22,14 +22,9 @@ from transformers import (
 from app.build import build_engine
 from app.checkpoint.check import check_model as check_model_files
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import (
-    EmbeddingRequest,
-    GenerationRequest,
-    PromptLogprobs,
-    SamplingParams,
-    TokenIds,
-    TokenLogprob,
-)
+from app.engine.events import PromptLogprobs, TokenLogprob
+from app.engine.request import EmbeddingRequest, GenerationRequest, SamplingParams
+from app.engine.token_ids import TokenIds
 from app.model.runner import PREFILL_CHUNK_TOKENS as CHUNK
 from config import EMBEDDED_MODEL, Config
 from tests.harness.in_process import collect, collect_vectors, engine_of, start

@@ -19,7 +19,7 @@ from transformers import (
 
 from app.engine.batch import SamplingInput
 from app.engine.counter_rng import uniform
-from app.engine.types import SamplingParams
+from app.engine.request import SamplingParams
 from app.model.sampling.sampler import TorchSampler
 
 DRAWS = 2000

@@ -90,6 +90,14 @@ def eight_bit(directory: Path) -> Iterator[AsyncEngine]:
 
 
 @pytest.fixture(scope="session")
+def four_bit(directory: Path) -> Iterator[AsyncEngine]:
+    """With --load_in_4bit."""
+    engine = engine_of(directory, LOAD_IN_4BIT=True)
+    yield engine
+    engine.drain(0)
+
+
+@pytest.fixture(scope="session")
 def server(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`gunicorn wsgi:app`, set up by variables, in a process of its own."""
     port = free_port()

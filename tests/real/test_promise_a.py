@@ -1,4 +1,4 @@
-"""Promise A on a real model, in 16 and in 8 bits: the same request gives the same answer and
+"""Promise A on a real model, in 16, 8 and 4 bits: the same request gives the same answer and
 the same logprobs, alone and in company, whether its prompt is in the cache or not."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
+from app.engine.request import EmbeddingRequest, GenerationRequest, Owner, SamplingParams
 from tests.harness.in_process import Choice, collect, collect_vectors
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH
@@ -21,9 +21,12 @@ KINDS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["engine", "eight_bit"])
+FOUR_BIT = pytest.param("four_bit", marks=pytest.mark.figures)  # tests/model has 4 bits too
+
+
+@pytest.fixture(scope="module", params=["engine", "eight_bit", FOUR_BIT])
 def served(request: pytest.FixtureRequest) -> AsyncEngine:
-    """One after the other: the weights as they are, and --load_in_8bit."""
+    """One after the other: the weights as they are, --load_in_8bit and --load_in_4bit."""
     engine: AsyncEngine = request.getfixturevalue(request.param)
     return engine
 

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from app.engine.async_engine import AsyncEngine
-from app.engine.types import GenerationRequest, SamplingParams
+from app.engine.request import GenerationRequest, SamplingParams
 from tests.harness.in_process import collect
 from tests.real.asking import CONVERSATIONS
 from tests.real.sentences import CHINESE, ENGLISH

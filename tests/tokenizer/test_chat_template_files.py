@@ -55,6 +55,12 @@ def test_same_template_as_transformers(
     write(tmp_path, files, byte_level)
     library: Any = AutoTokenizer.from_pretrained(tmp_path)
     ours = load_tokenizer(tmp_path)
+    if isinstance(library.chat_template, dict):
+        with_tools = library.chat_template.get("tool_use")
+        assert ours.tool_chat_template == with_tools
+        assert with_tools is None or library.get_chat_template(tools=[{}]) == with_tools
+    else:
+        assert ours.tool_chat_template is None
     try:
         expected = library.get_chat_template()
     except ValueError as error:
@@ -82,6 +88,21 @@ def test_a_template_that_is_not_a_string_is_refused_at_start(
     ours = load_tokenizer(tmp_path)  # --chat_template may still help
     with pytest.raises(StartupError, match="--chat_template"):
         check_tokenizer_template(ours, tmp_path)
+
+
+def test_a_template_for_tools_is_checked_with_tools(byte_level: Tokenizer, tmp_path: Path) -> None:
+    default = {"name": "default", "template": "{{ messages[0].content }}"}
+    for source, works in (
+        ("{{ messages[0].content }}{{ tools[0].function.name }}", True),
+        ("{{ messages[0].content }}{{ tools.name.x }}", False),
+    ):
+        templates = [default, {"name": "tool_use", "template": source}]
+        write(tmp_path, {"tokenizer_config.json": {"chat_template": templates}}, byte_level)
+        if works:
+            assert check_tokenizer_template(load_tokenizer(tmp_path), tmp_path) is not None
+        else:
+            with pytest.raises(StartupError, match=r"tool_use .*UndefinedError.*--chat_template"):
+                check_tokenizer_template(load_tokenizer(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"\xff", b" " * (1 << 20) + b"a"])

@@ -11,8 +11,8 @@ import torch
 
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.cpu_kernels.attention_queries import KEY_BLOCK
-from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
 from app.model.cpu_kernels.packed_weights import PanelPacker
+from app.model.cpu_kernels.packers import panel_packer
 from app.model.loading.quantization import WeightPacker
 from app.model.runner import TorchRunner
 from tests.model.conftest import SaveModel
@@ -65,8 +65,8 @@ def logits(runner: TorchRunner, *rows: DecodeRow, prompt: tuple[PrefillChunk, ..
     [
         (PanelPacker(), torch.float32),
         (PanelPacker(), torch.float16),
-        (Int8PanelPacker(), torch.float32),
-        (Int8PanelPacker(), torch.float16),
+        (panel_packer(8), torch.float32),
+        (panel_packer(8), torch.float16),
     ],
     ids=["full-float32", "full-float16", "8-bit-float32", "8-bit-float16"],
 )

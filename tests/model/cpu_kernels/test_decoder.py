@@ -13,8 +13,8 @@ from app.checkpoint.safetensors_index import read_index
 from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
 from app.model.cpu_kernels.decoder import CompiledDecoder
 from app.model.cpu_kernels.kv_cache import PanelCache
-from app.model.cpu_kernels.packed_int8_weights import Int8PanelPacker
 from app.model.cpu_kernels.packed_weights import PanelPacker
+from app.model.cpu_kernels.packers import QuantizedPanelPacker, panel_packer
 from app.model.forward import TorchDecoder
 from app.model.kv_cache import SlotCache
 from app.model.loading.build_weights import build_weights
@@ -37,7 +37,7 @@ SHAPES: list[tuple[str, dict[str, Any]]] = [
 
 def weights_of(directory: Path, packer: WeightPacker) -> Weights:
     config, source = read_config(directory), from_checkpoint(read_index(directory))
-    return build_weights(config, source, packer, torch.float32, lambda done, total: None)
+    return build_weights(config, source, packer, torch.float32)
 
 
 def compiled_runner(
@@ -79,7 +79,8 @@ def batches() -> list[Batch]:
         pytest.param(PanelPacker(), torch.float32, 2e-4, id="full"),
         pytest.param(PanelPacker(), torch.float16, 4e-3, id="half cache"),
         # Where values are rounded to 8 bits, a last-bit difference may become a whole step.
-        pytest.param(Int8PanelPacker(), torch.float16, 0.35, id="8-bit"),
+        pytest.param(panel_packer(8), torch.float16, 0.35, id="8-bit"),
+        pytest.param(panel_packer(4), torch.float16, 0.35, id="4-bit"),
     ],
 )
 def test_both_decoders_agree(
@@ -113,14 +114,17 @@ def prefill_chunks(slot: int, tokens: tuple[int, ...], size: int) -> tuple[Prefi
     )
 
 
-@pytest.mark.parametrize("packer", [PanelPacker(), Int8PanelPacker()], ids=["full", "8-bit"])
+PACKERS = [PanelPacker(), panel_packer(8), panel_packer(4)]
+
+
+@pytest.mark.parametrize("packer", PACKERS, ids=["full", "8-bit", "4-bit"])
 @pytest.mark.parametrize(("kind", "changes"), [SHAPES[0], SHAPES[3], SHAPES[5]])
 def test_how_a_prompt_is_cut_changes_no_bits(
     save_model: SaveModel, kind: str, changes: dict[str, Any], packer: WeightPacker
 ) -> None:
     """The meaning of `row_invariant`."""
     weights = weights_of(save_model(kind, "float16", **changes).directory, packer)
-    cache_dtype = torch.float16 if isinstance(packer, Int8PanelPacker) else torch.float32
+    cache_dtype = torch.float16 if isinstance(packer, QuantizedPanelPacker) else torch.float32
     runner = compiled_runner(weights, cache_dtype)
     assert runner.row_invariant
     tokens = tuple(range(3, 3 + 2 * CHUNK + 3))  # 35: seven chunks of five

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from app.model.cpu_kernels.gemm import panels_per_claim
+from app.model.cpu_kernels.gemm import claimed_panels
 from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, round_up_to_bfloat16
 from app.model.cpu_kernels.packed_weights import PanelLinear, PanelPacker
 
@@ -64,12 +64,15 @@ def test_a_rows_bits_do_not_depend_on_the_number_of_threads(eight_bit: bool, thr
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 8, 24, 28, 32, 48, 64, 128])
 @pytest.mark.parametrize("panels", [6, 128, 384, 688, 1728, 4748])
 def test_every_thread_gets_its_share(panels: int, num_threads: int) -> None:
-    claim = int(panels_per_claim(panels, num_threads))
-    done, left = [0] * num_threads, panels
-    while left:
+    done, following = [0] * num_threads, 0
+    for ticket in range(panels):
+        start, end = claimed_panels(ticket, panels, num_threads)
+        assert start == following, "a panel is left out, or claimed twice"
         slowest = min(range(num_threads), key=done.__getitem__)
-        done[slowest] += min(claim, left)
-        left -= min(claim, left)
+        done[slowest] += end - start
+        following = end
+    assert following == panels
+    assert claimed_panels(panels, panels, num_threads) == (panels, panels)
     assert max(done) <= panels / num_threads * 1.0625 + 1
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from numba import njit
@@ -15,15 +14,16 @@ from torch import Tensor
 from app.checkpoint.hardware import cpu_features
 from app.model.cpu_kernels.float_microkernel import FLOAT16, float_loops
 from app.model.cpu_kernels.instruction_sets import INSTRUCTION_SETS, Blocking, InstructionSet
+from app.model.cpu_kernels.int4_microkernel import int4_loops
 from app.model.cpu_kernels.int8_microkernel import (
     GROUP,
-    INPUT_CORRECTION,
-    INPUT_GROUP_BYTES,
     PANEL_GROUP_BYTES,
     int8_loops,
 )
-from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, pack_groups, quantize
+from app.model.cpu_kernels.packed_int4_weights import Int4PanelLinear
+from app.model.cpu_kernels.packed_int8_weights import Int8PanelLinear, pack_groups
 from app.model.cpu_kernels.packed_weights import PanelLinear, to_panels
+from app.model.cpu_kernels.quantized_linear import quantize
 
 OUTPUTS, INPUTS, ROWS = 32, 96, 5
 #: With AVX-512 VNNI, LLVM encodes AVX-VNNI's instruction with AVX-512's prefix.
@@ -64,12 +64,22 @@ def test_8_bit_products(name: str) -> None:
     isa, (weight, x) = with_few_rows(name), data()
     panel = torch.empty(1, INPUTS // GROUP, PANEL_GROUP_BYTES, dtype=torch.uint8)
     pack_groups(weight, panel, isa.zero_point)
-    rows = quantize(x).numpy().reshape(ROWS, -1, INPUT_GROUP_BYTES)
-    sums = rows[..., :GROUP].view(np.int8).sum(-1, dtype=np.int32, keepdims=True)
-    rows[..., INPUT_CORRECTION:] = (-isa.zero_point * sums).view(np.uint8)
-    quantized, kernel = torch.from_numpy(rows.reshape(ROWS, -1)), compiled(int8_loops(isa))
+    quantized, kernel = quantize(x), compiled(int8_loops(isa))
     expected = Int8PanelLinear(weight)(x)
     assert (expected - x @ weight.T).abs().max() < 0.3
+    for count in range(1, ROWS + 1):
+        found = product(kernel, panel, quantized[:count], INPUTS // GROUP)
+        assert found.equal(expected[:count])
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_4_bit_products(name: str) -> None:
+    isa, (weight, x) = with_few_rows(name), data()
+    panel = torch.empty(1, INPUTS // GROUP, Int4PanelLinear.group_bytes, dtype=torch.uint8)
+    Int4PanelLinear.pack(weight, panel)
+    quantized, kernel = quantize(x), compiled(int4_loops(isa))
+    expected = Int4PanelLinear(weight)(x)
+    assert (expected - x @ weight.T).abs().max() < 4
     for count in range(1, ROWS + 1):
         found = product(kernel, panel, quantized[:count], INPUTS // GROUP)
         assert found.equal(expected[:count])

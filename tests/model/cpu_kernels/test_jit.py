@@ -10,7 +10,7 @@ from pathlib import Path
 KERNELS = """
 import app.model.cpu_kernels.decoder
 from app.model.cpu_kernels.self_test import gemm_matches_torch
-assert gemm_matches_torch(False)
+assert gemm_matches_torch(None)
 """
 
 
