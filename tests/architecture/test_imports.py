@@ -21,7 +21,15 @@ IMPORTED_BY = {
 }
 
 #: Modules of the engine that HTTP may import besides `app.engine` itself.
-ENGINE_INTERFACE = {"errors", "request_handle", "types"}
+ENGINE_INTERFACE = {
+    "errors",
+    "events",
+    "model_info",
+    "request",
+    "request_handle",
+    "stats",
+    "token_ids",
+}
 HTTP = ("api", "assets", "connection", "generation", "middleware", "openapi", "playground")
 HTTP += ("protocol", "translations")
 

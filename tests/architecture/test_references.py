@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from app.engine.types import ModelFacts
+from app.engine.model_info import ModelFacts
 from config import Config
 from tests.architecture.references import repository
 from tests.architecture.references.architecture_names import in_architecture

@@ -78,6 +78,13 @@ def named(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="package")
+def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same, with a model that thinks."""
+    with scripted_server(tmp_path_factory.mktemp("thinking"), "thinking()") as server:
+        yield server
+
+
 @pytest.fixture(params=["en", "zh-CN"])
 def lang(request: pytest.FixtureRequest) -> str:
     """Every test of a visitor is made in both languages, unless it says which."""

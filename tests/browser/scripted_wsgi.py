@@ -12,7 +12,9 @@ from flask import Flask
 
 from app import create_app
 from app.engine.errors import GenerationFailed, Overloaded
-from app.engine.types import EngineStats, GenerationRequest, Progress
+from app.engine.events import Progress
+from app.engine.request import GenerationRequest
+from app.engine.stats import EngineStats
 from config import Config
 from tests.browser.xss_payloads import NAME, PAYLOADS
 from tests.fakes import INFO, ScriptedEngine, ScriptedHandle
@@ -116,6 +118,16 @@ def keyed(keys_file: str) -> Flask:
 def named() -> Flask:
     """The application whose model has a hundred more names, none of them kind."""
     return create_app(Config(MODEL_NAME=NAME, MODEL_ALIAS=PAYLOADS), PageEngine(info_=LONG))
+
+
+def thinking() -> Flask:
+    """The application whose model thinks where its answer begins with a tag."""
+    template = (
+        "{% for m in messages %}{{ '### Response: ' if m.role == 'assistant' else "
+        "'### Instruction:\n' }}{{ m.content }}\n\n{% endfor %}"
+        "{% if add_generation_prompt %}### Response: {# <think> #}{% endif %}"
+    )
+    return create_app(Config(), PageEngine(info_=replace(LONG, chat_template=template)))
 
 
 app = create_app(Config(MODEL_ALIAS=("adapted",)), PageEngine(info_=LONG))

@@ -50,7 +50,7 @@ SENT = (
         "Open WebUI with its own tools",
         CHAT,
         _chat(**_STREAM, tools=[_TOOL] * 3, metadata={"chat_id": "x"}, temperature=0.8),
-        "tools",
+        None,
         {"Authorization": "Bearer none", "X-OpenWebUI-User-Name": "a"},
     ),
     Sent("Open WebUI title", CHAT, _chat(stream=False, max_tokens=1000)),
@@ -68,7 +68,7 @@ SENT = (
     Sent(
         "LangChain chat", CHAT, _chat(stream=False, max_completion_tokens=32_000, temperature=0.0)
     ),
-    Sent("LangChain tools", CHAT, _chat(stream=False, tools=[_TOOL]), "tools"),
+    Sent("LangChain tools", CHAT, _chat(stream=False, tools=[_TOOL])),
     Sent(
         "LangChain history of tools",
         CHAT,
@@ -81,7 +81,6 @@ SENT = (
             "tools": [_TOOL],
             "parallel_tool_calls": False,
         },
-        "tools",
     ),
     Sent(
         "LangChain json_schema",
@@ -124,7 +123,7 @@ SENT = (
         "pydantic-ai with tools",
         CHAT,
         _chat(stream=False, tool_choice="auto", tools=[{**_TOOL, "strict": True}]),
-        "tools",
+        "tools.0.strict",
     ),
     Sent("LlamaIndex", CHAT, _chat(stream=False, temperature=0.1, max_tokens=256)),
     Sent(
@@ -143,7 +142,6 @@ SENT = (
             tool_choice="auto",
             messages=[{"role": "user", "content": [{"type": "text", "text": "你好"}]}],
         ),
-        "tools",
     ),
     Sent(
         "Cherry Studio",

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app.api import sse
 from app.connection import request_context
-from app.engine.types import Progress
+from app.engine.events import Progress
 from tests.clients.readers import (
     Read,
     benchmark_client,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.engine.types import ModelInfo
+from app.engine.model_info import ModelInfo
 from tests.clients.readers import benchmark_client, data_lines
 from tests.clients.requests import CHAT, COMPLETIONS, EMBEDDINGS, SENT, Sent
 from tests.fakes import INFO, ScriptedEngine

@@ -12,6 +12,7 @@ from tests.conformance.shapes import Shapes
 from tests.harness.client import CHAT, COMPLETIONS, Client
 
 QUESTION = "介绍一下西湖"
+BYTES = range(3, 259)  #: the embedded vocabulary's byte tokens
 PROMPT: dict[str, Any] = {"prompt": QUESTION}
 MESSAGES: dict[str, Any] = {"messages": [{"role": "user", "content": QUESTION}]}
 

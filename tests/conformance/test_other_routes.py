@@ -11,21 +11,21 @@ import pytest
 from app.prompts.template_selection import read_chat_template
 from app.tokenizer.tokenizer import Tokenizer
 from tests.conformance.asking import MESSAGES, PROMPT
+from tests.conformance.serving import Serve
 from tests.conformance.shapes import Shapes
 from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
-from tests.harness.server import Server, free_port, python_wsgi, running, wait_ready
+from tests.harness.server import Server
 
 
 @pytest.fixture(scope="module")
-def renamed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def renamed(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with aliases, a chat template from a file, and no template for completions,
     started in another folder."""
-    port, folder = free_port(), tmp_path_factory.mktemp("renamed")
+    folder = tmp_path_factory.mktemp("renamed")
     (folder / "own.jinja").write_text(read_chat_template("chatml") + "{# mine #}")
-    flags = ["--model_alias", "gpt-3.5-turbo,本地", "--chat_template", "own.jinja"]
-    command = python_wsgi(port, *flags, "--prompt-template", "none")
-    with running(command, port, folder / "log", folder) as server:
-        wait_ready(server)
+    front = ["--model_alias", "gpt-3.5-turbo,本地", "--prompt-template", "none"]
+    template = ["--chat_template", "own.jinja"]
+    with serve(template=template, front=front, folder=folder) as server:
         yield server
 
 

@@ -30,8 +30,9 @@ def sdk(server: Server) -> Iterator[openai.OpenAI]:
 
 @contextmanager
 def full(server: Server) -> Iterator[None]:
-    """The server takes no further request until the block ends."""
-    body = {"prompt": "你好", "max_tokens": 900, "ignore_eos": True, "stream": True}
+    """The server takes no further request until the block ends. n: a fast upstream would be done
+    with one answer each before a client has started."""
+    body = {"prompt": "你好", "max_tokens": 900, "ignore_eos": True, "stream": True, "n": 8}
     with ExitStack() as stack:
         for _ in range(4):
             stack.enter_context(server.client.open(COMPLETIONS, body))

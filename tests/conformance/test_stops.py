@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.asking import WAYS, Asker, Way
+from tests.conformance.asking import BYTES, WAYS, Asker, Way
 
 ways = pytest.mark.parametrize("way", WAYS, ids=str)
 GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 40}
@@ -73,14 +73,14 @@ def test_over_the_bytes_of_a_character(ask: Asker, way: Way) -> None:
     for question in QUESTIONS:
         turns = [{"role": "user", "content": question}]
         asked: dict[str, Any] = {"messages": turns} if way.chat else {"prompt": question}
-        tokens = tokens_of(ask, way, **asked)
-        pieces = [at for at, token in enumerate(tokens) if not _is_text(token)]
-        if not pieces:
+        text = ask(way, **GREEDY, **asked).text
+        inside = range(1, len(text) - 1) if _has_bytes(ask, text) else ()
+        spelled = [at for at in inside if _has_bytes(ask, text[at])]
+        if not spelled:
             continue
         found += 1
-        text = ask(way, **GREEDY, **asked).text
-        before = b"".join(tokens[: pieces[0]]).decode().lstrip()
-        character = text[len(before)]
+        before, character = text[: spelled[0]], text[spelled[0]]
+        assert text.index(character) == len(before)
         around = text[len(before) - 1 : len(before) + 2]
         assert len(character.encode()) == 3 and len(around) == 3
         assert ask(way, **GREEDY, **asked, stop=character).text == before
@@ -91,11 +91,9 @@ def test_over_the_bytes_of_a_character(ask: Asker, way: Way) -> None:
     assert found
 
 
-def _is_text(token: bytes) -> bool:
-    try:
-        return bool(token.decode())
-    except UnicodeDecodeError:
-        return False
+def _has_bytes(ask: Asker, text: str) -> bool:
+    """Whether characters of a text are in the vocabulary as their bytes alone."""
+    return any(token in BYTES for token in ids_of(ask, text))
 
 
 @ways
@@ -116,3 +114,55 @@ def test_each_choice_stops_for_itself(ask: Asker, way: Way) -> None:
     stop = plain[1][5:7]
     cut = ask(way, **wild, stop=stop).texts
     assert cut == [text.split(stop)[0] for text in plain]
+
+
+def ids_of(ask: Asker, text: str) -> list[int]:
+    """The tokens of a text in the middle of an answer."""
+    bare = {"prompt": text, "prompt_template": "none", "add_special_tokens": False}
+    tokens: list[int] = ask.client.post("/tokenize", bare).ok()["tokens"]
+    return tokens
+
+
+@ways
+def test_a_stop_token_ends_the_answer_before_its_text(ask: Asker, way: Way) -> None:
+    tokens = tokens_of(ask, way)
+    text = ask(way, **GREEDY).text
+    stop = next(token.decode() for token in tokens[3:] if len(token.decode()) > 1)
+    answer = ask(way, **GREEDY, stop_token_ids=[3, ids_of(ask, stop)[-1]])
+    assert answer.reason == "stop" and answer.usage is not None
+    before = b"".join(tokens[: tokens.index(stop.encode())]).decode()
+    assert answer.text in (before, before.lstrip()) and text.startswith(answer.text)
+    assert answer.usage["completion_tokens"] == tokens.index(stop.encode()) + 1
+    assert ask(way, **GREEDY, stop_token_ids=[]).text == text
+
+
+@ways
+def test_min_tokens(ask: Asker, way: Way) -> None:
+    fields = {"temperature": 0, "max_tokens": 200}
+    free = ask(way, **fields)
+    assert free.reason == "stop" and free.usage is not None
+    count = free.usage["completion_tokens"]
+    for name in ("min_tokens", "min_new_tokens"):
+        longer = ask(way, **fields, **{name: count + 5})
+        assert longer.usage is not None and longer.usage["completion_tokens"] >= count + 5
+        assert longer.text.startswith(free.text)
+    assert ask(way, **fields, min_tokens=count - 1).text == free.text
+
+
+@ways
+def test_a_grammar_that_is_complete_ends_before_min_tokens(ask: Asker, way: Way) -> None:
+    answer = ask(way, temperature=0, min_tokens=20, max_tokens=60, regex="[ab]{3}c*")
+    assert answer.reason == "stop" or answer.text[3:].strip("c") == ""
+    assert ask(way, temperature=0, min_tokens=20, guided_choice=["杭州"]).text == "杭州"
+
+
+@ways
+def test_wrong_ones_are_named(ask: Asker, way: Way) -> None:
+    for fields, param in (
+        ({"stop_token_ids": [10**9]}, "stop_token_ids.0"),
+        ({"stop_token_ids": [5, -1]}, "stop_token_ids.1"),
+        ({"stop_token_ids": [1] * 129}, "stop_token_ids"),
+        ({"min_tokens": 6, "max_tokens": 5}, "min_tokens"),
+        ({"min_new_tokens": -1}, "min_new_tokens"),
+    ):
+        assert ask.refusal(way, **fields)["param"] == param

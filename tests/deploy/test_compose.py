@@ -102,6 +102,26 @@ def test_only_nginx_is_reached_and_only_from_here(services: dict[str, Any]) -> N
     assert re.search(r"^EXPOSE 19327$", DOCKERFILE, re.M)
 
 
+def test_the_engine_has_a_profile_of_its_own(services: dict[str, Any]) -> None:
+    """vLLM on Ray Serve, asked by the server only."""
+    engine = services["engine"]
+    assert engine["profiles"] == ["ray"]
+    assert all("profiles" not in services[name] for name in ("server", "nginx"))
+    assert "ports" not in engine
+    assert (DEPLOY / engine["build"]["context"] / "Dockerfile").is_file()
+    serve, run, import_path, *given = engine["command"]
+    module = (DEPLOY / engine["build"]["context"] / f"{import_path.split(':')[0]}.py").read_text()
+    assert (serve, run) == ("serve", "run") and "def build(" in module
+    names = [each.split("=")[0] for each in given]
+    assert names and all(re.search(rf"^    {name}: ", module, re.M) for name in names)
+    (told,) = re.findall(r"WESTLAKE_UPSTREAM=(\S+)", FILE.read_text())
+    environ = interpolated({"WESTLAKE_UPSTREAM": told})["services"]["server"]["environment"]
+    # In the image the embedded model lies there; that is as if no model were named.
+    environ["WESTLAKE_BASE_MODEL"] = ""
+    config = Config.from_env({name: str(value or "") for name, value in environ.items()})
+    assert config.UPSTREAM == told == "http://engine:8000/v1"
+
+
 def test_running_answers_get_their_time(services: dict[str, Any]) -> None:
     settings = (ROOT / "gunicorn.conf.py").read_text()
     found = re.search(r"^graceful_timeout = (\d+)", settings, re.M)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app import create_app
 from app.engine.errors import GenerationFailed
-from app.engine.types import GenerationRequest
+from app.engine.request import GenerationRequest
 from config import Config
 from tests.fakes import ScriptedEngine, ScriptedHandle
 

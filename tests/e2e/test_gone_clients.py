@@ -7,7 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.client import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    Client,
+)
 from tests.harness.server import Server
 from tests.harness.waiting import wait_until
 
@@ -16,6 +23,16 @@ LONG: dict[str, object] = {"prompt": "你好", "max_tokens": 900, "ignore_eos": 
 LONG_CHAT: dict[str, object] = {
     "messages": [{"role": "user", "message": "你好"}],
     "max_tokens": 900,
+    "ignore_eos": True,
+}
+LONG_MESSAGE: dict[str, object] = {
+    "messages": [{"role": "user", "content": "你好"}],
+    "max_tokens": 900,
+    "ignore_eos": True,
+}
+LONG_RESPONSE: dict[str, object] = {
+    "input": "你好",
+    "max_output_tokens": 900,
     "ignore_eos": True,
 }
 
@@ -50,12 +67,20 @@ def check_idle(http: Client) -> None:
     assert after["kv_cache_usage_ratio"] == 0
 
 
-@pytest.mark.parametrize("path, body", [(COMPLETIONS, LONG), (CHAT, LONG_CHAT)])
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        (COMPLETIONS, LONG),
+        (CHAT, LONG_CHAT),
+        (RESPONSES, LONG_RESPONSE),
+        (MESSAGES, LONG_MESSAGE),
+    ],
+)
 def test_in_the_middle_of_a_stream(http: Client, path: str, body: dict[str, object]) -> None:
     before = http.metrics()
     with http.open(path, {**body, "stream": True}) as stream:
         for _, (_, line) in zip(range(20), stream.lines(), strict=False):
-            assert line.startswith(("data: ", ": "))
+            assert line.startswith(("data: ", "event: ", ": "))
         assert http.in_flight() == 1
     check_freed(http, before)
     check_idle(http)
@@ -66,10 +91,12 @@ def test_in_the_middle_of_a_stream(http: Client, path: str, body: dict[str, obje
     [
         (COMPLETIONS, LONG),
         (CHAT, LONG_CHAT),
+        (RESPONSES, LONG_RESPONSE),
+        (MESSAGES, LONG_MESSAGE),
         (COMPLETIONS, MANY_PROMPTS),
         (EMBEDDINGS, MANY_INPUTS),
     ],
-    ids=["completion", "chat", "long_prefill", "embeddings"],
+    ids=["completion", "chat", "response", "message", "long_prefill", "embeddings"],
 )
 def test_disconnect_without_streaming(http: Client, path: str, body: dict[str, object]) -> None:
     before = http.metrics()

@@ -8,7 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.event_stream import read_events
-from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, Client
+from tests.harness.client import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Client
 from tests.harness.server import Server
 from tests.harness.waiting import wait_until
 
@@ -30,12 +30,17 @@ def request(index: int) -> tuple[str, dict[str, object], bool]:
             return COMPLETIONS, {"prompt": text, **fields}, True
         case 3:
             return COMPLETIONS, {"prompt": [text, "你好"], "n": 2, **fields}, True
-        case 4 | 5:
+        case 4:
             return CHAT, {"messages": text, **fields}, True
+        case 5:
+            return MESSAGES, {"messages": [{"role": "user", "content": text}], **fields}, True
         case 6:
             messages = [{"role": "user", "content": text}]
             return CHAT, {"messages": messages, "n": rng.randint(1, 3), **fields}, True
-        case 7 | 8:
+        case 7:
+            fields["max_output_tokens"] = fields.pop("max_tokens")
+            return RESPONSES, {"input": text, **fields}, True
+        case 8:
             return EMBEDDINGS, {"input": [text] * rng.randint(1, 30)}, True
         case _:
             bad: dict[str, object] = rng.choice(
@@ -60,7 +65,12 @@ def send(http: Client, index: int) -> str:
         assert reply.error()["message"]
         return "refused"
     assert reply.status == 200, reply
-    assert read_events(reply.body).done if "stream" in body else reply.json()
+    if path == RESPONSES and "stream" in body:
+        assert b"event: response.incomplete" in reply.body
+    elif path == MESSAGES and "stream" in body:
+        assert b"event: message_stop" in reply.body
+    else:
+        assert read_events(reply.body).done if "stream" in body else reply.json()
     return "answered"
 
 

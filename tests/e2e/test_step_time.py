@@ -17,8 +17,9 @@ from app.build import build_engine
 from app.checkpoint.check import check_model
 from app.engine import Engine, output_buffer
 from app.engine.async_engine import AsyncEngine
+from app.engine.events import OutputDelta
+from app.engine.request import EmbeddingRequest, GenerationRequest, SamplingParams
 from app.engine.request_handle import RequestHandle
-from app.engine.types import EmbeddingRequest, GenerationRequest, OutputDelta, SamplingParams
 from config import Config
 from tests.harness.in_process import collect_vectors, start
 from tests.harness.waiting import wait_until

@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.engine.types import EngineState, ModelFacts
+from app.engine.model_info import ModelFacts
+from app.engine.stats import EngineState
 from app.tokenizer.chinese import supports_chinese
 from app.translations import TRANSLATIONS
 from config import EMBEDDED_MODEL, Config

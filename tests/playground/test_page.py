@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,7 +17,8 @@ from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from app.engine.errors import GenerationFailed, Overloaded
-from app.engine.types import EngineState, GenerationRequest
+from app.engine.request import GenerationRequest
+from app.engine.stats import EngineState
 from app.playground.parameters import PRESETS, parameters
 from app.translations import TRANSLATIONS
 from tests.browser.xss_payloads import PAYLOADS
@@ -308,8 +310,11 @@ def test_no_name_of_a_model_becomes_markup(app: Flask, client: FlaskClient) -> N
         return [(tag, sorted(values)) for tag, values in page.tags]
 
     plain = {path: shape(read(client.get(path))) for path in ("/", "/docs")}
+    text_engine = app.extensions["text_engine"]
     for payload in PAYLOADS:
         app.config["MODEL_NAME"] = payload
+        served = replace(text_engine.served, model_name=payload)
+        app.extensions["text_engine"] = replace(text_engine, served=served)
         for path, expected in plain.items():
             response = client.get(path)
             assert shape(read(response)) == expected

@@ -27,7 +27,8 @@ def _given(setting: Setting) -> list[str]:
 def test_every_setting_has_a_help_text(setting: Setting) -> None:
     assert len(setting.help) >= len("text or json")
     assert not setting.help.endswith(".")
-    Config.from_env({f"WESTLAKE_{setting.name}": setting.example})
+    others = {"WESTLAKE_UPSTREAM": "http://host/v1"} if setting.group == "upstream" else {}
+    Config.from_env({**others, f"WESTLAKE_{setting.name}": setting.example})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.checkpoint import check
+from app.checkpoint import check, memory
 from app.checkpoint.errors import StartupError
 from app.checkpoint.hardware.cpu_count import cpu_count
 from app.checkpoint.hardware.cpu_features import kernels
@@ -43,6 +43,59 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.endswith("0.71 GB  together") for line in lines)
 
 
+def test_tool_calls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory, file = str(model(tmp_path)), tmp_path / "tools.jinja"
+    shown = "{{ tools | tojson }}{{ messages[0].content }}"
+    for template, setting, text in (
+        (None, None, "hermes, as the chat template has it"),
+        (f"[TOOL_CALLS]{shown}", None, "mistral, as the chat template has it"),
+        (f"[TOOL_CALLS]{shown}", "json", "json"),
+        ("[TOOL_CALLS]{{ messages[0].content }}", None, "hermes, as the chat template has it"),
+    ):
+        file.write_text(template or "")
+        named = str(file) if template else None
+        run_check(
+            Config(BASE_MODEL=directory, ONLY_CPU=True, CHAT_TEMPLATE=named, TOOL_PARSER=setting)
+        )
+        assert f"tool calls     {text}" in capsys.readouterr().out.splitlines()
+
+
+def test_thinking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory, file = str(model(tmp_path)), tmp_path / "thinks.jinja"
+    for template, text in (
+        ("{{ messages[0].content }}", "none: its template has no <think>"),
+        (
+            "{{ messages[0].content }}<think>",
+            "<think> … </think> is reasoning_content, always on",
+        ),
+        (
+            "{{ messages[0].content }}{% if enable_thinking %}<think>{% endif %}",
+            "<think> … </think> is reasoning_content, switched by enable_thinking",
+        ),
+    ):
+        file.write_text(template)
+        run_check(Config(BASE_MODEL=directory, ONLY_CPU=True, CHAT_TEMPLATE=str(file)))
+        assert f"thinking       {text}" in capsys.readouterr().out.splitlines()
+
+
+def test_sampling_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = model(tmp_path)
+    (directory / "generation_config.json").write_text('{"temperature": 0.6, "top_k": 20}')
+    for setting, text in (
+        ("none", "the server's defaults"),
+        (
+            "auto",
+            "temperature 0.6, top_k 20 (generation_config.json); the server's defaults for others",
+        ),
+    ):
+        run_check(Config(BASE_MODEL=str(directory), ONLY_CPU=True, GENERATION_CONFIG=setting))
+        assert f"sampling       {text}" in capsys.readouterr().out.splitlines()
+    (directory / "generation_config.json").write_text('{"temperature": 3}')
+    run_check(Config(BASE_MODEL=str(directory), ONLY_CPU=True))
+    with pytest.raises(StartupError, match="temperature"):
+        run_check(Config(BASE_MODEL=str(directory), ONLY_CPU=True, GENERATION_CONFIG="auto"))
+
+
 def test_threads_that_were_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_check(Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True, THREADS=3))
     assert re.search(r"^ +threads=3 \(.*--threads\)$", capsys.readouterr().out, re.MULTILINE)
@@ -71,11 +124,18 @@ def test_what_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config(BASE_MODEL=str(model(tmp_path)), ONLY_CPU=True)
-    eight_bit = check.check_without_memory(config).memory.eight_bit_weights
-    monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES + eight_bit + 1000)
-    with pytest.raises(StartupError, match="try --load_in_8bit"):
-        run_check(config)
+    quantized = check.check_without_memory(config).memory.quantized_weights
+    for bits in (4, 8):
+        left = RUNTIME_BYTES + quantized[bits] + 1000
+        monkeypatch.setattr(check, "available_bytes", lambda left=left: left)
+        with pytest.raises(StartupError, match=f"try --load_in_{bits}bit"):
+            run_check(config)
     assert "more than is left" in capsys.readouterr().out
+    monkeypatch.setattr(memory, "missing_feature", lambda: "AVX2")
+    left = RUNTIME_BYTES + quantized[4] + 1000
+    monkeypatch.setattr(check, "available_bytes", lambda: left)
+    with pytest.raises(StartupError, match="try a smaller model"):
+        run_check(config)
     monkeypatch.setattr(check, "available_bytes", lambda: RUNTIME_BYTES)
     with pytest.raises(StartupError, match="try a smaller model"):
         run_check(config)

@@ -72,7 +72,7 @@ def running_stack(
     folder = Path(tempfile.mkdtemp(prefix="westlake-", dir=place))
     try:
         socket = folder / "http.sock"
-        proxy = write_site(folder, str(socket), **(site or {}))
+        proxy = write_site(folder, f"unix:{socket}", **(site or {}))
         command = ["env", *(f"{name}={value}" for name, value in (settings or {}).items()), *before]
         command += [sys.executable, "-m", "gunicorn", "--config", "tests/stack/gunicorn_conf.py"]
         command += ["--bind", f"unix:{socket}", application]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from app import create_app
 from app.engine import output_buffer
 from app.engine.async_engine import AsyncEngine
 from app.server import worker
@@ -16,4 +17,6 @@ config = Config.from_env(os.environ)
 # One event per token: the tests count and time them.
 output_buffer.GATHER_S = float(os.environ.get("STACK_GATHER_S", "0"))
 hung_after_s = float(os.environ.get("STACK_HUNG_AFTER_S", "60"))
-app = serve(config, worker.current, AsyncEngine(load, config.MAX_IN_FLIGHT, hung_after_s))
+engine = AsyncEngine(load, config.MAX_IN_FLIGHT, hung_after_s)
+app = create_app(config, engine)
+serve(config, worker.current, engine, app)

@@ -6,9 +6,10 @@ Only what an operator would edit is changed in the files: names, ports and paths
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.harness.server import ROOT, free_port
 from tests.harness.waiting import wait_until
 
 SHIPPED = ROOT / "deploy" / "nginx"
+CLUSTER = "../nginx-cluster.conf"
 PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
 MAIN = """
 daemon off;
@@ -73,10 +75,10 @@ def write_site(
     limited: bool = False,
     changes: Mapping[str, str] | None = None,
 ) -> Proxy:
-    """Write nginx's files to `folder`. upstream: path of the server's socket; limited: apply the
-    rate limits to this machine; changes: further ones, in the part both sites share."""
+    """Write nginx's files to `folder`. upstream: the server's address, as nginx writes it; limited:
+    apply the rate limits to this machine; changes: further ones, in the part both sites share."""
     proxy = Proxy(folder, free_port(), free_port())
-    shared = {"/run/westlake/http.sock": upstream, "/etc/nginx/westlake": str(folder)}
+    shared = {"unix:/run/westlake/http.sock": upstream, "/etc/nginx/westlake": str(folder)}
     (folder / "westlake.conf").write_text(replaced("westlake.conf", shared))
     (folder / "westlake-server.conf").write_text(replaced("westlake-server.conf", changes or {}))
     changes_of_test = {
@@ -101,6 +103,28 @@ def write_site(
     (folder / "unlimited.conf").write_text(unlimited)
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user, site=site))
+    return proxy
+
+
+def write_cluster(folder: Path, ports: Sequence[int]) -> Proxy:
+    """Write nginx's files for replicas on these ports of this machine, behind the site. The log
+    tells which replicas a request was given to."""
+    between = free_port()
+    proxy = write_site(folder, f"127.0.0.1:{between}")
+    addresses = re.findall(r"[\d.]+:\d+", replaced("replicas.conf", {}))
+    local = {old: f"127.0.0.1:{port}" for old, port in zip(addresses, ports, strict=True)}
+    (folder / "replicas.conf").write_text(replaced("replicas.conf", local))
+    changes = {
+        "listen 127.0.0.1:19327": f"listen 127.0.0.1:{between}",
+        "access_log off": f"access_log {folder}/replicas.log replicas",
+        "/etc/nginx/westlake/": f"{folder}/",
+    }
+    text = replaced(CLUSTER, changes)
+    log = "log_format replicas '$http_x_request_id $status $upstream_addr';\n"
+    (folder / "cluster.conf").write_text(log + text)
+    more = f"include {folder}/cluster.conf;"
+    main = (folder / "nginx.conf").read_text().rstrip().removesuffix("}")
+    (folder / "nginx.conf").write_text(f"{main}{more}\n}}\n")
     return proxy
 
 

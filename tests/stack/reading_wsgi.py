@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app import create_app
 from app.engine.async_engine import AsyncEngine
 from app.engine.loaded_model import LoadedModel
 from app.server import worker
@@ -30,4 +31,6 @@ def load_reading(*arguments: Any) -> LoadedModel:
 
 assert worker.current is not None, "this is for gunicorn"
 config = Config.from_env(os.environ)
-app = serve(config, worker.current, AsyncEngine(load_reading, config.MAX_IN_FLIGHT, 60))
+engine = AsyncEngine(load_reading, config.MAX_IN_FLIGHT, 60)
+app = create_app(config, engine)
+serve(config, worker.current, engine, app)

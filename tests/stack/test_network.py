@@ -36,7 +36,7 @@ def between_nginx_and_server(stack: Stack, manners: Manners) -> Iterator[Client]
     folder = Path(tempfile.mkdtemp(prefix="westlake-"))
     try:
         with relay(str(stack.socket), manners, folder / "relay.sock") as path:
-            proxy = write_site(folder, str(path))
+            proxy = write_site(folder, f"unix:{path}")
             with started(proxy):
                 yield Client(proxy.port)
     finally:

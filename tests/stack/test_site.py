@@ -69,6 +69,12 @@ def test_a_body_over_the_limit_gets_413_as_json(counting: Stack) -> None:
     answer = connection.getresponse()
     assert answer.status == 413
     assert list(json.loads(answer.read())["error"]) == ENVELOPE
+    if connection.sock is None:
+        connection.connect()
+    connection.request("POST", "/v1/messages", data, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read())["error"]["type"] == "request_too_large"
     connection.request(
         "POST", COMPLETIONS, iter([data]), {"Content-Type": "application/json"}, encode_chunked=True
     ) if connection.sock else None
@@ -155,7 +161,7 @@ def test_with_tls(counting: Stack) -> None:
     with tempfile.TemporaryDirectory(prefix="westlake-") as name:
         folder = Path(name)
         make_certificate(folder)
-        proxy = write_site(folder, str(counting.socket), "site-tls.conf")
+        proxy = write_site(folder, f"unix:{counting.socket}", "site-tls.conf")
         assert "[warn]" not in check(proxy).replace('the "user" directive', "")
         with started(proxy):
             trusted = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
@@ -186,16 +192,26 @@ def test_with_tls(counting: Stack) -> None:
 
 def test_a_server_that_is_not_there_is_503_as_json() -> None:
     with tempfile.TemporaryDirectory(prefix="westlake-") as name:
-        proxy = write_site(Path(name), f"{name}/nobody.sock")
+        proxy = write_site(Path(name), f"unix:{name}/nobody.sock")
         assert "successful" in check(proxy)
         with started(proxy):
-            for path in ("/health", "/v1/models"):
+            for path in (
+                "/health",
+                "/v1/models",
+                "/v1/messages",
+                "/v1/messages/count_tokens?beta=true",
+            ):
                 connection = HTTPConnection("127.0.0.1", proxy.port, timeout=5)
                 connection.request("GET", path)
                 answer = connection.getresponse()
                 assert answer.status == 503
                 assert int(answer.headers["Retry-After"]) >= 1
-                assert json.loads(answer.read())["error"]["code"] == "shutting_down"
+                body = json.loads(answer.read())
+                if "messages" in path:
+                    assert list(body) == ["type", "error", "request_id"]
+                    assert (body["type"], body["error"]["type"]) == ("error", "overloaded_error")
+                else:
+                    assert body["error"]["code"] == "shutting_down"
                 connection.close()
 
 
@@ -208,7 +224,7 @@ def asked_of_the_server(path: str) -> tuple[str, dict[str, list[str]]]:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(behind)
             listener.listen()
-            with started(write_site(folder, behind)) as proxy:
+            with started(write_site(folder, f"unix:{behind}")) as proxy:
                 lies = b"X-Forwarded-For: 192.0.2.66\r\nX-Forwarded-Proto: gopher\r\n"
                 head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
                 with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as peer:

@@ -27,8 +27,8 @@ _TARGET = re.compile(r"(?:^\s*|`)make ([a-z][\w-]*)", re.M)
 _URL = re.compile(r"\b[a-z]+://[^\s)>`]+")
 #: Commands with flags of their own, up to where they end.
 _OTHER_PROGRAMS = re.compile(
-    r"\b(?:adduser|apt-get|certbot|curl|docker|esbuild|git|gunicorn|hf|lm_eval|modelscope|systemctl"
-    r"|vllm)\b[^`;|&\n]*"
+    r"\b(?:adduser|apt-get|certbot|curl|docker|esbuild|git|gunicorn|hf|llama-server|lm_eval"
+    r"|modelscope|pytest|ray start|systemctl|vllm)\b[^`;|&\n]*"
 )
 #: What a reader puts something in place of, such as tests/FOLDER.
 _PLACEHOLDER = re.compile(r"/[A-Z_]+$")
