@@ -8,7 +8,7 @@ from numba import carray, cfunc, from_dtype, types
 from torch import Tensor
 
 from app.model.cpu_kernels.decoder_stages import DecoderStages
-from app.model.cpu_kernels.intrinsics import pointer, pointer_to
+from app.model.cpu_kernels.intrinsics import fetch_add, pointer, pointer_to
 from app.model.cpu_kernels.thread_pool import KernelStage
 from app.model.stages import StageName
 from app.model.weights import LayerWeights
@@ -23,7 +23,8 @@ def _disturb(address, counter, thread, team):  # type: ignore[no-untyped-def]
     job = carray(_job_at(address), 1)[0]
     rows = carray(pointer(job.rows), 1, np.int64)[0]
     out = carray(pointer(job.out), (rows, job.stride), np.float32)
-    if thread == 0 and rows > 1:
+    # One thread must claim the work: any of them may be too late to enter this kernel.
+    if fetch_add(counter, 1) == 0 and rows > 1:
         for row in range(rows):
             for column in range(job.width):
                 out[row, column] *= np.float32(1.000001)
