@@ -198,21 +198,23 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     command = [*CHECK, f"--base_model={directory}"]
     parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
-    def children() -> list[str]:
-        pids = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if f"{parent.pid}" in words and "app.server.preflight_child" in words:
-                pids.append(path.parent.name)
-        return pids
+    def runs_check(pid: str) -> bool:
+        try:
+            return b"app.server.preflight_child" in Path("/proc", pid, "cmdline").read_bytes()
+        except OSError:  # it has ended
+            return False
 
-    wait_until(children, lambda: "the child did not start")
-    parent.kill()
-    parent.wait()
-    wait_until(lambda: not children(), lambda: "the child is still running")
+    def child() -> str:
+        threads = Path(f"/proc/{parent.pid}/task").glob("*/children")
+        pids = " ".join(path.read_text() for path in threads).split()
+        return next(filter(runs_check, pids), "")
+
+    try:
+        pid = wait_until(child, lambda: "the child did not start")
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_until(lambda: not runs_check(pid), lambda: "the child is still running")
 
 
 def test_reading_files(tmp_path: Path) -> None:
