@@ -15,9 +15,13 @@ export function startModelCard() {
   addEventListener("westlake:ready", refresh);
 }
 
+let checks = 0;
+
 // The card shows the state at page load; check the current one.
 async function checkServer() {
+  const check = ++checks;
   const state = await fetchState();
+  if (check !== checks) return; // a later check knows better, even if it was answered first
   const isFine = state === "ready" || state === "loading"; // the card itself shows the loading state
   byId("model-unavailable").hidden = isFine;
   byId("model-unavailable").textContent = isFine ? "" : t(`state_${state}`);

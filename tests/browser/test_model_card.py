@@ -38,6 +38,33 @@ def test_the_card(visit: Visits, real: Server) -> None:
     page.unroute("**/ready")
 
 
+#: The first request waits until `answerFirst` is called, later ones fail.
+HELD_FETCH = """() => {
+  const plain = window.fetch;
+  let isFirst = true;
+  window.fetch = (...request) => {
+    if (!isFirst) return Promise.reject(new TypeError("unreachable"));
+    isFirst = false;
+    return new Promise((resolve) => { window.answerFirst = () => resolve(plain(...request)); });
+  };
+}"""
+
+
+def test_a_late_answer_about_the_server_changes_nothing(visit: Visits, scripted: Server) -> None:
+    visitor = visit(scripted)
+    page, unreachable = visitor.page, visitor.words("state_unreachable")
+    gone = page.locator("#model-unavailable")
+    page.evaluate(HELD_FETCH)
+    page.click("#model-open")
+    page.keyboard.press("Escape")
+    page.click("#model-open")
+    expect(gone).to_have_text(unreachable)
+    with page.expect_response("**/ready"):
+        page.evaluate("answerFirst()")
+    page.wait_for_timeout(100)
+    expect(gone).to_have_text(unreachable)
+
+
 def test_the_card_without_scripts(browser: Browser, real: Server) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
