@@ -20,6 +20,7 @@ from app.model.cpu_kernels.float_microkernel import (
     float32_tile,
 )
 from app.model.cpu_kernels.gemm_stage import gemm_stage
+from app.model.cpu_kernels.large_pages import weight_memory
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
 from app.model.cpu_kernels.packed_panels import PackedPanels
 from app.model.cpu_kernels.thread_pool import KernelStage, Program
@@ -80,7 +81,8 @@ class PanelPacker(WeightPacker):
 def to_panels(weight: Tensor) -> Tensor:
     """Repack [out, in] as [panels, in, PANEL]; the last panel is zero-padded."""
     padded = pad(weight, (0, 0, 0, -weight.shape[0] % PANEL))
-    return padded.view(-1, PANEL, weight.shape[1]).transpose(1, 2).contiguous()
+    panels = padded.view(-1, PANEL, weight.shape[1]).transpose(1, 2)
+    return weight_memory.empty(panels.shape, panels.dtype).copy_(panels)
 
 
 def new_output(rows: int, panels: int) -> Tensor:

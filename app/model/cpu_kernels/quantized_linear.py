@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from app.model.cpu_kernels.gemm_stage import gemm_stage
 from app.model.cpu_kernels.int8_microkernel import GROUP, INPUT_GROUP_BYTES, MAX_INT8_TILE_ROWS
+from app.model.cpu_kernels.large_pages import weight_memory
 from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.packed_panels import PackedPanels
 from app.model.cpu_kernels.packed_weights import PanelLinear, new_output
@@ -40,7 +41,7 @@ class QuantizedPanelLinear(PackedPanels, ABC):
         """weight: [out, in], any float dtype."""
         outputs, inputs = weight.shape
         shape = -(-outputs // PANEL), -(-inputs // GROUP), self.group_bytes
-        self.hold(torch.empty(shape, dtype=torch.uint8), outputs, inputs)
+        self.hold(weight_memory.empty(shape, torch.uint8), outputs, inputs)
         for first in range(0, self.panels, _PANELS_AT_ONCE):
             panels = self.packed[first : first + _PANELS_AT_ONCE]
             rows = slice(first * PANEL, min((first + len(panels)) * PANEL, self.outputs))
