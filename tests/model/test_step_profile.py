@@ -34,7 +34,7 @@ class TimedRunner:
 
 @pytest.mark.parametrize(
     ("row_s", "sizes"),
-    [(1e-4, {1, 4, 8, 16, 32, 64}), (0.04, {1, 4, 8, 16}), (1.5, {1}), (60.0, {1})],
+    [(1e-4, {1, 4, 8, 16, 32, 64}), (0.04, {1, 4, 8}), (0.11, {1, 8}), (1.5, {1})],
 )
 def test_one_row_is_measured_however_long_it_takes(
     monkeypatch: pytest.MonkeyPatch, row_s: float, sizes: set[int]
