@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from flask import Flask
 
+    from app.checkpoint.gguf.gguf_file import GgufFile
+    from app.checkpoint.vocabulary import VocabSize
     from app.server.lifecycle import StartedEngine
     from config import Config
 
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     addresses = [] if startup.has_inherited_sockets() else [(config.HOST, config.PORT)]
     startup.exit_on_error(lambda: startup.check_all(config, addresses))
     environ = gunicorn_environment(environ, config)  # resolves paths: before changing directory
+    environ = startup.mark_as_checked(environ)
     os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
     command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
     os.execve(sys.executable, command, environ)  # noqa: S606
@@ -92,9 +95,17 @@ def _of_this_process(config: Config) -> tuple[StartedEngine, Flask]:
     check_cpu_features()  # on a CPU too old for numpy, importing it would kill the process
     from app.build import build_engine
     from app.checkpoint.check import check_model
-    from app.tokenizer.vocab_size import read_vocab_size
+    from app.tokenizer.tokenizer import load_tokenizer
+    from app.tokenizer.vocab_size import get_vocab_size
 
-    engine = build_engine(config, check_model(config, read_vocab_size))
+    tokenizers = []
+
+    def vocab_size(source: Path | GgufFile) -> VocabSize:
+        tokenizers.append(load_tokenizer(source))
+        return get_vocab_size(tokenizers[0])
+
+    checked = check_model(config, vocab_size)
+    engine = build_engine(config, checked, tokenizers[0])
     return engine, create_app(config, engine)
 
 

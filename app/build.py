@@ -22,15 +22,21 @@ from app.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from config import Config
 
 
-def build_engine(config: Config, checked: CheckedModel) -> AsyncEngine:
-    """An engine that will load `checked` when it is started."""
+def build_engine(
+    config: Config, checked: CheckedModel, tokenizer: Tokenizer | None = None
+) -> AsyncEngine:
+    """An engine that will load `checked` when it is started. tokenizer: that of `checked`, if it
+    is loaded already."""
     return AsyncEngine(
-        lambda: load(config, checked), config.MAX_IN_FLIGHT, max_per_owner=config.MAX_PER_KEY
+        lambda: load(config, checked, tokenizer),
+        config.MAX_IN_FLIGHT,
+        max_per_owner=config.MAX_PER_KEY,
     )
 
 
-def load(config: Config, checked: CheckedModel) -> LoadedModel:
-    """Load tokenizer and weights, and check and profile the runner.
+def load(config: Config, checked: CheckedModel, tokenizer: Tokenizer | None = None) -> LoadedModel:
+    """Load tokenizer and weights, and check and profile the runner. tokenizer: see
+    `build_engine`.
 
     Raises:
         StartupError: a file cannot be read, tokenizer and weights do not match, or memory is
@@ -46,7 +52,7 @@ def load(config: Config, checked: CheckedModel) -> LoadedModel:
     from app.model.sampling.sampler import TorchSampler
     from app.model.step_profile import profile_steps
 
-    tokenizer = load_tokenizer(checked.tokenizer_source)
+    tokenizer = tokenizer or load_tokenizer(checked.tokenizer_source)
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)

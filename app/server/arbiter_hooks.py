@@ -21,6 +21,7 @@ from app.server.startup import (
     check_all,
     exit_on_error,
     has_inherited_sockets,
+    is_checked,
     warn_if_unauthenticated,
 )
 from app.server.worker import HardenedWorker
@@ -39,7 +40,8 @@ def check_start(server: Any, config: Config) -> None:
     """gunicorn's `on_starting`: check everything; exit with one line on an error."""
     exit_on_error(lambda: _check_options(server.cfg, config))
     addresses = [] if has_inherited_sockets() or server.cfg.reuse_port else server.cfg.address
-    exit_on_error(lambda: check_all(config, addresses))
+    if not is_checked():  # `python wsgi.py` has done it
+        exit_on_error(lambda: check_all(config, addresses))
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
     if config.API_KEYS_FILE is None:
         warn_if_unauthenticated(hosts, config.LOG_FORMAT)

@@ -31,6 +31,9 @@ T = TypeVar("T")
 #: Threads beyond those of accepted requests: for error responses, /health, static files and
 #: uploads of slow clients. gunicorn starts threads when they are first needed.
 SPARE_THREADS = 384
+#: Environment variable: the process in which `check_all` has passed. An exec keeps the id; one
+#: that merely inherits it has another.
+_CHECKED_PID = "STARTUP_CHECKED_BY_PID"
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -89,6 +92,16 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
     source = checked.tokenizer_source
     if config.CHAT_TEMPLATE is None and load_tokenizer_files(source).chat_template is not None:
         check_tokenizer_template(load_tokenizer(source), checked.tokenizer_directory)
+
+
+def mark_as_checked(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a program that takes this process over by exec and need not check again."""
+    return {**environ, _CHECKED_PID: str(os.getpid())}
+
+
+def is_checked() -> bool:
+    """Whether this process has called `check_all` before it called exec."""
+    return os.environ.get(_CHECKED_PID) == str(os.getpid())
 
 
 def run_check(config: Config) -> None:
