@@ -53,7 +53,7 @@ class _Stream(asyncio.Protocol):
                 status, length, _MODELS))  # fmt: skip
             return
         try:
-            self.left = json.loads(body)["max_tokens"]
+            self.left = json.loads(body).get("max_tokens", 1)
         except ValueError:  # there is more of it
             return
         self._received = b""
