@@ -35,7 +35,7 @@ def ours_8bit(places: Places) -> Server:
 
 
 def _ours(places: Places, dtype: str, name: str, *flags: str) -> Server:
-    environ = {DISABLE_VARIABLE: "avx512f"} if places.avx2 else {}
+    environ = {DISABLE_VARIABLE: "avx512f,avxvnni"} if places.avx2 else {}
     return westlake(checkpoint(places, dtype), *flags, name=name, environ=environ)
 
 

@@ -8,8 +8,8 @@ written once, the peers' forms of it 7 and 4 GB. The last line is one JSON docum
     python -m benchmarks.seven_billion --load_in_8bit --peers Q8_0,Q4_K_M
     python -m benchmarks.seven_billion --load_in_4bit --peers Q4_0,Q4_K_M --rows 1,4,16
 
-With `DISABLE_CPU_FEATURES=avx512f` in the environment and `--avx2`, both sides are measured as on a
-CPU without AVX-512.
+With `DISABLE_CPU_FEATURES=avx512f,avxvnni` in the environment and `--avx2`, both sides are
+measured as on a CPU without AVX-512 and VNNI.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def test_avx512_is_masked_on_both_sides(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(f"benchmarks.peers.{form}", lambda places, *_: places.models / "model")
     plain, masked = (Places(tmp_path, tmp_path, avx2=avx2) for avx2 in (False, True))
     assert OURS["8bit"](plain).environ == {}
-    assert OURS["8bit"](masked).environ == {"DISABLE_CPU_FEATURES": "avx512f"}
+    assert OURS["8bit"](masked).environ == {"DISABLE_CPU_FEATURES": "avx512f,avxvnni"}
     assert PEERS["llama-q8_0"](plain).command[0] == str(tmp_path / "llama/bin/llama-server")
     assert PEERS["llama-q8_0"](masked).command[0] == str(tmp_path / "llama-avx2/bin/llama-server")
 
