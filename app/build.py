@@ -53,7 +53,7 @@ def load(config: Config, checked: CheckedModel, tokenizer: Tokenizer | None = No
     from app.model.sampling.sampler import TorchSampler
     from app.model.step_profile import profile_steps
 
-    gc.enable()
+    gc.enable()  # `wsgi.py` has disabled it for the imports
     tokenizer = tokenizer or load_tokenizer(checked.tokenizer_source)
     if config.CHAT_TEMPLATE is None:  # compile it now, not at the first request
         check_tokenizer_template(tokenizer, checked.tokenizer_directory)

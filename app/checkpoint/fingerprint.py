@@ -132,6 +132,7 @@ def _add_sampled(digest: hashlib._Hash, path: Path) -> None:
 
 @lru_cache
 def _sampled(path: Path, inode: int, size: int, mtime_ns: int) -> bytes:
+    """The digest of a file's samples. What follows the path tells that the file has changed."""
     return _digest(_samples(path))
 
 

@@ -16,13 +16,14 @@ _SIZES = (1, 4, 8, 16, 32, 64)
 _BUDGET_S = 0.3
 #: A step as long as this is measured once: what disturbs it is short beside it.
 _LONG_S = 0.1
-#: Then this size is not measured: such a model is read from memory as long as a few rows take.
+#: Not measured where one row takes that long: reading the weights then takes longer than the
+#: products of a few rows, so four rows would show little that is new.
 _OMITTED_IF_LONG = 4
 
 
 def profile_steps(runner: Runner) -> StepTimeModel:
-    """The shortest of a few decode steps of each batch size, all at position 0. For a runner that
-    has read all its weights before: page faults take time once."""
+    """The shortest of a few decode steps of each batch size, all at position 0. The runner
+    must have run a step before: the first one also waits for page faults."""
     began = time.perf_counter()
     points: list[tuple[int, float]] = []
     for size in _SIZES:

@@ -31,8 +31,8 @@ T = TypeVar("T")
 #: Threads beyond those of accepted requests: for error responses, /health, static files and
 #: uploads of slow clients. gunicorn starts threads when they are first needed.
 SPARE_THREADS = 384
-#: Environment variable: the process in which `check_all` has passed. An exec keeps the id; one
-#: that merely inherits it has another.
+#: Environment variable with the id of the process in which `check_all` has passed. It is the same
+#: after an exec; a child process, which inherits the variable, has another.
 _CHECKED_PID = "STARTUP_CHECKED_BY_PID"
 _LOOPBACK = ("127.", "::1", "localhost")
 

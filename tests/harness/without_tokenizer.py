@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.checkpoint.check import check_model
+from app.engine.batch import Batch, DecodeRow
 from app.engine.loaded_model import LoadedModel
 from app.engine.model_info import ModelInfo
 from app.model.loading.load import load_runner, max_model_len
@@ -23,6 +24,8 @@ def load_without_tokenizer(directory: Path, **settings: Any) -> LoadedModel:
     checked = check_model(config)
     model = checked.model
     runner, kv_cache_tokens = load_runner(config, checked, model.vocab_size)
+    runner.run(Batch((DecodeRow(0, 0, 0, True),), ()))  # page faults, as in app.build's check
+    runner.release(0)
     info = ModelInfo(max_model_len(config, checked), model.hidden_size, model.vocab_size)
     tokenizer = IdTokenizer(model.vocab_size, model.eos_ids)
     eos_ids = frozenset(model.eos_ids)

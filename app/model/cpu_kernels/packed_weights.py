@@ -20,7 +20,7 @@ from app.model.cpu_kernels.float_microkernel import (
     float32_tile,
 )
 from app.model.cpu_kernels.gemm_stage import gemm_stage
-from app.model.cpu_kernels.large_pages import weight_memory
+from app.model.cpu_kernels.huge_pages import weight_memory
 from app.model.cpu_kernels.microkernel import PANEL, ROW_PADDING
 from app.model.cpu_kernels.packed_panels import PackedPanels
 from app.model.cpu_kernels.thread_pool import KernelStage, Program

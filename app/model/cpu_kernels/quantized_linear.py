@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.model.cpu_kernels.gemm_stage import gemm_stage
+from app.model.cpu_kernels.huge_pages import weight_memory
 from app.model.cpu_kernels.int8_microkernel import GROUP, INPUT_GROUP_BYTES, MAX_INT8_TILE_ROWS
-from app.model.cpu_kernels.large_pages import weight_memory
 from app.model.cpu_kernels.microkernel import PANEL
 from app.model.cpu_kernels.packed_panels import PackedPanels
 from app.model.cpu_kernels.packed_weights import PanelLinear, new_output
