@@ -242,8 +242,9 @@ class AsyncEngine:
         raise GenerationFailed("the model is broken: its steps fail")
 
     def _publish(self, core: EngineCore) -> None:
-        self._running = core.running_requests
+        # in this order: a reader who sees that nothing runs sees the cache after that, too
         self._kv_usage_ratio = core.scheduler.kv_usage_ratio
+        self._running = core.running_requests
 
     def _fail_hung_requests(self) -> GenerationFailed:
         """Fail all requests from another thread, while the engine's thread hangs."""

@@ -52,7 +52,7 @@ def test_answers_are_right_for_prompts_of_all_lengths() -> None:
         assert choice.text == "".join(f"{token}." for token in choice.tokens)
         assert choice.reason is FinishReason.LENGTH
     assert settled(engine).completed == 1
-    assert not runner.cache, "a slot was not given back"
+    wait_until(lambda: not runner.cache)  # the next step gives slots back
 
 
 def test_stop_strings_end_an_answer_without_leaking() -> None:
@@ -190,7 +190,7 @@ def test_a_cancelled_request_frees_its_place_wherever_it_is() -> None:
         handle.cancel()
     stats = settled(engine)
     assert stats.cancelled == 5
-    assert not runner.cache
+    wait_until(lambda: not runner.cache)
     for handle in handles:
         while not handle.done:
             handle.next_events(5)
@@ -340,8 +340,9 @@ def test_mixed_requests_with_cancels_add_up(prefix_reuse: bool) -> None:
     assert answers > 20
     assert stats.kv_usage_ratio == 0
     assert (stats.prefix_reused_tokens > 0) == prefix_reuse
-    assert prefix_reuse or not runner.cache
-    assert sum(map(len, runner.cache.values())) <= 700
+    if not prefix_reuse:
+        wait_until(lambda: not runner.cache)
+    assert sum(map(len, list(runner.cache.values()))) <= 700
 
 
 def test_the_beginning_of_a_known_prompt_is_not_computed_again() -> None:
@@ -411,7 +412,7 @@ def test_remembered_prompts_give_way_to_running_answers() -> None:
         collect(engine.generate(GenerationRequest((prompt,), max_tokens=3)))
     (choice,) = collect(engine.generate(GenerationRequest(((5,) * 40,), max_tokens=400)))
     assert choice.tokens == expected((5,) * 40, 400)
-    wait_until(lambda: sum(map(len, runner.cache.values())) <= 600)
+    wait_until(lambda: sum(map(len, list(runner.cache.values()))) <= 600)
     assert engine.stats.preemptions == 0
 
 
