@@ -4,6 +4,7 @@ Must not import torch: this file runs in the master, which forks the one worker.
 """
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 from app.server.arbiter_hooks import check_start, record_worker_exit
@@ -55,7 +56,8 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(D)s us'
 
 def on_starting(server):  # type: ignore[no-untyped-def]
     """In the master, before it listens: exit with one line on an error."""
-    check_start(server, settings)
+    # While a child process reads the model's files: the worker inherits what is imported here.
+    check_start(server, settings, meanwhile=lambda: import_module("app.application"))
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]

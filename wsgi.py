@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parent
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Check everything that can be checked without loading the model, then exec gunicorn."""
+    """Run gunicorn with the settings of the command line."""
+    from gunicorn.app import wsgiapp
+
     from app.server import startup
     from app.server.arguments import convert_paths, parse_arguments, wants_check
     from app.server.gunicorn_environment import gunicorn_environment
@@ -39,13 +41,11 @@ def main(arguments: Sequence[str]) -> NoReturn:
         startup.exit_on_error(lambda: startup.run_check(config))
         raise SystemExit(0)
     startup.exit_on_error(lambda: startup.check_concurrency(environ))
-    addresses = [] if startup.has_inherited_sockets() else [(config.HOST, config.PORT)]
-    startup.exit_on_error(lambda: startup.check_all(config, addresses))
-    environ = gunicorn_environment(environ, config)  # resolves paths: before changing directory
-    environ = startup.mark_as_checked(environ)
+    os.environ.update(gunicorn_environment(environ, config))  # before changing the directory
     os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
-    os.execve(sys.executable, command, environ)  # noqa: S606
+    sys.argv[1:] = ["wsgi:app"]
+    wsgiapp.run()
+    raise SystemExit(0)
 
 
 def _convert(source: Path, target: Path) -> None:

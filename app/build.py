@@ -59,15 +59,15 @@ def load(config: Config, checked: CheckedModel, tokenizer: Tokenizer | None = No
         check_tokenizer_template(tokenizer, checked.tokenizer_directory)
     runner, kv_cache_tokens = load_runner(config, checked, tokenizer.vocab_size)
     kernels = None if checked.gpus else describe_kernels(runner.decoder)
-    variant = batch_variant_kernel(runner)
+    steps: list[tuple[int, float]] = []
+    variant = batch_variant_kernel(runner, steps.append)
     cached = str(runner.kv_cache_dtype).removeprefix("torch.")
     length = max_model_len(config, checked)
     stored = describe_storage(config, checked, runner.weights)
     info = _info(config, checked, tokenizer, length, cached, kernels, variant, stored)
     eos_ids = frozenset((*checked.model.eos_ids, *tokenizer.eos_ids))
-    return LoadedModel(
-        runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, profile_steps(runner)
-    )
+    times = profile_steps(runner, steps)
+    return LoadedModel(runner, TorchSampler(), tokenizer, eos_ids, kv_cache_tokens, info, times)
 
 
 def _info(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk
+from app.engine.batch import Batch, DecodeRow, OutputKind, PrefillChunk, StepResult
 from app.model.differing_stage import differing_stage, same_logits
 from app.model.runner import TorchRunner
 
@@ -30,15 +30,20 @@ OTHERS = ((6, 3), (1, 0), (2, 0), (0, 1), (3, 16), (12, 0), (30, 7))
 POSITIONS = (9, 30, 0, 200)
 
 
-def batch_variant_kernel(runner: TorchRunner) -> str | None:
+def batch_variant_kernel(
+    runner: TorchRunner, on_step: Callable[[tuple[int, float]], None] = lambda step: None
+) -> str | None:
     """The first kernel seen to give a row other bits when other rows are computed with it; None
     when all bits were the same. Logs a warning that names it.
+
+    on_step: called with tokens and seconds of each step but the first, which also waits for page
+    faults.
 
     For a runner without requests: slots of the cache are written, and released at the end.
     """
     began = time.perf_counter()
     try:
-        kernel = _try_all(runner, began + BUDGET_S)
+        kernel = _try_all(runner, began + BUDGET_S, on_step)
     finally:
         for slot in range(min(runner.slots, 2 + max(rows for rows, _ in OTHERS))):
             runner.release(slot)
@@ -94,16 +99,26 @@ def _prompts(runner: TorchRunner) -> Iterator[_Prompt]:
         yield _Prompt(tokens, row_slot, chunk_slot=0)
 
 
-def _try_all(runner: TorchRunner, deadline: float) -> str | None:
+def _try_all(
+    runner: TorchRunner, deadline: float, on_step: Callable[[tuple[int, float]], None]
+) -> str | None:
     """deadline: of time.perf_counter. The first batch is tried in any case."""
+
+    def run(batch: Batch) -> StepResult:
+        began = time.perf_counter()
+        result = runner.run(batch)
+        result.logits[0, 0].item()  # reading a result waits for the GPU
+        on_step((batch.tokens, time.perf_counter() - began))
+        return result
+
     for index, prompt in enumerate(_prompts(runner)):
         if index and time.perf_counter() > deadline:
             return None
         chunk, row = Batch((), (prompt.chunk(prompt.row_slot),)), Batch((prompt.row,), ())
-        chunk_alone, row_alone = runner.run(chunk), runner.run(row)
+        chunk_alone, row_alone = runner.run(chunk), run(row)
         for others in OTHERS:
             batched = prompt.batch(runner, *others)
-            result = runner.run(batched)
+            result = run(batched)
             at, end = batched.decode_rows.index(prompt.row), len(batched.decode_rows)
             if not same_logits(row_alone, result, at):
                 return differing_stage(runner, row, batched, at)

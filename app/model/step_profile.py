@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 
 from app.engine.batch import Batch, DecodeRow, Runner
 from app.engine.step_time import StepTimeModel
@@ -14,32 +15,37 @@ log = logging.getLogger(__name__)
 _SIZES = (1, 4, 8, 16, 32, 64)
 #: After this time no other size is measured; one row is in any case.
 _BUDGET_S = 0.3
-#: A step as long as this is measured once: what disturbs it is short beside it.
+#: Steps as long as this are measured once: what disturbs them is short beside them.
 _LONG_S = 0.1
-#: Not measured where one row takes that long: reading the weights then takes longer than the
-#: products of a few rows, so four rows would show little that is new.
-_OMITTED_IF_LONG = 4
 
 
-def profile_steps(runner: Runner) -> StepTimeModel:
-    """The shortest of a few decode steps of each batch size, all at position 0. The runner
-    must have run a step before: the first one also waits for page faults."""
+def profile_steps(runner: Runner, seen: Sequence[tuple[int, float]] = ()) -> StepTimeModel:
+    """The model of this runner's steps, from a few decode steps at position 0. The runner must
+    have run a step before: the first one also waits for page faults.
+
+    seen: (tokens, seconds) of steps computed already; where they are long, no other is.
+    """
+    points = sorted(seen) if dict(seen).get(1, 0.0) >= _LONG_S else _measure(runner)
+    for at in range(1, len(points)):  # more rows never take less time
+        points[at] = (points[at][0], max(points[at][1], points[at - 1][1]))
+    log.info("steps of %s", ", ".join(f"{n} rows: {1000 * t:.1f} ms" for n, t in points))
+    return StepTimeModel(points)
+
+
+def _measure(runner: Runner) -> list[tuple[int, float]]:
+    """Rows, and the shortest of a few steps of them."""
     began = time.perf_counter()
     points: list[tuple[int, float]] = []
     for size in _SIZES:
         if size > runner.slots or (points and time.perf_counter() - began > _BUDGET_S):
             break
-        if size == _OMITTED_IF_LONG and points[-1][1] >= _LONG_S:
-            continue
         seconds = _step(runner, size)
         if seconds < _LONG_S:
             seconds = min(seconds, *(_step(runner, size) for _ in range(2 if size < 32 else 1)))
-        longest = points[-1][1] if points else 0.0
-        points.append((size, max(seconds, longest)))
+        points.append((size, seconds))
     for slot in range(points[-1][0]):
         runner.release(slot)
-    log.info("steps of %s", ", ".join(f"{n} rows: {1000 * t:.1f} ms" for n, t in points))
-    return StepTimeModel(tuple(points))
+    return points
 
 
 def _step(runner: Runner, rows: int) -> float:

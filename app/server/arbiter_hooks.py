@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,6 @@ from app.server.startup import (
     check_all,
     exit_on_error,
     has_inherited_sockets,
-    is_checked,
     warn_if_unauthenticated,
 )
 from app.server.worker import HardenedWorker
@@ -36,12 +36,12 @@ MAX_RESTART_DELAY_S = 60.0
 _exits: deque[float] = deque(maxlen=100)  #: monotonic
 
 
-def check_start(server: Any, config: Config) -> None:
-    """gunicorn's `on_starting`: check everything; exit with one line on an error."""
+def check_start(server: Any, config: Config, meanwhile: Callable[[], object]) -> None:
+    """gunicorn's `on_starting`: check everything; exit with one line on an error. meanwhile:
+    called while a child process reads the model's files."""
     exit_on_error(lambda: _check_options(server.cfg, config))
     addresses = [] if has_inherited_sockets() or server.cfg.reuse_port else server.cfg.address
-    if not is_checked():  # `python wsgi.py` has done it
-        exit_on_error(lambda: check_all(config, addresses))
+    exit_on_error(lambda: check_all(config, addresses, meanwhile))
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
     if config.API_KEYS_FILE is None:
         warn_if_unauthenticated(hosts, config.LOG_FORMAT)

@@ -6,12 +6,14 @@ that pass in the child are then read in this process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +42,9 @@ _CHILD_ENVIRONMENT = {
 }
 
 
-def run_preflight(config: Config) -> VocabSize:
+def run_preflight(config: Config, meanwhile: Callable[[], object] = lambda: None) -> VocabSize:
     """Check all files that `config` names, except the weights' values. Returns the tokenizer's
-    size.
+    size. meanwhile: called once the child has what it needs.
 
     Raises:
         StartupError: what is wrong, in one line; also if the limits are exceeded.
@@ -62,15 +64,22 @@ def run_preflight(config: Config) -> VocabSize:
     )
     with child:
         try:
-            out, err = child.communicate(
-                pickle.dumps((config, limits)), WALL_FACTOR * cpu_s + WALL_EXTRA_S
-            )
+            _send(child, pickle.dumps((config, limits)))
+            meanwhile()
+            out, err = child.communicate(timeout=WALL_FACTOR * cpu_s + WALL_EXTRA_S)
         except BaseException as error:
             child.kill()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             out, err = child.communicate()
     return _parse_result(out, err, child.returncode, *limits)
+
+
+def _send(child: subprocess.Popen[bytes], data: bytes) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # its exit status says more
+        child.stdin.write(data)
+        child.stdin.flush()
 
 
 def _parse_result(out: bytes, err: bytes, code: int, cpu_s: float, max_bytes: int) -> VocabSize:

@@ -31,9 +31,6 @@ T = TypeVar("T")
 #: Threads beyond those of accepted requests: for error responses, /health, static files and
 #: uploads of slow clients. gunicorn starts threads when they are first needed.
 SPARE_THREADS = 384
-#: Environment variable with the id of the process in which `check_all` has passed. It is the same
-#: after an exec; a child process, which inherits the variable, has another.
-_CHECKED_PID = "STARTUP_CHECKED_BY_PID"
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -69,8 +66,11 @@ def read_settings(environ: Mapping[str, str]) -> Config:
     return exit_on_error(lambda: Config.from_env(environ))
 
 
-def check_all(config: Config, addresses: Iterable[Any]) -> None:
+def check_all(
+    config: Config, addresses: Iterable[Any], meanwhile: Callable[[], object] = lambda: None
+) -> None:
     """Check the model's files, the chat template, the API keys, and that `addresses` are free.
+    meanwhile: see `run_preflight`.
 
     Raises:
         StartupError: what is wrong, in one line.
@@ -87,21 +87,11 @@ def check_all(config: Config, addresses: Iterable[Any]) -> None:
 
         upstream_address(config)
         return
-    vocab_size = run_preflight(config)
+    vocab_size = run_preflight(config, meanwhile)
     checked = check_model(config, lambda directory: vocab_size)
     source = checked.tokenizer_source
     if config.CHAT_TEMPLATE is None and load_tokenizer_files(source).chat_template is not None:
         check_tokenizer_template(load_tokenizer(source), checked.tokenizer_directory)
-
-
-def mark_as_checked(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` for a program that takes this process over by exec and need not check again."""
-    return {**environ, _CHECKED_PID: str(os.getpid())}
-
-
-def is_checked() -> bool:
-    """Whether this process has called `check_all` before it called exec."""
-    return os.environ.get(_CHECKED_PID) == str(os.getpid())
 
 
 def run_check(config: Config) -> None:

@@ -157,6 +157,14 @@ def test_good_directories_pass(tmp_path: Path) -> None:
     assert run_preflight(Config(BASE_MODEL=str(directory))).total == 256
 
 
+def test_something_else_is_done_meanwhile() -> None:
+    done: list[bool] = []
+    run_preflight(Config(), lambda: done.append(True))
+    assert done == [True]
+    with pytest.raises(ZeroDivisionError):
+        run_preflight(Config(), lambda: 1 // 0)
+
+
 def test_as_many_added_tokens_as_speech_models_have(tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model", vocab_size=256 + 28_000)
     hostile.use_tokenizer_json(added_tokens=hostile.added_tokens_list(28_000))(directory)

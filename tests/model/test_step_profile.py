@@ -34,7 +34,7 @@ class TimedRunner:
 
 @pytest.mark.parametrize(
     ("row_s", "sizes"),
-    [(1e-4, {1, 4, 8, 16, 32, 64}), (0.04, {1, 4, 8}), (0.11, {1, 8}), (1.5, {1})],
+    [(1e-4, {1, 4, 8, 16, 32, 64}), (0.04, {1, 4, 8}), (0.11, {1, 4}), (1.5, {1})],
 )
 def test_one_row_is_measured_however_long_it_takes(
     monkeypatch: pytest.MonkeyPatch, row_s: float, sizes: set[int]
@@ -44,3 +44,23 @@ def test_one_row_is_measured_however_long_it_takes(
     model = profile_steps(runner)  # type: ignore[arg-type]
     assert set(runner.sizes) == sizes
     assert model.seconds(StepLoad().plus(0, 1)) == pytest.approx(row_s, rel=0.3)
+
+
+def test_long_steps_that_were_seen_are_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = TimedRunner(0.2)
+    monkeypatch.setattr(step_profile, "time", runner)
+    seen = [(1, 0.2), (15, 0.48), (7, 0.3)]
+    model = profile_steps(runner, seen)  # type: ignore[arg-type]
+    assert not runner.sizes
+    for rows, seconds in seen:
+        load = StepLoad()
+        for _ in range(rows):
+            load = load.plus(0, 1)
+        assert model.seconds(load) == pytest.approx(seconds, rel=0.1)
+
+
+def test_short_steps_that_were_seen_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = TimedRunner(0.001)
+    monkeypatch.setattr(step_profile, "time", runner)
+    profile_steps(runner, [(1, 0.05), (15, 0.05)])  # type: ignore[arg-type]
+    assert set(runner.sizes) == {1, 4, 8, 16, 32, 64}

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +17,6 @@ from app.server.log import EXIT_NO_RESTART, GunicornFilter, JsonFormatter, annou
 from app.server.timed_socket import TimedSocket
 from app.server.worker import HardenedWorker
 from config import Config
-from tests.harness.server import ROOT
 
 
 def test_startup_errors_are_messages_and_others_name_file_and_line() -> None:
@@ -142,24 +138,3 @@ def test_a_patient_socket_sends_all_and_gives_up_on_silence() -> None:
         assert theirs.recv(9) == b"abc"
         with pytest.raises(TimeoutError):
             patient.sendall(b"x" * 2**24)
-
-
-def test_only_the_process_that_has_checked_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    marked = startup.mark_as_checked({"A": "b"})
-    assert marked["A"] == "b"
-    assert not startup.is_checked()
-    (name,) = marked.keys() - {"A"}
-    monkeypatch.setenv(name, marked[name])
-    assert startup.is_checked()
-    inherited = "from app.server.startup import is_checked; raise SystemExit(is_checked())"
-    subprocess.run([sys.executable, "-c", inherited], cwd=ROOT, check=True)
-
-
-def test_a_process_that_inherits_the_mark_checks(tmp_path: Path) -> None:
-    environ = startup.mark_as_checked(os.environ) | {"WESTLAKE_BASE_MODEL": str(tmp_path)}
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("westlake: ")
-    assert "config.json" in line
