@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         startup.exit_on_error(lambda: startup.run_check(config))
         raise SystemExit(0)
     startup.exit_on_error(lambda: startup.check_concurrency(environ))
+    startup.exit_on_error(lambda: startup.check_settings(config))  # names files as they are given
     os.environ.update(gunicorn_environment(environ, config))  # before changing the directory
     os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
     sys.argv[1:] = ["wsgi:app"]

@@ -66,17 +66,12 @@ def read_settings(environ: Mapping[str, str]) -> Config:
     return exit_on_error(lambda: Config.from_env(environ))
 
 
-def check_all(
-    config: Config, addresses: Iterable[Any], meanwhile: Callable[[], object] = lambda: None
-) -> None:
-    """Check the model's files, the chat template, the API keys, and that `addresses` are free.
-    meanwhile: see `run_preflight`.
+def check_settings(config: Config) -> None:
+    """Check what is quick to check: the chat template, the API keys, the upstream's address.
 
     Raises:
         StartupError: what is wrong, in one line.
     """
-    for address in addresses:
-        check_address(address)
     if config.CHAT_TEMPLATE is not None:
         read_chat_template(config.CHAT_TEMPLATE)
     check_kwargs_setting(config.CHAT_TEMPLATE_KWARGS)
@@ -86,6 +81,21 @@ def check_all(
         from app.upstream.build import upstream_address  # an HTTP library, for this alone
 
         upstream_address(config)
+
+
+def check_all(
+    config: Config, addresses: Iterable[Any], meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Check the settings, that `addresses` are free, and the model's files. meanwhile: see
+    `run_preflight`.
+
+    Raises:
+        StartupError: what is wrong, in one line.
+    """
+    for address in addresses:
+        check_address(address)
+    check_settings(config)
+    if config.UPSTREAM is not None:
         return
     vocab_size = run_preflight(config, meanwhile)
     checked = check_model(config, lambda directory: vocab_size)
@@ -100,17 +110,14 @@ def run_check(config: Config) -> None:
     Raises:
         StartupError: what is wrong, in one line; possibly after the report is printed.
     """
-    if config.UPSTREAM is None:
-        check_cpu_features()
-    if config.CHAT_TEMPLATE is not None:
-        read_chat_template(config.CHAT_TEMPLATE)
-    check_kwargs_setting(config.CHAT_TEMPLATE_KWARGS)
+    check_settings(config)
     if config.UPSTREAM is not None:
         from app.upstream.build import upstream_address
         from app.upstream.report import upstream_report
 
         sys.stdout.write(upstream_report(upstream_address(config)) + "\n")
         return
+    check_cpu_features()
     vocab_size = run_preflight(config)
     checked = check_without_memory(config, lambda directory: vocab_size)
     tokenizer = load_tokenizer(checked.tokenizer_source)
