@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, missing
 
 from app.protocol.errors import BadRequest
-from app.protocol.fields import Nested, below, unread_keys
+from app.protocol.fields import Nested, below
 
 
 def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
@@ -29,31 +30,45 @@ def load(schema: Schema, data: Mapping[str, object]) -> dict[str, Any]:
 def _narrowed(schema: Schema, given: Mapping[str, object]) -> Schema:
     """The schema with only the fields that are given or needed: it has some 230, and a look
     at each of them takes a fifth of a millisecond, for half a dozen that a request gives."""
-    needed = _needed(schema)
+    facts = _facts(schema)
+    names = facts.needed.union(name for name in given if name in facts.places)
     smaller = copy(schema)
     smaller.load_fields = {
-        name: field for name, field in schema.load_fields.items() if name in given or name in needed
+        name: schema.load_fields[name] for name in sorted(names, key=facts.places.__getitem__)
     }
     return smaller
 
 
+@dataclass(frozen=True, slots=True)
+class _SchemaFacts:
+    places: Mapping[str, int]  #: of its fields, in their order
+    needed: frozenset[str]  #: fields to load also where they are not given
+    nested: Mapping[str, Nested]  #: fields whose values have keys of their own
+
+
 @cache
-def _needed(schema: Schema) -> frozenset[str]:
-    """Fields to load also where they are not given."""
-    return frozenset(
+def _facts(schema: Schema) -> _SchemaFacts:
+    loaded = schema.load_fields
+    needed = frozenset(
         name
-        for name, field in schema.load_fields.items()
+        for name, field in loaded.items()
         if field.required or field.load_default is not missing or field.data_key is not None
     )
+    nested = {name: field for name, field in schema.fields.items() if isinstance(field, Nested)}
+    return _SchemaFacts({name: place for place, name in enumerate(loaded)}, needed, nested)
 
 
 def ignored_fields(schema: Schema, data: Mapping[str, object]) -> tuple[str, ...]:
     """Dotted paths of what `data`, which the schema has read, gives and nothing reads, sorted."""
-    paths = list(unread_keys(data, *schema.fields))
-    for name, field in schema.fields.items():
-        # In this order: a look at a protocol costs 20 µs, and few fields are given.
-        if data.get(name) is not None and isinstance(field, Nested):
-            paths += below(name, field.unread(data[name]))
+    nested = _facts(schema).nested
+    paths: list[str] = []
+    for name, value in data.items():
+        if value is None:
+            continue
+        if name not in schema.fields:
+            paths.append(name)
+        elif field := nested.get(name):
+            paths += below(name, field.unread(value))
     return tuple(sorted(paths))
 
 
