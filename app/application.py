@@ -19,7 +19,7 @@ from app.middleware.access_control import register_access_control
 from app.middleware.base_path import BasePath
 from app.middleware.error_handlers import register_error_handlers
 from app.middleware.health import health_blueprint
-from app.middleware.locale import select_language
+from app.middleware.locale import remember_language
 from app.middleware.metrics import metrics_blueprint
 from app.middleware.path_normalization import PathNormalizer
 from app.middleware.request_log import register_request_log
@@ -44,7 +44,7 @@ def build_application(config: Config, engine: EngineStatus, text_engine: TextEng
     app.extensions["item_store"] = ItemStore()
     app.extensions["watcher"] = DisconnectWatcher()
     registry = register_request_log(app)
-    select_language(app)
+    remember_language(app)
     register_access_control(app)
     register_error_handlers(app)
     add_security_headers(app)

@@ -12,7 +12,7 @@ import re
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
 
-from app.middleware.locale import LANGUAGES
+from app.middleware.locale import page_language
 from app.protocol.api_family import ANTHROPIC_VERSION, api_family
 from app.protocol.error_body import error_body
 from app.protocol.errors import INVALID_REQUEST, SERVER_ERROR, Failure, describe
@@ -90,7 +90,7 @@ def _json(failure: Failure) -> Response:
 
 
 def _page(failure: Failure) -> str:
-    lang = g.get("language", LANGUAGES[0])  # unset if rejected before select_language
+    lang = page_language()
     words = TRANSLATIONS[lang].page
     placeholders = {"seconds": failure.retry_after_s or 1}
     return render_template(

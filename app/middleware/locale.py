@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from app.translations import TRANSLATIONS
 
@@ -12,29 +12,37 @@ COOKIE = "westlake_language"
 _YEAR_S = 365 * 24 * 3600
 
 
-def select_language(app: Flask) -> None:
-    """Set `g.language` for each request of `app`, and `g.chosen_language`, the language of
-    ?lang=, which is stored in the cookie.
-    """
+def chosen_language() -> str | None:
+    """The language of the current request's ?lang=, if it has one of ours."""
+    argument = request.args.get("lang")
+    return argument if argument in LANGUAGES else None
 
-    @app.before_request
-    def choose() -> None:
-        argument, cookie = request.args.get("lang"), request.cookies.get(COOKIE)
-        g.chosen_language = argument if argument in LANGUAGES else None
-        remembered = cookie if cookie in LANGUAGES else None
-        accepted = request.accept_languages.best_match(LANGUAGES, LANGUAGES[0])
-        g.language = g.chosen_language or remembered or accepted
+
+def page_language() -> str:
+    """The language of the page that answers the current request."""
+    cookie = request.cookies.get(COOKIE)
+    remembered = cookie if cookie in LANGUAGES else None
+    return (
+        chosen_language()
+        or remembered
+        or request.accept_languages.best_match(LANGUAGES, LANGUAGES[0])
+    )
+
+
+def remember_language(app: Flask) -> None:
+    """Store the language of ?lang= in a cookie, whenever `app` answers with a page."""
 
     @app.after_request
     def remember(response: Response) -> Response:
-        if response.mimetype != "text/html" or "chosen_language" not in g:
+        if response.mimetype != "text/html":
             return response
+        chosen = chosen_language()
         response.vary.update(("Accept-Language", "Cookie"))
-        if g.chosen_language and request.cookies.get(COOKIE) != g.chosen_language:
+        if chosen and request.cookies.get(COOKIE) != chosen:
             path = f"{request.script_root}/"
             response.set_cookie(
                 COOKIE,
-                g.chosen_language,
+                chosen,
                 max_age=_YEAR_S,
                 path=path,
                 httponly=True,

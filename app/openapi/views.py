@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, current_app, g, render_template, request
+from flask import Response, current_app, render_template, request
 
 from app.api.json_http import text_engine
 from app.engine import EngineStatus
 from app.engine.errors import EngineError
+from app.middleware.locale import chosen_language, page_language
 from app.openapi.document import Document
 from app.openapi.page import describe_routes
 from app.translations import TRANSLATIONS
@@ -27,12 +28,12 @@ class DocumentViews:
 
     def page(self) -> Response:
         """The document to read."""
-        lang: str = g.language
+        lang = page_language()
         page = render_template(
             "docs.html",
             t=TRANSLATIONS[lang].docs,
             lang=lang,
-            chosen=g.chosen_language,
+            chosen=chosen_language(),
             model=text_engine().served.model_name,
             routes=describe_routes(self._document, lang, chinese=_knows_chinese()),
             root=request.url_root.rstrip("/"),

@@ -18,6 +18,7 @@ from app.connection.weighted_semaphore import parse_semaphore
 from app.engine import EngineStatus
 from app.engine.errors import EngineError
 from app.generation.text_engine import TextEngine
+from app.middleware.locale import chosen_language, page_language
 from app.playground.csrf import is_cross_site
 from app.playground.error_view import failure_text
 from app.playground.examples import examples
@@ -92,7 +93,7 @@ def embeddings() -> Response:
 def model() -> Response:
     """The model's card and examples, for a page that was opened before the model was loaded."""
     card = _card()
-    offered = examples(card.kind, g.language, chinese=card.chinese)
+    offered = examples(card.kind, page_language(), chinese=card.chinese)
     facts = {"rows": card.rows, "purpose": card.purpose, "why": offered.why}
     texts = {"chat": offered.chat, "instructions": offered.instructions}
     response = jsonify({**facts, **texts, "continuations": offered.continuations})
@@ -105,7 +106,7 @@ def _card() -> ModelCard:
         text_engine().served.model_name,
         current_app.config,
         current_app.extensions["engine"],
-        TRANSLATIONS[g.language],
+        TRANSLATIONS[page_language()],
     )
 
 
@@ -164,14 +165,14 @@ def _read_form() -> Form:
 
 
 def _page(outcome: Outcome) -> Response:
-    lang: str = g.language
+    lang = page_language()
     failure = outcome.failure
     card = _card()
     page = render_template(
         "playground.html",
         t=TRANSLATIONS[lang].page,
         lang=lang,
-        chosen=g.chosen_language,
+        chosen=chosen_language(),
         outcome=outcome,
         forms={kind: outcome.form if outcome.kind == kind else _first(kind) for kind in KINDS},
         error_text=_error_text(outcome, TRANSLATIONS[lang].page),
