@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 #: A request must be received within RECEIVE_TIMEOUT_S, plus one second for each
@@ -79,7 +81,15 @@ class TimedSocket(socket.socket):
         self._notify_received()
         rest = memoryview(data).cast("B")
         while rest:
-            rest = rest[self.send(rest, flags) :]
+            rest = rest[self._send(rest, flags) :]
+
+    def _send(self, data: memoryview, flags: int) -> int:
+        """Send what fits. `send` first asks the system whether the socket is writable: a second
+        call, and another wait for the interpreter's lock, for each token of a stream."""
+        if not flags:
+            with suppress(BlockingIOError):
+                return os.write(self.fileno(), data)
+        return self.send(data, flags)
 
     def _notify_received(self) -> None:
         on_received, self._on_received = self._on_received, None
