@@ -6,10 +6,13 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 
+import httpcore2
 import httpx2
 
 from app.engine.errors import UpstreamError
+from app.upstream.asyncio_backend import AsyncioBackend
 from app.version import VERSION
 
 CONNECT_TIMEOUT_S = 5.0
@@ -31,27 +34,79 @@ class UpstreamAddress:
         """Where its routes beside /v1 are."""
         return self.url.removesuffix("/v1")
 
-    def client(self) -> httpx2.AsyncClient:
-        """A client of the upstream, which follows no redirects and reads no proxy from the
-        environment. A request waits for its answer as long as its caller does."""
-        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
+    def client(self) -> UpstreamClient:
+        """A client of the upstream."""
+        verify = ssl.create_default_context()
+        if self.ca_file is not None:
+            verify.load_verify_locations(self.ca_file)
         limits = httpx2.Limits(
             max_connections=None, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_S
         )
         headers = {"User-Agent": f"westlake/{VERSION}", "Accept-Encoding": "identity"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
-        verify = ssl.create_default_context()
-        if self.ca_file is not None:
-            verify.load_verify_locations(self.ca_file)
-        return httpx2.AsyncClient(
-            headers=headers,
-            timeout=timeout,
-            limits=limits,
-            verify=verify,
-            trust_env=False,
-            follow_redirects=False,
+        return UpstreamClient(_Transport(verify, limits, self.url), headers)
+
+
+class _Transport(httpx2.AsyncHTTPTransport):
+    def __init__(self, verify: ssl.SSLContext, limits: httpx2.Limits, url: str) -> None:
+        super().__init__(verify=verify, limits=limits)
+        if url.startswith("http:"):
+            self._pool = httpcore2.AsyncConnectionPool(
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_keepalive_connections,
+                keepalive_expiry=limits.keepalive_expiry,
+                network_backend=AsyncioBackend(),
+            )
+
+
+class UpstreamClient:
+    """Sends requests by httpx's transport alone: of what its client does besides, redirects,
+    cookies, and proxies of the environment are not wanted, and it takes a third of a
+    millisecond. A request waits for its answer as long as its caller does."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport, headers: Mapping[str, str]) -> None:
+        """headers: of each request."""
+        self._transport, self._headers = transport, headers
+        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
+        self._extensions = {"timeout": timeout.as_dict()}
+        self._urls: dict[str, httpx2.URL] = {}  #: parsed
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx2.Response]:
+        """The response, of which the headers have come. Raises httpx2.TransportError."""
+        if (parsed := self._urls.get(url)) is None:
+            parsed = self._urls[url] = httpx2.URL(url)
+        request = httpx2.Request(
+            method,
+            parsed,
+            headers={**self._headers, **(headers or {})},
+            content=content,
+            extensions=self._extensions,
         )
+        response = await self._transport.handle_async_request(request)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def __aenter__(self) -> UpstreamClient:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from app.engine.errors import EngineError, GenerationFailed
 from app.engine.request_handle import RequestHandle
 from app.generation.request import FieldNames
 from app.upstream.chunk_reader import TokenCounts
-from app.upstream.connection import UpstreamAddress, read_limited, transport_errors
+from app.upstream.connection import UpstreamAddress, UpstreamClient, read_limited, transport_errors
 from app.upstream.ledger import Ledger
 from app.upstream.refusals import MAX_ERROR_BYTES, refusal
 from app.upstream.server_kind import ServerKind
@@ -47,7 +47,7 @@ class Exchange(ABC):
         self._failure: EngineError | None = None
         self.heard_at: float | None = None  #: when bytes came last, monotonic; None: none yet
 
-    def start(self, client: httpx2.AsyncClient, address: UpstreamAddress, ledger: Ledger) -> None:
+    def start(self, client: UpstreamClient, address: UpstreamAddress, ledger: Ledger) -> None:
         """Begin."""
         ledger.sent(self.handle)
         self._task = asyncio.ensure_future(self._run(client, address, ledger))
@@ -83,9 +83,7 @@ class Exchange(ABC):
             UpstreamError: it is not an answer.
         """
 
-    async def _run(
-        self, client: httpx2.AsyncClient, address: UpstreamAddress, ledger: Ledger
-    ) -> None:
+    async def _run(self, client: UpstreamClient, address: UpstreamAddress, ledger: Ledger) -> None:
         try:
             await self.send_all(client, address, ledger)
         except EngineError as error:
@@ -104,7 +102,7 @@ class Exchange(ABC):
             ledger.fail(self.handle, error, self.counts)
 
     async def send_all(
-        self, client: httpx2.AsyncClient, address: UpstreamAddress, ledger: Ledger
+        self, client: UpstreamClient, address: UpstreamAddress, ledger: Ledger
     ) -> None:
         """Send what there is to send, and read all of the answer."""
         await self.send(self.call, 0, client, address, ledger)
@@ -113,7 +111,7 @@ class Exchange(ABC):
         self,
         call: UpstreamCall,
         part: int,
-        client: httpx2.AsyncClient,
+        client: UpstreamClient,
         address: UpstreamAddress,
         ledger: Ledger,
     ) -> None:

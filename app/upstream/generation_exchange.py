@@ -18,7 +18,7 @@ from app.engine.request_handle import RequestHandle
 from app.generation.request import FieldNames
 from app.upstream.answer_json import bad_answer
 from app.upstream.chunk_reader import ChunkReader, ReportedError, TokenCounts
-from app.upstream.connection import UpstreamAddress, read_limited
+from app.upstream.connection import UpstreamAddress, UpstreamClient, read_limited
 from app.upstream.event_stream import MAX_EVENT_BYTES, EventStreamParser, EventTooLong
 from app.upstream.exchange import Exchange
 from app.upstream.joined_deltas import joined
@@ -72,7 +72,7 @@ class GenerationExchange(Exchange):
         )
 
     async def send_all(
-        self, client: httpx2.AsyncClient, address: UpstreamAddress, ledger: Ledger
+        self, client: UpstreamClient, address: UpstreamAddress, ledger: Ledger
     ) -> None:
         """All calls at a time."""
         try:
@@ -102,7 +102,9 @@ class GenerationExchange(Exchange):
         self.unread_fields = tuple(unquote(name) for name in ignored.split(", ") if name)
 
     async def _read_events(self, response: httpx2.Response, ledger: Ledger, part: int) -> None:
-        parser, received = EventStreamParser(), response.aiter_raw()
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        # Without `aiter_raw`, which takes 10 µs more for each token.
+        parser, received = EventStreamParser(), aiter(response.stream)
         loop = asyncio.get_running_loop()
         # vLLM refuses some requests in the first event of a stream that it has begun.
         late = loop.call_later(_REFUSAL_WITHIN_S, self.handle.mark_prepared)

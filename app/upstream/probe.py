@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import httpx2
-
 from app.engine.errors import UpstreamError
 from app.generation.request import FieldNames
-from app.upstream.connection import UpstreamAddress, read_limited, transport_errors
+from app.upstream.connection import UpstreamAddress, UpstreamClient, read_limited, transport_errors
 from app.upstream.refusals import refusal
 from app.upstream.server_kind import LLAMA_SERVER, OTHER, VLLM, ServerKind, kind_of_owner
 from app.upstream.tokenizer import UpstreamTokenizer
@@ -29,7 +27,7 @@ _SENTENCEPIECE = 1  #: llama.cpp's LLAMA_VOCAB_TYPE_SPM
 class Probe:
     """Used by one task."""
 
-    def __init__(self, client: httpx2.AsyncClient, address: UpstreamAddress) -> None:
+    def __init__(self, client: UpstreamClient, address: UpstreamAddress) -> None:
         self._client, self._address = client, address
 
     async def look(self, known: UpstreamModel | None) -> UpstreamModel:

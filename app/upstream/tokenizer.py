@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-import httpx2
-
 from app.engine.errors import UpstreamError
 from app.engine.token_ids import TokenIds
 from app.generation.request import FieldNames
 from app.generation.results import TokenizedPrompt
 from app.upstream.answer_json import bad_answer
-from app.upstream.connection import UpstreamAddress, read_limited, transport_errors
+from app.upstream.connection import UpstreamAddress, UpstreamClient, read_limited, transport_errors
 from app.upstream.refusals import refusal
 from app.upstream.upstream_model import UpstreamModel
 
@@ -38,7 +36,7 @@ class UpstreamTokenizer:
     """Used by the upstream thread."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, address: UpstreamAddress, model: UpstreamModel
+        self, client: UpstreamClient, address: UpstreamAddress, model: UpstreamModel
     ) -> None:
         self._client, self._address, self._model = client, address, model
 

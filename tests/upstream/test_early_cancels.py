@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx2
 import pytest
 
 from app.engine.errors import UpstreamError
@@ -32,7 +31,7 @@ def exchange_of(kind: str) -> Exchange:
 async def run(exchange: Exchange, ledger: Ledger, *, at_once: bool) -> None:
     """at_once: the task is cancelled before its first step, not by the handle's flag."""
     ledger.accept(exchange.handle)
-    async with httpx2.AsyncClient() as client:
+    async with ADDRESS.client() as client:
         if not at_once:
             exchange.handle.cancel()
         exchange.start(client, ADDRESS, ledger)
@@ -57,7 +56,7 @@ def test_it_fails_with_its_error() -> None:
 
     async def fail() -> None:
         ledger.accept(exchange.handle)
-        async with httpx2.AsyncClient() as client:
+        async with ADDRESS.client() as client:
             exchange.start(client, ADDRESS, ledger)
             exchange.fail(UpstreamError("gone", 502))
             await asyncio.wait([exchange.task], timeout=10)
