@@ -26,7 +26,8 @@ from clients.environments import CLIENTS, DIRECTORY, ROOT, Client
 from clients.node_environments import NODE_CLIENTS, NodeClient
 
 PAGE = ROOT / "docs" / "clients.md"
-PORT = 19427
+#: Not 19428, which Open WebUI has.
+PORT, FRONT_PORT = 19427, 19429
 START_S, CLIENT_S = 180.0, 900.0
 AnyClient = Client | NodeClient | AgentClient
 ALL: tuple[AnyClient, ...] = (*CLIENTS, *NODE_CLIENTS, *AGENT_CLIENTS)
@@ -42,7 +43,7 @@ def serving(model: Path, *, through: bool) -> Iterator[str]:
         if not through:
             yield address
             return
-        with _started("front", PORT + 1, "--upstream", f"{address}/v1") as front:
+        with _started("front", FRONT_PORT, "--upstream", f"{address}/v1") as front:
             yield front
 
 
