@@ -25,10 +25,9 @@ ROOT = Path(__file__).resolve().parent
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run gunicorn with the settings of the command line."""
-    from gunicorn.app import wsgiapp
-
     from app.server import startup
     from app.server.arguments import convert_paths, parse_arguments, wants_check
+    from app.server.gunicorn_application import GunicornApplication
     from app.server.gunicorn_environment import gunicorn_environment
 
     paths = startup.exit_on_error(lambda: convert_paths(arguments))
@@ -42,10 +41,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
         raise SystemExit(0)
     startup.exit_on_error(lambda: startup.check_concurrency(environ))
     startup.exit_on_error(lambda: startup.check_settings(config))  # names files as they are given
-    os.environ.update(gunicorn_environment(environ, config))  # before changing the directory
-    os.chdir(ROOT)  # gunicorn.conf.py imports `app` before gunicorn applies --chdir
-    sys.argv[1:] = ["wsgi:app"]
-    wsgiapp.run()
+    os.environ.update(gunicorn_environment(environ, config))  # before the directory changes
+    GunicornApplication(ROOT).run()
     raise SystemExit(0)
 
 

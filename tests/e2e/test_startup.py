@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from app.checkpoint.config import read_config
 from app.checkpoint.expected_tensors import expected_shapes
 from tests.harness.model_directory import PIECES, write_config, write_model, write_shards
-from tests.harness.server import ROOT, free_port
+from tests.harness.server import ROOT, free_port, python_wsgi, running, wait_ready
 from tests.harness.waiting import cpu_limit
 
 LIMIT_S = 10.0
@@ -231,3 +232,15 @@ def test_the_help_is_quick() -> None:
         ended = subprocess.run([*PYTHON, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0
     assert "--base_model DIR" in ended.stdout
+
+
+def test_it_starts_in_any_directory_and_imports_nothing_of_it(tmp_path: Path) -> None:
+    write_model(tmp_path / "model", vocab_size=PIECES)
+    for name in ("app", "config", "wsgi", "gunicorn.conf", "numba", "torch"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of another folder')")
+    port = free_port()
+    command = python_wsgi(port, "--base_model", "model")
+    with running(command, port, tmp_path / "log", folder=tmp_path) as server:
+        wait_ready(server)
+        with urlopen(f"http://127.0.0.1:{port}/v1/models") as answer:
+            assert json.load(answer)["data"][0]["id"] == "model"
