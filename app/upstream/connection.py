@@ -39,23 +39,25 @@ class UpstreamAddress:
         verify = ssl.create_default_context()
         if self.ca_file is not None:
             verify.load_verify_locations(self.ca_file)
-        limits = httpx2.Limits(
-            max_connections=None, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_S
-        )
         headers = {"User-Agent": f"westlake/{VERSION}", "Accept-Encoding": "identity"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
-        return UpstreamClient(_Transport(verify, limits, self.url), headers)
+        return UpstreamClient(_Transport(verify, self.url), headers)
 
 
 class _Transport(httpx2.AsyncHTTPTransport):
-    def __init__(self, verify: ssl.SSLContext, limits: httpx2.Limits, url: str) -> None:
+    """Over TLS, connections are used again. Without it each request has its own: of 1,000 requests
+    to a llama-server, one came just when it closed the connection."""
+
+    def __init__(self, verify: ssl.SSLContext, url: str) -> None:
+        limits = httpx2.Limits(
+            max_connections=None, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_S
+        )
         super().__init__(verify=verify, limits=limits)
         if url.startswith("http:"):
             self._pool = httpcore2.AsyncConnectionPool(
-                max_connections=limits.max_connections,
-                max_keepalive_connections=limits.max_keepalive_connections,
-                keepalive_expiry=limits.keepalive_expiry,
+                max_connections=None,
+                max_keepalive_connections=0,
                 network_backend=AsyncioBackend(),
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -241,6 +242,23 @@ def test_limits(over: Over, upstream: ScriptedUpstream) -> None:
         first.close()
     wait_until(lambda: upstream.last.closed_at)
     assert front.settled() == (1, 0, 0, 1)
+
+
+def test_a_connection_is_not_used_again(front: Front, upstream: ScriptedUpstream) -> None:
+    """An upstream that closes one just then would cost the next request."""
+
+    def script(wire: Wire) -> None:
+        answer = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+        body = json.dumps({"choices": [answer]}).encode()
+        head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        wire.raw(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        wire.wait_closed()
+
+    upstream.script = script
+    reply = front.http.post(CHAT, json=QUESTION)
+    assert reply.status_code == 200
+    wait_until(lambda: upstream.last.closed_at)
+    assert front.settled() == (1, 1, 0, 0)
 
 
 def test_draining_ends_what_still_runs(front: Front, upstream: ScriptedUpstream) -> None:
