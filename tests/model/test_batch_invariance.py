@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -242,9 +241,7 @@ def test_nothing_is_left_in_the_cache(
 
 def test_steps_are_reported_but_for_the_first(load: Callable[..., Weights]) -> None:
     steps: list[tuple[int, float]] = []
-    began = time.perf_counter()
     batch_variant_kernel(runner_of(load(TORCH)), steps.append)
     assert steps[0][0] == 1, "a decode row"
     assert steps[1][0] > 8, "a batch of rows and chunks"
     assert all(seconds > 0 for _, seconds in steps)
-    assert sum(seconds for _, seconds in steps) < time.perf_counter() - began
