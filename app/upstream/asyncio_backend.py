@@ -7,7 +7,6 @@ https://www.encode.io/httpcore/network-backends/
 from __future__ import annotations
 
 import asyncio
-import select
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,7 +32,7 @@ class AsyncioBackend(httpcore2.AsyncNetworkBackend):
 
 
 class AsyncioStream(httpcore2.AsyncNetworkStream):
-    """A connection, without TLS."""
+    """A connection of one request, without TLS."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -56,19 +55,6 @@ class AsyncioStream(httpcore2.AsyncNetworkStream):
     async def aclose(self) -> None:
         """Close the connection; what is not sent yet is sent first."""
         self._writer.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """is_readable: whether an idle connection has been closed by the server."""
-        if info == "socket":
-            return self._writer.get_extra_info("socket")
-        return self._is_readable() if info == "is_readable" else None
-
-    def _is_readable(self) -> bool:
-        if self._reader.at_eof() or self._writer.is_closing():
-            return True
-        poll = select.poll()
-        poll.register(self._writer.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
 
 
 @contextmanager

@@ -72,24 +72,6 @@ def test_a_reset_is_an_error() -> None:
     use(action)
 
 
-@pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
-def test_an_idle_connection_that_the_server_closes_is_seen(last_words: bytes) -> None:
-    """By httpcore, which does not send another request on it."""
-
-    async def action(stream: httpcore2.AsyncNetworkStream, theirs: socket.socket) -> None:
-        assert not stream.get_extra_info("is_readable")
-        theirs.sendall(last_words)
-        theirs.close()
-        deadline = asyncio.get_running_loop().time() + 5
-        while not stream.get_extra_info("is_readable"):
-            assert asyncio.get_running_loop().time() < deadline
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.05)  # the event loop has read what came
-        assert stream.get_extra_info("is_readable")
-
-    use(action)
-
-
 def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
